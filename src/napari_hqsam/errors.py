@@ -1,0 +1,38 @@
+"""One root for every error a user can cause or mend.
+
+Each subclass is also the builtin a script would expect. The message is one
+line: the value, the limit, the remedy. The command line prints it and exits
+with code 2; the viewer shows it as a notification.
+"""
+
+
+class HqsamError(Exception):
+    """Root of all errors raised on purpose by this package."""
+
+
+class ImageError(HqsamError, ValueError):
+    """The image cannot be read or segmented (format, axes, dtype, size)."""
+
+
+class PromptError(HqsamError, ValueError):
+    """The prompt cannot be used on this plane (outside, empty, contradictory)."""
+
+
+class ModelError(HqsamError, ValueError):
+    """No such model, or the device or precision asked for is not to be had."""
+
+
+class CheckpointError(ModelError):
+    """The weights file is damaged, foreign, or does not fit the network."""
+
+
+class FetchError(ModelError, OSError):
+    """A checkpoint is not on this machine and could not be downloaded."""
+
+
+class OutputError(HqsamError, OSError):
+    """The result cannot be written where it was asked for."""
+
+
+class HqsamWarning(UserWarning):
+    """Something was mended (NaN pixels filled, say); the result still stands."""

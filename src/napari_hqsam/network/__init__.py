@@ -1,0 +1,47 @@
+"""HQ-SAM as torch modules. Knows nothing of images, files or napari."""
+
+from napari_hqsam.network.hqsam import (
+    HQSAM,
+    OUTPUTS,
+    VARIANTS,
+    Output,
+    TileFeatures,
+    Variant,
+    build_network,
+    check_keys,
+    combine,
+    expected_shapes,
+    find_variant,
+)
+from napari_hqsam.network.mask_decoder import Decoded
+from napari_hqsam.network.prompt_encoder import (
+    PromptTokens,
+    logits_from_mask,
+    pack_tokens,
+)
+from napari_hqsam.network.transforms import (
+    network_input,
+    resize_rgb8,
+    upsample_logits,
+)
+
+__all__ = [
+    "HQSAM",
+    "OUTPUTS",
+    "VARIANTS",
+    "Decoded",
+    "Output",
+    "PromptTokens",
+    "TileFeatures",
+    "Variant",
+    "build_network",
+    "check_keys",
+    "combine",
+    "expected_shapes",
+    "find_variant",
+    "logits_from_mask",
+    "network_input",
+    "pack_tokens",
+    "resize_rgb8",
+    "upsample_logits",
+]

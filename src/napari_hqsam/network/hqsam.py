@@ -1,0 +1,245 @@
+"""HQ-SAM whole: encoder, prompt encoder, decoder, and how weights are loaded.
+
+Tensors in, tensors out; knows nothing of images or files. Key names are those
+of the official checkpoints, and a state dict must have exactly these keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from napari_hqsam.errors import CheckpointError
+from napari_hqsam.network.mask_decoder import Decoded, MaskDecoder
+from napari_hqsam.network.prompt_encoder import PAD, PromptEncoder, PromptTokens
+from napari_hqsam.network.tiny_vit import TinyViT
+from napari_hqsam.network.vit import VIT_SHAPES, ViT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Variant = Literal["vit_tiny", "vit_b", "vit_l", "vit_h"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+Output = Literal["sam", "sam+hq", "hq"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+
+
+class TileFeatures(NamedTuple):
+    """What the decoder needs of a tile, computed once for all its prompts.
+
+    Attributes
+    ----------
+    features : Tensor
+        (B, g, g, 256), g = input size / 16.
+    hq_features : Tensor
+        (B, 4g, 4g, 32).
+    image_pe : Tensor
+        (1 or B, g, g, 256).
+    """
+
+    features: Tensor
+    hq_features: Tensor
+    image_pe: Tensor
+
+
+class HQSAM(nn.Module):
+    """Segment Anything in High Quality.
+
+    Parameters
+    ----------
+    variant : {"vit_tiny", "vit_b", "vit_l", "vit_h"}
+        Image encoder.
+    input_size : int
+        Side S of the square input, pixels; 64 must divide it.
+    render_prompts : bool
+        See `PromptEncoder`.
+    """
+
+    def __init__(
+        self, variant: Variant, input_size: int = 1024, *, render_prompts: bool = False
+    ) -> None:
+        super().__init__()
+        if input_size < 64 or input_size % 64:
+            raise ValueError(
+                f"input size {input_size} does not fit: give a multiple of 64"
+            )
+        self.variant: Variant = variant
+        self.image_encoder: TinyViT | ViT = (
+            TinyViT() if variant == "vit_tiny" else ViT(VIT_SHAPES[variant])
+        )
+        self.prompt_encoder = PromptEncoder(input_size, render_prompts=render_prompts)
+        self.mask_decoder = MaskDecoder(self.image_encoder.early_dim)
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square input, pixels."""
+        return self.prompt_encoder.input_size
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype the weights are in."""
+        return self.mask_decoder.iou_token.weight.dtype
+
+    def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode normalised images (B, 3, S, S); see `ViT.forward`."""
+        features, early = self.image_encoder(image.to(self.dtype))
+        return features, early
+
+    def prepare(
+        self, features: Tensor, early: Tensor, offset: Tensor | None = None
+    ) -> TileFeatures:
+        """Compute what all prompts of a tile share.
+
+        Parameters
+        ----------
+        features, early : Tensor
+            As `encode` gives them.
+        offset : Tensor, optional
+            See `PromptEncoder.dense_positions`.
+        """
+        features, early = features.to(self.dtype), early.to(self.dtype)
+        pe = self.prompt_encoder.dense_positions(features.shape[-1], offset)
+        hq = self.mask_decoder.hq_features(features, early)
+        image = features.permute(0, 2, 3, 1).contiguous()
+        return TileFeatures(image, hq, pe.to(self.dtype))
+
+    def decode(
+        self,
+        tile: TileFeatures,
+        prompts: PromptTokens,
+        *,
+        hq: bool = True,
+        offset: Tensor | None = None,
+    ) -> Decoded:
+        """Decode a batch of prompts, all on one tile or one tile a prompt.
+
+        Parameters
+        ----------
+        tile : TileFeatures
+            With batch 1 (all prompts on it) or as many as there are prompts.
+        prompts : PromptTokens
+            On the network's device.
+        hq : bool
+            Compute the HQ mask, too.
+        offset : Tensor, optional
+            See `PromptEncoder.dense_positions`.
+        """
+        encoder = self.prompt_encoder
+        return self.mask_decoder(  # type: ignore[no-any-return]
+            tile.features,
+            tile.image_pe,
+            encoder.tokens(prompts, offset),
+            prompts.labels == PAD,
+            encoder.dense(prompts, tile.features.shape[1]),
+            tile.hq_features if hq else None,
+        )
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Load weights; every key and shape must fit.
+
+        The official loader ignores what does not fit, which lets a plain SAM
+        file load with random HQ modules.
+
+        Raises
+        ------
+        CheckpointError
+            Keys are missing, surplus or misshaped; it names them.
+        """
+        check_keys({k: tuple(v.shape) for k, v in state.items()}, self.variant)
+        self.load_state_dict(dict(state), strict=True)
+
+    def optimize(self, dtype: torch.dtype = torch.float32) -> HQSAM:
+        """Turn into the form inference is fast in, for good: no more training.
+
+        Batch norms are folded into their convolutions, position biases gathered,
+        convolutions laid out channels-last, weights cast to `dtype`.
+        """
+        self.eval().requires_grad_(False)
+        self.image_encoder.optimize(dtype)
+        self.prompt_encoder.mask_downscaling.to(dtype)
+        self.prompt_encoder.no_mask_embed.to(dtype)
+        self.mask_decoder.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
+
+
+def combine(decoded: Decoded, output: Output) -> Tensor:
+    """Logits (B, 4, S/4, S/4) of the single mask and the three candidates.
+
+    ``sam``: SAM's masks; ``sam+hq``: the HQ logits added to each (the paper's
+    default); ``hq``: the HQ mask alone, the same for all four.
+    """
+    if output == "sam":
+        return decoded.sam
+    if decoded.hq is None:
+        raise ValueError(f"output {output!r} needs the HQ mask: decode with hq=True")
+    return decoded.sam + decoded.hq if output == "sam+hq" else decoded.hq.expand(
+        -1, decoded.sam.shape[1], -1, -1
+    )
+
+
+def build_network(
+    variant: Variant, *, input_size: int = 1024, render_prompts: bool = False
+) -> HQSAM:
+    """Make a network with random weights."""
+    return HQSAM(variant, input_size, render_prompts=render_prompts)
+
+
+def expected_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
+    """Key names and shapes of a variant's official checkpoint."""
+    with torch.device("meta"):
+        network = HQSAM(variant)
+    return {k: tuple(v.shape) for k, v in network.state_dict().items()}
+
+
+def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
+    """Tell the variant from the keys and shapes of a state dict.
+
+    Raises
+    ------
+    CheckpointError
+        No HQ-SAM or SAM encoder is in there.
+    """
+    if "image_encoder.patch_embed.seq.0.c.weight" in shapes:
+        return "vit_tiny"
+    width = shapes.get("image_encoder.pos_embed", (0,))[-1]
+    for variant, shape in VIT_SHAPES.items():
+        if width == shape.dim:
+            return variant  # type: ignore[return-value]
+    raise CheckpointError(
+        "the weights hold no HQ-SAM image encoder (vit_tiny, vit_b, vit_l or vit_h): "
+        "give an official sam_hq_*.pth file or one made by this package"
+    )
+
+
+def check_keys(shapes: Mapping[str, tuple[int, ...]], variant: Variant) -> None:
+    """Refuse keys and shapes that are not exactly those of the variant.
+
+    Raises
+    ------
+    CheckpointError
+        Names what is missing, surplus and misshaped.
+    """
+    expected = expected_shapes(variant)
+    wrong = {
+        "missing": sorted(expected.keys() - shapes.keys()),
+        "surplus": sorted(shapes.keys() - expected.keys()),
+        "misshaped": [
+            f"{k} {shapes[k]} instead of {expected[k]}"
+            for k in sorted(expected.keys() & shapes.keys())
+            if shapes[k] != expected[k]
+        ],
+    }
+    found = [f"{len(v)} {kind} ({_some(v)})" for kind, v in wrong.items() if v]
+    if found:
+        raise CheckpointError(
+            f"the weights do not fit {variant}: {'; '.join(found)}; "
+            "get the file again or give the one that fits"
+        )
+
+
+def _some(names: list[str], most: int = 30) -> str:
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

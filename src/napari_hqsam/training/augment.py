@@ -1,0 +1,63 @@
+"""Random looks: polarity, contrast, illumination, noise, blur, colour.
+
+Works on batches of (B, 3, S, S) floats in 0..1 on any device; each image of
+the batch draws its own parameters.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def _uniform(x: Tensor, low: float, high: float) -> Tensor:
+    return torch.empty(len(x), 1, 1, 1, device=x.device).uniform_(low, high)
+
+
+def _apply(x: Tensor, y: Tensor, probability: float) -> Tensor:
+    """Take y instead of x for a random share of the batch."""
+    chosen = torch.rand(len(x), 1, 1, 1, device=x.device) < probability
+    return torch.where(chosen, y, x)
+
+
+def jitter(images: Tensor) -> Tensor:
+    """Draw a new look for each (3, S, S) image, values stay in 0..1."""
+    x = images
+    x = _apply(x, colour(x), 0.25)
+    x = _apply(x, x.mean(1, keepdim=True).expand_as(x), 0.3)
+    x = _apply(x, 1 - x, 0.3)
+    x = _apply(x, x.clamp(min=1e-4) ** torch.exp(_uniform(x, -0.8, 0.8)), 0.5)
+    x = _apply(x, illumination(x), 0.3)
+    x = _apply(x, blur(x), 0.2)
+    gain, shift = torch.exp(_uniform(x, -0.7, 0.4)), _uniform(x, -0.2, 0.2)
+    x = _apply(x, (x - 0.5) * gain + 0.5 + shift, 0.6)
+    noise = torch.randn_like(x[:, :1]) * _uniform(x, 0, 0.1)
+    shot = noise * x.clamp(0, 1).mean(1, keepdim=True).sqrt() * 1.5
+    x = _apply(x, x + torch.where(_uniform(x, 0, 1) < 0.5, noise, shot), 0.4)
+    return x.clamp(0, 1)
+
+
+def colour(x: Tensor) -> Tensor:
+    """Mix the channels by a random matrix near the identity, or permute them."""
+    mix = torch.eye(3, device=x.device) + 0.3 * torch.randn(len(x), 3, 3, device=x.device)
+    mix = mix / mix.sum(2, keepdim=True).abs().clamp(min=0.3)
+    order = torch.rand(len(x), 3, device=x.device).argsort(1)
+    mix = mix.gather(1, order[:, :, None].expand(-1, -1, 3))
+    return torch.einsum("bij,bjhw->bihw", mix, x).clamp(0, 1)
+
+
+def illumination(x: Tensor) -> Tensor:
+    """Multiply by a smooth field between about 0.4 and 1.6."""
+    field = torch.rand(len(x), 1, 3, 3, device=x.device) * 1.2 + 0.4
+    return x * F.interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True)
+
+
+def blur(x: Tensor) -> Tensor:
+    """Gaussian blur of a random width up to 2 px, one width for the batch."""
+    sigma = float(torch.rand(()) * 1.6 + 0.4)
+    r = torch.arange(-4, 5, device=x.device, dtype=x.dtype)
+    k = torch.exp(-0.5 * (r / sigma) ** 2)
+    k = (k / k.sum()).expand(3, 1, -1)
+    x = F.conv2d(F.pad(x, (4, 4, 0, 0), "reflect"), k[:, :, None], groups=3)
+    return F.conv2d(F.pad(x, (0, 0, 4, 4), "reflect"), k[..., None], groups=3)

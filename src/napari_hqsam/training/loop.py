@@ -1,0 +1,369 @@
+"""The training loop: SAM and HQ parts together, then the HQ part alone.
+
+One process, one device, resumable at any moment: a checkpoint holds weights,
+their running average, optimiser state and the step. Schedules count steps, so
+a slow or busy machine changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_hqsam.network import HQSAM
+from napari_hqsam.network.prompt_encoder import PromptTokens
+from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
+from napari_hqsam.training.augment import jitter
+from napari_hqsam.training.data import Crop, Dataset, sample_crop
+from napari_hqsam.training.initial import initial_network
+from napari_hqsam.training.losses import prompt_loss
+from napari_hqsam.training.sampling import corrected, first_prompts, pick_objects
+from napari_hqsam.training.synthetic import synthetic_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    side : int
+        Side of the crops, pixels; 32 divides it.
+    images, prompts : int
+        Crops a step and prompts a crop.
+    lr : tuple of float
+        Learning rate at the start and the end, in between a cosine.
+    sizes : tuple of float
+        Objects' longer side in the crop, pixels (log-uniform).
+    balance : tuple of float
+        Weight of the balanced BCE at the start and the end; the rest is focal.
+    rounds : tuple of float
+        Chances of 0, 1, 2, ... corrective clicks.
+    hq_only : bool
+        Train the HQ modules alone, all else frozen (HQ-SAM paper, section 3.3).
+    """
+
+    steps: int
+    side: int = 224
+    images: int = 4
+    prompts: int = 8
+    lr: tuple[float, float] = (5e-4, 5e-4)
+    sizes: tuple[float, float] = (10.0, 180.0)
+    balance: tuple[float, float] = (1.0, 1.0)
+    rounds: tuple[float, ...] = (0.6, 0.25, 0.15)
+    hq_only: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights, but the data."""
+
+    stages: tuple[Stage, ...]
+    input_size: int = 448
+    synthetic: float = 0.1
+    weights: dict[str, float] = field(default_factory=dict)
+    weight_decay: float = 0.05
+    warmup: int = 200
+    ema: float = 0.998
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return sum(s.steps for s in self.stages)
+
+
+HQ_MODULES = (
+    "hf_token",
+    "hf_mlp",
+    "compress_vit_feat",
+    "embedding_encoder",
+    "embedding_maskfeature",
+)
+
+
+def is_hq(key: str) -> bool:
+    """Whether a parameter belongs to what HQ-SAM adds to SAM."""
+    return key.startswith(tuple(f"mask_decoder.{m}." for m in HQ_MODULES))
+
+
+class DenseHead(nn.Module):
+    """Auxiliary task: foreground and object borders at a quarter of the crop.
+
+    Teaches the encoder what objects look like in every pixel of the crop, not
+    only where there is a prompt. Thrown away after training.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Conv2d(256, 2 * 16, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, 256, g, g) to logits (B, 2, 4g, 4g)."""
+        return F.pixel_shuffle(self.out(features), 4)
+
+    def loss(self, features: Tensor, crops: list[Crop]) -> Tensor:
+        """BCE on the crops whose labels are complete; 0 where there are none."""
+        rows = [i for i, c in enumerate(crops) if c.full]
+        if not rows:
+            return features.new_zeros(())
+        labels = torch.stack([crops[i].labels for i in rows]).float()[:, None]
+        high, low = F.max_pool2d(labels, 3, 1, 1), -F.max_pool2d(-labels, 3, 1, 1)
+        target = torch.cat([labels > 0, high != low], 1).float()
+        logits = self(features[rows]).float()
+        target = F.interpolate(target, logits.shape[-2:], mode="area")
+        return F.binary_cross_entropy_with_logits(logits, target)
+
+
+class Trainer:
+    """Runs a recipe, with checkpoints in a folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    train : list of Dataset
+        Training images, on `device`.
+    folder : Path
+        Where ``checkpoint.pt`` and ``log.jsonl`` live.
+    device : str
+        "cpu" or "cuda".
+    bf16 : bool
+        Autocast to bfloat16.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: list[Dataset],
+        folder: Path,
+        device: str = "cpu",
+        *,
+        bf16: bool = False,
+    ) -> None:
+        self.recipe, self.train, self.folder = recipe, train, folder
+        self.device, self.bf16 = torch.device(device), bf16
+        torch.manual_seed(recipe.seed)
+        self.network = initial_network(recipe.input_size).to(self.device)
+        self.head = DenseHead().to(self.device)
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.optimizer = self._make_optimizer()
+        self.step = 0
+        weights = np.array([recipe.weights.get(d.name, 1.0) for d in train])
+        self.chances = weights / weights.sum()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for module in (self.network, self.head):
+            for p in module.parameters():
+                groups[p.ndim >= 2].append(p)
+        return torch.optim.AdamW(
+            [
+                {"params": groups[True], "weight_decay": self.recipe.weight_decay},
+                {"params": groups[False], "weight_decay": 0.0},
+            ],
+            lr=1e-4,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+
+    # --- steps -----------------------------------------------------------
+
+    def run(self, until: int | None = None, save_every: float = 180.0) -> None:
+        """Train to the end of the recipe (or a step), resuming where it stopped.
+
+        Parameters
+        ----------
+        until : int, optional
+            Stop before this step.
+        save_every : float
+            Seconds between checkpoints.
+        """
+        end = min(self.recipe.steps, until or self.recipe.steps)
+        saved, losses, started, first = time.monotonic(), [], time.monotonic(), self.step
+        while self.step < end:
+            stage, progress = self._stage()
+            losses.append(self._train_step(stage, progress))
+            self.step += 1
+            if self.step % 50 == 0 or self.step == end:
+                pace = (time.monotonic() - started) / (self.step - first)
+                self._log(
+                    step=self.step,
+                    loss=round(float(torch.stack(losses).mean()), 4),
+                    seconds_per_step=round(pace, 3),
+                    minutes_left=round(pace * (self.recipe.steps - self.step) / 60, 1),
+                )
+                losses = []
+            if time.monotonic() - saved > save_every or self.step == end:
+                self.save()
+                saved = time.monotonic()
+
+    def _stage(self) -> tuple[Stage, float]:
+        """Find the stage of the current step, and how far into it (0..1)."""
+        begin = 0
+        for stage in self.recipe.stages:
+            if self.step < begin + stage.steps:
+                return stage, (self.step - begin) / stage.steps
+            begin += stage.steps
+        return self.recipe.stages[-1], 1.0
+
+    def _train_step(self, stage: Stage, progress: float) -> Tensor:
+        # Chance depends on the step alone, so that a resumed run goes on alike.
+        rng = np.random.default_rng([self.recipe.seed, self.step])
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        crops, masks = self._batch(stage, rng)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._lr(stage, progress)
+        self.network.train(not stage.hq_only)
+        for key, p in self.network.named_parameters():
+            p.requires_grad_(is_hq(key) or not stage.hq_only)
+        rounds = int(rng.choice(len(stage.rounds), p=stage.rounds))
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._autocast():
+            loss = self._loss(stage, crops, masks, progress, rounds, rng)
+        loss.backward()
+        params = [p for g in self.optimizer.param_groups for p in g["params"]]
+        nn.utils.clip_grad_norm_(params, 1.0)
+        self.optimizer.step()
+        self._update_average()
+        return loss.detach()
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if not self.bf16:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def _lr(self, stage: Stage, progress: float) -> float:
+        high, low = stage.lr
+        lr = low + (high - low) * 0.5 * (1 + math.cos(math.pi * progress))
+        return lr * min(1.0, (self.step + 1) / self.recipe.warmup)
+
+    def _batch(
+        self, stage: Stage, rng: np.random.Generator
+    ) -> tuple[list[Crop], Tensor]:
+        crops: list[Crop] = []
+        masks: list[Tensor] = []
+        while len(crops) < stage.images:
+            if rng.random() < self.recipe.synthetic:
+                item = synthetic_image(rng, self.device)
+            else:
+                dataset = self.train[rng.choice(len(self.train), p=self.chances)]
+                item = dataset.images[rng.integers(len(dataset.images))]
+            crop = sample_crop(item, stage.side, rng, stage.sizes)
+            picked = pick_objects(crop.labels, stage.prompts)
+            if picked is not None:
+                crops.append(crop)
+                masks.append(picked)
+        return crops, torch.cat(masks)
+
+    def _loss(
+        self,
+        stage: Stage,
+        crops: list[Crop],
+        masks: Tensor,
+        progress: float,
+        rounds: int,
+        rng: np.random.Generator,
+    ) -> Tensor:
+        images = jitter(torch.stack([c.image for c in crops]))
+        mean = images.new_tensor(PIXEL_MEAN)[:, None, None] / 255
+        std = images.new_tensor(PIXEL_STD)[:, None, None] / 255
+        # The crop lies anywhere on the 16 px raster of the inference frame.
+        cells = max(self.recipe.input_size - stage.side, 0) // 16
+        corner = rng.integers(0, cells + 1, (len(crops), 2)) * 16
+        offset = torch.tensor(corner, dtype=torch.float32, device=self.device)
+        each = offset.repeat_interleave(stage.prompts, 0)
+        features, early = self.network.encode((images - mean) / std)
+        tile = self.network.prepare(features, early, offset)
+        tile = type(tile)(*(t.repeat_interleave(stage.prompts, 0) for t in tile))
+        high, low = stage.balance
+        balance = high + (low - high) * progress
+        half = (masks.shape[-1] // 2,) * 2
+        target = F.interpolate(masks[:, None].float(), half, mode="area")
+        prompts: PromptTokens = first_prompts(masks)
+        total = features.new_zeros((), dtype=torch.float32)
+        for i in range(rounds + 1):
+            out = self.network.decode(tile, prompts, offset=each)
+            assert out.hq is not None
+            logits = torch.cat([out.sam, out.hq], 1).float()
+            logits = F.interpolate(logits, half, mode="bilinear", align_corners=False)
+            total = total + prompt_loss(
+                logits[:, :4], logits[:, 4:], out.iou.float(), target, balance
+            ).mean()
+            if i < rounds:
+                prompts = corrected(prompts, out.sam[:, :1].detach(), masks)
+        loss = total / (rounds + 1)
+        return loss if stage.hq_only else loss + 0.5 * self.head.loss(features, crops)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # a young average forgets faster, or it would hold the random start
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        state = self.network.state_dict()
+        floats = [k for k, v in state.items() if v.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.average[k] for k in floats], [state[k] for k in floats], 1 - decay
+        )
+        for key in state.keys() - set(floats):
+            self.average[key].copy_(state[key])
+
+    # --- files -----------------------------------------------------------
+
+    def averaged(self) -> HQSAM:
+        """Make a network with the running average of the weights."""
+        network = HQSAM("vit_tiny", self.recipe.input_size, render_prompts=True)
+        network.load_state_dict(self.average)
+        return network.to(self.device).eval()
+
+    def save(self) -> None:
+        """Write the checkpoint; a kill leaves the old one or the new one."""
+        path = self.folder / "checkpoint.pt"
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "step": self.step,
+                "network": self.network.state_dict(),
+                "head": self.head.state_dict(),
+                "average": self.average,
+                "optimizer": self.optimizer.state_dict(),
+            },
+            part,
+        )
+        os.replace(part, path)
+        (self.folder / "recipe.json").write_text(json.dumps(asdict(self.recipe), indent=1))
+
+    def resume(self) -> bool:
+        """Load the checkpoint if there is one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.head.load_state_dict(state["head"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        return True
+
+    def _log(self, **entry: float) -> None:
+        line = json.dumps({"time": round(time.time()), **entry})
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+

@@ -1,0 +1,83 @@
+"""Losses of SAM (focal, dice, IoU regression) and HQ-SAM (BCE, dice).
+
+Logits (B, ..., h, w) against targets in 0..1 of the same shape; each returns
+one number per mask, (B, ...).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - 2|PG| / (|P| + |G|) on probabilities, smoothed by one pixel."""
+    p = logits.sigmoid().flatten(-2)
+    g = target.flatten(-2)
+    return 1 - (2 * (p * g).sum(-1) + 1) / (p.sum(-1) + g.sum(-1) + 1)
+
+
+def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """Mean over pixels of ``(1 - p_t)^gamma BCE`` (RetinaNet, without alpha)."""
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    p = logits.sigmoid()
+    wrong = p + target - 2 * p * target
+    return (wrong**gamma * bce).flatten(-2).mean(-1)
+
+
+def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
+    """BCE with inside and outside weighing the same, whatever their areas.
+
+    Without the balance a small object is best answered by nothing at all, a
+    plateau that training from scratch does not leave.
+    """
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    inside, outside = target.flatten(-2), 1 - target.flatten(-2)
+    bce = bce.flatten(-2)
+    # at least 2 % of the pixels: a few bright pixels must not outweigh a crop
+    floor = 0.02 * bce.shape[-1]
+    fg = (bce * inside).sum(-1) / inside.sum(-1).clamp(min=floor)
+    bg = (bce * outside).sum(-1) / outside.sum(-1).clamp(min=floor)
+    return 0.5 * (fg + bg)
+
+
+def soft_iou(logits: Tensor, target: Tensor) -> Tensor:
+    """IoU of the thresholded logits with the target, without gradient."""
+    with torch.no_grad():
+        p, g = (logits > 0).flatten(-2), (target > 0.5).flatten(-2)
+        return (p & g).sum(-1) / (p | g).sum(-1).clamp(min=1)
+
+
+def mask_loss(logits: Tensor, target: Tensor, balance: float) -> Tensor:
+    """Dice plus BCE: balanced at `balance` 1, SAM's 20 focal at 0."""
+    loss = dice_loss(logits, target)
+    if balance > 0:
+        loss = loss + balance * balanced_bce(logits, target)
+    if balance < 1:
+        loss = loss + (1 - balance) * 20 * focal_loss(logits, target)
+    return loss
+
+
+def prompt_loss(
+    sam: Tensor, hq: Tensor, iou: Tensor, target: Tensor, balance: float
+) -> Tensor:
+    """Loss of one decoder answer, (B,).
+
+    Mask 0 and the best of the three candidates learn the target (SAM paper:
+    only the lowest loss is propagated), the IoU head learns the IoU of all
+    four, and the HQ mask learns the target with BCE and dice.
+
+    Parameters
+    ----------
+    sam, hq, iou, target : Tensor
+        (B, 4, h, w), (B, 1, h, w), (B, 4) and (B, 1, h, w).
+    balance : float
+        See `mask_loss`.
+    """
+    goal = target.expand_as(sam)
+    each = mask_loss(sam, goal, balance)
+    masks = each[:, 0] + each[:, 1:].min(1).values + 0.05 * each[:, 1:].mean(1)
+    score = F.mse_loss(iou, soft_iou(sam, goal), reduction="none").mean(1)
+    fine = mask_loss(hq, target, max(balance, 0.5))[:, 0]
+    return masks + fine + score
