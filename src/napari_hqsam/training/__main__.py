@@ -29,6 +29,7 @@ def export(trainer: Trainer, path: Path) -> None:
         "steps": str(trainer.step),
     }
     save_file({k: v.contiguous() for k, v in state.items()}, path, metadata)
+    path.chmod(0o644)  # safetensors leaves it to its owner alone
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ RECIPES = {
     "first": Recipe(
         stages=(
             Stage(
-                2400, side=112, images=8, prompts=8, lr=(6e-4, 4e-4), sizes=(8.0, 90.0)
+                1700, side=112, images=8, prompts=8, lr=(6e-4, 4e-4), sizes=(8.0, 90.0)
             ),
             Stage(
-                1100,
+                800,
                 side=224,
                 images=4,
                 prompts=8,

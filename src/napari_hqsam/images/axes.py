@@ -1,0 +1,141 @@
+"""Axes strings: what each dimension of an array is.
+
+An axes string has one lower-case letter per dimension: ``y`` and ``x`` span
+the plane, ``c`` holds channels or colour samples, every other letter (``t``,
+``z``, ...) is a leading axis, addressed by the plane index. This module is
+pure: it sees shapes and letters, never pixels or files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+COLOUR_SAMPLES = (3, 4)
+_COLOUR_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
+# Letters for leading dimensions of length 1, the innermost last.
+_SINGLE_AXES = "abdefghijklmnopqrsuvwtcz"
+# Names that differ from their letter; "s" is TIFF's name for colour samples.
+_ALIASES = {"s": "c", "channel": "c", "channels": "c", "time": "t"}
+
+
+def parse_axes(axes: str, shape: tuple[int, ...]) -> str:
+    """Check an axes string against the shape it describes.
+
+    Parameters
+    ----------
+    axes : str
+        One letter per dimension, upper or lower case; ``s`` (samples) is read
+        as ``c``.
+    shape : tuple of int
+        Shape of the array.
+
+    Returns
+    -------
+    str
+        The axes in lower case, with ``c`` for channels.
+
+    Raises
+    ------
+    ImageError
+        If the string is no axes string, names an axis twice, lacks ``y`` or
+        ``x``, or does not fit the number of dimensions.
+    """
+    if not (axes.isascii() and axes.isalpha()):
+        raise ImageError(
+            f'axes {axes!r} must be letters such as "yx", "yxc", "cyx" or "tczyx"'
+        )
+    letters = "".join(_ALIASES.get(letter, letter) for letter in axes.lower())
+    if len(letters) != len(shape):
+        raise ImageError(
+            f'axes "{axes}" name {len(letters)} dimensions, the image has '
+            f"{len(shape)}, of shape {shape}; give one letter per dimension"
+        )
+    twice = sorted({letter for letter in letters if letters.count(letter) > 1})
+    if twice:
+        raise ImageError(
+            f'axes "{axes}" name {", ".join(twice)} twice; use each letter once'
+        )
+    if not {"y", "x"} <= set(letters):
+        raise ImageError(f'axes "{axes}" must contain y and x')
+    return letters
+
+
+def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    """Guess axes where only one answer is plausible.
+
+    ``(h, w)`` is ``yx``; ``(h, w, 3 or 4)`` of uint8 or uint16 is ``yxc``, a
+    colour picture; leading dimensions of length 1 do not count. Anything else
+    could be a stack, a time series or channels, and a wrong guess would give
+    wrong masks without a word, so it is an error.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    dtype : numpy.dtype
+        Its data type.
+
+    Returns
+    -------
+    str
+        Axes; leading dimensions of length 1 are called z, c, t from the inside.
+
+    Raises
+    ------
+    ImageError
+        If the shape leaves room for doubt or has fewer than two dimensions.
+    """
+    if len(shape) < 2:
+        raise ImageError(
+            f"an image needs at least 2 dimensions, this one has shape {shape}"
+        )
+    for known in ("yxc", "yx"):
+        singles = [letter for letter in _SINGLE_AXES if letter not in known]
+        lead = len(shape) - len(known)
+        if not 0 <= lead <= len(singles) or any(size != 1 for size in shape[:lead]):
+            continue
+        is_colour = shape[-1] in COLOUR_SAMPLES and dtype in _COLOUR_DTYPES
+        if known == "yx" or is_colour:
+            return "".join(singles[len(singles) - lead :]) + known
+    raise ImageError(
+        f"cannot tell what the {len(shape)} dimensions of shape {shape} are; "
+        f'pass axes, for example "{_example(len(shape))}"'
+    )
+
+
+def axes_from_names(names: Iterable[str | None] | None) -> str | None:
+    """Axes letters from the dimension names that a file gives.
+
+    Parameters
+    ----------
+    names : iterable of str or None
+        Such as ``("time", "c", "y", "x")``; None where the file is silent.
+
+    Returns
+    -------
+    str or None
+        One letter per name, or None if the names do not make valid axes: then
+        the axes must be guessed or passed.
+    """
+    if names is None:
+        return None
+    letters = ""
+    for name in names:
+        lower = (name or "").lower()
+        letters += _ALIASES.get(lower, lower[:1]) or "?"
+    try:
+        return parse_axes(letters, (1,) * len(letters))
+    except ImageError:
+        return None
+
+
+def _example(ndim: int) -> str:
+    """Axes of the most usual image of so many dimensions."""
+    return {3: "zyx", 4: "tzyx", 5: "tczyx"}.get(ndim, "ptczyx")

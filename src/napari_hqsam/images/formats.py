@@ -1,0 +1,102 @@
+"""From a path or an array to a ``Source``.
+
+The content of a file decides how it is read, not its name: a PNG named
+``.tif`` opens as PNG, and a text file named ``.tif`` opens as nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import zarr
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.images.raster import open_raster
+from napari_hqsam.images.source import Source, reason
+from napari_hqsam.images.tiff import open_tiff
+from napari_hqsam.images.zarrs import open_node, open_zarr
+
+if TYPE_CHECKING:
+    from napari_hqsam.images.source import LazyArray
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NPY_MAGIC = b"\x93NUM"
+
+
+def open_source(
+    source: object, *, key: str | None = None, keep_indices: bool = False
+) -> Source:
+    """Open a file, or wrap an array, without reading more than the header.
+
+    Pictures (PNG, JPEG, ...) are the exception: they are compressed as one
+    piece, so they are decoded here.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, zarr.Group or array-like
+        Path of a TIFF, a zarr folder, a ``.npy`` file or a picture; or any
+        array with ``shape``, ``dtype`` and basic indexing.
+    key : str, optional
+        Which image of several: a path inside a zarr group, or the number of a
+        TIFF series.
+    keep_indices : bool
+        Keep the indices of a palette picture (labels), not its colours.
+
+    Returns
+    -------
+    Source
+        The array with its name and, where known, its axes.
+
+    Raises
+    ------
+    ImageError
+        If there is no such file, it cannot be read, it is damaged or cut
+        short, or the source is no array.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _open_path(Path(source).expanduser(), key, keep_indices)
+    if isinstance(source, (zarr.Group, zarr.Array)):
+        return open_node(source, key, source.basename or "array")
+    if key is not None:
+        raise ImageError(f"key={key!r} needs a file or a zarr group, not an array")
+    if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
+        return Source(cast("LazyArray", source), "array")
+    raise ImageError(
+        f"a {type(source).__name__} is no image; pass a path or an array "
+        "(numpy, zarr, dask, ...)"
+    )
+
+
+def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
+    """Choose the reader by what lies at the path."""
+    if path.is_dir():
+        return open_zarr(path, key)
+    if not path.exists():
+        raise ImageError(f"{path}: no such file or folder; check the path")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {reason(error)}") from error
+    if magic in _TIFF_MAGIC:
+        return open_tiff(path, key)
+    if key is not None:
+        raise ImageError(f"{path} holds a single image; leave out key={key!r}")
+    if magic == _NPY_MAGIC:
+        return _open_npy(path)
+    return open_raster(path, keep_indices=keep_indices)
+
+
+def _open_npy(path: Path) -> Source:
+    """Map a ``.npy`` file into memory; pages are read when touched."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ImageError(
+            f"{path} cannot be read ({reason(error)}); it must hold a plain array "
+            "of numbers, complete and not pickled"
+        ) from error
+    return Source(array, path.name)

@@ -1,0 +1,203 @@
+"""An image as planes: leading axes by index, channels by mapping."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.images.source import LazyArray, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A lazily read image of any number of planes. Made by `opening.open_image`.
+
+    Attributes
+    ----------
+    array : LazyArray
+        The source as it is; never written to.
+    name : str
+        Name of the file, or "array".
+    axes : str
+        One letter per dimension of the source; see `images.axes`.
+    channels : tuple of int
+        Channel mapping: which channels become the network's R, G and B.
+    is_rgb : bool
+        Whether the channels are the samples of a colour picture.
+    """
+
+    array: LazyArray
+    name: str
+    axes: str
+    channels: tuple[int, int, int]
+    is_rgb: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the source, one number per letter of `axes`."""
+        return tuple(int(size) for size in self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Data type of the planes: that of the source in native byte order."""
+        dtype: np.dtype = np.dtype(self.array.dtype).newbyteorder("=")
+        return dtype
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Height and width of a plane in pixels."""
+        sizes = self._sizes
+        return sizes["y"], sizes["x"]
+
+    @property
+    def leading_axes(self) -> str:
+        """Letters of the axes that a plane index covers; those of length 1 not."""
+        sizes = self._sizes
+        return "".join(a for a in self.axes if a not in "yxc" and sizes[a] > 1)
+
+    @property
+    def leading_shape(self) -> tuple[int, ...]:
+        """Length of each leading axis."""
+        return tuple(self._sizes[letter] for letter in self.leading_axes)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of the source, alpha included; 1 if grey."""
+        return self._sizes.get("c", 1)
+
+    @property
+    def shown_channels(self) -> tuple[int, ...]:
+        """The distinct channels of the mapping, in order of appearance."""
+        return tuple(dict.fromkeys(self.channels))
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return dict(zip(self.axes, self.shape, strict=True))
+
+    def read_plane(
+        self,
+        index: int | Sequence[int] = (),
+        region: tuple[int, int, int, int] | None = None,
+    ) -> np.ndarray:
+        """Read a plane, or a region of it, and nothing else.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Position along each of the leading axes; () for a single plane.
+        region : tuple of int, optional
+            ``(y0, x0, y1, x1)``, half-open and inside the plane; the whole
+            plane by default.
+
+        Returns
+        -------
+        numpy.ndarray
+            Pixels ``(h, w, k)`` in the source's data type (native byte order):
+            one channel for each of `shown_channels`. Read-only, since it may
+            be a view of the source.
+
+        Raises
+        ------
+        ImageError
+            If the index or the region is missing, malformed or out of range,
+            or the file cannot be read there.
+        """
+        chosen = dict(zip(self.leading_axes, self._check_index(index), strict=True))
+        y0, x0, y1, x1 = self._check_region(region)
+        spans: dict[str, int | slice] = {"y": slice(y0, y1), "x": slice(x0, x1)}
+        if self.axes[-1] == "c":
+            # Interleaved samples lie in the same chunks: read once, then choose.
+            block = self._read(chosen | spans | {"c": slice(None)}, "yxc")
+            if self.shown_channels != tuple(range(self.n_channels)):
+                block = block[..., list(self.shown_channels)]
+        else:
+            bands = [
+                self._read(chosen | spans | {"c": channel}, "yx")
+                for channel in self.shown_channels
+            ]
+            block = bands[0][..., None] if len(bands) == 1 else np.stack(bands, -1)
+        block = block.view()
+        block.flags.writeable = False
+        return block
+
+    def _read(self, chosen: dict[str, int | slice], order: str) -> np.ndarray:
+        """Index the source; return its remaining axes in the given order."""
+        key = tuple(chosen.get(letter, 0) for letter in self.axes)
+        try:
+            block = np.asarray(self.array[key])
+        except MemoryError:
+            raise
+        except Exception as error:  # each format and codec has its own errors
+            raise ImageError(
+                f"{self.name}: the pixels at {_text(key)} cannot be read "
+                f"({reason(error)}); the file may be damaged"
+            ) from error
+        left = [letter for letter in self.axes if letter in order]
+        block = block.transpose([left.index(letter) for letter in order])
+        return block.astype(self.dtype, copy=False)
+
+    def _check_index(self, index: int | Sequence[int]) -> tuple[int, ...]:
+        """Return the plane index as ints in range."""
+        shape = self.leading_shape
+        numbers = as_ints(index, f"plane index {index!r} must be a tuple of ints")
+        if len(numbers) != len(shape):
+            example = ", ".join("0" for _ in shape) + ("," if len(shape) == 1 else "")
+            axes = f'axes "{self.leading_axes}" of shape {shape}' if shape else "axes"
+            raise ImageError(
+                f"plane index {numbers} has {len(numbers)} numbers, {self.name} has "
+                f"{len(shape)} leading {axes}; pass for example ({example})"
+            )
+        for letter, number, size in zip(self.leading_axes, numbers, shape, strict=True):
+            if not 0 <= number < size:
+                raise ImageError(
+                    f"plane index {letter}={number} is out of range; {self.name} has "
+                    f"{letter} from 0 to {size - 1}"
+                )
+        return numbers
+
+    def _check_region(
+        self, region: tuple[int, int, int, int] | None
+    ) -> tuple[int, int, int, int]:
+        """Return the region, or the whole plane."""
+        height, width = self.plane_shape
+        if region is None:
+            return 0, 0, height, width
+        complaint = (
+            f"region {region!r} must be ints (y0, x0, y1, x1) inside the plane of "
+            f"shape {(height, width)}, and not empty"
+        )
+        numbers = as_ints(region, complaint)
+        if len(numbers) != 4:
+            raise ImageError(complaint)
+        y0, x0, y1, x1 = numbers
+        if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+            raise ImageError(complaint)
+        return y0, x0, y1, x1
+
+
+def as_ints(value: object, complaint: str) -> tuple[int, ...]:
+    """One int or several as a tuple; the complaint is raised for all else."""
+    given: Iterable[Any] = value if isinstance(value, Iterable) else (value,)
+    try:
+        return tuple(operator.index(number) for number in given)
+    except TypeError as error:
+        raise ImageError(complaint) from error
+
+
+def _text(key: tuple[int | slice, ...]) -> str:
+    """Write an index as in source code."""
+    parts = (
+        f"{part.start or 0}:{'' if part.stop is None else part.stop}"
+        if isinstance(part, slice)
+        else str(part)
+        for part in key
+    )
+    return f"[{', '.join(parts)}]"

@@ -1,0 +1,119 @@
+"""From a source to an `Image`: which axes, which channels, fit to be segmented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.images.axes import COLOUR_SAMPLES, guess_axes, parse_axes
+from napari_hqsam.images.formats import open_source
+from napari_hqsam.images.image import Image, as_ints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hqsam.images.source import Source
+
+
+def open_image(
+    source: object,
+    *,
+    axes: str | None = None,
+    channels: int | Sequence[int] | None = None,
+    key: str | None = None,
+) -> Image:
+    """Open a file or wrap an array as an image; no pixels are read yet.
+
+    Parameters
+    ----------
+    source : str, os.PathLike or array-like
+        A TIFF, a zarr folder (OME-Zarr or plain), a ``.npy`` file, a PNG, JPEG
+        or other picture; or a numpy, zarr, dask or similar array.
+    axes : str, optional
+        What the dimensions are, such as "yx", "yxc", "cyx", "zyx", "tczyx". By
+        default taken from the file, else guessed where there is no doubt: two
+        dimensions are ``yx``; three of uint8 or uint16 whose last has length 3
+        or 4 are ``yxc``.
+    channels : int or sequence of 1 to 3 ints, optional
+        Which channels become the network's R, G and B. One channel c is shown
+        as grey (c, c, c). Two are shown as (a, b, b), red against cyan, grey
+        where they agree. By default: grey (0, 0, 0); two channels (0, 1, 1);
+        colour and three or more channels (0, 1, 2). Alpha is not shown unless
+        asked for by its number.
+    key : str, optional
+        Which image of several: a path inside a zarr group ("labels/cells"), or
+        the number of a TIFF series.
+
+    Returns
+    -------
+    Image
+        Planes of shape (h, w) addressed over the leading axes.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read, is damaged or cut short; if the array is
+        empty or not of numbers; if the axes are unclear or do not fit; if a
+        channel is out of range.
+    """
+    opened = open_source(source, key=key)
+    shape = _check_array(opened)
+    dtype = np.dtype(opened.array.dtype)
+    if axes is not None:
+        letters = parse_axes(axes, shape)
+    else:
+        letters = opened.axes or guess_axes(shape, dtype)
+    n_channels = dict(zip(letters, shape, strict=True)).get("c", 1)
+    is_rgb = n_channels in COLOUR_SAMPLES and (
+        letters[-1] == "c" if opened.is_rgb is None else opened.is_rgb
+    )
+    if channels is None:
+        mapping = _default_mapping(n_channels - opened.has_alpha)
+    else:
+        mapping = _check_mapping(channels, n_channels, opened.name)
+    return Image(opened.array, opened.name, letters, mapping, is_rgb)
+
+
+def _check_array(opened: Source) -> tuple[int, ...]:
+    """Return the shape; raise if the array is empty or not of real numbers."""
+    shape = tuple(int(size) for size in opened.array.shape)
+    try:
+        dtype = np.dtype(opened.array.dtype)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
+        raise ImageError(
+            f"{opened.name} has data type {opened.array.dtype}; an image must be of "
+            "bool, integers or floats of at most 8 bytes; convert it"
+        )
+    if 0 in shape:
+        raise ImageError(f"{opened.name} is empty: its shape is {shape}")
+    return shape
+
+
+def _default_mapping(n_channels: int) -> tuple[int, int, int]:
+    """Channel mapping when none is asked for."""
+    if n_channels == 1:
+        return 0, 0, 0
+    return (0, 1, 1) if n_channels == 2 else (0, 1, 2)
+
+
+def _check_mapping(
+    channels: int | Sequence[int], n_channels: int, name: str
+) -> tuple[int, int, int]:
+    """Return the channel mapping asked for as three channel numbers."""
+    numbers = as_ints(channels, f"channels={channels!r} must be 1 to 3 ints")
+    if not 1 <= len(numbers) <= 3:
+        raise ImageError(
+            f"channels={channels!r} names {len(numbers)} channels; pass 1 to 3"
+        )
+    for number in numbers:
+        if not 0 <= number < n_channels:
+            raise ImageError(
+                f"channel {number} is out of range; {name} has {n_channels}, counted "
+                "from 0"
+            )
+    first, second, third = (*numbers, numbers[-1], numbers[-1])[:3]
+    return first, second, third

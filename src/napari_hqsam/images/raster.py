@@ -1,0 +1,125 @@
+"""PNG, JPEG, BMP and other pictures, by Pillow.
+
+Decisions: palettes become their colours (or stay indices, for labels); alpha
+is dropped and the stored colours are kept, not blended with a background that
+nobody chose; CMYK, YCbCr, Lab and HSV become RGB; an orientation noted by a
+camera is not applied, so that pixels stay where napari shows them; of an
+animation only the first frame is read.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+
+from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.images.source import Source, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Formats that are one picture and decoded by Pillow itself: no TIFF (tifffile
+# reads it better), nothing that starts another program (EPS).
+_FORMATS = ("PNG", "JPEG", "JPEG2000", "BMP", "GIF", "PPM", "TGA", "WEBP")
+# A picture is held in memory as a whole; a larger one should not be one.
+_MAX_PIXELS = 2**30
+_AS_STORED = ("1", "L", "I", "F")
+_lock = threading.Lock()
+
+
+def open_raster(path: Path, *, keep_indices: bool = False) -> Source:
+    """Read a picture.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file in one of Pillow's formats.
+    keep_indices : bool
+        Return the indices of a palette picture, not its colours.
+
+    Returns
+    -------
+    Source
+        ``yx`` (bool, uint8, uint16, int32 or float32) or ``yxc`` RGB (uint8).
+
+    Raises
+    ------
+    ImageError
+        If it is no picture, is damaged or cut short, or has more than 2**30
+        pixels.
+    """
+    try:
+        with _large_pictures(), Pillow.open(path, formats=_FORMATS) as picture:
+            _check_size(picture, path)
+            _warn_of_losses(picture, path)
+            array = _pixels(picture, keep_indices)
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{path} is no TIFF, .npy, PNG, JPEG or other picture that can be read; "
+            "save it as TIFF or OME-Zarr"
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(
+            f"{path} cannot be read ({reason(error)}); it may be damaged or cut short"
+        ) from error
+    is_rgb = array.ndim == 3
+    return Source(array, path.name, "yxc" if is_rgb else "yx", is_rgb)
+
+
+def _check_size(picture: Pillow.Image, path: Path) -> None:
+    """Raise before a huge picture fills the memory."""
+    pixels = picture.width * picture.height
+    if pixels > _MAX_PIXELS:
+        raise ImageError(
+            f"{path} has {pixels} pixels, the limit for this format is {_MAX_PIXELS}; "
+            "save it as tiled TIFF or OME-Zarr, which are read in pieces"
+        )
+
+
+def _warn_of_losses(picture: Pillow.Image, path: Path) -> None:
+    """Say what of the file will not be seen."""
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1:
+        _warn(f"{path.name} has {frames} frames; only the first is read")
+    # Pillow keeps 16 bits of grey pictures only, and reads the rest as 8 bits.
+    stored = str([tile.args for tile in getattr(picture, "tile", ())])
+    if ";16" in stored and not picture.mode.startswith("I"):
+        _warn(
+            f"{path.name} has 16 bits per colour, of which 8 are read; save it as "
+            "TIFF to use them all"
+        )
+
+
+def _pixels(picture: Pillow.Image, keep_indices: bool) -> np.ndarray:
+    """Decode to grey (h, w) or RGB (h, w, 3)."""
+    mode = picture.mode
+    if mode.startswith("I;16"):
+        return np.asarray(picture).astype(np.uint16)
+    if mode in _AS_STORED or (mode == "P" and keep_indices):
+        return np.asarray(picture)
+    return np.asarray(picture.convert("L" if mode in ("LA", "La") else "RGB"))
+
+
+def _warn(text: str) -> None:
+    """Warn the caller of ``open_image``."""
+    warnings.warn(text, HqsamWarning, stacklevel=7)
+
+
+@contextmanager
+def _large_pictures() -> Iterator[None]:
+    """Lift Pillow's limit, a guard of web servers, in favour of our own."""
+    with _lock:
+        limit, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Pillow.MAX_IMAGE_PIXELS = limit

@@ -1,0 +1,67 @@
+"""What every format ends up as: one lazily read array and what is known of it.
+
+Nothing above the format modules cares which file an array came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class LazyArray(Protocol):
+    """What is asked of an array: numpy, zarr, dask and many more have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+
+    @property
+    def dtype(self) -> Any:  # noqa: ANN401 - each library has its own dtypes
+        """Data type, in a form that ``numpy.dtype`` understands."""
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
+        """Index with ints and slices; the data may be loaded only here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An array and what its file says about it.
+
+    Attributes
+    ----------
+    array : LazyArray
+        The pixels at full resolution, read on indexing.
+    name : str
+        Name of the file, or "array".
+    axes : str or None
+        Axes letters (see ``images.axes``); None where the file does not say.
+    is_rgb : bool or None
+        Whether the channels are colour samples; None where the file does not
+        say and the layout must decide.
+    has_alpha : bool
+        Whether the last channel is opacity rather than colour.
+    """
+
+    array: LazyArray
+    name: str
+    axes: str | None = None
+    is_rgb: bool | None = None
+    has_alpha: bool = False
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, on one line, for the end of a message.
+
+    Parameters
+    ----------
+    error : BaseException
+        What another library or the operating system raised.
+
+    Returns
+    -------
+    str
+        Its text without line breaks, or its type where it has none.
+    """
+    text = error.strerror if isinstance(error, OSError) else None
+    return " ".join((text or str(error)).split()) or type(error).__name__

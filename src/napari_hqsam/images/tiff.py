@@ -1,0 +1,216 @@
+"""TIFF in all its dialects, by tifffile, read page by page or tile by tile.
+
+Uncompressed data are mapped into memory; all else goes through tifffile's zarr
+store, which decodes only the chunks asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+import weakref
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tifffile
+import zarr
+
+from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.images.axes import COLOUR_SAMPLES, axes_from_names
+from napari_hqsam.images.source import LazyArray, Source, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# A page up to this size is decoded whole: faster than one request per strip.
+# Larger ones are read strip by strip, so that a small region stays cheap.
+_WHOLE_PAGE_BYTES = 2**26
+_COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
+_ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
+
+
+def open_tiff(path: Path, key: str | None = None) -> Source:
+    """Open one series of a TIFF at full resolution.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A TIFF, BigTIFF, OME-TIFF, ImageJ hyperstack, slide, ...
+    key : str, optional
+        Number of the series; the first by default.
+
+    Returns
+    -------
+    Source
+        The array; its axes where the metadata name them. The file stays open
+        for as long as the array lives, unless it could be mapped.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged, cut short, has no such series, or is compressed
+        in a way that needs a package that is not installed.
+    """
+    with _complaints() as complaints, ExitStack() as stack:
+        try:
+            tif = stack.enter_context(tifffile.TiffFile(path))
+            series = _choose_series(tif, key, path)
+            _check_complete(series, complaints, path)
+            _check_codec(series.keyframe, path)
+            array = _map(tif, series, path)
+            if array is None:
+                array = _open_store(series)
+                # The store reads through the open file: close it with the array.
+                weakref.finalize(array, stack.pop_all().close)
+        except ImageError:
+            raise
+        except Exception as error:  # tifffile lets errors of any kind through
+            raise ImageError(
+                f"{path} cannot be read as TIFF ({reason(error)}); it may be damaged"
+            ) from error
+    if complaints:
+        _warn(f"{path.name}: {complaints[0]}; check its planes and axes")
+    return _describe(array, series, path)
+
+
+def _choose_series(
+    tif: tifffile.TiffFile, key: str | None, path: Path
+) -> tifffile.TiffPageSeries:
+    """Return the series numbered ``key``."""
+    count = len(tif.series)
+    if count == 0:
+        raise ImageError(f"{path} holds no image; it may be damaged")
+    number = 0 if key is None else int(key) if key.isdecimal() else -1
+    if not 0 <= number < count:
+        raise ImageError(
+            f"{path} has no series {key!r}; pass key= a number from 0 to {count - 1}"
+        )
+    return tif.series[number]
+
+
+def _check_complete(
+    series: tifffile.TiffPageSeries, complaints: list[str], path: Path
+) -> None:
+    """Raise if the file ends before its pixels or its chain of pages does.
+
+    tifffile logs a broken chain and reads the pages before it, which would be
+    a shorter stack than was saved.
+    """
+    if any("invalid page offset" in text for text in complaints):
+        raise ImageError(
+            f"{path} is cut short: it names pages beyond its end; copy it again"
+        )
+    if series.dataoffset is not None:
+        size = series.keyframe.parent.filehandle.size
+        end = series.dataoffset + math.prod(series.shape) * series.dtype.itemsize
+    else:
+        last = next((page for page in reversed(series.pages) if page), series.keyframe)
+        size = last.parent.filehandle.size
+        end = max(map(sum, zip(last.dataoffsets, last.databytecounts, strict=True)))
+    if end > size:
+        raise ImageError(
+            f"{path} is cut short: its pixels end at byte {end}, the file at byte "
+            f"{size}; copy it again"
+        )
+
+
+def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
+    """Raise now, not at the first click, if the compression cannot be undone."""
+    if page.compression == 1 or page.compression in tifffile.TIFF.DECOMPRESSORS:
+        return
+    name = getattr(page.compression, "name", page.compression)
+    raise ImageError(
+        f"{path} is compressed with {name}, which needs another package; "
+        "pip install imagecodecs, or save it uncompressed"
+    )
+
+
+def _map(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path
+) -> LazyArray | None:
+    """Map pixels that lie in the file as they are; None if they do not."""
+    if (
+        series.dataoffset is None
+        or series.transform is not None
+        or not series.keyframe.is_memmappable
+    ):
+        return None
+    return np.memmap(
+        path,
+        dtype=np.dtype(tif.byteorder + series.dtype.char),
+        mode="r",
+        offset=series.dataoffset,
+        shape=series.shape,
+    )
+
+
+def _open_store(series: tifffile.TiffPageSeries) -> LazyArray:
+    """Array whose chunks tifffile decodes on demand."""
+    page = series.keyframe
+    if series.shape[-1] == 1:
+        # Planes one pixel wide may be stored as a single page, of which
+        # tifffile's store loses track; they are small enough to read whole.
+        whole: LazyArray = series.asarray()
+        return whole
+    whole_pages = not page.is_tiled and page.nbytes <= _WHOLE_PAGE_BYTES
+    store = series.aszarr(level=0, chunkmode="page" if whole_pages else None)
+    return zarr.open_array(store, mode="r")
+
+
+def _describe(array: LazyArray, series: tifffile.TiffPageSeries, path: Path) -> Source:
+    """Add what the tags say about axes and colour."""
+    page = series.keyframe
+    letters = series.axes if len(series.axes) == len(array.shape) else ""
+    samples = dict(zip(letters, array.shape, strict=False)).get("S", 1)
+    photometric = getattr(page.photometric, "name", "")
+    if photometric == "PALETTE" and not page.is_imagej:
+        _warn(
+            f"{path.name} has a colour table; its indices are read as intensities. "
+            "Convert it to RGB if they are colours"
+        )
+    return Source(
+        array,
+        path.name,
+        axes=axes_from_names(_named(letters) or None),
+        is_rgb=samples in COLOUR_SAMPLES and photometric in _COLOUR_PHOTOMETRICS,
+        has_alpha=samples > 1 and _ends_in_alpha(page),
+    )
+
+
+def _named(letters: str) -> str:
+    """Call the one axis that tifffile found but could not name ``Z``."""
+    unnamed = [letter for letter in letters if letter in "IQ"]
+    if len(unnamed) == 1 and "Z" not in letters:
+        return letters.replace(unnamed[0], "Z")
+    return letters
+
+
+def _ends_in_alpha(page: tifffile.TiffPage) -> bool:
+    """Whether the last sample of a pixel is opacity."""
+    return bool(page.extrasamples) and page.extrasamples[-1] in _ALPHA_SAMPLES
+
+
+def _warn(text: str) -> None:
+    """Warn the caller of ``open_image``."""
+    warnings.warn(text, HqsamWarning, stacklevel=6)
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what tifffile logs as errors, which else would go to the terminal."""
+    found: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            found.append(" ".join(record.getMessage().split()))
+        return False
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(collect)
+    try:
+        yield found
+    finally:
+        logger.removeFilter(collect)

@@ -1,0 +1,197 @@
+"""Zarr folders: OME-Zarr 0.1 to 0.6 at full resolution, and plain arrays.
+
+Both zarr formats (v2 and v3) are read. Only metadata is touched here; chunks
+are read when the array is indexed. Specification: https://ngff.openmicroscopy.org
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import zarr
+from zarr.errors import ZarrUserWarning
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.images.axes import axes_from_names
+from napari_hqsam.images.source import Source, reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def open_zarr(path: Path, key: str | None = None) -> Source:
+    """Open a folder as zarr.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of a zarr group or array.
+    key : str, optional
+        Path of a group or array inside it, such as "labels/cells".
+
+    Returns
+    -------
+    Source
+        The array of the highest resolution.
+
+    Raises
+    ------
+    ImageError
+        If the folder is no zarr, is damaged, or holds several images and
+        ``key`` does not choose one.
+    """
+    try:
+        node = zarr.open(str(path), mode="r")
+    except FileNotFoundError as error:
+        raise ImageError(
+            f"{path} is a folder but no zarr array or group; pass an image file"
+        ) from error
+    except Exception as error:  # each codec and parser has its own errors
+        raise ImageError(
+            f"{path}: its zarr metadata cannot be read ({reason(error)})"
+        ) from error
+    return open_node(node, key, path.name, where=str(path))
+
+
+def open_node(
+    node: zarr.Group | zarr.Array[Any],
+    key: str | None,
+    name: str,
+    *,
+    where: str | None = None,
+) -> Source:
+    """Find the image in an open zarr group or array.
+
+    Parameters
+    ----------
+    node : zarr.Group or zarr.Array
+        Where to look.
+    key : str or None
+        Path inside the group.
+    name : str
+        Name of the image.
+    where : str, optional
+        What error messages call it; the name by default.
+
+    Returns
+    -------
+    Source
+        The array of the highest resolution, with the axes of its metadata.
+
+    Raises
+    ------
+    ImageError
+        As for `open_zarr`.
+    """
+    where = where or name
+    if key is not None:
+        node = _child(node, key, where)
+    if isinstance(node, zarr.Array):
+        return Source(node, name, axes_from_names(_dimension_names(node)))
+    metadata = ome_metadata(node)
+    if metadata.get("multiscales"):
+        return _open_multiscale(node, metadata["multiscales"], name, where)
+    if key is None and "bioformats2raw.layout" in metadata:
+        # A converted microscope file: its images are the groups 0, 1, ...
+        return open_node(node, "0", name, where=where)
+    return Source(_only_array(node, where), name)
+
+
+def ome_metadata(group: zarr.Group) -> dict[str, Any]:
+    """OME metadata of a group, wherever its version of OME-Zarr keeps them.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Any group.
+
+    Returns
+    -------
+    dict
+        Parsed JSON: what is under "ome" since 0.5, all attributes before.
+    """
+    attributes = group.attrs.asdict()
+    metadata = attributes.get("ome", attributes)
+    return dict(metadata) if isinstance(metadata, Mapping) else {}
+
+
+def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # noqa: ANN401
+    """Return the array or group at a path inside a group."""
+    try:
+        if isinstance(node, zarr.Group):
+            return node[key]
+    except KeyError:
+        pass
+    raise ImageError(f"{where} has nothing at key={key!r}{_contents(node)}")
+
+
+def _open_multiscale(
+    group: zarr.Group,
+    multiscales: Any,  # noqa: ANN401 - whatever the JSON holds
+    name: str,
+    where: str,
+) -> Source:
+    """Level 0 of the first multiscale image of a group."""
+    try:
+        image = multiscales[0]
+        array = group[image["datasets"][0]["path"]]
+        if not isinstance(array, zarr.Array):
+            raise TypeError(f"{array.path} is no array")
+        names = _axis_names(image, array.ndim)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ImageError(
+            f"{where}: its multiscales metadata are damaged or name a missing "
+            f"array ({reason(error)})"
+        ) from error
+    axes = axes_from_names(names)
+    if axes is not None and len(axes) != array.ndim:
+        raise ImageError(
+            f'{where}: the metadata name the axes "{axes}", the array has shape '
+            f"{array.shape}; pass axes and key={array.path!r}"
+        )
+    return Source(array, name, axes)
+
+
+def _axis_names(image: dict[str, Any], ndim: int) -> list[str] | None:
+    """Axis names of a multiscale image, whatever the version of its metadata."""
+    axes = image.get("axes")
+    if axes is None and "coordinateSystems" in image:  # 0.6
+        axes = image["coordinateSystems"][0]["axes"]
+    if axes is None:  # 0.1 and 0.2 know five dimensions only
+        return list("tczyx") if ndim == 5 else None
+    return [axis if isinstance(axis, str) else axis["name"] for axis in axes]
+
+
+def _dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
+    """Dimension names of a zarr v3 array; v2 has none."""
+    return getattr(array.metadata, "dimension_names", None)
+
+
+def _only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
+    """Return the array of a group that holds exactly one."""
+    with _strangers_allowed():
+        arrays = [array for _, array in group.arrays()]
+    if len(arrays) != 1:
+        raise ImageError(
+            f"{where} is a zarr group without image metadata{_contents(group)}"
+        )
+    return arrays[0]
+
+
+def _contents(node: zarr.Group | zarr.Array[Any]) -> str:
+    """End of a message: what ``key`` may be."""
+    if isinstance(node, zarr.Array):
+        return "; it is an array, leave out key"
+    with _strangers_allowed():
+        names = sorted(node.keys())
+    if not names:
+        return " and it is empty; pass another path"
+    shown = ", ".join(repr(name) for name in names[:8])
+    return f"; pass key=, one of {shown}" + (", ..." if len(names) > 8 else "")
+
+
+def _strangers_allowed() -> warnings.catch_warnings[None]:
+    """Silence zarr about foreign files among its own, a README for instance."""
+    return warnings.catch_warnings(action="ignore", category=ZarrUserWarning)

@@ -1,0 +1,255 @@
+"""Axes, pixel size and units of a label image, in the words of each format."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.images.axes import parse_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
+_OME_ORDER = "tczyx"
+_SPACE_AXES = "zyx"
+# OME-Zarr's name: (OME-XML's symbol, what else people write).
+_LENGTHS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "angstrom": ("Å", ()),
+    "nanometer": ("nm", ("nanometre",)),
+    "micrometer": ("µm", ("um", "μm", "micron", "microns", "micrometre")),
+    "millimeter": ("mm", ("millimetre",)),
+    "centimeter": ("cm", ("centimetre",)),
+    "meter": ("m", ("metre",)),
+}
+_DURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "millisecond": ("ms", ()),
+    "second": ("s", ("sec",)),
+    "minute": ("min", ()),
+    "hour": ("h", ()),
+}
+_CENTIMETERS = {
+    "angstrom": 1e-8,
+    "nanometer": 1e-7,
+    "micrometer": 1e-4,
+    "millimeter": 1e-1,
+    "centimeter": 1.0,
+    "meter": 1e2,
+}
+_NO_UNIT = ("", "pixel", "pixels", "px", "dimensionless")
+_MAX_RATIONAL = 2**32  # largest value of a TIFF resolution tag
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where a label image lies: checked, one entry per dimension.
+
+    Attributes
+    ----------
+    axes : str
+        Lower-case letters; the last two are ``yx``.
+    scale : tuple of float or None
+        Size of a pixel along each axis, in its unit.
+    units : tuple of (str or None)
+        Unit of each axis by its OME-Zarr name, such as "micrometer".
+    """
+
+    axes: str
+    scale: tuple[float, ...] | None
+    units: tuple[str | None, ...]
+
+    def ome_zarr(self, name: str) -> dict[str, Any]:
+        """Metadata of an OME-Zarr 0.5 label image with one level, "0".
+
+        Parameters
+        ----------
+        name : str
+            Name of the image.
+
+        Returns
+        -------
+        dict
+            Attributes of the zarr group. Source: OME-Zarr 0.5, sections
+            "multiscales" and "labels".
+        """
+        axes = []
+        for letter, unit in zip(self.axes, self.units, strict=True):
+            axis = {"name": letter, "type": _axis_type(letter)}
+            axes.append(axis | {"unit": unit} if unit else axis)
+        scale = list(self.scale or (1.0,) * len(self.axes))
+        level = {
+            "path": "0",
+            "coordinateTransformations": [{"type": "scale", "scale": scale}],
+        }
+        image = {"name": name, "axes": axes, "datasets": [level]}
+        label = {"version": "0.5"}
+        return {"ome": {"version": "0.5", "multiscales": [image], "image-label": label}}
+
+    def ome_xml(self) -> dict[str, Any]:
+        """Metadata of an OME-TIFF, as tifffile takes them.
+
+        Returns
+        -------
+        dict
+            ``axes`` and attributes of OME-XML's ``Pixels``.
+        """
+        found: dict[str, Any] = {"axes": self.axes.upper()}
+        if self.scale is None:
+            return found
+        for letter, size, unit in zip(self.axes, self.scale, self.units, strict=True):
+            if letter in _SPACE_AXES:
+                attribute = f"PhysicalSize{letter.upper()}"
+            elif letter == "t":
+                attribute = "TimeIncrement"
+            else:
+                continue
+            if unit:
+                found |= {attribute: size, f"{attribute}Unit": _symbol(unit)}
+            elif letter != "t":
+                found |= {attribute: size, f"{attribute}Unit": "pixel"}
+        return found
+
+    def tiff(self) -> dict[str, Any]:
+        """Metadata of a plain TIFF, as tifffile takes them.
+
+        Returns
+        -------
+        dict
+            ``axes``, and ``scale`` and ``units`` where known, for the
+            description.
+        """
+        found: dict[str, Any] = {"axes": self.axes.upper()}
+        if self.scale is not None:
+            found |= {"scale": self.scale, "units": self.units}
+        return found
+
+    def tiff_resolution(self) -> tuple[float, float] | None:
+        """Pixels per centimetre along x and y.
+
+        Returns
+        -------
+        tuple of float or None
+            None if the pixel size is not a length or no resolution tag holds
+            it.
+        """
+        if self.scale is None:
+            return None
+        centimeters = [_CENTIMETERS.get(unit or "") for unit in self.units[-2:]]
+        if centimeters[0] is None or centimeters[1] is None:
+            return None
+        y = 1 / (self.scale[-2] * centimeters[0])
+        x = 1 / (self.scale[-1] * centimeters[1])
+        return (x, y) if all(0 < n < _MAX_RATIONAL for n in (x, y)) else None
+
+
+def check_axes(axes: str | None, ndim: int, file_name: str) -> str:
+    """Check that labels of these axes fit the format that a name stands for.
+
+    Parameters
+    ----------
+    axes : str or None
+        One letter per dimension, ending in ``yx``; None for the default.
+    ndim : int
+        Number of dimensions.
+    file_name : str
+        Name of the file to be written.
+
+    Returns
+    -------
+    str
+        The axes in lower case.
+
+    Raises
+    ------
+    ImageError
+        If the axes do not fit the labels or the format.
+    """
+    if axes is None:
+        axes = _DEFAULT_AXES.get(ndim)
+        if axes is None:
+            raise ImageError(
+                f"labels have {ndim} dimensions; pass axes, one letter for each"
+            )
+    letters = parse_axes(axes, (1,) * ndim)
+    if not letters.endswith("yx"):
+        raise ImageError(f'axes "{axes}" of labels must end in yx; transpose them')
+    name = file_name.lower()
+    in_order = [letter for letter in _OME_ORDER if letter in letters]
+    is_ome = set(letters) <= set(_OME_ORDER)
+    if name.endswith(".zarr") and not (is_ome and letters == "".join(in_order)):
+        raise ImageError(
+            f'axes "{axes}" do not fit OME-Zarr, which has t, c, z, y, x in this '
+            "order; rename or transpose them, or write .tif"
+        )
+    if name.endswith((".ome.tif", ".ome.tiff")) and not is_ome:
+        raise ImageError(
+            f'axes "{axes}" do not fit OME-TIFF, which has t, c, z, y, x; rename '
+            "them, or write .tif"
+        )
+    return letters
+
+
+def make_space(
+    axes: str,
+    scale: Sequence[float] | None,
+    units: str | Sequence[str | None] | None,
+) -> Space:
+    """Check pixel size and units against the axes.
+
+    Parameters
+    ----------
+    axes : str
+        As `check_axes` returns them.
+    scale : sequence of float or None
+        Size of a pixel along each axis.
+    units : str or sequence of (str or None) or None
+        Unit of each axis; one name stands for the axes of space.
+
+    Returns
+    -------
+    Space
+        The same, with OME-Zarr's names of units.
+
+    Raises
+    ------
+    ImageError
+        If there is not one positive number and one known unit per axis.
+    """
+    if scale is not None:
+        scale = tuple(float(size) for size in scale)
+        if len(scale) != len(axes) or not all(0 < s < math.inf for s in scale):
+            raise ImageError(
+                f'scale {scale} must be one positive number for each axis of "{axes}"'
+            )
+    if units is None or isinstance(units, str):
+        units = [units if letter in _SPACE_AXES else None for letter in axes]
+    if len(units) != len(axes):
+        raise ImageError(f'units {units} must be one for each axis of "{axes}"')
+    names = tuple(_unit_name(u, axis) for u, axis in zip(units, axes, strict=True))
+    return Space(axes, scale, names)
+
+
+def _axis_type(letter: str) -> str:
+    """Type of an axis in OME-Zarr."""
+    return {"t": "time", "c": "channel"}.get(letter, "space")
+
+
+def _symbol(unit: str) -> str:
+    """Symbol of a unit in OME-XML."""
+    return (_LENGTHS | _DURATIONS)[unit][0]
+
+
+def _unit_name(unit: str | None, letter: str) -> str | None:
+    """OME-Zarr's name of a unit that fits an axis."""
+    text = str(unit or "").strip()
+    if text.lower() in _NO_UNIT:
+        return None
+    known = _DURATIONS if letter == "t" else _LENGTHS
+    for name, (symbol, aliases) in known.items():
+        if text == symbol or text.lower() in (name, f"{name}s", *aliases):
+            return name
+    raise ImageError(
+        f'unit {text!r} of axis "{letter}" is unknown; use one of {", ".join(known)}'
+    )

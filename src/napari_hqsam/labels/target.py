@@ -1,0 +1,193 @@
+"""Where labels are to be written: is it possible, and making it all or nothing.
+
+The check comes before any work, so that an hour of segmentation does not end
+in a typing error. The write goes to a temporary neighbour that is renamed when
+complete: renaming within a folder either happens or does not.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zarr
+
+from napari_hqsam.errors import OutputError
+from napari_hqsam.images.source import reason
+from napari_hqsam.images.zarrs import ome_metadata
+from napari_hqsam.labels.space import check_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+ZARR_SUFFIX = ".zarr"
+
+
+def check_writable(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    overwrite: bool = True,
+    sources: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Raise unless labels could be written at a path now.
+
+    Nothing is left behind, and nothing is changed.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file (``.tif``, ``.tiff``, ``.ome.tif``) or folder (``.zarr``,
+        ``.ome.zarr``) to be written.
+    axes : str, optional
+        Axes of the labels to come: do they fit the format?
+    overwrite : bool
+        Whether labels that are already there may be replaced. A folder that
+        holds anything but a label image is never replaced.
+    sources : iterable of path
+        Files that are being read: none of them may be the target or in it.
+
+    Raises
+    ------
+    OutputError
+        If the suffix is unknown, the folder is missing or not writable, or
+        something is there that must not be replaced.
+    ImageError
+        If the axes do not fit the format.
+    """
+    target = Path(path)
+    name = target.name.lower()
+    if not name.endswith((*TIFF_SUFFIXES, ZARR_SUFFIX)):
+        raise OutputError(
+            f"{target}: cannot tell the format from {target.suffix or 'no suffix'!r}; "
+            "use .tif, .ome.tif or .ome.zarr"
+        )
+    if axes is not None:
+        check_axes(axes, len(axes), target.name)
+    _check_folder(target)
+    for source in sources:
+        resolved = Path(source).resolve()
+        if target.resolve() in (resolved, *resolved.parents):
+            raise OutputError(
+                f"{target} is the image that is read; choose another name for "
+                "the labels"
+            )
+    if os.path.lexists(target):
+        _check_replaceable(target, overwrite)
+
+
+def _check_folder(target: Path) -> None:
+    """Raise unless files can be made where the target is to be."""
+    folder = target.resolve().parent
+    if not folder.is_dir():
+        raise OutputError(f"folder {target.parent} does not exist; create it first")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"folder {target.parent} is not writable ({reason(error)}); choose another"
+        ) from error
+
+
+def _check_replaceable(target: Path, overwrite: bool) -> None:
+    """Raise unless what is at the target may be replaced."""
+    if not overwrite:
+        raise OutputError(f"{target} exists; choose another name or allow overwriting")
+    if target.is_dir():
+        if target.name.lower().endswith(ZARR_SUFFIX) and _is_label_image(target):
+            return
+        raise OutputError(
+            f"{target} is a folder that holds no label image, so it is not replaced; "
+            "choose another name or remove it"
+        )
+    if target.name.lower().endswith(ZARR_SUFFIX):
+        raise OutputError(
+            f"{target} is a file, not a zarr folder; choose another name or remove it"
+        )
+    if target.exists() and not os.access(target, os.W_OK):
+        raise OutputError(f"{target} is write-protected; choose another name")
+
+
+def _is_label_image(folder: Path) -> bool:
+    """Whether a folder is an OME-Zarr label image, or empty."""
+    if not any(folder.iterdir()):
+        return True
+    try:
+        group = zarr.open_group(str(folder), mode="r")
+        return "image-label" in ome_metadata(group)
+    except Exception:  # whatever it is, it is no label image that can be read
+        return False
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write to; rename it to the path if all went well.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Final name of a file or folder. A symbolic link is followed.
+
+    Yields
+    ------
+    pathlib.Path
+        A name in the same folder at which nothing exists. Whatever is written
+        there is removed if an error leaves the block.
+
+    Raises
+    ------
+    OutputError
+        For any error of the operating system, the disk being full for one.
+    """
+    final = path.resolve()
+    partial = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield partial
+        _put_in_place(partial, final)
+    except OSError as error:
+        _remove(partial)
+        raise OutputError(f"{path} was not written: {_explain(error)}") from error
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _put_in_place(partial: Path, final: Path) -> None:
+    """Rename; a folder, which cannot be renamed over, is first moved aside."""
+    if not (partial.is_dir() and final.exists()):
+        partial.replace(final)
+        return
+    aside = partial.with_suffix(".old")
+    final.rename(aside)
+    try:
+        partial.rename(final)
+    except BaseException:
+        aside.rename(final)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder if it is there; never hide the error at hand."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass
+
+
+def _explain(error: OSError) -> str:
+    """Say what to do about an error of the operating system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{reason(error)}; free some space or choose another disk"
+    return f"{reason(error)}; choose another name or folder"

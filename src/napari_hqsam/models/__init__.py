@@ -1,0 +1,62 @@
+"""Which models there are, their files, and loading them onto a device.
+
+Finding and fetching files needs no torch, so that listing models is instant;
+what needs it is imported on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from napari_hqsam.models.cache import (
+    cache_folder,
+    checkpoint_path,
+    fetch,
+    is_cached,
+    models_folder,
+    verify,
+)
+from napari_hqsam.models.registry import Checkpoint, find_checkpoint, list_models
+
+if TYPE_CHECKING:
+    from napari_hqsam.models.checkpoint import read_state_dict
+    from napari_hqsam.models.device import Placement, choose_device
+    from napari_hqsam.models.load import Model, encoder_digest, load_model
+    from napari_hqsam.models.report import doctor_report
+
+__all__ = [
+    "Checkpoint",
+    "Model",
+    "Placement",
+    "cache_folder",
+    "checkpoint_path",
+    "choose_device",
+    "doctor_report",
+    "encoder_digest",
+    "fetch",
+    "find_checkpoint",
+    "is_cached",
+    "list_models",
+    "load_model",
+    "models_folder",
+    "read_state_dict",
+    "verify",
+]
+
+_NEED_TORCH = {
+    "Model": "load",
+    "Placement": "device",
+    "choose_device": "device",
+    "doctor_report": "report",
+    "encoder_digest": "load",
+    "load_model": "load",
+    "read_state_dict": "checkpoint",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _NEED_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_NEED_TORCH[name]}")
+    return getattr(module, name)

@@ -1,0 +1,223 @@
+"""A name or a path becomes a network that is ready to compute.
+
+Joins the parts: `cache` finds the file, `checkpoint` reads it, `device` chooses
+where, `network` is built. Must not know images or prompts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from torch.overrides import TorchFunctionMode
+
+from napari_hqsam.errors import CheckpointError
+from napari_hqsam.models.cache import checkpoint_path, fetch, verify
+from napari_hqsam.models.checkpoint import ENCODER, read_state_dict
+from napari_hqsam.models.device import Placement, choose_device
+from napari_hqsam.models.registry import find_checkpoint, list_models
+from napari_hqsam.network import build_network, find_variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import torch
+
+    from napari_hqsam.models.download import ProgressFactory
+    from napari_hqsam.network import HQSAM, Variant
+
+OFFICIAL_INPUT_SIZE = 1024
+
+
+class BuildOptions(TypedDict):
+    """Keywords of `build_network`."""
+
+    input_size: int
+    render_prompts: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with its weights, on its device, and what it is known by.
+
+    Attributes
+    ----------
+    name : str
+        The name it was loaded by, or the stem of its file.
+    path : Path
+        File the weights came from.
+    variant : {"vit_tiny", "vit_b", "vit_l", "vit_h"}
+        Image encoder.
+    input_size : int
+        Side of the square input, pixels.
+    network : HQSAM
+        In inference form (`HQSAM.optimize`), weights frozen.
+    placement : Placement
+        Device and dtype, and why these.
+    digest : str
+        SHA-256, hex, of the image encoder's weights alone: models that differ
+        only in the decoder (SAM, HQ, a fine-tuned HQ head) share it, and so
+        they share embeddings.
+    description : str
+        One line for a person.
+    """
+
+    name: str
+    path: Path
+    variant: Variant
+    input_size: int
+    network: HQSAM
+    placement: Placement
+    digest: str
+    description: str
+
+    @property
+    def device(self) -> torch.device:
+        """Device the network is on."""
+        return self.placement.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype the network computes in."""
+        return self.placement.dtype
+
+
+def load_model(
+    name_or_path: str | os.PathLike[str] = "micro",
+    *,
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    download: bool = True,
+    progress: bool | ProgressFactory = True,
+) -> Model:
+    """Load an HQ-SAM model.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A name of `list_models` or the path of a ``.pth`` or ``.safetensors``
+        file of HQ-SAM weights.
+    device, precision : str
+        See `choose_device`.
+    download : bool
+        Fetch a named model that is not on this machine.
+    progress : bool or callable
+        See `fetch`.
+
+    Raises
+    ------
+    ModelError
+        No such model, device or precision.
+    CheckpointError
+        The file is not whole HQ-SAM weights; the message says what it is.
+    FetchError
+        The weights are not here and cannot be had; the message says which file
+        to put where.
+    """
+    placement = choose_device(device, precision)
+    path, named = _find(name_or_path, download=download, progress=progress)
+    state, metadata = read_state_dict(path)
+    network = _build(path, state, metadata)
+    network.optimize(placement.dtype).to(placement.device)
+    size = network.input_size
+    return Model(
+        name=named or path.stem,
+        path=path,
+        variant=network.variant,
+        input_size=size,
+        network=network,
+        placement=placement,
+        digest=encoder_digest(state),
+        description=find_checkpoint(named).description
+        if named
+        else f"HQ-SAM {network.variant} at {size} pixels, from {path.name}",
+    )
+
+
+def encoder_digest(state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256, hex, of the image encoder's weights in a state dict.
+
+    Taken over names, shapes and values as float32, whatever precision the file
+    has; counters of the batch norms do not count.
+    """
+    keys = sorted(
+        k for k, v in state.items() if k.startswith(ENCODER) and v.is_floating_point()
+    )
+    with ThreadPoolExecutor() as pool:  # hashing releases the GIL
+        parts = list(pool.map(lambda key: _tensor_digest(state[key]), keys))
+    whole = hashlib.sha256()
+    for key, part in zip(keys, parts, strict=True):
+        whole.update(f"{key} {tuple(state[key].shape)} {part}\n".encode())
+    return whole.hexdigest()
+
+
+def _tensor_digest(tensor: torch.Tensor) -> str:
+    values = tensor.detach().float().contiguous().numpy()
+    return hashlib.sha256(values.data).hexdigest()
+
+
+def _find(
+    source: str | os.PathLike[str], *, download: bool, progress: bool | ProgressFactory
+) -> tuple[Path, str | None]:
+    """Path of the weights and the name they go by, if they have one."""
+    named = next((c for c in list_models() if c.name == source), None)
+    if named is None:
+        path = Path(source).expanduser()
+        looks_like_path = path.suffix or len(path.parts) > 1 or path.exists()
+        if not (looks_like_path or isinstance(source, os.PathLike)):
+            find_checkpoint(str(source))  # raises, and lists the names
+        return path, None
+    if download:
+        return fetch(named.name, progress), named.name
+    verify(named.name)
+    return checkpoint_path(named), named.name
+
+
+def _build(
+    path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
+) -> HQSAM:
+    """Make the network that the weights are for, with these weights."""
+    try:
+        variant = find_variant({k: tuple(v.shape) for k, v in state.items()})
+        said = metadata.get("variant", variant)
+        if said != variant:
+            raise ValueError(f"it says {said} and holds {variant}")
+        for key, value in state.items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise ValueError(f"NaN or infinite numbers in {key}")
+        with _SkipInit():  # random numbers for 640 million weights take seconds
+            network = build_network(variant, **_build_options(metadata))
+            network.load(state)
+    except ValueError as error:
+        # CheckpointErrors of the network are ValueErrors, and know no path.
+        raise CheckpointError(f"{path} is not to be used: {error}") from error
+    return network
+
+
+def _build_options(metadata: Mapping[str, str]) -> BuildOptions:
+    """Read what our own files say in their metadata; official ones have none."""
+    render = metadata.get("render_prompts", "false").lower()
+    if render not in ("true", "false"):
+        raise ValueError(f"render_prompts is {render!r}: true and false are allowed")
+    size = metadata.get("input_size", str(OFFICIAL_INPUT_SIZE))
+    return {"input_size": int(size), "render_prompts": render == "true"}
+
+
+class _SkipInit(TorchFunctionMode):
+    """Leave weights as they are in memory where torch would draw random ones."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs.get("tensor", next(iter(args), None))
+        return func(*args, **kwargs)

@@ -1,0 +1,130 @@
+"""The checkpoints that load by name: where they lie and how to know them.
+
+Facts only, no I/O and no torch, so that listing the models is instant. Must
+not know how a file is fetched or read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_hqsam.errors import ModelError
+
+HUB = "https://huggingface.co/lkeab/hq-sam/resolve"
+# Pinned: what stands at a name can then never change under a user.
+REVISION = "67ab82412bc794d5ce2e9799b8b6a3c0a8cfe1d2"
+REVISION_TINY = "a3a77cd0a2e5e50eaa76faccf61b964732d9b35f"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A weights file that loads by name.
+
+    Attributes
+    ----------
+    name : str
+        What `load_model` calls it.
+    file : str
+        File name, in the models folder or inside the package.
+    url : str
+        Where it is fetched from, at a pinned revision; empty if it ships
+        inside the package.
+    bytes : int
+        Size of the file; 0 if it ships inside the package.
+    sha256 : str
+        Hex digest of the file; empty if it ships inside the package, where the
+        installer has checked it already.
+    licence : str
+        SPDX identifier.
+    variant : str
+        Image encoder: "vit_tiny", "vit_b", "vit_l" or "vit_h".
+    input_size : int
+        Side of the network's square input, pixels.
+    description : str
+        One line for a person who chooses.
+    """
+
+    name: str
+    file: str
+    url: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    licence: str = "Apache-2.0"
+    variant: str
+    input_size: int = 1024
+    description: str
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the file ships inside the package."""
+        return not self.url
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (
+    Checkpoint(
+        name="micro",
+        file="micro.safetensors",
+        variant="vit_tiny",
+        input_size=448,
+        description="Small HQ-SAM trained on open microscopy data; ships inside",
+    ),
+    Checkpoint(
+        name="vit_tiny",
+        file="sam_hq_vit_tiny.pth",
+        url=f"{HUB}/{REVISION_TINY}/sam_hq_vit_tiny.pth",
+        bytes=42_526_881,
+        sha256="0f32c075ccdd870ae54db2f7630e7a0878ede5a2b06d05d6fe02c65a82fb7196",
+        variant="vit_tiny",
+        description="Light HQ-SAM (TinyViT), the official one for a CPU",
+    ),
+    Checkpoint(
+        name="vit_b",
+        file="sam_hq_vit_b.pth",
+        url=f"{HUB}/{REVISION}/sam_hq_vit_b.pth",
+        bytes=379_335_069,
+        sha256="14a9d662cd6f5a9c2dba6d40ab0058d88d287e4a18fd6fdc6ad5fb1a3fdeaa57",
+        variant="vit_b",
+        description="HQ-SAM with ViT-B: a small GPU, or patience on a CPU",
+    ),
+    Checkpoint(
+        name="vit_l",
+        file="sam_hq_vit_l.pth",
+        url=f"{HUB}/{REVISION}/sam_hq_vit_l.pth",
+        bytes=1_254_865_805,
+        sha256="e1a6c385d62bf005ded91a54d5ec55c985cfc4103ef89c08d90f39f04934c343",
+        variant="vit_l",
+        description="HQ-SAM with ViT-L, the main model of the paper: a GPU",
+    ),
+    Checkpoint(
+        name="vit_h",
+        file="sam_hq_vit_h.pth",
+        url=f"{HUB}/{REVISION}/sam_hq_vit_h.pth",
+        bytes=2_570_940_653,
+        sha256="a7ac14a085326d9fa6199c8c698c4f0e7280afdbb974d2c4660ec60877b45e35",
+        variant="vit_h",
+        description="HQ-SAM with ViT-H, the largest: a GPU",
+    ),
+)
+
+
+def list_models() -> tuple[Checkpoint, ...]:
+    """Checkpoints that load by name, the smallest first."""
+    return CHECKPOINTS
+
+
+def find_checkpoint(name: str) -> Checkpoint:
+    """Look a checkpoint up by its name.
+
+    Raises
+    ------
+    ModelError
+        There is none of this name; the message lists those there are.
+    """
+    for checkpoint in CHECKPOINTS:
+        if checkpoint.name == name:
+            return checkpoint
+    raise ModelError(
+        f"no model is called {name!r}: choose one of "
+        f"{', '.join(c.name for c in CHECKPOINTS)}, "
+        "or give the path of a .pth or .safetensors file"
+    )

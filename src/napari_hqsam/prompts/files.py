@@ -1,0 +1,89 @@
+"""Prompts from files: which reader for which file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.prompts.csv_file import read_csv
+from napari_hqsam.prompts.geojson import read_geojson
+from napari_hqsam.prompts.json_file import read_json
+from napari_hqsam.prompts.wording import shown
+
+if TYPE_CHECKING:
+    import os
+
+    from napari_hqsam.prompts.prompt import Prompt
+
+SUFFIXES = (".csv", ".geojson", ".json")
+
+
+def read_prompts(path: str | os.PathLike[str]) -> list[Prompt]:
+    """Read prompts from a file, one per object and plane.
+
+    Parameters
+    ----------
+    path : path to a .csv, .geojson or .json file
+        CSV: columns y, x or y0, x0, y1, x1, with label, object, t and z if
+        wanted, or what napari saves of a Points or Shapes layer (see
+        `napari_hqsam.prompts.csv_file`). GeoJSON: as QuPath writes it (see
+        `napari_hqsam.prompts.geojson`). JSON: GeoJSON or the package's own
+        (see `napari_hqsam.prompts.json_file`).
+
+    Returns
+    -------
+    list of Prompt
+        In the order of the file. Rows with the same object id on the same
+        plane are one prompt, whose `label_id` is that id.
+
+    Raises
+    ------
+    PromptError
+        If the file cannot be read, is empty or malformed, or holds a prompt
+        that cannot be used; names the file and the line, feature or entry.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise PromptError(
+            f"{path}: prompts come from {', '.join(SUFFIXES)} files, "
+            f"not {shown(suffix)}"
+        )
+    text = _read_text(path)
+    if suffix == ".csv":
+        return read_csv(path, text)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PromptError(
+            f"{path}, line {error.lineno}: not JSON ({error.msg})"
+        ) from None
+    except (RecursionError, ValueError):  # the latter: a number of endless digits
+        raise PromptError(
+            f"{path}: no prompts; nested too deeply or an endless number"
+        ) from None
+    if isinstance(document, dict) and "prompts" in document:
+        return read_json(path, document)
+    is_geojson = isinstance(document, list) or (
+        isinstance(document, dict)
+        and document.get("type") in ("FeatureCollection", "Feature")
+    )
+    if not is_geojson:
+        raise PromptError(
+            f'{path}: neither a GeoJSON FeatureCollection nor {{"prompts": [...]}}'
+        )
+    return read_geojson(path, document)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark first
+    except OSError as error:
+        raise PromptError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise PromptError(f"{path}: not text in UTF-8; save it as such") from None
+    if not text.strip():
+        raise PromptError(f"{path} is empty; give at least one prompt")
+    return text

@@ -1,0 +1,160 @@
+"""GeoJSON as QuPath writes it: annotations drawn in other software as prompts.
+
+GeoJSON gives x before y and, in QuPath and most image software, counts from the
+corner of the first pixel, whose centre is thus (0.5, 0.5). Here that pixel's
+centre is (0, 0), so half a pixel is taken off: an outline traced along pixel
+edges then covers exactly the pixels it was traced round.
+
+Point, MultiPoint, LineString and MultiLineString are positive points (negative
+with the property `label` 0), an upright rectangle or any Polygon with the
+property `kind` "box" a box, other Polygon and MultiPolygon a mask with its box.
+The property `object` or `id` puts features together into one object and is its
+label id; the property `plane` is a list with the plane index.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.prompts.geometry import (
+    axis_aligned_box,
+    outline_box,
+    path_points,
+    polygon_mask,
+    vertex_array,
+)
+from napari_hqsam.prompts.parts import Part, assemble, naming, whole_number
+from napari_hqsam.prompts.wording import shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.prompts.prompt import Prompt
+
+PIXEL_CORNER = 0.5
+"""GeoJSON coordinate of the first pixel's centre."""
+
+# How deep the vertices lie within "coordinates".
+DEPTH = {
+    "Point": 0,
+    "MultiPoint": 1,
+    "LineString": 1,
+    "MultiLineString": 2,
+    "Polygon": 2,
+    "MultiPolygon": 3,
+}
+
+
+def read_geojson(path: Path, document: Any) -> list[Prompt]:  # noqa: ANN401
+    """Read prompts from parsed GeoJSON.
+
+    Parameters
+    ----------
+    path : Path
+        For messages only.
+    document : dict or list
+        A FeatureCollection, a Feature, or (older QuPath) a list of Features.
+
+    Returns
+    -------
+    list of Prompt
+
+    Raises
+    ------
+    PromptError
+        If a feature cannot be read or an object is no usable prompt; names the
+        file and the feature, counted from 1.
+    """
+    features = document
+    if isinstance(document, dict):
+        is_collection = document.get("type") == "FeatureCollection"
+        features = document.get("features") if is_collection else [document]
+    if not isinstance(features, list):
+        raise PromptError(f"{path}: the FeatureCollection has no list of features")
+    return assemble(
+        path, (_part(path, f"feature {n}", f) for n, f in enumerate(features, start=1))
+    )
+
+
+def _part(path: Path, where: str, feature: object) -> Part:
+    with naming(path, where):
+        if not isinstance(feature, dict) or feature.get("type") != "Feature":
+            raise PromptError("not a Feature")
+        geometry, properties = feature.get("geometry"), feature.get("properties") or {}
+        if not isinstance(geometry, dict) or geometry.get("type") not in [*DEPTH]:
+            kind = geometry.get("type") if isinstance(geometry, dict) else geometry
+            raise PromptError(f"geometry {shown(kind)} is none of {', '.join(DEPTH)}")
+        if not isinstance(properties, dict):
+            raise PromptError("its properties are not an object")
+        return Part(
+            where,
+            **_shape(geometry, properties),
+            object_id=_object_id(properties),
+            plane=_plane(geometry, properties),
+        )
+
+
+def _object_id(properties: dict[str, Any]) -> int | None:
+    given = properties.get("object", properties.get("id"))
+    return None if given is None else whole_number(given, "object id", 1)
+
+
+def _plane(
+    geometry: dict[str, Any], properties: dict[str, Any]
+) -> tuple[int, ...] | None:
+    given = properties.get("plane")
+    if given is not None:
+        if not isinstance(given, list):
+            raise PromptError(f"plane {shown(given)} is not a list; give [z] or [t, z]")
+        return tuple(whole_number(index, "plane index", 0) for index in given)
+    qupath = geometry.get("plane")
+    if isinstance(qupath, dict) and (qupath.get("z") or qupath.get("t")):
+        # QuPath counts t and z whether the image has them or not, so its plane
+        # does not say which axes an index needs; guessing would be silent.
+        raise PromptError(
+            f"it lies on QuPath's plane {shown(qupath)}; "
+            "give the property plane: [z] or [t, z], as the image has axes"
+        )
+    return None
+
+
+def _shape(geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Part that describe the geometry."""
+    kind = geometry["type"]
+    negative = properties.get("label") == 0
+    pieces = _vertex_lists(geometry.get("coordinates"), DEPTH[kind])
+    if "Polygon" not in kind:
+        points = [
+            point
+            for piece in pieces
+            for point in (path_points(piece) if "Line" in kind else piece)
+        ]
+        return {"points": points, "point_labels": [int(not negative)] * len(points)}
+    if negative:
+        raise PromptError(f"label 0 on a {kind}; only points can be negative")
+    outline = outline_box(np.concatenate(pieces))
+    upright = len(pieces) == 1 and axis_aligned_box(pieces[0]) is not None
+    if upright or properties.get("kind") == "box":
+        return {"box": outline}
+    mask, offset = polygon_mask(pieces)
+    return {"mask": mask, "mask_offset": offset, "outline": outline}
+
+
+def _vertex_lists(coordinates: object, depth: int) -> list[NDArray[np.float64]]:
+    """Flatten nested coordinates to arrays of (y, x) with integer centres."""
+    if depth == 0:
+        coordinates, depth = [coordinates], 1
+    if not isinstance(coordinates, list) or not coordinates:
+        raise PromptError("it has no coordinates")
+    if depth > 1:
+        return [
+            ring for inner in coordinates for ring in _vertex_lists(inner, depth - 1)
+        ]
+    # A third coordinate is a height, which an image does not have.
+    xy = [c[:2] if isinstance(c, list) else c for c in coordinates]
+    return [vertex_array(xy)[:, ::-1] - PIXEL_CORNER]

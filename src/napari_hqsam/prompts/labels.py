@@ -1,0 +1,78 @@
+"""One prompt per object of a label image, to refine it or to test a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy import ndimage
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.prompts.geometry import mask_box
+from napari_hqsam.prompts.prompt import Prompt
+from napari_hqsam.prompts.wording import shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def from_labels(
+    labels: NDArray[Any], kind: Literal["box", "point", "mask"] = "box"
+) -> list[Prompt]:
+    """Make one prompt per label id of a plane.
+
+    Parameters
+    ----------
+    labels : (h, w) integer or bool array
+        0 (and anything below) is background.
+    kind : {"box", "point", "mask"}
+        "box": round the object's pixels; "point": its pixel furthest from
+        everything else, the image border included; "mask": its pixels with
+        their box. An id in several pieces is one object.
+
+    Returns
+    -------
+    list of Prompt
+        In the order of the ids, which are their `label_id`; empty if there
+        are none.
+
+    Raises
+    ------
+    PromptError
+        If the labels are no integer plane or the kind is unknown.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "iub":
+        raise PromptError(
+            f"labels of {labels.ndim} axes and type {labels.dtype}; "
+            "give one plane (y, x) of integers"
+        )
+    if kind not in ("box", "point", "mask"):
+        raise PromptError(f"prompt kind {shown(kind)} is none of box, point, mask")
+    ids = np.unique(labels)
+    ids = ids[ids > 0]
+    # Ids may be sparse and huge, and find_objects makes a list up to the largest.
+    ranks = np.zeros(labels.shape, np.int32)
+    foreground = labels > 0
+    ranks[foreground] = np.searchsorted(ids, labels[foreground]) + 1
+    return [
+        _prompt(ranks[window] == rank, window, int(label_id), kind)
+        for rank, (label_id, window) in enumerate(
+            zip(ids, ndimage.find_objects(ranks), strict=True), start=1
+        )
+    ]
+
+
+def _prompt(
+    mask: NDArray[np.bool_], window: tuple[slice, slice], label_id: int, kind: str
+) -> Prompt:
+    offset = window[0].start, window[1].start
+    if kind == "point":
+        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+        y, x = np.unravel_index(np.argmax(depth), mask.shape)
+        point = float(offset[0] + y), float(offset[1] + x)
+        return Prompt(points=[point], label_id=label_id)
+    box = mask_box(mask, offset)
+    if kind == "box":
+        return Prompt(box=box, label_id=label_id)
+    return Prompt(box=box, mask=mask, mask_offset=offset, label_id=label_id)

@@ -1,0 +1,77 @@
+"""Drawn shapes as prompts, with napari's names for the kinds of shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.prompts.geometry import (
+    axis_aligned_box,
+    ellipse_mask,
+    outline_box,
+    path_points,
+    polygon_mask,
+    vertex_array,
+)
+from napari_hqsam.prompts.prompt import Prompt
+from napari_hqsam.prompts.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHAPE_KINDS = ("rectangle", "ellipse", "polygon", "line", "path")
+
+
+def from_shape(
+    kind: str,
+    vertices: Sequence[Sequence[float]] | NDArray[np.float64],
+    *,
+    label_id: int | None = None,
+    plane: tuple[int, ...] | None = None,
+) -> Prompt:
+    """Make the prompt that a drawn shape stands for.
+
+    An upright rectangle is a box; an ellipse, a polygon or a turned rectangle
+    is a mask with the box round its outline; a line or path is a scribble of
+    positive points.
+
+    Parameters
+    ----------
+    kind : str
+        One of `SHAPE_KINDS`.
+    vertices : (n, 2) array-like of float
+        (y, x) in plane pixels; of an ellipse the four corners of its box.
+    label_id : int, optional
+        Id of the object.
+    plane : tuple of int, optional
+        Index over the leading axes.
+
+    Returns
+    -------
+    Prompt
+
+    Raises
+    ------
+    PromptError
+        If the kind is unknown or the shape is no usable prompt.
+    """
+    corners = vertex_array(vertices)
+    box = axis_aligned_box(corners) if kind == "rectangle" else None
+    parts: dict[str, Any]
+    if box is not None:
+        parts = {"box": box}
+    elif kind in ("rectangle", "polygon", "ellipse"):
+        mask, offset = (
+            ellipse_mask(corners) if kind == "ellipse" else polygon_mask([corners])
+        )
+        parts = {"mask": mask, "mask_offset": offset, "box": outline_box(corners)}
+    elif kind in ("line", "path"):
+        parts = {"points": path_points(corners)}
+    else:
+        raise PromptError(
+            f"shape type {shown(kind)} is none of {', '.join(SHAPE_KINDS)}"
+        )
+    return Prompt(**parts, label_id=label_id, plane=plane)

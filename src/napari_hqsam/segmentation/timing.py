@@ -1,0 +1,42 @@
+"""How long this machine takes for a tile and for a click."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from napari_hqsam.errors import ModelError
+from napari_hqsam.models import load_model
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation.segmenter import Segmenter
+
+REPEATS = 5
+
+
+def time_per_tile(name: str = "micro") -> list[tuple[str, str]]:
+    """Rows of a report: median seconds for encoding a tile and for a click.
+
+    A model that cannot be loaded gives a row that says why.
+    """
+    try:
+        model = load_model(name, download=False)
+    except ModelError as error:
+        return [("time per tile", f"not measured: {error}")]
+    size = model.input_size
+    image = np.random.default_rng(0).integers(0, 255, (size, size), np.uint8)
+    segmenter = Segmenter(image, model, normalization="none")
+    prompt = Prompt([(size / 2, size / 2)])
+    tile, click = [], []
+    for _ in range(REPEATS + 1):  # the first is a warm-up
+        segmenter.cache.clear()
+        start = time.perf_counter()
+        segmenter.prepare(())
+        middle = time.perf_counter()
+        segmenter.segment(prompt)
+        tile.append(middle - start)
+        click.append(time.perf_counter() - middle)
+    return [
+        ("time per tile", f"{np.median(tile[1:]):.3f} s ({name}, {size} px)"),
+        ("time per click", f"{np.median(click[1:]):.3f} s (cached tile)"),
+    ]

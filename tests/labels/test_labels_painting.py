@@ -1,0 +1,121 @@
+"""Painting touches the box alone and respects the overlap policy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.labels import free_id, paint
+
+LABELS = hnp.arrays("u1", (6, 7), elements=st.integers(0, 3))
+
+
+@settings(deadline=None, max_examples=50)
+@given(LABELS, st.data(), st.sampled_from(["keep", "overwrite"]))
+def test_painting_matches_its_definition(labels, data, overlap):
+    y0, x0 = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 6))
+    y1, x1 = data.draw(st.integers(y0, 6)), data.draw(st.integers(x0, 7))
+    mask = data.draw(hnp.arrays(bool, (y1 - y0, x1 - x0)))
+    label_id = data.draw(st.integers(1, 4))
+    full = np.zeros(labels.shape, bool)
+    full[y0:y1, x0:x1] = mask
+    if overlap == "keep":
+        full &= (labels == 0) | (labels == label_id)
+    expected = np.where(full, label_id, labels)
+    changed = int((expected != labels).sum())
+    assert paint(labels, (y0, x0, y1, x1), mask, label_id, overlap) == changed
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_objects_keep_their_pixels_by_default():
+    labels = np.array([[0, 5, 0]])
+    assert paint(labels, (0, 0, 1, 3), np.ones((1, 3), bool), 7) == 2
+    assert labels.tolist() == [[7, 5, 7]]
+    assert paint(labels, (0, 0, 1, 3), np.ones((1, 3), bool), 9, "overwrite") == 3
+    assert labels.tolist() == [[9, 9, 9]]
+
+
+def test_only_the_box_is_read_and_written():
+    class Watched:
+        def __init__(self):
+            self.array = np.zeros((3, 100, 100), "u2")
+            self.shape, self.dtype, self.ndim = (3, 100, 100), np.dtype("u2"), 3
+            self.touched = []
+
+        def __getitem__(self, key):
+            self.touched.append(key)
+            return self.array[key]
+
+        def __setitem__(self, key, value):
+            self.touched.append(key)
+            self.array[key] = value
+
+    labels = Watched()
+    mask = np.eye(4, dtype=bool)
+    assert paint(labels, (10, 20, 14, 24), mask, 300, index=(2,)) == 4
+    assert set(map(str, labels.touched)) == {str((2, slice(10, 14), slice(20, 24)))}
+    assert labels.array.sum() == 4 * 300
+
+
+def test_a_stored_array_is_painted_as_well(tmp_path):
+    labels = zarr.create_array(
+        str(tmp_path / "a.zarr"), shape=(2, 8, 8), dtype="u2", chunks=(1, 4, 4)
+    )
+    assert paint(labels, (3, 3, 5, 5), np.ones((2, 2), bool), 9, index=(1,)) == 4
+    assert labels[1].sum() == 36
+    assert labels[0].sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label_id": 0}, "from 1 to 255"),
+        ({"label_id": 256}, "from 1 to 255"),
+        ({"mask_bbox": (0, 0, 2, 8)}, "inside the plane"),
+        ({"mask_bbox": (-1, 0, 1, 2)}, "inside the plane"),
+        ({"mask_bbox": (0, 0, 3, 2)}, "does not fit its box"),
+        ({"overlap": "merge"}, 'use "keep" or "overwrite"'),
+        ({"labels": np.zeros((6, 7))}, "convert them to integers"),
+        ({"labels": np.zeros((2, 6, 7), "u1")}, "plane index of 1 numbers"),
+        ({"labels": np.zeros((2, 6, 7), "u1"), "index": (2,)}, "out of range"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_painted(change, message):
+    labels = np.zeros((6, 7), "u1")
+    given = {
+        "labels": labels,
+        "mask_bbox": (0, 0, 2, 2),
+        "mask_data": np.ones((2, 2), bool),
+        "label_id": 1,
+    }
+    with pytest.raises(ImageError, match=message):
+        paint(**(given | change))
+    assert labels.sum() == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(hnp.arrays("i2", hnp.array_shapes(min_side=0), elements=st.integers(-5, 300)))
+def test_a_free_id_belongs_to_nobody(labels):
+    free = free_id(labels)
+    assert free >= 1
+    assert free not in labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "free"),
+    [([[0, 0]], 1), ([[0, 7]], 8), ([[1, 2, 255]], 3), ([[255]], 1)],
+)
+def test_which_id_is_free(labels, free):
+    assert free_id(np.array(labels, "u1")) == free
+
+
+def test_no_id_is_left():
+    with pytest.raises(ImageError, match="all 255 ids"):
+        free_id(np.arange(256, dtype="u1"))
+    with pytest.raises(ImageError, match="integers"):
+        free_id(np.zeros((2, 2)))
