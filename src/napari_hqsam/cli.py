@@ -51,9 +51,11 @@ OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq."
 
 def main() -> None:
     """Entry point of ``napari-hqsam``."""
-    warnings.showwarning = _show_warning
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", HqsamWarning)
+            warnings.showwarning = _show_warning
+            app()
     except HqsamError as error:
         _say(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
         sys.exit(2)
@@ -483,7 +485,9 @@ def list_() -> None:
 
 
 @models_app.command()
-def fetch(name: Annotated[str, typer.Argument(help="A name of `models list`.")]) -> None:
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `models list`.")],
+) -> None:
     """Fetch a model into the user's cache, and verify it."""
     from napari_hqsam.models import fetch as fetch_model
 

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage, sparse
@@ -32,6 +32,9 @@ label_pairs = hnp.array_shapes(min_dims=2, max_dims=3, max_side=7).flatmap(
         *[hnp.arrays(np.int32, shape, elements=st.sampled_from([0, 1, 2, 5, 900]))] * 2
     )
 )
+
+# A busy machine is no failure.
+at_leisure = settings(deadline=None)
 
 
 def square(y0, x0, y1, x1, shape=(40, 50)):
@@ -68,6 +71,7 @@ def test_boundary_of_a_square_is_its_ring_also_along_the_image_border():
     assert boundary(everything, 1).sum() == 81 - 49
 
 
+@at_leisure
 @given(masks, st.integers(1, 6))
 def test_boundary_is_the_mask_minus_its_repeated_erosion(mask, width):
     np.testing.assert_array_equal(boundary(mask, width), plain_boundary(mask, width))
@@ -99,6 +103,7 @@ def test_boundary_iou_sees_a_border_that_iou_hardly_sees():
     assert boundary_iou(a, b) == 0
 
 
+@at_leisure
 @given(pairs, st.integers(1, 5))
 def test_boundary_iou_in_the_crop_is_that_of_the_whole_plane(pair, width):
     a, b = pair
@@ -108,6 +113,7 @@ def test_boundary_iou_in_the_crop_is_that_of_the_whole_plane(pair, width):
     assert boundary_iou(a, b, width=width) == expected
 
 
+@at_leisure
 @given(pairs, st.integers(0, 9), st.integers(0, 9))
 def test_boundary_iou_by_width_may_be_measured_on_crops(pair, before, after):
     a, b = (np.pad(mask, (before, after)) for mask in pair)
@@ -123,6 +129,7 @@ def test_different_shapes_are_refused(measure):
 # Label images
 
 
+@at_leisure
 @given(label_pairs)
 def test_contingency_holds_the_iou_of_every_pair(labels):
     pred, true = labels

@@ -92,6 +92,7 @@ def test_alpha_is_dropped_and_colours_stay_as_stored(tmp_path):
     np.testing.assert_array_equal(plane, COLOUR)
     Pillow.fromarray(COLOUR[..., :2]).save(tmp_path / "la.png")
     image, plane = read(tmp_path / "la.png")
+    assert image.axes == "yx"
     np.testing.assert_array_equal(plane[..., 0], COLOUR[..., 0])
 
 

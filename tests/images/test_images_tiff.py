@@ -133,6 +133,18 @@ def test_colour(tmp_path, planar):
     np.testing.assert_array_equal(image.read_plane(), expected)
 
 
+def test_three_stains_side_by_side_are_no_colour_picture(tmp_path):
+    path = tmp_path / "stains.tif"
+    tifffile.imwrite(
+        path,
+        RNG.integers(0, 255, (20, 30, 3), dtype=np.uint8),
+        photometric="minisblack",
+        planarconfig="contig",
+    )
+    image = open_image(path)
+    assert (image.axes, image.n_channels, image.is_rgb) == ("yxc", 3, False)
+
+
 def test_alpha_is_not_shown(tmp_path):
     array = RNG.integers(0, 255, (20, 30, 4), dtype=np.uint8)
     tifffile.imwrite(

@@ -97,6 +97,12 @@ def run(request):
         return encode(load_seeded(request.param).optimize(torch.float32), request.param)
 
 
+# The large encoders take their time; their decoder is the same.
+with_the_small_variants = pytest.mark.parametrize(
+    "run", ["vit_tiny", "vit_b"], indirect=True, scope="module"
+)
+
+
 @pytest.fixture(autouse=True)
 def _no_gradients():
     with torch.inference_mode():
@@ -179,20 +185,20 @@ def test_encoder(run):
         run.golden.check(f"{name}_stats", torch.stack([values.mean(), values.std()]))
 
 
+@with_the_small_variants
 @pytest.mark.parametrize("kind", PROMPTS)
 def test_decoder(run, kind):
-    decoded = run.network.decode(run.tile, pack(kind))
-    run.golden.check(f"{kind}/masks", reference_order(decoded))
-    run.golden.check(f"{kind}/iou", decoded.iou)
-    check_outputs(run.golden, kind, decoded)
+    check_decoded(run.golden, kind, run.network.decode(run.tile, pack(kind)))
 
 
-def check_outputs(golden, kind, decoded):
-    """The decoder's own outputs: single mask, and the best of the candidates.
+def check_decoded(golden, kind, decoded):
+    """All masks and scores, then the reference's own outputs made from them.
 
     The reference's ``multimask_output=True`` gives one mask, the candidate with
     the highest score; here that choice is made from the outside.
     """
+    golden.check(f"{kind}/masks", reference_order(decoded))
+    golden.check(f"{kind}/iou", decoded.iou)
     best = decoded.iou[:, 1:].argmax(1) + 1
     each = torch.arange(len(best))
     for multimask, choice in ((0, torch.zeros_like(best)), (1, best)):
@@ -207,12 +213,12 @@ def test_prompts_of_all_kinds_in_one_batch(run):
     """Unequal point counts, with and without box and mask: as if run apart."""
     decoded = run.network.decode(run.tile, pack(*PROMPTS))
     sizes = [len(rows(asked)) for asked in PROMPTS.values()]
-    masks, ious = reference_order(decoded).split(sizes), decoded.iou.split(sizes)
-    for kind, mask, iou in zip(PROMPTS, masks, ious, strict=True):
-        run.golden.check(f"{kind}/masks", mask)
-        run.golden.check(f"{kind}/iou", iou)
+    parts = zip(*(values.split(sizes) for values in decoded), strict=True)
+    for kind, part in zip(PROMPTS, parts, strict=True):
+        check_decoded(run.golden, kind, Decoded(*part))
 
 
+@with_the_small_variants
 def test_sam_masks_do_not_need_the_hq_mask(run):
     tokens = pack("box_points")
     decoded = run.network.decode(run.tile, tokens, hq=False)
@@ -221,10 +227,9 @@ def test_sam_masks_do_not_need_the_hq_mask(run):
     torch.testing.assert_close(decoded.sam, with_hq.sam, rtol=0, atol=ATOL)
 
 
+@with_the_small_variants
 def test_from_pixels_to_pixels(run):
     """As `SamPredictor`: set_image, predict, and its answer as the next prompt."""
-    if run.network.variant not in ("vit_tiny", "vit_b"):
-        pytest.skip("golden values of the full path are kept for two variants")
     source = torch.from_numpy(image()).permute(2, 0, 1)
     x = network_input(resize_rgb8(source, RESIZED), SIZE)
     tile = run.network.prepare(*run.network.encode(x))

@@ -6,12 +6,15 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, read_prompts
+
+# A busy machine is no failure.
+at_leisure = settings(deadline=None)
 
 
 @pytest.fixture
@@ -459,17 +462,20 @@ def only_prompt_errors(path, content):
     assert "\n" not in message
 
 
+@at_leisure
 @given(kinds, json_values, properties)
 def test_no_geojson_raises_anything_but_prompt_errors(folder, kind, coordinates, given):
     document = collection(feature(kind, coordinates, **given))
     only_prompt_errors(folder / "p.geojson", json.dumps(document))
 
 
+@at_leisure
 @given(st.lists(entries, max_size=3))
 def test_no_json_raises_anything_but_prompt_errors(folder, prompts):
     only_prompt_errors(folder / "p.json", json.dumps({"prompts": prompts}))
 
 
+@at_leisure
 @given(csv_texts)
 def test_no_table_raises_anything_but_prompt_errors(folder, text):
     only_prompt_errors(folder / "p.csv", text)

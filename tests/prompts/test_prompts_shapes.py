@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, from_labels, from_shape
 from napari_hqsam.prompts.geometry import polygon_mask
+
+# A busy machine is no failure.
+at_leisure = settings(deadline=None)
 
 SQUARE = [(2, 3), (2, 13), (12, 13), (12, 3)]
 # Quarters are exact in binary, so "on the outline" means the same everywhere.
@@ -26,6 +29,7 @@ def on_plane(prompt, shape):
     return plane
 
 
+@at_leisure
 @given(outlines)
 def test_polygon_is_what_scikit_image_draws_on_the_whole_plane(vertices):
     shift = 5  # polygon2mask cannot draw at negative pixels

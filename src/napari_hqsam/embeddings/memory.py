@@ -34,7 +34,7 @@ class TileCache:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], TileFeatures]) -> TileFeatures:
-        """The tile under a key, made (and kept) when it is not there."""
+        """Return the tile under a key, made (and kept) when it is not there."""
         with self._lock:
             if key in self._tiles:
                 self._tiles.move_to_end(key)

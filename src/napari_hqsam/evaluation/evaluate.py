@@ -228,7 +228,7 @@ def tight_box(target: NDArray[np.bool_]) -> tuple[float, float, float, float]:
 
 
 def middle(region: NDArray[np.bool_]) -> tuple[float, float]:
-    """The pixel (y, x) of a region farthest from its outside, borders included."""
+    """Find the pixel (y, x) of a region farthest from its outside, borders included."""
     depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
     return float(y), float(x)

@@ -219,10 +219,9 @@ def _limits_of(values: np.ndarray, name: str) -> tuple[float, float]:
 def _to_grey8(band: np.ndarray, low: float, high: float) -> tuple[np.ndarray, int]:
     """Map one channel to uint8; also count its NaN and infinite values."""
     if band.dtype.kind in "bui" and band.dtype.itemsize <= 2:
-        # Every value there can be is mapped once, then looked up.
+        # Every bit pattern there can be, of either byte order, is mapped once.
         unsigned = np.dtype(f"u{band.dtype.itemsize}")
-        native = band.astype(band.dtype.newbyteorder("="), copy=False)
-        return _table(native.dtype, low, high)[native.view(unsigned)], 0
+        return _table(band.dtype, low, high)[band.view(unsigned)], 0
     grey = np.empty(band.shape, np.uint8)
     bad = 0
     rows = max(1, _FLOAT_PIXELS_AT_ONCE // max(1, band.shape[1]))

@@ -91,7 +91,7 @@ def _warn_of_losses(picture: Pillow.Image, path: Path) -> None:
     if frames > 1:
         _warn(f"{path.name} has {frames} frames; only the first is read")
     # Pillow keeps 16 bits of grey pictures only, and reads the rest as 8 bits.
-    stored = str([tile.args for tile in getattr(picture, "tile", ())])
+    stored = str(getattr(picture, "tile", ""))
     if ";16" in stored and not picture.mode.startswith("I"):
         _warn(
             f"{path.name} has 16 bits per colour, of which 8 are read; save it as "

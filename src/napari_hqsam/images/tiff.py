@@ -150,9 +150,9 @@ def _map(
 def _open_store(series: tifffile.TiffPageSeries) -> LazyArray:
     """Array whose chunks tifffile decodes on demand."""
     page = series.keyframe
-    if series.shape[-1] == 1:
-        # Planes one pixel wide may be stored as a single page, of which
-        # tifffile's store loses track; they are small enough to read whole.
+    if 1 in (*series.shape[-2:], page.imagelength, page.imagewidth):
+        # Of planes one pixel high or wide tifffile's store loses track, for they
+        # may share a page or a tile; they are small enough to read whole.
         whole: LazyArray = series.asarray()
         return whole
     whole_pages = not page.is_tiled and page.nbytes <= _WHOLE_PAGE_BYTES

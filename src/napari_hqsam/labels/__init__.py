@@ -14,4 +14,11 @@ from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.labels.target import check_writable
 from napari_hqsam.labels.writing import write_labels
 
-__all__ = ["check_writable", "draw_overlay", "free_id", "paint", "read_labels", "write_labels"]
+__all__ = [
+    "check_writable",
+    "draw_overlay",
+    "free_id",
+    "paint",
+    "read_labels",
+    "write_labels",
+]

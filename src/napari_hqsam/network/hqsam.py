@@ -175,8 +175,10 @@ def combine(decoded: Decoded, output: Output) -> Tensor:
         return decoded.sam
     if decoded.hq is None:
         raise ValueError(f"output {output!r} needs the HQ mask: decode with hq=True")
-    return decoded.sam + decoded.hq if output == "sam+hq" else decoded.hq.expand(
-        -1, decoded.sam.shape[1], -1, -1
+    return (
+        decoded.sam + decoded.hq
+        if output == "sam+hq"
+        else decoded.hq.expand(-1, decoded.sam.shape[1], -1, -1)
     )
 
 

@@ -6,6 +6,8 @@ of a (B, H, W, C) tensor, which torch takes as ``channels_last`` without a copy.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,9 +40,7 @@ class MLP(nn.Module):
     def __init__(self, dim: int, hidden: int, out: int, depth: int = 3) -> None:
         super().__init__()
         widths = [dim, *[hidden] * (depth - 1), out]
-        self.layers = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., dim) to (..., out)."""
@@ -73,7 +73,7 @@ def attention(
 
 
 def upscale2(conv: nn.ConvTranspose2d, x: Tensor) -> Tensor:
-    """A 2x2, stride 2 transposed convolution as one matrix product.
+    """Apply a 2x2, stride 2 transposed convolution as one matrix product.
 
     Maps (..., C_in) to (..., 2, 2, C_out): each input pixel becomes a 2x2
     block. The blocks stay apart (no spatial interleaving), so that two of
@@ -140,7 +140,9 @@ def partition_windows(x: Tensor, size: int) -> tuple[Tensor, int, int]:
     return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, size, size, c), h, w
 
 
-def join_windows(x: Tensor, size: int, padded: tuple[int, int], h: int, w: int) -> Tensor:
+def join_windows(
+    x: Tensor, size: int, padded: tuple[int, int], h: int, w: int
+) -> Tensor:
     """Undo `partition_windows`: (B * n, size, size, C) to (B, h, w, C)."""
     ph, pw = padded
     c = x.shape[-1]

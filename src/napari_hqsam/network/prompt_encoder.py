@@ -64,7 +64,7 @@ class PromptTokens:
         )
 
     def select(self, rows: slice) -> PromptTokens:
-        """Some of the rows, without the columns that only fill them."""
+        """Select rows, without the columns that only fill them."""
         labels = self.labels[rows]
         used = (labels != PAD).any(0)
         return PromptTokens(
@@ -100,21 +100,22 @@ def pack_tokens(
         A prompt of points alone gets SAM's "not a point" token appended; one
         with a box gets two corner tokens; one of neither has no token.
     """
-    rows = []
+    rows: list[tuple[Tensor, Tensor]] = []
     for p, label, box in zip(points, labels, boxes, strict=True):
-        coords, kinds = [p.float().reshape(-1, 2)], [label.long()]
+        coords, codes = [p.float().reshape(-1, 2)], [label.long()]
         if box is not None:
             coords.append(box.float().reshape(2, 2))
-            kinds.append(torch.tensor([BOX_FIRST, BOX_SECOND]))
+            codes.append(torch.tensor([BOX_FIRST, BOX_SECOND]))
         elif len(p):
             coords.append(torch.zeros(1, 2))
-            kinds.append(torch.tensor([NOT_A_POINT]))
-        rows.append((torch.cat(coords), torch.cat(kinds)))
+            codes.append(torch.tensor([NOT_A_POINT]))
+        rows.append((torch.cat(coords), torch.cat(codes)))
     n = max((len(kinds) for _, kinds in rows), default=0)
     all_coords = torch.zeros(len(rows), n, 2)
     all_kinds = torch.full((len(rows), n), PAD)
     for i, (c, kinds) in enumerate(rows):
-        all_coords[i, : len(c)], all_kinds[i, : len(c)] = c, kinds
+        all_coords[i, : len(c)] = c
+        all_kinds[i, : len(c)] = kinds
     if masks is None or all(m is None for m in masks):
         return PromptTokens(all_coords, all_kinds)
     side = next(m.shape for m in masks if m is not None)
@@ -130,9 +131,7 @@ class PositionEmbedding(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer(
-            "positional_encoding_gaussian_matrix", torch.randn(2, 128)
-        )
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, 128))
 
     def forward(self, xy: Tensor) -> Tensor:
         """Embed (..., 2) float32 in [0, 1] as (..., 256) float32."""
@@ -208,7 +207,7 @@ class PromptEncoder(nn.Module):
             [
                 torch.zeros_like(self.not_a_point_embed.weight),
                 self.not_a_point_embed.weight,
-                *(e.weight for e in self.point_embeddings),
+                *self.point_embeddings.parameters(),
             ]
         )  # in the order PAD, NOT_A_POINT, NEGATIVE, ..., BOX_SECOND
         return pe + kinds.float()[prompts.labels - PAD]  # type: ignore[no-any-return]
@@ -228,8 +227,8 @@ class PromptEncoder(nn.Module):
                 has = None if has is None else has | drawn_rows
         if logits is None:
             return none
-        weight = self.mask_downscaling[0].weight
-        dense = self.mask_downscaling(logits.to(weight.dtype)).permute(0, 2, 3, 1)
+        dtype = none.dtype
+        dense = self.mask_downscaling(logits.to(dtype)).permute(0, 2, 3, 1)
         if has is None:
             return dense  # type: ignore[no-any-return]
         return torch.where(has[:, None, None, None], dense, none)
@@ -248,7 +247,9 @@ def render(prompts: PromptTokens, side: int) -> Tensor:
     """
     c = torch.arange(side, device=prompts.coords.device, dtype=torch.float32) * 4 + 1.5
     xy, labels = prompts.coords.float(), prompts.labels
-    bumps = torch.exp(-0.5 * ((c - xy[..., None]) / CLICK_SIGMA) ** 2)  # (B, N, 2, side)
+    bumps = torch.exp(
+        -0.5 * ((c - xy[..., None]) / CLICK_SIGMA) ** 2
+    )  # (B, N, 2, side)
     sign = (labels == POSITIVE).float() - (labels == NEGATIVE).float()
     drawn = torch.einsum("bn,bny,bnx->byx", sign, bumps[:, :, 1], bumps[:, :, 0])
     rows = torch.arange(len(labels), device=labels.device)
@@ -263,7 +264,7 @@ def render(prompts: PromptTokens, side: int) -> Tensor:
 
 
 def logits_from_mask(mask: Tensor, side: int) -> Tensor:
-    """A bool mask (h, w) as mask-prompt logits (side, side), +-8 with soft edges.
+    """Turn a bool mask (h, w) into mask-prompt logits (side, side), +-8.
 
     The mask prompt of SAM is the low-resolution logits of an earlier answer;
     a sharp mask is averaged down to that resolution to look like one.

@@ -212,7 +212,9 @@ class PatchEmbed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.seq = nn.Sequential(
-            ConvBN(3, DIMS[0] // 2, 3, 2), nn.GELU(), ConvBN(DIMS[0] // 2, DIMS[0], 3, 2)
+            ConvBN(3, DIMS[0] // 2, 3, 2),
+            nn.GELU(),
+            ConvBN(DIMS[0] // 2, DIMS[0], 3, 2),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -55,4 +55,5 @@ def clean_mask(
     border = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
     small[border] = False  # open to the outside: no hole
     small[0] = False
-    return cleaned | small[holes]
+    cleaned |= small[holes]
+    return cleaned

@@ -35,9 +35,7 @@ def tokens_on_tile(prompts: Sequence[Prompt], tile: Tile) -> PromptTokens:
         points=[torch.tensor(tile.to_network(p.points).tolist()) for p in prompts],
         labels=[torch.tensor(p.point_labels, dtype=torch.long) for p in prompts],
         boxes=[
-            None
-            if p.box is None
-            else torch.tensor(tile.box_to_network(p.box).tolist())
+            None if p.box is None else torch.tensor(tile.box_to_network(p.box).tolist())
             for p in prompts
         ],
         masks=[mask_logits(p, tile) for p in prompts],
@@ -45,7 +43,7 @@ def tokens_on_tile(prompts: Sequence[Prompt], tile: Tile) -> PromptTokens:
 
 
 def mask_logits(prompt: Prompt, tile: Tile) -> torch.Tensor | None:
-    """A mask prompt as (S/4, S/4) logits, averaged down to that resolution."""
+    """Turn a mask prompt into (S/4, S/4) logits, averaged down to that resolution."""
     if prompt.mask is None:
         return None
     h, w = tile.shape
@@ -56,7 +54,10 @@ def mask_logits(prompt: Prompt, tile: Tile) -> torch.Tensor | None:
         values = np.where(values != 0, MASK_LOGIT, surely_not)
     oy, ox = prompt.mask_offset or (0, 0)
     oy, ox = oy - tile.y0, ox - tile.x0
-    ys, xs = slice(max(oy, 0), oy + values.shape[0]), slice(max(ox, 0), ox + values.shape[1])
+    ys, xs = (
+        slice(max(oy, 0), oy + values.shape[0]),
+        slice(max(ox, 0), ox + values.shape[1]),
+    )
     part = plane[ys, xs]
     part[:] = values[
         ys.start - oy : ys.start - oy + part.shape[0],

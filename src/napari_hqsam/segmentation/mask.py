@@ -36,12 +36,19 @@ class Mask:
     stability: float
 
     @classmethod
-    def from_plane(cls, plane: NDArray[np.bool_], score: float, stability: float) -> Mask:
+    def from_plane(
+        cls, plane: NDArray[np.bool_], score: float, stability: float
+    ) -> Mask:
         """Crop the mask out of a full (h, w) bool plane."""
         rows, cols = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
         if not len(rows):
             return cls((0, 0, 0, 0), np.zeros((0, 0), bool), score, stability)
-        y0, x0, y1, x1 = int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
+        y0, x0, y1, x1 = (
+            int(rows[0]),
+            int(cols[0]),
+            int(rows[-1]) + 1,
+            int(cols[-1]) + 1,
+        )
         return cls((y0, x0, y1, x1), plane[y0:y1, x0:x1].copy(), score, stability)
 
     @property

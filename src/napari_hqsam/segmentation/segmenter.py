@@ -158,8 +158,7 @@ class Segmenter:
         if not prompts:
             return []
         index = self._plane(prompts, plane)
-        for prompt in prompts:
-            prompt.check_on(self.image.plane_shape)
+        prompts = [p.clip_to(self.image.plane_shape) for p in prompts]
         tile = fit_plane(self.image.plane_shape, self.model.input_size)
         features = self._features(index, tile)
         masks: list[list[Mask]] = []
@@ -226,10 +225,16 @@ def finish(
     logits: Tensor, score: float, tile: Tile, prompt: Prompt, *, clean: bool
 ) -> Mask:
     """Low-resolution logits (S/4, S/4) of one mask to the mask on the plane."""
-    full = upsample_logits(logits[None, None], tile.size, tile.resized_shape, tile.shape)
+    full = upsample_logits(
+        logits[None, None], tile.size, tile.resized_shape, tile.shape
+    )
     plane = (full[0, 0] > 0).numpy()
     if clean:
-        on = [p for p, label in zip(prompt.points, prompt.point_labels, strict=True) if label]
+        on = [
+            p
+            for p, label in zip(prompt.points, prompt.point_labels, strict=True)
+            if label
+        ]
         plane = clean_mask(plane, np.array(on).reshape(-1, 2) - (tile.y0, tile.x0))
     return Mask.from_plane(plane, score, stability_score(logits))
 

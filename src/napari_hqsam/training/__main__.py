@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of data sets (NAME/train/...)")
     parser.add_argument("folder", type=Path, help="checkpoints, log, weights")
     parser.add_argument("--recipe", default="first", choices=sorted(RECIPES))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu"
+    )
     parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--until", type=int, help="stop before this step")

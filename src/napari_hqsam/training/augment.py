@@ -40,7 +40,9 @@ def jitter(images: Tensor) -> Tensor:
 
 def colour(x: Tensor) -> Tensor:
     """Mix the channels by a random matrix near the identity, or permute them."""
-    mix = torch.eye(3, device=x.device) + 0.3 * torch.randn(len(x), 3, 3, device=x.device)
+    mix = torch.eye(3, device=x.device) + 0.3 * torch.randn(
+        len(x), 3, 3, device=x.device
+    )
     mix = mix / mix.sum(2, keepdim=True).abs().clamp(min=0.3)
     order = torch.rand(len(x), 3, device=x.device).argsort(1)
     mix = mix.gather(1, order[:, :, None].expand(-1, -1, 3))

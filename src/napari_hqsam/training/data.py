@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 PARTLY_ANNOTATED = frozenset({"flyem_fib25", "nasa_ebc"})
 """Sets whose unlabelled pixels are not all background."""
@@ -68,7 +68,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
         return image
     low, high = np.percentile(image, [0.1, 99.9])
     x = (image.astype(np.float32) - low) / max(high - low, 1e-6)
-    return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def labelled_image(
@@ -118,7 +118,9 @@ def validation_stems(name: str, stems: Sequence[str]) -> set[str]:
     At least one where there are four; none of fewer. Slices of one volume go
     together.
     """
-    groups = sorted({stem.split("_z")[0] for stem in stems}, key=lambda g: _hash(name, g))
+    groups = sorted(
+        {stem.split("_z")[0] for stem in stems}, key=lambda g: _hash(name, g)
+    )
     count = max(1, len(groups) // VALIDATION_SHARE) if len(groups) >= 4 else 0
     chosen = set(groups[:count])
     return {stem for stem in stems if stem.split("_z")[0] in chosen}
@@ -200,7 +202,9 @@ def sample_crop(
     room = side / scale
     reach = np.maximum(np.array([y1 - y0, x1 - x0]) - 0.6 * room, 0.35 * room)
     centre = np.array([y0 + y1, x0 + x1]) / 2 + rng.uniform(-0.5, 0.5, 2) * reach
-    angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else rng.integers(4) * np.pi / 2
+    angle = (
+        rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else rng.integers(4) * np.pi / 2
+    )
     flip = rng.choice([-1.0, 1.0])
     stretch = np.exp(rng.uniform(-0.15, 0.15))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

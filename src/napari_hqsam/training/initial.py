@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from napari_hqsam.network import HQSAM, build_network
+from napari_hqsam.network.layers import LayerNorm2d
 from napari_hqsam.network.transformer import Attention, TwoWayBlock
 
 TIED_GAIN = 1.6
@@ -29,6 +30,7 @@ def initial_network(input_size: int, *, render_prompts: bool = True) -> HQSAM:
             _tie(module.cross_attn_image_to_token)
     _tie(network.mask_decoder.transformer.final_attn_token_to_image)
     last = network.image_encoder.neck[3]
+    assert isinstance(last, LayerNorm2d)
     nn.init.constant_(last.weight, 0.5)  # features no louder than the positions
     for stage in network.image_encoder.modules():
         if isinstance(stage, nn.BatchNorm2d):

@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_hqsam.network import HQSAM
-from napari_hqsam.network.prompt_encoder import PromptTokens
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.training.augment import jitter
 from napari_hqsam.training.data import Crop, Dataset, sample_crop
@@ -196,7 +195,12 @@ class Trainer:
             Seconds between checkpoints.
         """
         end = min(self.recipe.steps, until or self.recipe.steps)
-        saved, losses, started, first = time.monotonic(), [], time.monotonic(), self.step
+        saved, losses, started, first = (
+            time.monotonic(),
+            [],
+            time.monotonic(),
+            self.step,
+        )
         while self.step < end:
             stage, progress = self._stage()
             losses.append(self._train_step(stage, progress))
@@ -296,16 +300,19 @@ class Trainer:
         balance = high + (low - high) * progress
         half = (masks.shape[-1] // 2,) * 2
         target = F.interpolate(masks[:, None].float(), half, mode="area")
-        prompts: PromptTokens = first_prompts(masks)
+        prompts = first_prompts(masks)
         total = features.new_zeros((), dtype=torch.float32)
         for i in range(rounds + 1):
             out = self.network.decode(tile, prompts, offset=each)
             assert out.hq is not None
             logits = torch.cat([out.sam, out.hq], 1).float()
             logits = F.interpolate(logits, half, mode="bilinear", align_corners=False)
-            total = total + prompt_loss(
-                logits[:, :4], logits[:, 4:], out.iou.float(), target, balance
-            ).mean()
+            total = (
+                total
+                + prompt_loss(
+                    logits[:, :4], logits[:, 4:], out.iou.float(), target, balance
+                ).mean()
+            )
             if i < rounds:
                 prompts = corrected(prompts, out.sam[:, :1].detach(), masks)
         loss = total / (rounds + 1)
@@ -346,7 +353,9 @@ class Trainer:
             part,
         )
         os.replace(part, path)
-        (self.folder / "recipe.json").write_text(json.dumps(asdict(self.recipe), indent=1))
+        (self.folder / "recipe.json").write_text(
+            json.dumps(asdict(self.recipe), indent=1)
+        )
 
     def resume(self) -> bool:
         """Load the checkpoint if there is one."""
@@ -366,4 +375,3 @@ class Trainer:
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(line + "\n")
         print(line, flush=True)
-

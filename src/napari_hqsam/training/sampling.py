@@ -32,7 +32,8 @@ def pick_objects(labels: Tensor, count: int, min_area: int = 12) -> Tensor | Non
     if not len(ids):
         return None
     order = torch.randperm(max(len(ids), count), device=labels.device)[:count]
-    return labels[None] == ids[order % len(ids)][:, None, None]
+    masks: Tensor = labels[None] == ids[order % len(ids)][:, None, None]
+    return masks
 
 
 def random_points(region: Tensor, depth: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -109,7 +110,7 @@ def rough_masks(masks: Tensor) -> Tensor:
 
 
 def first_prompts(masks: Tensor) -> PromptTokens:
-    """A first prompt for each (B, S, S) target: click, box, both, or rough mask."""
+    """Draw a first prompt for each (B, S, S) target: click, box, both, or mask."""
     b, device = len(masks), masks.device
     points, _ = random_points(masks, inner_depth(masks))
     plain, _ = random_points(masks)
@@ -127,7 +128,7 @@ def first_prompts(masks: Tensor) -> PromptTokens:
     labels[:, 1] = torch.where(with_box, BOX_FIRST, PAD)
     labels[:, 2] = torch.where(with_box, BOX_SECOND, PAD)
     labels[:, 1] = torch.where(with_point & ~with_box, NOT_A_POINT, labels[:, 1])
-    coords[:, 1] *= (labels[:, 1:2] != NOT_A_POINT)
+    coords[:, 1] *= labels[:, 1:2] != NOT_A_POINT
     return PromptTokens(coords, labels, rough_masks(masks), with_mask)
 
 

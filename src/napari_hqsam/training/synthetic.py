@@ -24,25 +24,30 @@ SIDE = 256
 
 def smooth_noise(rng: np.random.Generator, sigma: float) -> np.ndarray:
     """Gaussian random field (SIDE, SIDE), zero mean, unit deviation."""
-    field = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE)), sigma, mode="wrap")
+    field = ndimage.gaussian_filter(
+        rng.standard_normal((SIDE, SIDE)), sigma, mode="wrap"
+    )
     return np.asarray(field / (field.std() + 1e-9))
 
 
 def blob(rng: np.random.Generator, radius: float) -> np.ndarray:
-    """A filled wobbly ellipse, bool (k, k), k about 3 radii."""
+    """Draw a filled wobbly ellipse, bool (k, k), k about 3 radii."""
     k = int(radius * 3.2) | 1
     yy, xx = np.mgrid[:k, :k] - k // 2
     theta = np.arctan2(yy, xx) + rng.uniform(0, 2 * np.pi)
     aspect = np.exp(rng.uniform(0, 0.5))
     distance = np.hypot(yy * aspect, xx / aspect)
     wobble = sum(
-        rng.normal(0, 0.25 / n) * np.cos(n * theta + rng.uniform(0, 6.3)) for n in (2, 3, 4, 5)
+        rng.normal(0, 0.25 / n) * np.cos(n * theta + rng.uniform(0, 6.3))
+        for n in (2, 3, 4, 5)
     )
-    return np.asarray(distance < radius * np.clip(1 + wobble * rng.uniform(0, 0.6), 0.5, 1.5))
+    return np.asarray(
+        distance < radius * np.clip(1 + wobble * rng.uniform(0, 0.6), 0.5, 1.5)
+    )
 
 
 def rod(rng: np.random.Generator, radius: float) -> np.ndarray:
-    """A bent rod with round ends, bool (k, k)."""
+    """Draw a bent rod with round ends, bool (k, k)."""
     k = int(radius * 4) | 1
     canvas = np.zeros((k, k), bool)
     t = np.linspace(-1, 1, 4 * k)
@@ -57,7 +62,7 @@ def rod(rng: np.random.Generator, radius: float) -> np.ndarray:
 
 
 def ring(rng: np.random.Generator, radius: float) -> np.ndarray:
-    """A blob with its middle left out, bool (k, k)."""
+    """Draw a blob with its middle left out, bool (k, k)."""
     whole = blob(rng, radius)
     depth = ndimage.distance_transform_edt(np.pad(whole, 1))[1:-1, 1:-1]
     return np.asarray(whole & (depth < max(2.0, radius * rng.uniform(0.2, 0.5))))
@@ -103,7 +108,9 @@ def filaments(rng: np.random.Generator) -> np.ndarray:
             track[rr[ok], cc[ok]] = True
             y, x = ny, nx
         if track.any():
-            labels[ndimage.distance_transform_edt(~track) < width] = 1 if network else index
+            labels[ndimage.distance_transform_edt(~track) < width] = (
+                1 if network else index
+            )
     return labels
 
 
@@ -111,7 +118,7 @@ def shade(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     """Give labels a look: (SIDE, SIDE) uint8."""
     contrast = rng.uniform(0.15, 0.7)
     n = int(labels.max()) + 1
-    levels = np.concatenate([[0.0], contrast * rng.uniform(0.6, 1.2, n)])[: n]
+    levels = np.concatenate([[0.0], contrast * rng.uniform(0.6, 1.2, n)])[:n]
     levels[0] = 0.0
     image = levels[labels]
     texture = smooth_noise(rng, rng.uniform(0.8, 6)) * rng.uniform(0, 0.15) * contrast
@@ -120,7 +127,9 @@ def shade(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
         rim = ndimage.morphological_gradient(labels, 3) > 0
         image = image + rim * rng.uniform(-0.5, 0.5) * contrast
     image = ndimage.gaussian_filter(image, rng.uniform(0.3, 1.5))
-    base = rng.uniform(0.05, 0.3) + smooth_noise(rng, rng.uniform(10, 60)) * rng.uniform(0, 0.06)
+    base = rng.uniform(0.05, 0.3) + smooth_noise(
+        rng, rng.uniform(10, 60)
+    ) * rng.uniform(0, 0.06)
     image = image + base + rng.standard_normal(labels.shape) * rng.uniform(0, 0.05)
     return np.asarray(np.clip(image, 0, 1) * 255).astype(np.uint8)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def click(masks: Tensor) -> PromptTokens:
-    """One click at the middle of each target."""
+    """Give one click at the middle of each target."""
     points, _ = random_points(masks, inner_depth(masks, 8) ** 4)
     coords = torch.stack([points, torch.zeros_like(points)], 1)
     labels = torch.tensor([[POSITIVE, NOT_A_POINT]], device=masks.device)
@@ -40,7 +40,7 @@ def click(masks: Tensor) -> PromptTokens:
 
 
 def box(masks: Tensor) -> PromptTokens:
-    """The tight box of each target."""
+    """Give the tight box of each target."""
     coords = boxes_of(masks).reshape(-1, 2, 2)
     labels = torch.tensor([[BOX_FIRST, BOX_SECOND]], device=masks.device)
     return PromptTokens(coords, labels.expand(len(masks), -1))

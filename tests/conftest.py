@@ -1,0 +1,25 @@
+"""Fixtures that several rooms share."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def micro():
+    """The bundled model, in float32 on the CPU so that figures repeat."""
+    from napari_hqsam import load_model
+
+    return load_model("micro", device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="session")
+def discs():
+    """A (200, 300) uint16 image of bright discs, and its labels."""
+    yy, xx = np.mgrid[:200, :300]
+    labels = np.zeros((200, 300), np.uint16)
+    centres = [(50, 60), (60, 160), (140, 80), (150, 200), (60, 250)]
+    for i, (y, x) in enumerate(centres, 1):
+        labels[np.hypot(yy - y, xx - x) < 24] = i
+    rng = np.random.default_rng(0)
+    image = 500 + 2500 * (labels > 0) + rng.normal(0, 150, labels.shape)
+    return image.clip(0).astype(np.uint16), labels

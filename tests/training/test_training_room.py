@@ -1,0 +1,314 @@
+"""Data, sampling, losses and the loop behind the bundled model, on tiny settings."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from skimage.io import imsave
+
+from napari_hqsam import load_model
+from napari_hqsam.network.prompt_encoder import (
+    BOX_FIRST,
+    BOX_SECOND,
+    NEGATIVE,
+    NOT_A_POINT,
+    PAD,
+    POSITIVE,
+    PromptTokens,
+)
+from napari_hqsam.training import __main__ as command
+from napari_hqsam.training.augment import jitter
+from napari_hqsam.training.data import (
+    Dataset,
+    labelled_image,
+    read_datasets,
+    sample_crop,
+    validation_stems,
+)
+from napari_hqsam.training.loop import Recipe, Stage, Trainer, is_hq
+from napari_hqsam.training.losses import (
+    balanced_bce,
+    dice_loss,
+    prompt_loss,
+    soft_iou,
+)
+from napari_hqsam.training.sampling import (
+    boxes_of,
+    corrected,
+    first_prompts,
+    inner_depth,
+    loose_boxes,
+    pick_objects,
+    random_points,
+)
+from napari_hqsam.training.synthetic import synthetic_image
+
+
+@pytest.fixture(scope="module")
+def item():
+    yy, xx = np.mgrid[:160, :200]
+    labels = np.zeros((160, 200), np.int32)
+    for i, (y, x, r) in enumerate([(40, 50, 20), (110, 140, 30), (100, 40, 12)], 1):
+        labels[np.hypot(yy - y, xx - x) < r] = i
+    return labelled_image("discs", ((labels > 0) * 255).astype(np.uint8), labels, "cpu")
+
+
+def masks_of(item, side=64, count=4, seed=0):
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    return pick_objects(sample_crop(item, side, rng, (20, 40)).labels, count)
+
+
+# --- data ------------------------------------------------------------------
+
+
+def make_folder(root, names=("a", "b")):
+    for name in names:
+        for part in ("train", "test"):
+            for kind in ("images", "labels"):
+                (root / name / part / kind).mkdir(parents=True)
+        for i in range(5):
+            labels = np.zeros((96, 96), np.uint16)
+            labels[20:50, 20 + i : 60] = 1
+            pixels = (labels * 200).astype(np.uint8)
+            imsave(
+                root / name / "train/images" / f"{i}.png", pixels, check_contrast=False
+            )
+            imsave(
+                root / name / "train/labels" / f"{i}.png", labels, check_contrast=False
+            )
+        (root / name / "test/images/0.png").write_text("opening this fails")
+        (root / name / "test/labels/0.png").write_text("opening this fails")
+    return root
+
+
+def test_validation_images_come_from_train_and_are_not_trained_on(tmp_path):
+    train, validation = read_datasets(make_folder(tmp_path))
+    for part in (train, validation):
+        assert [d.name for d in part] == ["a", "b"]
+    assert [len(d.images) for d in train] == [4, 4]
+    assert [len(d.images) for d in validation] == [1, 1]
+
+
+def test_the_split_is_fixed_and_keeps_slices_of_a_volume_together():
+    stems = [f"im{i}" for i in range(20)] + [f"vol_z{z}" for z in range(30)]
+    chosen = validation_stems("set", stems)
+    assert chosen == validation_stems("set", stems[::-1])
+    assert {s in chosen for s in stems if s.startswith("vol")} in ({True}, {False})
+    assert not validation_stems("set", ["x", "y"])
+
+
+def test_a_folder_without_data_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no data set"):
+        read_datasets(tmp_path)
+
+
+def test_image_and_labels_of_a_crop_stay_together(item):
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        crop = sample_crop(item, 64, rng, (8, 60))
+        inside = crop.labels > 0
+        assert crop.image.shape == (3, 64, 64)
+        # bright where there is a label, but for the half pixel at the rim
+        disagree = (crop.image[0] > 0.5) != inside
+        assert disagree.float().mean() < 0.05
+
+
+def test_objects_come_in_all_sizes(item):
+    rng = np.random.default_rng(1)
+    sizes = []
+    for _ in range(60):
+        ids, areas = sample_crop(item, 96, rng, (8, 80)).labels.unique(
+            return_counts=True
+        )
+        sizes += areas[ids > 0].tolist()
+    assert min(sizes) < 150
+    assert max(sizes) > 2500
+
+
+def test_synthetic_images_are_labelled_where_they_are_bright():
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        item = synthetic_image(rng)
+        pixels, inside = item.levels[0][0].float(), item.labels > 0
+        assert 0 < inside.float().mean() < 0.98
+        assert pixels[inside].mean() > pixels[~inside].mean() + 5
+
+
+def test_augmentation_keeps_range_shape_and_place():
+    torch.manual_seed(0)
+    images = torch.zeros(16, 3, 64, 64)
+    images[:, :, 20:40, 20:40] = 0.8
+    out = jitter(images)
+    assert out.shape == images.shape
+    assert out.min() >= 0
+    assert out.max() <= 1
+    inner = out[:, :, 24:36, 24:36].mean((1, 2, 3))
+    outer = out[:, :, 44:, :].mean((1, 2, 3))
+    assert ((inner - outer).abs() > 0.05).float().mean() > 0.8
+
+
+# --- prompts ---------------------------------------------------------------
+
+
+def test_boxes_are_tight(item):
+    masks = torch.zeros(1, 64, 64, dtype=torch.bool)
+    masks[0, 10:20, 30:50] = True
+    assert boxes_of(masks).tolist() == [[29.5, 9.5, 49.5, 19.5]]
+    noise = (loose_boxes(masks.expand(500, -1, -1)) - boxes_of(masks)).abs()
+    assert 0 < noise.mean() < 3
+    assert noise.max() <= 20
+
+
+def test_points_lie_inside_and_depth_prefers_the_middle(item):
+    masks = masks_of(item)
+    for _ in range(20):
+        points, valid = random_points(masks, inner_depth(masks))
+        x, y = points.long().T
+        assert masks[torch.arange(len(masks)), y, x].all()
+        assert valid.all()
+    disc = torch.zeros(1, 64, 64, dtype=torch.bool)
+    disc[0, 12:52, 12:52] = True
+    drawn = torch.cat([random_points(disc, inner_depth(disc))[0] for _ in range(200)])
+    plain = torch.cat([random_points(disc)[0] for _ in range(200)])
+    middle = torch.tensor([31.5, 31.5])
+    assert (drawn - middle).norm(dim=1).mean() < 0.8 * (plain - middle).norm(
+        dim=1
+    ).mean()
+    assert not random_points(torch.zeros(1, 8, 8, dtype=torch.bool))[1]
+
+
+def test_first_prompts_are_of_all_kinds_and_well_formed(item):
+    torch.manual_seed(0)
+    masks = masks_of(item, count=4).repeat(50, 1, 1)
+    prompts = first_prompts(masks)
+    has = {
+        k: (prompts.labels == k).any(1)
+        for k in (PAD, NOT_A_POINT, POSITIVE, BOX_FIRST, BOX_SECOND)
+    }
+    assert (has[BOX_FIRST] == has[BOX_SECOND]).all()
+    assert not (has[BOX_FIRST] & has[NOT_A_POINT]).any()
+    assert (has[NOT_A_POINT] == (has[POSITIVE] & ~has[BOX_FIRST])).all()
+    assert (has[POSITIVE] | has[BOX_FIRST] | prompts.has_mask).all()
+    for kind in (has[POSITIVE], has[BOX_FIRST], prompts.has_mask):
+        assert 0 < kind.float().mean() < 1
+
+
+def test_corrections_click_on_the_error_with_the_right_sign(item):
+    masks = masks_of(item, count=6)
+    prompts = first_prompts(masks)
+    nothing = torch.full((6, 1, 16, 16), -5.0)
+    everything = -nothing
+    for logits, label in ((nothing, POSITIVE), (everything, NEGATIVE)):
+        after = corrected(prompts, logits, masks)
+        assert (after.labels[:, 0] == label).all()
+        x, y = after.coords[:, 0].long().T
+        assert (masks[torch.arange(6), y, x] == (label == POSITIVE)).all()
+        assert after.has_mask is None
+        torch.testing.assert_close(after.mask_logits, logits)
+        ends = (after.labels == NOT_A_POINT).sum(1)
+        boxed = (after.labels == BOX_FIRST).any(1)
+        assert (ends == (~boxed).long()).all()
+
+
+def test_a_right_answer_needs_no_click():
+    masks = torch.zeros(1, 64, 64, dtype=torch.bool)
+    masks[0, 16:48, 16:48] = True
+    logits = torch.full((1, 1, 64, 64), -9.0)
+    logits[0, 0, 16:48, 16:48] = 9.0
+    first = PromptTokens(torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.long))
+    assert (corrected(first, logits, masks).labels == PAD).all()
+
+
+# --- losses ----------------------------------------------------------------
+
+
+def test_losses_fall_towards_the_target():
+    target = torch.zeros(1, 1, 32, 32)
+    target[..., 8:20, 8:20] = 1
+    for loss in (dice_loss, balanced_bce):
+        values = [loss(s * (2 * target - 1), target).item() for s in (-4, 0.1, 4, 12)]
+        assert values == sorted(values, reverse=True)
+        assert values[-1] < 0.05
+    assert soft_iou(target - 0.5, target).item() == 1
+
+
+def test_an_empty_answer_is_not_cheap_for_a_small_object():
+    """What balanced BCE is for: plain BCE would let 'nothing' win."""
+    target = torch.zeros(1, 1, 64, 64)
+    target[..., 30:34, 30:34] = 1
+    empty = torch.full_like(target, -3.0)
+    plain = torch.nn.functional.binary_cross_entropy_with_logits(empty, target)
+    assert balanced_bce(empty, target).item() > 4 * plain.item()
+
+
+def test_only_the_best_candidate_learns_fully():
+    target = torch.zeros(1, 1, 16, 16)
+    target[..., 4:12, 4:12] = 1
+    sam = torch.zeros(1, 4, 16, 16)
+    sam[:, 2] = 2 * target[:, 0] - 1  # the best of the three
+    sam.requires_grad_(True)
+    prompt_loss(
+        sam, torch.zeros(1, 1, 16, 16), torch.zeros(1, 4), target, 1.0
+    ).backward()
+    strength = sam.grad.abs().sum((0, 2, 3))
+    assert strength[2] > 5 * strength[1]
+    assert strength[2] > 5 * strength[3]
+    assert strength[0] > 5 * strength[1]
+
+
+# --- the loop --------------------------------------------------------------
+
+SMALL = Stage(4, side=64, images=1, prompts=2, rounds=(0.5, 0.5), sizes=(16, 40))
+
+
+def trainer(item, folder, *stages):
+    recipe = Recipe(stages or (SMALL,), synthetic=0.0, warmup=2)
+    return Trainer(recipe, [Dataset("discs", [item])], folder)
+
+
+def test_a_resumed_run_equals_an_unbroken_one(item, tmp_path):
+    whole = trainer(item, tmp_path / "whole")
+    whole.run()
+    trainer(item, tmp_path / "broken").run(until=2)
+    second = trainer(item, tmp_path / "broken")
+    assert second.resume()
+    assert second.step == 2
+    second.run()
+    for key, value in whole.network.state_dict().items():
+        torch.testing.assert_close(value, second.network.state_dict()[key])
+    for key, value in whole.average.items():
+        torch.testing.assert_close(value, second.average[key])
+
+
+def test_the_hq_stage_leaves_sam_alone(item, tmp_path):
+    run = trainer(
+        item, tmp_path, Stage(**{**SMALL.__dict__, "steps": 1, "hq_only": True})
+    )
+    before = {k: v.clone() for k, v in run.network.state_dict().items()}
+    run.run()
+    changed = {k for k, v in run.network.state_dict().items() if not v.equal(before[k])}
+    assert changed
+    assert all(is_hq(key) for key in changed)
+
+
+def test_one_command_trains_exports_and_validates(tmp_path, monkeypatch):
+    data = make_folder(tmp_path / "data")
+    recipe = Recipe((Stage(**{**SMALL.__dict__, "steps": 1}),), input_size=128)
+    monkeypatch.setitem(command.RECIPES, "first", recipe)
+    monkeypatch.setattr(sys, "argv", ["training", str(data), str(tmp_path / "run")])
+    command.main()
+    path = tmp_path / "run" / "micro.safetensors"
+    with safe_open(path, "pt") as file:
+        assert file.metadata()["input_size"] == "128"
+        assert file.get_tensor("mask_decoder.iou_token.weight").dtype == torch.float16
+    model = load_model(path, device="cpu", precision="float32")
+    assert (model.input_size, model.network.prompt_encoder.render_prompts) == (
+        128,
+        True,
+    )
+    scores = json.loads((tmp_path / "run" / "validation.json").read_text())
+    assert set(scores) == {"a", "b", "mean"}
