@@ -38,6 +38,7 @@ def test_objects_keep_their_pixels_by_default():
     assert labels.tolist() == [[7, 5, 7]]
     assert paint(labels, (0, 0, 1, 3), np.ones((1, 3), bool), 9, "overwrite") == 3
     assert labels.tolist() == [[9, 9, 9]]
+    assert paint(labels, (0, 0, 1, 3), np.ones((1, 3), bool), 9, "overwrite") == 0
 
 
 def test_only_the_box_is_read_and_written():
@@ -77,6 +78,8 @@ def test_a_stored_array_is_painted_as_well(tmp_path):
         ({"label_id": 0}, "from 1 to 255"),
         ({"label_id": 256}, "from 1 to 255"),
         ({"mask_bbox": (0, 0, 2, 8)}, "inside the plane"),
+        ({"mask_bbox": (5, 0, 7, 2)}, "inside the plane"),
+        ({"mask_bbox": (2, 0, 0, 2)}, "inside the plane"),
         ({"mask_bbox": (-1, 0, 1, 2)}, "inside the plane"),
         ({"mask_bbox": (0, 0, 3, 2)}, "does not fit its box"),
         ({"overlap": "merge"}, 'use "keep" or "overwrite"'),

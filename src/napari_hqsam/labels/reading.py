@@ -54,7 +54,7 @@ def read_labels(path: str | os.PathLike[str], *, key: str | None = None) -> np.n
     if len(shape) < 2 or 0 in shape:
         raise ImageError(f"{path} has shape {shape}; labels need 2 or more dimensions")
     try:
-        labels = np.array(source.array[...])
+        labels = np.asarray(source.array[...])
     except MemoryError:
         raise
     except Exception as error:  # each format and codec has its own errors

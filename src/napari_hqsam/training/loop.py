@@ -53,6 +53,8 @@ class Stage:
         Weight of the balanced BCE at the start and the end; the rest is focal.
     rounds : tuple of float
         Chances of 0, 1, 2, ... corrective clicks.
+    drawn : float
+        Chance that a step draws its prompts into the mask input.
     hq_only : bool
         Train the HQ modules alone, all else frozen (HQ-SAM paper, section 3.3).
     """
@@ -65,6 +67,7 @@ class Stage:
     sizes: tuple[float, float] = (10.0, 180.0)
     balance: tuple[float, float] = (1.0, 1.0)
     rounds: tuple[float, ...] = (0.6, 0.25, 0.15)
+    drawn: float = 1.0
     hq_only: bool = False
 
 
@@ -238,6 +241,9 @@ class Trainer:
         for key, p in self.network.named_parameters():
             p.requires_grad_(is_hq(key) or not stage.hq_only)
         rounds = int(rng.choice(len(stage.rounds), p=stage.rounds))
+        # Now and then the prompt is not drawn: its tokens must say it all.
+        drawn = bool(rng.random() < stage.drawn)
+        self.network.prompt_encoder.render_prompts = drawn
         self.optimizer.zero_grad(set_to_none=True)
         with self._autocast():
             loss = self._loss(stage, crops, masks, progress, rounds, rng)

@@ -42,6 +42,18 @@ def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
     return 0.5 * (fg + bg)
 
 
+def hard_bce(logits: Tensor, target: Tensor, share: float = 0.125) -> Tensor:
+    """Mean BCE of the `share` of pixels that are most wrong.
+
+    Stands in for HQ-SAM's sampling of uncertain points (PointRend): the loss
+    sits on the rim and on confident errors, such as the corners of a box that
+    was copied instead of looked into.
+    """
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    bce = bce.flatten(-2)
+    return bce.topk(max(1, int(share * bce.shape[-1])), dim=-1).values.mean(-1)
+
+
 def soft_iou(logits: Tensor, target: Tensor) -> Tensor:
     """IoU of the thresholded logits with the target, without gradient."""
     with torch.no_grad():
@@ -66,7 +78,8 @@ def prompt_loss(
 
     Mask 0 and the best of the three candidates learn the target (SAM paper:
     only the lowest loss is propagated), the IoU head learns the IoU of all
-    four, and the HQ mask learns the target with BCE and dice.
+    four, and the HQ mask learns the target with dice and BCE, balanced at
+    `balance` 1 and on the most wrong pixels at 0.
 
     Parameters
     ----------
@@ -79,5 +92,6 @@ def prompt_loss(
     each = mask_loss(sam, goal, balance)
     masks = each[:, 0] + each[:, 1:].min(1).values + 0.05 * each[:, 1:].mean(1)
     score = F.mse_loss(iou, soft_iou(sam, goal), reduction="none").mean(1)
-    fine = mask_loss(hq, target, max(balance, 0.5))[:, 0]
+    fine = dice_loss(hq, target) + balance * balanced_bce(hq, target)
+    fine = (fine + (1 - balance) * hard_bce(hq, target))[:, 0]
     return masks + fine + score

@@ -1,0 +1,286 @@
+"""The command line. What it does is done by the rooms below; this only asks.
+
+Nothing heavy is imported before a command needs it: ``--help`` is instant.
+Bad input prints one line and exits with 2; exit 0 means the output is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_hqsam import __version__
+from napari_hqsam.cli.arguments import make_folder
+from napari_hqsam.cli.run import run
+from napari_hqsam.cli.saying import say
+from napari_hqsam.errors import HqsamError, HqsamWarning
+
+PROGRAM = "napari-hqsam"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Click to segment large and 3D microscopy images with HQ-SAM.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(
+    help="Which models there are, and getting them.", rich_markup_mode=None
+)
+app.add_typer(models_app, name="models", invoke_without_command=True)
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="Name (see `models`) or weights file.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq.")]
+
+
+def main() -> None:
+    """Entry point of ``napari-hqsam``."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", HqsamWarning)
+            warnings.showwarning = _show_warning
+            app()
+    except HqsamError as error:
+        say(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say(f"{PROGRAM}: stopped; nothing was written", error=True)
+        sys.exit(130)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *rest: object, **named: object
+) -> None:
+    """One line for our own warnings; other libraries' do not concern the user."""
+    if issubclass(category, HqsamWarning):
+        say(f"{PROGRAM}: warning: {' '.join(str(message).split())}", error=True)
+
+
+def _version(value: bool) -> None:
+    if value:
+        say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show.")
+    ] = False,
+) -> None:
+    """Click to segment large and 3D microscopy images with HQ-SAM."""
+
+
+# --- segmenting ------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results.")
+    ] = Path("hqsam-demo"),
+    model: ModelOption = "micro",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Segment a shipped picture of nuclei from clicks and boxes."""
+    from napari_hqsam.sample import NUCLEI, PROMPTS
+
+    make_folder(folder)
+    say(f"HQ-SAM on {NUCLEI.name}, prompts from {PROMPTS.name}:")
+    run(
+        NUCLEI,
+        folder / "nuclei_labels.tif",
+        prompts_file=PROMPTS,
+        overlay=folder / "nuclei_overlay.png",
+        model=model,
+        device=device,
+        precision=precision,
+    )
+
+
+@app.command()
+def segment(
+    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    prompts: Annotated[
+        Path | None, typer.Option(help="Prompts: .csv, .geojson or .json.")
+    ] = None,
+    point: Annotated[
+        list[str] | None, typer.Option(help="Click y,x; one object each.")
+    ] = None,
+    box: Annotated[
+        list[str] | None, typer.Option(help="Box y0,x0,y1,x1; one object each.")
+    ] = None,
+    plane: Annotated[
+        str | None, typer.Option(help="Plane of a stack, such as 12 or 0,12.")
+    ] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
+    ] = None,
+    normalization: Annotated[
+        str, typer.Option(help="percentile, none, or low,high.")
+    ] = "percentile",
+    overlay: Annotated[
+        Path | None, typer.Option(help="Also draw the outlines to this .png.")
+    ] = None,
+    output: OutputOption = "sam+hq",
+    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
+    overlap: Annotated[
+        str, typer.Option(help="Pixels of two objects: keep or overwrite.")
+    ] = "keep",
+    model: ModelOption = "micro",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Segment objects of an image from clicks, boxes or masks."""
+    run(
+        image,
+        out,
+        prompts_file=prompts,
+        points=point or [],
+        boxes=box or [],
+        plane=plane,
+        axes=axes,
+        channels=channels,
+        normalization=normalization,
+        overlay=overlay,
+        output=output,
+        clean=clean,
+        overlap=overlap,
+        model=model,
+        device=device,
+        precision=precision,
+    )
+
+
+# --- measuring and models --------------------------------------------------
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Holds images/ and labels/.")],
+    prompts: Annotated[
+        list[str] | None, typer.Option(help="box, click, clicks3, clicks5; repeatable.")
+    ] = None,
+    model: ModelOption = "micro",
+    max_objects: Annotated[
+        int | None, typer.Option(help="At most so many objects an image.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write all scores to a file.")
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Measure a model on images with labels: IoU, boundary IoU, AP."""
+    from tqdm import tqdm
+
+    from napari_hqsam.evaluation.evaluate import MEASURES, find_pairs
+    from napari_hqsam.evaluation.evaluate import evaluate as measure
+    from napari_hqsam.models import load_model
+
+    find_pairs(folder)
+    if json_file is not None:
+        make_folder(json_file.resolve().parent)
+    loaded = load_model(model, device=device, precision=precision)
+    columns = [*MEASURES, "ap"]
+    say(f"{'prompts':<10}{'output':<9}" + "".join(f"{c:>19}" for c in columns))
+    rows = []
+    for kind in prompts or ["box", "click"]:
+        scores = measure(
+            loaded,
+            folder,
+            prompts=kind,
+            max_objects=max_objects,
+            progress=lambda pairs: tqdm(pairs, leave=False, disable=None),
+        )
+        measured = [s for s in scores if s.objects]
+        for output in dict.fromkeys(o for s in measured for o, _ in s.means):
+            means = [
+                sum(s.means[output, c] for s in measured) / len(measured)
+                for c in columns
+            ]
+            say(f"{kind:<10}{output:<9}" + "".join(f"{m:>19.4f}" for m in means))
+        rows += [
+            {
+                "prompts": kind,
+                "image": s.image,
+                "objects": s.objects,
+                "skipped": s.skipped,
+                **{f"{o} {c}": v for (o, c), v in s.means.items()},
+            }
+            for s in scores
+        ]
+    if json_file is not None:
+        json_file.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+@models_app.callback()
+def _models(context: typer.Context) -> None:
+    """List the models: name, size, whether they are on this machine."""
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@models_app.command(name="list")
+def list_() -> None:
+    """List the models: name, size, whether they are on this machine."""
+    from napari_hqsam.models import checkpoint_path, is_cached, list_models
+
+    for checkpoint in list_models():
+        found = is_cached(checkpoint.name)
+        here = "here" if found else "not fetched"
+        bytes_ = (
+            checkpoint_path(checkpoint).stat().st_size if found else checkpoint.bytes
+        )
+        size = f"{bytes_ / 1e6:.0f} MB"
+        say(f"{checkpoint.name:<10}{size:>8}  {here:<12} {checkpoint.description}")
+
+
+@models_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `models list`.")],
+) -> None:
+    """Fetch a model into the user's cache, and verify it."""
+    from napari_hqsam.models import fetch as fetch_model
+
+    say(str(fetch_model(name)))
+
+
+@models_app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names or files; all that are here.")
+    ] = None,
+) -> None:
+    """Check sizes and SHA-256 digests of models."""
+    from napari_hqsam.models import is_cached, list_models
+    from napari_hqsam.models import verify as verify_model
+
+    for name in names or [c.name for c in list_models() if is_cached(c.name)]:
+        found = verify_model(name)
+        say(f"{name}: right ({found.name}, sha256 {found.sha256})")
+
+
+@app.command()
+def doctor() -> None:
+    """Report versions, device, precision, memory, models, and time per tile."""
+    from napari_hqsam.models import doctor_report
+    from napari_hqsam.segmentation.timing import time_per_tile
+
+    for title, text in [*doctor_report(), *time_per_tile()]:
+        say(f"{title:<16}{text}")
