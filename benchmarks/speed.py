@@ -6,7 +6,7 @@ The same weights, the same image and prompts, the same device and threads; the
 implementations take turns within each round, so that a busy machine slows all of
 them. A ratio is the median over the rounds of reference time / our time: 2 means
 twice as fast. The reference runs as published, in float32; ours in float32 and in
-the precision the package would choose here. Rows:
+the precision the package chooses here (or the one given). Rows:
 
 encoder     preprocessed image to embedding
 tile        the same, made ready for prompts (here we also compute what all prompts
@@ -45,6 +45,7 @@ from seeded import seeded_state_dict  # isort: skip
 
 from napari_hqsam.models import choose_device, read_state_dict
 from napari_hqsam.network import (
+    VARIANTS,
     build_network,
     combine,
     expected_shapes,
@@ -298,14 +299,17 @@ def main() -> None:
     )
     parser.add_argument("variants", nargs="*", help="default: vit_tiny vit_b")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    parser.add_argument("--precision", default="auto", help="float32, bfloat16")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, help="of torch")
     parser.add_argument("--weights", help="checkpoint instead of seeded weights")
     parser.add_argument("--reference", help="folder with segment_anything_hq/")
     args = parser.parse_args()
+    if unknown := set(args.variants) - set(VARIANTS):
+        parser.error(f"no variant {unknown}: choose from {', '.join(VARIANTS)}")
     if args.threads:
         torch.set_num_threads(args.threads)
-    place = choose_device(args.device)
+    place = choose_device(args.device, args.precision)
     args.device = str(place.device)
     if args.weights:
         shapes = {
@@ -313,12 +317,12 @@ def main() -> None:
         }
         args.variants = [find_variant(shapes)]
     import_reference(args.reference)  # fetches it now, if it must
-    auto = str(place.dtype).removeprefix("torch.")
-    names = list(dict.fromkeys([REFERENCE, "float32", auto]))
+    chosen = str(place.dtype).removeprefix("torch.")
+    names = list(dict.fromkeys([REFERENCE, "float32", chosen]))
     print(
         f"{place.reason}; {torch.get_num_threads()} threads; torch "
         f"{torch.__version__}; Python {platform.python_version()}; "
-        f"median of {args.rounds} rounds; the package would choose {auto}"
+        f"median of {args.rounds} rounds; precision {chosen} ({args.precision})"
     )
     for variant in args.variants or ("vit_tiny", "vit_b"):
         measure(variant, names, args)

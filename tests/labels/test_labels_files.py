@@ -173,7 +173,7 @@ def test_any_axes_fit_plain_tiff_but_not_ome(tmp_path):
         write_labels(tmp_path / "a.ome.tif", LABELS, axes="pyx")
 
 
-@pytest.mark.parametrize("unit", [None, "", "pixel", "mm", "Micrometer", "μm", "nm"])
+@pytest.mark.parametrize("unit", [None, "", "Pixels", "mm", "Micrometer", "μm", "nm"])
 def test_units_as_people_write_them(tmp_path, unit):
     for name in ("a.zarr", "a.tif", "a.ome.tif"):
         write_labels(tmp_path / name, LABELS[0], scale=(1e-12, 1), units=unit)

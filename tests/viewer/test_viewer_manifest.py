@@ -29,6 +29,7 @@ def test_the_root_manifest_is_that_of_the_package():
 def test_the_sample_opens_in_a_viewer(tmp_path):
     components = pytest.importorskip("napari.components")
     viewer = components.ViewerModel()
+    npe2.PluginManager.instance().discover()  # as napari does when it starts
     manifest = npe2.PluginManifest.from_distribution("napari-hqsam")
     for sample in manifest.contributions.sample_data:
         viewer.open_sample("napari-hqsam", sample.key)

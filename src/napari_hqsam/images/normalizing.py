@@ -29,7 +29,7 @@ NormalizationSpec: TypeAlias = Literal["percentile", "none"] | Limits
 LOW_PERCENTILE = 0.1
 HIGH_PERCENTILE = 99.9
 _MID_GREY = 128
-_FLOAT_PIXELS_AT_ONCE = 2**20
+_FLOAT_PIXELS_AT_ONCE = 2**16  # its float64 copies stay in the cache
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _to_grey8(band: np.ndarray, low: float, high: float) -> tuple[np.ndarray, in
     grey = np.empty(band.shape, np.uint8)
     bad = 0
     rows = max(1, _FLOAT_PIXELS_AT_ONCE // max(1, band.shape[1]))
-    for top in range(0, band.shape[0], rows):  # float64 copies stay small
+    for top in range(0, band.shape[0], rows):
         values = band[top : top + rows].astype(np.float64)
         unfit = ~np.isfinite(values)
         values[unfit] = low

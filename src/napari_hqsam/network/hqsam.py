@@ -148,7 +148,7 @@ class HQSAM(nn.Module):
         CheckpointError
             Keys are missing, surplus or misshaped; it names them.
         """
-        check_keys({k: tuple(v.shape) for k, v in state.items()}, self.variant)
+        check_keys(shapes_of(state), shapes_of(self.state_dict()), self.variant)
         self.load_state_dict(dict(state), strict=True)
 
     def optimize(self, dtype: torch.dtype = torch.float32) -> HQSAM:
@@ -193,7 +193,12 @@ def expected_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
     """Key names and shapes of a variant's official checkpoint."""
     with torch.device("meta"):
         network = HQSAM(variant)
-    return {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    return shapes_of(network.state_dict())
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of a state dict."""
+    return {k: tuple(v.shape) for k, v in state.items()}
 
 
 def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
@@ -216,15 +221,18 @@ def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
     )
 
 
-def check_keys(shapes: Mapping[str, tuple[int, ...]], variant: Variant) -> None:
-    """Refuse keys and shapes that are not exactly those of the variant.
+def check_keys(
+    shapes: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, tuple[int, ...]],
+    variant: str,
+) -> None:
+    """Refuse keys and shapes that are not exactly those expected of a variant.
 
     Raises
     ------
     CheckpointError
         Names what is missing, surplus and misshaped.
     """
-    expected = expected_shapes(variant)
     wrong = {
         "missing": sorted(expected.keys() - shapes.keys()),
         "surplus": sorted(shapes.keys() - expected.keys()),
