@@ -92,6 +92,7 @@ def bad_inputs(folder, discs):
     (folder / "cut.pth").write_bytes(b"PK\x03\x04 and no more")
     (folder / "words.safetensors").write_text("<html>not found</html>")
     click = ("--point", "60,160")
+    Pillow.fromarray(discs[0].astype(np.uint8)).save(folder / "p.png")
     return [
         ("missing file", (folder / "none.tif", *click), "none.tif"),
         ("folder", (folder, *click), ""),
@@ -118,6 +119,12 @@ def bad_inputs(folder, discs):
         ("limits", (good, *click, "--normalization", "9,9"), "9"),
         ("suffix", (good, *click, "-o", folder / "labels.jpg"), ".jpg"),
         ("no folder", (good, *click, "-o", folder / "no" / "labels.tif"), "no"),
+        ("over the image", (good, *click, "-o", good), "good.tif"),
+        (
+            "overlay over it",
+            (folder / "p.png", *click, "--overlay", folder / "p.png"),
+            "p.png",
+        ),
         ("overlay", (good, *click, "--overlay", folder / "o.bmp"), "o.bmp"),
     ]
 

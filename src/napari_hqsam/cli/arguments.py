@@ -75,14 +75,16 @@ def by_plane(
     return dict(groups)
 
 
-def check_outputs(out: Path, overlay: Path | None) -> None:
+def check_outputs(out: Path, overlay: Path | None, image: Path) -> None:
     """Refuse before any work what could not be written after it."""
     from napari_hqsam.labels import check_writable
 
-    check_writable(out)
+    check_writable(out, sources=[image])
     if overlay is not None:
         if overlay.suffix.lower() != ".png":
             raise OutputError(f"{overlay} is no .png: name the overlay NAME.png")
+        if overlay.resolve() in (image.resolve(), out.resolve()):
+            raise OutputError(f"{overlay} is the image or the labels: name another")
         if not overlay.resolve().parent.is_dir():
             raise OutputError(f"folder {overlay.parent} does not exist: make it first")
 

@@ -45,7 +45,7 @@ def run(
     """Read, segment, write: the main job, said step by step."""
     from napari_hqsam.images import open_image
 
-    check_outputs(out, overlay)
+    check_outputs(out, overlay, image_path)
     shown = None if channels is None else integers(channels, "--channels")
     limits = limits_of(normalization)
     index = None if plane is None else integers(plane, "--plane")
@@ -67,7 +67,7 @@ def run(
     segmenter = Segmenter(image, loaded, normalization=limits)
     labels = _segment_groups(segmenter, groups, output, overlap, clean=clean)
     with timed("write the labels") as details:
-        write_labels(out, labels)
+        write_labels(out, labels, axes=f"{image.leading_axes}yx")
         details.append(str(out))
     if overlay is not None:
         with timed("draw the overlay") as details:
