@@ -53,6 +53,8 @@ class Stage:
         Weight of the balanced BCE at the start and the end; the rest is focal.
     rounds : tuple of float
         Chances of 0, 1, 2, ... corrective clicks.
+    clicks : float
+        Share of first prompts that are a lone click.
     drawn : float
         Chance that a step draws its prompts into the mask input.
     hq_only : bool
@@ -67,6 +69,7 @@ class Stage:
     sizes: tuple[float, float] = (10.0, 180.0)
     balance: tuple[float, float] = (1.0, 1.0)
     rounds: tuple[float, ...] = (0.6, 0.25, 0.15)
+    clicks: float = 0.42
     drawn: float = 1.0
     hq_only: bool = False
 
@@ -306,7 +309,7 @@ class Trainer:
         balance = high + (low - high) * progress
         half = (masks.shape[-1] // 2,) * 2
         target = F.interpolate(masks[:, None].float(), half, mode="area")
-        prompts = first_prompts(masks)
+        prompts = first_prompts(masks, stage.clicks)
         total = features.new_zeros((), dtype=torch.float32)
         for i in range(rounds + 1):
             out = self.network.decode(tile, prompts, offset=each)

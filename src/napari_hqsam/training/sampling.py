@@ -109,17 +109,22 @@ def rough_masks(masks: Tensor) -> Tensor:
     return (noisy > 0.5).float() * 16 - 8
 
 
-def first_prompts(masks: Tensor) -> PromptTokens:
-    """Draw a first prompt for each (B, S, S) target: click, box, both, or mask."""
+def first_prompts(masks: Tensor, clicks: float = 0.42) -> PromptTokens:
+    """Draw a first prompt for each (B, S, S) target: click, box, both, or mask.
+
+    A share of `clicks` is a lone click; of the rest two thirds are boxes, a
+    tenth has click and box, and the others a rough mask, some with a click.
+    """
     b, device = len(masks), masks.device
     points, _ = random_points(masks, inner_depth(masks))
     plain, _ = random_points(masks)
     points = torch.where(torch.rand(b, 1, device=device) < 0.6, points, plain)
     boxes = loose_boxes(masks)
+    lone = torch.rand(b, device=device) < clicks
     kind = torch.rand(b, device=device)
-    with_point = (kind < 0.48) | (kind >= 0.92)
-    with_box = (kind >= 0.42) & (kind < 0.88)
-    with_mask = kind >= 0.88
+    with_point = lone | (kind < 0.1) | (kind >= 0.87)
+    with_box = ~lone & (kind < 0.79)
+    with_mask = ~lone & (kind >= 0.79)
     coords = torch.zeros(b, 3, 2, device=device)
     labels = torch.full((b, 3), PAD, device=device)
     coords[:, 0] = points
