@@ -81,6 +81,15 @@ def test_the_inference_form_gives_the_same_values(network):
             torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
 
 
+def test_the_inference_form_moves_to_another_device(network):
+    """All of it: what stayed behind would fail on every GPU."""
+    fast = build_network("vit_tiny", input_size=448)
+    fast.load(network.state_dict())
+    fast.optimize().to("meta")
+    features, early = fast.encode(torch.zeros(1, 3, 448, 448, device="meta"))
+    assert features.device.type == early.device.type == "meta"
+
+
 @pytest.mark.parametrize("size", [512, 1024])
 def test_tiny_vit_takes_any_input_size(network, size):
     with torch.inference_mode():

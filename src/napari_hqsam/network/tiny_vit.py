@@ -103,6 +103,7 @@ class Attention(nn.Module):
     """
 
     attention_bias_idxs: Tensor
+    fixed_bias: Tensor | None
 
     def __init__(self, dim: int, heads: int, window: int) -> None:
         super().__init__()
@@ -121,7 +122,8 @@ class Attention(nn.Module):
         self.register_buffer(
             "attention_bias_idxs", torch.tensor(index), persistent=False
         )
-        self.fixed_bias: Tensor | None = None
+        # a buffer, so that it moves with the module
+        self.register_buffer("fixed_bias", None, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend within each window: (B, N, C) to (B, N, C)."""
