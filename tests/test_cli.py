@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -95,7 +96,7 @@ def bad_inputs(folder, discs):
     Pillow.fromarray(discs[0].astype(np.uint8)).save(folder / "p.png")
     return [
         ("missing file", (folder / "none.tif", *click), "none.tif"),
-        ("folder", (folder, *click), ""),
+        ("folder", (folder, *click), "zarr"),
         ("text", (folder / "text.tif", *click), "text.tif"),
         ("truncated", (folder / "cut.tif", *click), "cut.tif"),
         ("empty array", (folder / "empty.npy", *click), "empty"),
@@ -125,22 +126,34 @@ def bad_inputs(folder, discs):
             (folder / "p.png", *click, "--overlay", folder / "p.png"),
             "p.png",
         ),
+        (
+            "overlay folder",
+            (good, *click, "--overlay", folder / "folder.png"),
+            "folder.png",
+        ),
+        ("overlap", (good, *click, "--overlap", "mix"), "--overlap"),
         ("overlay", (good, *click, "--overlay", folder / "o.bmp"), "o.bmp"),
     ]
 
 
 def test_bad_input_gets_one_line_and_writes_nothing(command, tmp_path, discs):
     cases = bad_inputs(tmp_path, discs)
-    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "folder.png").mkdir()
+
+    def state():
+        return {p: p.is_file() and p.read_bytes() for p in tmp_path.rglob("*")}
+
+    before = state()
     for what, args, words in cases:
         out = () if "-o" in args else ("-o", tmp_path / "out.tif")
-        code, _, err = command("segment", *args, *out)
+        code, out_, err = command("segment", *args, *out)
         assert code == 2, f"{what}: exit code {code}, {err}"
         lines = [x for x in err.splitlines() if "warning:" not in x]
         assert len(lines) == 1, f"{what}: {err}"
         assert lines[0].startswith("napari-hqsam: "), what
         assert words in lines[0], f"{what}: {err}"
-        assert sorted(tmp_path.rglob("*")) == before, what
+        assert state() == before, what
+        assert "encode" not in out_, f"{what}: noticed too late"
 
 
 def test_a_pickle_that_runs_code_is_not_run(command, tmp_path, image):
@@ -167,6 +180,9 @@ def test_an_output_folder_that_cannot_be_written(command, tmp_path, image):
         assert code == 2
         assert err.count("\n") == 1
     assert folder.read_text() == "in the way"
+    code, _, _ = command("demo", "-o", tmp_path / "new" / "er", "-m", "none")
+    assert code == 2
+    assert not (tmp_path / "new").exists()
 
 
 def test_nan_pixels_are_filled_with_a_warning(command, tmp_path, discs):
@@ -200,6 +216,19 @@ def test_evaluate_measures_a_folder(command, tmp_path, discs):
 def test_evaluate_refuses_what_it_cannot_measure(command, tmp_path):
     assert command("evaluate", tmp_path)[0] == 2
     assert command("evaluate", tmp_path / "none")[0] == 2
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        tifffile.imwrite(tmp_path / kind / "a.tif", np.zeros((30, 30), np.uint8))
+    for args in (
+        (),  # no object
+        ("--prompts", "box", "--prompts", "scribble"),
+        ("--json", tmp_path / "images"),
+        ("--json", tmp_path / "no" / "scores.json"),
+        ("--max-objects", "0"),
+    ):
+        code, _, err = command("evaluate", tmp_path, *args)
+        assert code == 2, args
+        assert "Traceback" not in err
 
 
 def test_models_are_listed_and_verified(command):
@@ -207,7 +236,9 @@ def test_models_are_listed_and_verified(command):
     assert code == 0
     for name in ("micro", "vit_tiny", "vit_b", "vit_l", "vit_h"):
         assert name in out
-    assert command("models", "verify", "micro")[0] == 0
+    code, out, _ = command("models", "verify", "micro")
+    assert code == 0
+    assert re.search("sha256 [0-9a-f]{64}", out)
     assert command("models", "verify", "nothing")[0] == 2
 
 

@@ -103,6 +103,21 @@ def test_pairs_are_matched_by_name_and_test_parts_found(tmp_path):
         find_pairs(tmp_path / "images")
 
 
+def test_dots_in_names_do_not_mix_up_pairs(tmp_path):
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        for name in ("x_0.5um_1", "x_0.5um_2"):
+            (tmp_path / kind / f"{name}.png").write_text("")
+        (tmp_path / kind / ".hidden.png").write_text("")
+    assert [(i.name, m.name) for i, m in find_pairs(tmp_path)] == [
+        ("x_0.5um_1.png", "x_0.5um_1.png"),
+        ("x_0.5um_2.png", "x_0.5um_2.png"),
+    ]
+    (tmp_path / "labels" / "x_0.5um_1.tif").write_text("")
+    with pytest.raises(ImageError, match="both called"):
+        find_pairs(tmp_path)
+
+
 def test_labels_of_another_size_and_unknown_prompts_are_refused(tmp_path, discs, micro):
     for kind, pixels in (("images", discs[0]), ("labels", discs[1][:50])):
         (tmp_path / kind).mkdir()

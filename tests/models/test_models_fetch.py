@@ -312,7 +312,14 @@ def test_the_cache_folder_is_the_platforms_unless_the_environment_says(
 
 
 def test_a_package_without_its_weights_says_to_install_again(monkeypatch):
-    gone = Checkpoint(name="gone", file="gone.bin", variant="vit_b", description="")
+    gone = Checkpoint(
+        name="gone",
+        file="gone.bin",
+        bytes=1,
+        sha256="",
+        variant="vit_b",
+        description="",
+    )
     monkeypatch.setattr(registry, "CHECKPOINTS", (gone,))
     assert checkpoint_path(gone).parent.name == "weights"
     assert not is_cached("gone")

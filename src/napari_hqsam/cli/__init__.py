@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from napari_hqsam import __version__
-from napari_hqsam.cli.arguments import make_folder
+from napari_hqsam.cli.arguments import made_folder
 from napari_hqsam.cli.run import run
 from napari_hqsam.cli.saying import say
 from napari_hqsam.errors import HqsamError, HqsamWarning
@@ -53,9 +53,13 @@ def main() -> None:
     except HqsamError as error:
         say(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        say(f"{PROGRAM}: stopped; nothing was written", error=True)
-        sys.exit(130)
+    except MemoryError as error:
+        say(
+            f"{PROGRAM}: not enough memory ({error}): crop the image, or segment "
+            "fewer planes at once",
+            error=True,
+        )
+        sys.exit(2)
 
 
 def _show_warning(
@@ -96,17 +100,17 @@ def demo(
     """Segment a shipped picture of nuclei from clicks and boxes."""
     from napari_hqsam.sample import NUCLEI, PROMPTS
 
-    make_folder(folder)
     say(f"HQ-SAM on {NUCLEI.name}, prompts from {PROMPTS.name}:")
-    run(
-        NUCLEI,
-        folder / "nuclei_labels.tif",
-        prompts_file=PROMPTS,
-        overlay=folder / "nuclei_overlay.png",
-        model=model,
-        device=device,
-        precision=precision,
-    )
+    with made_folder(folder):
+        run(
+            NUCLEI,
+            folder / "nuclei_labels.tif",
+            prompts_file=PROMPTS,
+            overlay=folder / "nuclei_overlay.png",
+            model=model,
+            device=device,
+            precision=precision,
+        )
 
 
 @app.command()
@@ -178,7 +182,7 @@ def evaluate(
     ] = None,
     model: ModelOption = "micro",
     max_objects: Annotated[
-        int | None, typer.Option(help="At most so many objects an image.")
+        int | None, typer.Option(min=1, help="At most so many objects an image.")
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write all scores to a file.")
@@ -189,18 +193,22 @@ def evaluate(
     """Measure a model on images with labels: IoU, boundary IoU, AP."""
     from tqdm import tqdm
 
-    from napari_hqsam.evaluation.evaluate import MEASURES, find_pairs
+    from napari_hqsam.evaluation.evaluate import MEASURES, check_kind, find_pairs
     from napari_hqsam.evaluation.evaluate import evaluate as measure
+    from napari_hqsam.labels import check_file, replacing
     from napari_hqsam.models import load_model
 
+    kinds = prompts or ["box", "click"]
+    for kind in kinds:
+        check_kind(kind)
     find_pairs(folder)
     if json_file is not None:
-        make_folder(json_file.resolve().parent)
+        check_file(json_file)
     loaded = load_model(model, device=device, precision=precision)
     columns = [*MEASURES, "ap"]
     say(f"{'prompts':<10}{'output':<9}" + "".join(f"{c:>19}" for c in columns))
     rows = []
-    for kind in prompts or ["box", "click"]:
+    for kind in kinds:
         scores = measure(
             loaded,
             folder,
@@ -226,7 +234,8 @@ def evaluate(
             for s in scores
         ]
     if json_file is not None:
-        json_file.write_text(json.dumps(rows, indent=1) + "\n")
+        with replacing(json_file) as partial:
+            partial.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 @models_app.callback()
@@ -239,15 +248,11 @@ def _models(context: typer.Context) -> None:
 @models_app.command(name="list")
 def list_() -> None:
     """List the models: name, size, whether they are on this machine."""
-    from napari_hqsam.models import checkpoint_path, is_cached, list_models
+    from napari_hqsam.models import is_cached, list_models
 
     for checkpoint in list_models():
-        found = is_cached(checkpoint.name)
-        here = "here" if found else "not fetched"
-        bytes_ = (
-            checkpoint_path(checkpoint).stat().st_size if found else checkpoint.bytes
-        )
-        size = f"{bytes_ / 1e6:.0f} MB"
+        here = "here" if is_cached(checkpoint.name) else "not fetched"
+        size = f"{checkpoint.bytes / 1e6:.0f} MB"
         say(f"{checkpoint.name:<10}{size:>8}  {here:<12} {checkpoint.description}")
 
 

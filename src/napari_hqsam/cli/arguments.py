@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from napari_hqsam.images import Image, NormalizationSpec
     from napari_hqsam.prompts import Prompt
+
+
+MAX_ID = 2**32 - 1
 
 
 def integers(text: str, option: str) -> tuple[int, ...]:
@@ -75,9 +79,46 @@ def by_plane(
     return dict(groups)
 
 
+def label_ids(
+    groups: dict[tuple[int, ...], list[Prompt]],
+) -> dict[tuple[int, ...], list[int]]:
+    """Choose ids for all prompts: their own, else the next that none has."""
+    used = {p.label_id for group in groups.values() for p in group if p.label_id}
+    if used and max(used) > MAX_ID:
+        raise PromptError(f"object id {max(used)} is above {MAX_ID}: number them anew")
+    free = (i for i in range(1, MAX_ID + 1) if i not in used)
+    return {
+        index: [p.label_id or next(free) for p in group]
+        for index, group in groups.items()
+    }
+
+
+def check_all(
+    image: Image,
+    groups: dict[tuple[int, ...], list[Prompt]],
+    out: Path,
+    output: str,
+    overlap: str,
+) -> None:
+    """Refuse what is wrong before a model is loaded for it."""
+    from napari_hqsam.labels import check_writable
+
+    for option, value, known in (
+        ("--output", output, ("sam+hq", "sam", "hq")),
+        ("--overlap", overlap, ("keep", "overwrite")),
+    ):
+        if value not in known:
+            raise PromptError(f"{option} {value!r} is unknown: {' or '.join(known)}")
+    check_writable(out, axes=f"{image.leading_axes}yx")
+    for index, group in groups.items():
+        image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+        for prompt in group:
+            prompt.check_on(image.plane_shape)
+
+
 def check_outputs(out: Path, overlay: Path | None, image: Path) -> None:
     """Refuse before any work what could not be written after it."""
-    from napari_hqsam.labels import check_writable
+    from napari_hqsam.labels import check_file, check_writable
 
     check_writable(out, sources=[image])
     if overlay is not None:
@@ -85,15 +126,23 @@ def check_outputs(out: Path, overlay: Path | None, image: Path) -> None:
             raise OutputError(f"{overlay} is no .png: name the overlay NAME.png")
         if overlay.resolve() in (image.resolve(), out.resolve()):
             raise OutputError(f"{overlay} is the image or the labels: name another")
-        if not overlay.resolve().parent.is_dir():
-            raise OutputError(f"folder {overlay.parent} does not exist: make it first")
+        check_file(overlay)
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder that results go to."""
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder for results; leave none behind if there are none."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"folder {folder} cannot be made ({error.strerror}): give another with -o"
         ) from error
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            if not any(path.iterdir()):
+                path.rmdir()
+        raise

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.cli.arguments import (
     all_prompts,
     by_plane,
+    check_all,
     check_outputs,
     integers,
+    label_ids,
     limits_of,
 )
 from napari_hqsam.cli.saying import timed
-from napari_hqsam.errors import HqsamWarning, OutputError
+from napari_hqsam.errors import HqsamWarning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +55,8 @@ def run(
         image = open_image(image_path, axes=axes, channels=shown)
         details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
     groups = by_plane(all_prompts(prompts_file, points, boxes), index, image)
+    ids = label_ids(groups)
+    check_all(image, groups, out, output, overlap)
     start = time.perf_counter()
     from napari_hqsam.labels import write_labels
     from napari_hqsam.models import load_model
@@ -65,7 +69,7 @@ def run(
         details.append(f"{loaded.name}, {loaded.device} {dtype}")
         details.append(f"after {imported:.1f} s for importing torch")
     segmenter = Segmenter(image, loaded, normalization=limits)
-    labels = _segment_groups(segmenter, groups, output, overlap, clean=clean)
+    labels = _segment_groups(segmenter, groups, ids, output, overlap, clean=clean)
     with timed("write the labels") as details:
         write_labels(out, labels, axes=f"{image.leading_axes}yx")
         details.append(str(out))
@@ -78,6 +82,7 @@ def run(
 def _segment_groups(
     segmenter: Any,  # noqa: ANN401 - not imported before it is needed
     groups: dict[tuple[int, ...], list[Prompt]],
+    ids: dict[tuple[int, ...], list[int]],
     output: Any,  # noqa: ANN401
     overlap: Any,  # noqa: ANN401
     *,
@@ -89,11 +94,7 @@ def _segment_groups(
     from napari_hqsam.labels import paint
 
     image = segmenter.image
-    for group in groups.values():  # nothing is computed if any prompt is wrong
-        for prompt in group:
-            prompt.check_on(image.plane_shape)
     labels = np.zeros((*image.leading_shape, *image.plane_shape), np.uint32)
-    ids = _label_ids(groups)
     for index, group in groups.items():
         where = f" plane {','.join(map(str, index))}" if index else ""
         with timed(f"encode{where}") as details:
@@ -120,18 +121,6 @@ def _segment_groups(
     return labels
 
 
-def _label_ids(
-    groups: dict[tuple[int, ...], list[Prompt]],
-) -> dict[tuple[int, ...], list[int]]:
-    """Ids for all prompts: their own, else the next that none has."""
-    used = {p.label_id for group in groups.values() for p in group if p.label_id}
-    free = (i for i in range(1, 2**32) if i not in used)
-    return {
-        index: [p.label_id or next(free) for p in group]
-        for index, group in groups.items()
-    }
-
-
 def _draw(
     segmenter: Any,  # noqa: ANN401
     labels: Any,  # noqa: ANN401
@@ -139,7 +128,7 @@ def _draw(
     path: Path,
 ) -> None:
     """Overlay of the first plane that has prompts."""
-    from napari_hqsam.labels import draw_overlay
+    from napari_hqsam.labels import draw_overlay, replacing
 
     index, group = next(iter(groups.items()))
     rgb = segmenter.normalization.to_rgb8(segmenter.image.read_plane(index))
@@ -150,7 +139,5 @@ def _draw(
         [label for prompt in group for label in prompt.point_labels],
         [prompt.box for prompt in group if prompt.box],
     )
-    try:
-        picture.save(path, format="PNG")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    with replacing(path) as partial:
+        picture.save(partial, format="PNG")

@@ -8,6 +8,7 @@ earlier mask fed back.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,14 +104,27 @@ def evaluate(
         The folder has no images with labels, a pair cannot be read or does not
         fit together, or the kind of prompts is unknown.
     """
-    if prompts not in KINDS:
-        known = ", ".join(KINDS)
-        raise ImageError(f"prompts {prompts!r} are unknown; use one of {known}")
+    check_kind(prompts)
+    if max_objects is not None and max_objects < 1:
+        raise ImageError(f"at most {max_objects} objects leave nothing to measure")
     pairs = find_pairs(Path(folder))
-    return [
+    scores = [
         _evaluate_image(model, image, labels, prompts, outputs, max_objects)
         for image, labels in (progress(pairs) if progress else pairs)
     ]
+    if not any(s.objects for s in scores):
+        raise ImageError(
+            f"the labels of {folder} hold no object of {MIN_AREA} pixels or more: "
+            "nothing to measure"
+        )
+    return scores
+
+
+def check_kind(prompts: str) -> None:
+    """Raise ImageError unless there are such prompts."""
+    if prompts not in KINDS:
+        known = ", ".join(KINDS)
+        raise ImageError(f"prompts {prompts!r} are unknown; use one of {known}")
 
 
 def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -122,18 +136,29 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
         There is no such pair.
     """
     root = folder / "test" if (folder / "test" / "images").is_dir() else folder
-    labels = {_stem(p): p for p in sorted((root / "labels").glob("*"))}
-    images = sorted(p for p in (root / "images").glob("*") if _stem(p) in labels)
-    if not images:
+    labels = _by_stem(root / "labels")
+    images = _by_stem(root / "images")
+    common = [stem for stem in images if stem in labels]
+    if not common:
         raise ImageError(
             f"{folder} holds no images with labels: put NAME.tif or .png into "
             "images/ and labels/ inside it, under the same names"
         )
-    return [(image, labels[_stem(image)]) for image in images]
+    return [(images[stem], labels[stem]) for stem in common]
 
 
-def _stem(path: Path) -> str:
-    return path.name.split(".")[0]
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """Files of a folder by their names without suffix, in order."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("[!.]*")):
+        stem = re.sub(r"(\.ome)?\.[^.]+$", "", path.name)
+        if stem in found:
+            raise ImageError(
+                f"{path.name} and {found[stem].name} in {folder} are both called "
+                f"{stem}: keep one"
+            )
+        found[stem] = path
+    return found
 
 
 def _evaluate_image(

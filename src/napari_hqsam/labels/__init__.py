@@ -11,14 +11,16 @@ write leaves whatever was there before.
 from napari_hqsam.labels.overlay import draw_overlay
 from napari_hqsam.labels.painting import free_id, paint
 from napari_hqsam.labels.reading import read_labels
-from napari_hqsam.labels.target import check_writable
+from napari_hqsam.labels.target import check_file, check_writable, replacing
 from napari_hqsam.labels.writing import write_labels
 
 __all__ = [
+    "check_file",
     "check_writable",
     "draw_overlay",
     "free_id",
     "paint",
     "read_labels",
+    "replacing",
     "write_labels",
 ]

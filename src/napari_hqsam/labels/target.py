@@ -83,6 +83,13 @@ def check_writable(
         _check_replaceable(target, overwrite)
 
 
+def check_file(path: Path) -> None:
+    """Raise OutputError unless a file could be written at a path now."""
+    _check_folder(path)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a file")
+
+
 def _check_folder(target: Path) -> None:
     """Raise unless files can be made where the target is to be."""
     folder = target.resolve().parent

@@ -62,9 +62,7 @@ def is_cached(name: str) -> bool:
     """
     checkpoint = find_checkpoint(name)
     path = checkpoint_path(checkpoint)
-    return path.is_file() and (
-        checkpoint.bundled or path.stat().st_size == checkpoint.bytes
-    )
+    return path.is_file() and path.stat().st_size == checkpoint.bytes
 
 
 def verify(source: str | os.PathLike[str]) -> Checkpoint:
@@ -94,8 +92,6 @@ def verify(source: str | os.PathLike[str]) -> Checkpoint:
         if named:
             raise _not_here(named, "it was not fetched yet")
         raise CheckpointError(f"there is no file {path}")
-    if named and named.bundled:
-        return named
     digest = _digest(path)
     found = next((c for c in list_models() if c.sha256 == digest), None)
     if found is None or (named and found is not named):

@@ -18,6 +18,7 @@ import safetensors
 import torch
 
 from napari_hqsam.errors import CheckpointError
+from napari_hqsam.network import HQ_MODULES
 
 if TYPE_CHECKING:
     import os
@@ -27,13 +28,7 @@ State = dict[str, torch.Tensor]
 ENCODER = "image_encoder."
 DECODER = "mask_decoder."
 # The modules that HQ-SAM adds to SAM (paper, section 3.2): 25 keys.
-HQ_MODULES = (
-    "hf_token.",
-    "hf_mlp.",
-    "compress_vit_feat.",
-    "embedding_encoder.",
-    "embedding_maskfeature.",
-)
+HQ_KEYS = tuple(f"{module}." for module in HQ_MODULES)
 # Official file that has what a plain SAM or MobileSAM file lacks, by the width
 # of its position embedding (TinyViT has none).
 HQ_FILES = {768: "sam_hq_vit_b.pth", 1024: "sam_hq_vit_l.pth", 1280: "sam_hq_vit_h.pth"}
@@ -102,7 +97,7 @@ def _refuse_text(path: Path, head: bytes) -> None:
         return
     raise CheckpointError(
         f"{path} {kind} ({path.stat().st_size} bytes): download the file itself, "
-        "from the address that `napari-hqsam models` shows"
+        "with `napari-hqsam models fetch NAME`"
     )
 
 
@@ -167,13 +162,13 @@ def _refuse_other_networks(path: Path, state: State) -> None:
     elif any(key.startswith("vision_encoder.") for key in state):
         what = "names its keys as the transformers library does"
         remedy = "give the official sam_hq_vit_*.pth file"
-    elif any(key.startswith(HQ_MODULES) for key in state):
+    elif any(key.startswith(HQ_KEYS) for key in state):
         what = "is a mask decoder alone, as training saves it (epoch_N.pth)"
         remedy = "put it together with its image encoder first"
     elif not any(key.startswith(ENCODER) for key in state):
         what = f"is no HQ-SAM (it holds {', '.join(list(state)[:3])}, ...)"
         remedy = "give an official sam_hq_vit_*.pth file or one made here"
-    elif not any(key.removeprefix(DECODER).startswith(HQ_MODULES) for key in state):
+    elif not any(key.removeprefix(DECODER).startswith(HQ_KEYS) for key in state):
         width = state.get(f"{ENCODER}pos_embed", torch.empty(0)).shape[-1]
         what = "is plain SAM or MobileSAM, without the 25 weights of HQ"
         remedy = f"get {HQ_FILES.get(width, 'sam_hq_vit_tiny.pth')}"

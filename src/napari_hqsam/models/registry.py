@@ -30,10 +30,9 @@ class Checkpoint:
         Where it is fetched from, at a pinned revision; empty if it ships
         inside the package.
     bytes : int
-        Size of the file; 0 if it ships inside the package.
+        Size of the file.
     sha256 : str
-        Hex digest of the file; empty if it ships inside the package, where the
-        installer has checked it already.
+        Hex digest of the file.
     licence : str
         SPDX identifier.
     variant : str
@@ -47,8 +46,8 @@ class Checkpoint:
     name: str
     file: str
     url: str = ""
-    bytes: int = 0
-    sha256: str = ""
+    bytes: int
+    sha256: str
     licence: str = "Apache-2.0"
     variant: str
     input_size: int = 1024
@@ -64,6 +63,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="micro",
         file="micro.safetensors",
+        bytes=21_232_184,
+        sha256="96b9c767bc4eaf4c0074268e415d03fc6882e2edea729b981b81322c98dea56f",
         variant="vit_tiny",
         input_size=448,
         description="Small HQ-SAM trained on open microscopy data; ships inside",

@@ -1,6 +1,7 @@
 """HQ-SAM as torch modules. Knows nothing of images, files or napari."""
 
 from napari_hqsam.network.hqsam import (
+    HQ_MODULES,
     HQSAM,
     OUTPUTS,
     VARIANTS,
@@ -16,7 +17,6 @@ from napari_hqsam.network.hqsam import (
 from napari_hqsam.network.mask_decoder import Decoded
 from napari_hqsam.network.prompt_encoder import (
     PromptTokens,
-    logits_from_mask,
     pack_tokens,
 )
 from napari_hqsam.network.transforms import (
@@ -27,6 +27,7 @@ from napari_hqsam.network.transforms import (
 
 __all__ = [
     "HQSAM",
+    "HQ_MODULES",
     "OUTPUTS",
     "VARIANTS",
     "Decoded",
@@ -39,7 +40,6 @@ __all__ = [
     "combine",
     "expected_shapes",
     "find_variant",
-    "logits_from_mask",
     "network_input",
     "pack_tokens",
     "resize_rgb8",

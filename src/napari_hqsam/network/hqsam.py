@@ -26,6 +26,15 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Output = Literal["sam", "sam+hq", "hq"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
+HQ_MODULES = (
+    "hf_token",
+    "hf_mlp",
+    "compress_vit_feat",
+    "embedding_encoder",
+    "embedding_maskfeature",
+)
+"""What HQ-SAM adds to SAM's mask decoder."""
+
 
 class TileFeatures(NamedTuple):
     """What the decoder needs of a tile, computed once for all its prompts.
@@ -211,7 +220,7 @@ def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
     """
     if "image_encoder.patch_embed.seq.0.c.weight" in shapes:
         return "vit_tiny"
-    width = shapes.get("image_encoder.pos_embed", (0,))[-1]
+    width = (0, *shapes.get("image_encoder.pos_embed", ()))[-1]
     for variant, shape in VIT_SHAPES.items():
         if width == shape.dim:
             return variant  # type: ignore[return-value]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_hqsam.network.layers import LayerNorm2d
@@ -261,13 +260,3 @@ def render(prompts: PromptTokens, side: int) -> Tensor:
         edge = torch.sigmoid((c - low) / 2) * torch.sigmoid((high - c) / 2)  # (B, 2, s)
         drawn = drawn + has_box[:, None, None] * edge[:, 1, :, None] * edge[:, 0, None]
     return RENDER_GAIN * drawn[:, None]
-
-
-def logits_from_mask(mask: Tensor, side: int) -> Tensor:
-    """Turn a bool mask (h, w) into mask-prompt logits (side, side), +-8.
-
-    The mask prompt of SAM is the low-resolution logits of an earlier answer;
-    a sharp mask is averaged down to that resolution to look like one.
-    """
-    small = F.interpolate(mask[None, None].float(), (side, side), mode="area")
-    return small[0, 0] * 16 - 8

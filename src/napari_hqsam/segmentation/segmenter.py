@@ -73,7 +73,7 @@ class Segmenter:
         self,
         prompt: Prompt,
         *,
-        plane: Sequence[int] | None = None,
+        plane: int | Sequence[int] | None = None,
         output: Output = "sam+hq",
         clean: bool = True,
     ) -> Mask:
@@ -105,7 +105,7 @@ class Segmenter:
         self,
         prompts: Sequence[Prompt],
         *,
-        plane: Sequence[int] | None = None,
+        plane: int | Sequence[int] | None = None,
         output: Output = "sam+hq",
         clean: bool = True,
     ) -> list[Mask]:
@@ -120,7 +120,7 @@ class Segmenter:
         self,
         prompt: Prompt,
         *,
-        plane: Sequence[int] | None = None,
+        plane: int | Sequence[int] | None = None,
         output: Output = "sam+hq",
         clean: bool = True,
     ) -> list[Mask]:
@@ -139,13 +139,14 @@ class Segmenter:
         """Encode a plane now, so that the first prompt on it need not wait."""
         tile = fit_plane(self.image.plane_shape, self.model.input_size)
         self._features(tuple(plane), tile)
+        wait_for(self.model.device)
 
     # --- how -------------------------------------------------------------
 
     def _masks(
         self,
         prompts: Sequence[Prompt],
-        plane: Sequence[int] | None,
+        plane: int | Sequence[int] | None,
         output: Output,
         which: list[int],
         *,
@@ -173,18 +174,18 @@ class Segmenter:
         return masks
 
     def _plane(
-        self, prompts: Sequence[Prompt], plane: Sequence[int] | None
+        self, prompts: Sequence[Prompt], plane: int | Sequence[int] | None
     ) -> tuple[int, ...]:
         """Which plane is meant: the one given, or that of the prompts."""
-        own = {p.plane for p in prompts if p.plane is not None}
+        meant = {p.plane for p in prompts if p.plane is not None}
         if plane is not None:
-            return tuple(plane)
-        if len(own) > 1:
+            meant.add((plane,) if isinstance(plane, int) else tuple(plane))
+        if len(meant) > 1:
             raise PromptError(
-                f"prompts of {len(own)} planes ({sorted(own)[:4]}...) in one call; "
+                f"prompts of {len(meant)} planes ({sorted(meant)[:4]}) in one call; "
                 "segment plane by plane"
             )
-        return own.pop() if own else ()
+        return meant.pop() if meant else ()
 
     def _features(self, index: tuple[int, ...], tile: Tile) -> TileFeatures:
         def make() -> TileFeatures:
@@ -236,7 +237,16 @@ def finish(
             if label
         ]
         plane = clean_mask(plane, np.array(on).reshape(-1, 2) - (tile.y0, tile.x0))
-    return Mask.from_plane(plane, score, stability_score(logits))
+    h, w = (-(-side // 4) for side in tile.resized_shape)  # without the padding
+    return Mask.from_plane(plane, score, stability_score(logits[:h, :w]))
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def stability_score(logits: Tensor) -> float:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_hqsam.network import HQSAM
+from napari_hqsam.network import HQ_MODULES, HQSAM
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.training.augment import jitter
 from napari_hqsam.training.data import Crop, Dataset, sample_crop
@@ -91,15 +91,6 @@ class Recipe:
     def steps(self) -> int:
         """Steps of all stages."""
         return sum(s.steps for s in self.stages)
-
-
-HQ_MODULES = (
-    "hf_token",
-    "hf_mlp",
-    "compress_vit_feat",
-    "embedding_encoder",
-    "embedding_maskfeature",
-)
 
 
 def is_hq(key: str) -> bool:

@@ -22,7 +22,7 @@ RECIPES = {
                 drawn=0.7,
             ),
             Stage(
-                700,
+                580,
                 side=224,
                 images=4,
                 prompts=8,
