@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 
 @pytest.fixture(scope="session")
@@ -14,12 +15,14 @@ def micro():
 
 @pytest.fixture(scope="session")
 def discs():
-    """A (200, 300) uint16 image of bright discs, and its labels."""
+    """A (200, 300) uint16 image of bright textured discs, and its labels."""
     yy, xx = np.mgrid[:200, :300]
     labels = np.zeros((200, 300), np.uint16)
     centres = [(50, 60), (60, 160), (140, 80), (150, 200), (60, 250)]
     for i, (y, x) in enumerate(centres, 1):
         labels[np.hypot(yy - y, xx - x) < 24] = i
     rng = np.random.default_rng(0)
-    image = 500 + 2500 * (labels > 0) + rng.normal(0, 150, labels.shape)
+    texture = 0.6 + 0.1 * gaussian_filter(rng.normal(0, 10, labels.shape), 2)
+    image = 500 + 2500 * (labels > 0) * texture + rng.normal(0, 150, labels.shape)
+    image = gaussian_filter(image, 1.5)
     return image.clip(0).astype(np.uint16), labels

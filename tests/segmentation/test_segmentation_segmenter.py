@@ -41,7 +41,7 @@ def encodings(monkeypatch):
 )
 def test_every_kind_of_prompt_finds_the_disc(segmenter, discs, prompt):
     mask = segmenter.segment(prompt)
-    assert iou(mask.to_plane(discs[1].shape), discs[1] == 2) > 0.75
+    assert iou(mask.to_plane(discs[1].shape), discs[1] == 2) > 0.6
     assert mask.data.dtype == bool
     assert 0 <= mask.stability <= 1
 
