@@ -54,6 +54,7 @@ from napari_hqsam.network import (
     pack_tokens,
     upsample_logits,
 )
+from napari_hqsam.segmentation.segmenter import CPU_BATCH, GPU_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
 
 RESIZED = (731, SIZE)
 REFERENCE = "reference"
-CHUNK = {"cpu": 8}  # prompts a batch; 64 elsewhere
 State = tuple[Any, ...]  # an implementation knows its own
 ROWS = ("encoder", "tile", "click", "64 prompts", "first click")
 
@@ -145,7 +145,8 @@ class Ours:
     def decode(self, tile: State, points: Tensor) -> Tensor:
         """Decode in batches of the size that suits the device."""
         logits = []
-        for part in points.cpu().split(CHUNK.get(self.device.type, 64)):
+        size = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
+        for part in points.cpu().split(size):
             n = len(part)
             tokens = pack_tokens(list(part), [torch.ones(1)] * n, [None] * n)
             decoded = self.network.decode(tile, tokens.to(self.device))

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.tiling import Tile
 
-CPU_BATCH, GPU_BATCH = 2, 64
-"""Prompts in one decoder batch; on a CPU few of them stay in its caches."""
+CPU_BATCH, GPU_BATCH = 1, 64
+"""Prompts in one decoder batch; on a CPU the maps of one fill the caches."""
 STABILITY_OFFSET = 1.0
 COARSE = 4
 """Planes shown smaller than one to this lose small objects: worth a warning."""
