@@ -29,19 +29,20 @@ def encodings(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "prompt",
+    ("prompt", "least"),
     [
-        Prompt([(60, 160)]),
-        Prompt(box=(35.5, 135.5, 84.5, 184.5)),
-        Prompt([(60, 160), (60, 250)], [1, 0]),
-        Prompt([(60, 160)], box=(35.5, 135.5, 84.5, 184.5)),
-        Prompt(mask=np.ones((40, 40), bool), mask_offset=(40, 140)),
+        (Prompt([(60, 160)]), 0.75),
+        (Prompt(box=(35.5, 135.5, 84.5, 184.5)), 0.85),
+        # a known weakness of the first weights: see their card
+        (Prompt([(60, 160), (60, 250)], [1, 0]), 0.6),
+        (Prompt([(60, 160)], box=(35.5, 135.5, 84.5, 184.5)), 0.85),
+        (Prompt(mask=np.ones((40, 40), bool), mask_offset=(40, 140)), 0.75),
     ],
     ids=["click", "box", "clicks", "click and box", "mask"],
 )
-def test_every_kind_of_prompt_finds_the_disc(segmenter, discs, prompt):
+def test_every_kind_of_prompt_finds_the_disc(segmenter, discs, prompt, least):
     mask = segmenter.segment(prompt)
-    assert iou(mask.to_plane(discs[1].shape), discs[1] == 2) > 0.6
+    assert iou(mask.to_plane(discs[1].shape), discs[1] == 2) > least
     assert mask.data.dtype == bool
     assert 0 <= mask.stability <= 1
 
