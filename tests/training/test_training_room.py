@@ -298,7 +298,7 @@ def test_the_hq_stage_leaves_sam_alone(item, tmp_path):
 def test_one_command_trains_exports_and_validates(tmp_path, monkeypatch):
     data = make_folder(tmp_path / "data")
     recipe = Recipe((Stage(**{**SMALL.__dict__, "steps": 1}),), input_size=128)
-    monkeypatch.setitem(command.RECIPES, "first", recipe)
+    monkeypatch.setitem(command.RECIPES, "micro", recipe)
     monkeypatch.setattr(sys, "argv", ["training", str(data), str(tmp_path / "run")])
     command.main()
     path = tmp_path / "run" / "micro.safetensors"

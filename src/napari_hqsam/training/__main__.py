@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 from pathlib import Path
 
 import torch
@@ -37,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder of data sets (NAME/train/...)")
     parser.add_argument("folder", type=Path, help="checkpoints, log, weights")
-    parser.add_argument("--recipe", default="first", choices=sorted(RECIPES))
+    parser.add_argument("--recipe", default="micro", choices=sorted(RECIPES))
     parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu"
     )
@@ -53,7 +55,11 @@ def main() -> None:
     )
     if trainer.resume():
         print(f"resumed at step {trainer.step} of {trainer.recipe.steps}", flush=True)
+    signal.signal(signal.SIGTERM, trainer.stop)
+    signal.signal(signal.SIGINT, trainer.stop)
     trainer.run(args.until)
+    if trainer.stopping:
+        sys.exit(f"stopped and saved at step {trainer.step}; run again to go on")
     export(trainer, args.folder / "micro.safetensors")
     scores = validate(trainer.averaged(), validation)
     (args.folder / "validation.json").write_text(json.dumps(scores, indent=1))

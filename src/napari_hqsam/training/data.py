@@ -27,6 +27,8 @@ PARTLY_ANNOTATED = frozenset({"flyem_fib25", "nasa_ebc"})
 """Sets whose unlabelled pixels are not all background."""
 SLICE_STEP = 3
 """Every third slice of a volume: neighbours are nearly alike."""
+NETWORK_WIDTHS = 12
+"""How many times its width a stretch of a network is long that makes an object."""
 VALIDATION_SHARE = 8
 """About one image in eight of a set is kept for validation."""
 
@@ -45,12 +47,15 @@ class LabelledImage:
         (h, w) int32, 0 background.
     boxes : ndarray
         (n, 4) y0, x0, y1, x1 of the objects.
+    sizes : ndarray
+        (n,) their longer sides, pixels; less for networks (`network_size`).
     """
 
     name: str
     levels: list[Tensor]
     labels: Tensor
     boxes: np.ndarray
+    sizes: np.ndarray
     full: bool = True
 
 
@@ -63,12 +68,29 @@ class Dataset:
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Stretch 0.1 to 99.9 percent of the pixels to 0..255; uint8 stays as it is."""
-    if image.dtype == np.uint8:
-        return image
+    """Stretch the 0.1 to 99.9 percentiles to 0..255, all channels together.
+
+    As `images.normalization` does in use, 8-bit images included.
+    """
     low, high = np.percentile(image, [0.1, 99.9])
     x = (image.astype(np.float32) - low) / max(high - low, 1e-6)
     return np.asarray(np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def network_sizes(labels: np.ndarray, ids: Sequence[int]) -> np.ndarray:
+    """Size at which a stretch of a long thin object is worth looking at, (n,) pixels.
+
+    A vessel tree spans its image; scaled to fit a crop it is thinner than a pixel.
+    `NETWORK_WIDTHS` times its width is the size that counts. The width is 4 times
+    the mean distance to the border, exact for a long strip.
+    """
+    inside = labels > 0
+    for axis in (0, 1):  # touching objects are apart
+        differs = np.diff(labels.astype(np.int64), axis=axis) != 0
+        inside &= ~np.pad(differs, [(0, int(a == axis)) for a in (0, 1)])
+    depth = ndimage.distance_transform_edt(inside)
+    widths = 4 * np.maximum(ndimage.mean(depth, labels, ids), 0.25)
+    return np.asarray(NETWORK_WIDTHS * widths)
 
 
 def labelled_image(
@@ -82,6 +104,9 @@ def labelled_image(
     boxes = [(s[0].start, s[1].start, s[0].stop, s[1].stop) for s in found]
     if not boxes:
         return None
+    corners = np.array(boxes, np.float32)
+    extents = (corners[:, 2:] - corners[:, :2]).max(1)
+    ids = [i for i, s in enumerate(ndimage.find_objects(labels), 1) if s is not None]
     pixels = to_uint8(image)
     pixels = pixels[None] if pixels.ndim == 2 else pixels[..., :3].transpose(2, 0, 1)
     levels = [torch.from_numpy(np.ascontiguousarray(pixels)).to(device)]
@@ -92,7 +117,8 @@ def labelled_image(
         name=name,
         levels=levels,
         labels=torch.from_numpy(labels.astype(np.int32)).to(device),
-        boxes=np.array(boxes, np.float32),
+        boxes=corners,
+        sizes=np.minimum(extents, network_sizes(labels, ids)),
         full=name not in PARTLY_ANNOTATED,
     )
 
@@ -189,13 +215,13 @@ def sample_crop(
     rng : numpy.random.Generator
         Source of chance.
     sizes : tuple of float
-        The object's longer side in the crop is log-uniform between these,
-        pixels, as far as magnification stays between 1/8 and 4.
+        The object's size in the crop (`LabelledImage.sizes`) is log-uniform
+        between these, pixels, as far as magnification stays between 1/8 and 4.
     """
-    y0, x0, y1, x1 = item.boxes[rng.integers(len(item.boxes))]
-    extent = max(y1 - y0, x1 - x0)
+    chosen = rng.integers(len(item.boxes))
+    y0, x0, y1, x1 = item.boxes[chosen]
     h, w = item.labels.shape
-    scale = np.exp(rng.uniform(*np.log(sizes))) / extent
+    scale = np.exp(rng.uniform(*np.log(sizes))) / item.sizes[chosen]
     # never much more than the image itself, never more than 4-fold magnified
     scale = float(np.clip(scale, max(1 / 8, 0.7 * side / max(h, w)), 4))
     # a large object is entered anywhere, a small one near the crop's middle

@@ -160,6 +160,7 @@ class Trainer:
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimizer = self._make_optimizer()
         self.step = 0
+        self.stopping = False
         weights = np.array([recipe.weights.get(d.name, 1.0) for d in train])
         self.chances = weights / weights.sum()
         folder.mkdir(parents=True, exist_ok=True)
@@ -198,7 +199,7 @@ class Trainer:
             time.monotonic(),
             self.step,
         )
-        while self.step < end:
+        while self.step < end and not self.stopping:
             stage, progress = self._stage()
             losses.append(self._train_step(stage, progress))
             self.step += 1
@@ -211,9 +212,14 @@ class Trainer:
                     minutes_left=round(pace * (self.recipe.steps - self.step) / 60, 1),
                 )
                 losses = []
-            if time.monotonic() - saved > save_every or self.step == end:
+            ending = self.step == end or self.stopping
+            if ending or time.monotonic() - saved > save_every:
                 self.save()
                 saved = time.monotonic()
+
+    def stop(self, *_: object) -> None:
+        """Save and end `run` after the step in hand; fit to be a signal handler."""
+        self.stopping = True
 
     def _stage(self) -> tuple[Stage, float]:
         """Find the stage of the current step, and how far into it (0..1)."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from napari_hqsam.training.loop import Recipe, Stage
 
+_LATER: dict[str, Any] = {"balance": (0.4, 0.4), "clicks": 0.5, "drawn": 0.8}
+
 RECIPES = {
-    # About an hour and a half on one slow core: the first bundled weights.
-    "first": Recipe(
+    "micro": Recipe(
         stages=(
+            # An hour and a half on one slow core: the first bundled weights.
             Stage(
                 1300, side=112, images=8, prompts=8, lr=(6e-4, 4e-4), sizes=(8.0, 90.0)
             ),
@@ -32,7 +36,16 @@ RECIPES = {
                 clicks=0.6,
                 drawn=0.85,
             ),
+            # Another two and a half hours: warm up again, most of it on small crops
+            # (3 times as many a second), then larger ones, then down to nothing.
+            Stage(100, side=112, images=8, lr=(0.0, 5e-4), sizes=(8.0, 90.0), **_LATER),
+            Stage(
+                2400, side=112, images=8, lr=(5e-4, 4e-4), sizes=(8.0, 90.0), **_LATER
+            ),
+            Stage(700, side=224, lr=(4e-4, 3e-4), sizes=(12.0, 180.0), **_LATER),
+            Stage(500, side=224, lr=(3e-4, 0.0), sizes=(12.0, 180.0), **_LATER),
         ),
-        weights={"dsb2018": 8.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5},
+        synthetic=0.15,
+        weights={"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5},
     ),
 }
