@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,15 +15,37 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+class Address(NamedTuple):
+    """Place of a tile in the grid of its plane (see `Grid`).
+
+    Attributes
+    ----------
+    level : int
+        A network pixel covers 2^level plane pixels along each axis.
+    row, col : int
+        In steps of half a tile.
+    """
+
+    level: int
+    row: int
+    col: int
+
+
 @dataclass(frozen=True)
 class Tile:
     """A rectangle of a plane, resized into the top left of the network's square.
 
     All fields are whole pixels, so a tile can be a cache key and both scale
-    factors are exact ratios; they differ a little between y and x, since the
-    resized sides are rounded apart. With (y, x) on the plane and (v, u) in the
-    network, v = (y - y0) * scale_y and u = (x - x0) * scale_x: SAM's
-    `apply_coords`, which leaves it to the prompt encoder to add half a pixel.
+    factors are exact ratios. With (y, x) on the plane and (v, u) in the network:
+
+    - a tile of the grid maps pixel centres, v + 1/2 = (y - y0 + 1/2) * scale;
+      the scale is a power of 2, so nothing is rounded. Its rectangle may end
+      less than a network pixel beyond the plane;
+    - the whole plane in one tile (`fit_plane`) maps as SAM's `apply_coords`,
+      v = (y - y0) * scale, and its two scales differ a little, since the
+      resized sides are rounded apart.
+
+    The prompt encoder adds the half pixel of the network itself.
 
     Parameters
     ----------
@@ -35,6 +57,8 @@ class Tile:
         Network pixels they are resized to; the rest of the square is padding.
     size : int
         Side of the network's input square.
+    address : Address, optional
+        Place in the grid, if it is a tile of the grid.
     """
 
     y0: int
@@ -42,6 +66,7 @@ class Tile:
     shape: tuple[int, int]
     resized_shape: tuple[int, int]
     size: int
+    address: Address | None = None
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -55,6 +80,11 @@ class Tile:
     def region(self) -> tuple[int, int, int, int]:
         """Half-open plane box (y0, x0, y1, x1) that the tile covers."""
         return self.y0, self.x0, self.y0 + self.shape[0], self.x0 + self.shape[1]
+
+    @property
+    def _half(self) -> float:
+        """What is added to a coordinate before it is scaled."""
+        return 0.0 if self.address is None else 0.5
 
     def to_network(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map plane points to the network.
@@ -70,7 +100,8 @@ class Tile:
             (x, y) in network pixels, SAM's order.
         """
         yx = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-        return ((yx - (self.y0, self.x0)) * self.scale)[:, ::-1]
+        half = self._half
+        return ((yx - (self.y0, self.x0) + half) * self.scale - half)[:, ::-1]
 
     def to_plane(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map network points to the plane: the inverse of `to_network`.
@@ -86,7 +117,8 @@ class Tile:
             (y, x) on the plane.
         """
         xy = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-        return xy[:, ::-1] / self.scale + (self.y0, self.x0)
+        half = self._half
+        return (xy[:, ::-1] + half) / self.scale - half + (self.y0, self.x0)
 
     def box_to_network(self, box: Sequence[float]) -> NDArray[np.float64]:
         """Map a box to the network, corner by corner.
