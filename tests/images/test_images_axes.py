@@ -80,3 +80,56 @@ def test_dimension_names_that_make_no_axes_leave_the_question_open(tmp_path):
     )
     with pytest.raises(ImageError, match="pass axes"):
         open_image(tmp_path / "a.zarr")
+
+
+class Labelled:
+    """As an xarray array: dimensions have names, which need not be text."""
+
+    def __init__(self, array, dims):
+        self.array, self.dims = array, dims
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, key):
+        return Labelled(self.array[key], self.dims)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.array, dtype)
+
+
+@pytest.mark.parametrize(
+    ("dims", "axes"),
+    [
+        (("time", "channel", "y", "x"), "tcyx"),
+        (("T", "Z", "Y", "X"), "tzyx"),
+        (("x", "y", "z", "c"), "xyzc"),
+    ],
+)
+def test_the_dims_of_an_array_are_its_axes(dims, axes):
+    array = Labelled(np.arange(2 * 3 * 6 * 7).reshape(2, 3, 6, 7), dims)
+    image = open_image(array)
+    assert image.axes == axes
+    index = (1,) * len(image.leading_axes)
+    other = open_image(array.array, axes=axes)
+    np.testing.assert_array_equal(image.read_plane(index), other.read_plane(index))
+    assert open_image(array, axes="zcyx").axes == "zcyx"  # what is passed goes first
+    assert open_image([array, Labelled(np.zeros((1, 1, 3, 3)), dims)]).axes == axes
+
+
+@pytest.mark.parametrize(
+    "dims", [("dim_0", "dim_1"), (0, 1), ("row", "col"), None, "yx", {"y": 6, "x": 7}]
+)
+def test_dims_that_name_no_axes_leave_them_to_be_guessed(dims):
+    assert open_image(Labelled(np.zeros((6, 7)), dims)).axes == "yx"
+    with pytest.raises(ImageError, match="pass axes"):
+        open_image(Labelled(np.zeros((5, 6, 7)), dims))
+
+
+def test_names_that_xarray_left_in_a_zarr_v2_array(tmp_path):
+    zarr.create_array(
+        str(tmp_path / "a.zarr"),
+        shape=(2, 6, 7),
+        dtype="u1",
+        zarr_format=2,
+        attributes={"_ARRAY_DIMENSIONS": ["time", "y", "x"]},
+    )
+    assert open_image(tmp_path / "a.zarr").axes == "tyx"

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images import open_image
+from napari_hqsam.images import Normalization, normalization, open_image, read_rgb8
+from napari_hqsam.images.sampling import MAX_PLANES, MAX_WINDOWS
 
 SIZES = {"t": 2, "z": 3, "c": 4, "y": 5, "x": 6}
 
@@ -200,3 +201,51 @@ def test_a_source_that_fails_to_read_is_an_image_error():
     image = open_image(Broken(np.zeros((4, 5))))
     with pytest.raises(ImageError, match=r"\[0:4, 0:5\].*codec failed"):
         image.read_plane()
+
+
+def counted(shape, chunks):
+    """A dask array of its own chunk numbers, and the chunks that were computed."""
+    da = pytest.importorskip("dask.array")
+    computed = []
+
+    def compute(block_info):
+        place = block_info[None]["chunk-location"]
+        computed.append(place)
+        return np.full(block_info[None]["chunk-shape"], sum(place), np.uint16)
+
+    sizes = da.core.normalize_chunks(chunks, shape)
+    meta = np.empty((0,) * len(shape), np.uint16)
+    array = da.map_blocks(compute, chunks=sizes, dtype=np.uint16, meta=meta)
+    return array, computed
+
+
+def test_of_a_dask_array_only_the_chunks_asked_for_are_computed():
+    array, computed = counted((50, 10_000, 10_000), (1, 500, 500))
+    image = open_image(array, axes="zyx")
+    assert (image.axes, image.chunk_shape(0)) == ("zyx", (500, 500))
+    assert computed == []
+    region = image.read_plane((7,), (499, 1000, 502, 1500))
+    assert sorted(computed) == [(7, 0, 2), (7, 1, 2)]
+    np.testing.assert_array_equal(region[:, 0, 0], [9, 10, 10])
+
+
+def test_a_coarse_read_computes_every_dask_chunk_of_the_region_once():
+    array, computed = counted((5, 4096, 4096), (1, 512, 1024))
+    image = open_image(array, axes="zyx")
+    how = Normalization((0.0,), (255.0,), (0, 0, 0))
+    pixels = read_rgb8(image, how, (3,), (1024, 0, 3072, 2048), 9)
+    assert sorted(computed) == [(3, y, x) for y in range(2, 6) for x in (0, 1)]
+    assert pixels[..., 0].tolist() == [
+        [y + x + 3 for x in (0, 0, 1, 1)] for y in range(2, 6)
+    ]
+
+
+def test_the_sample_of_a_dask_array_is_bounded():
+    array, computed = counted((50, 10_000, 10_000), (1, 512, 512))
+    image = open_image(array, axes="zyx")
+    normalization(image)
+    assert len(computed) <= MAX_WINDOWS
+    assert len({z for z, _, _ in computed}) == MAX_PLANES
+    computed.clear()
+    image.fingerprint()
+    assert len(computed) <= 4

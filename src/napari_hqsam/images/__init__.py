@@ -1,8 +1,9 @@
 """Any array or file as lazily read planes.
 
-This room knows axes, channels, file formats and how pixel values become the
-8-bit RGB that the network sees. It must NOT know the network, tiles, prompts,
-torch or napari: what it hands out are plain numpy planes.
+This room knows axes, channels, pyramid levels, file formats and how pixels
+become the 8-bit RGB that the network sees, at any scale. It must NOT know the
+network, tiles, prompts, torch or napari: what it hands out are plain numpy
+planes.
 
 Invariants: a source is opened for reading only and never modified; nothing is
 read before a plane (or a sample for the normalisation) is asked for, and then
@@ -17,6 +18,7 @@ from napari_hqsam.images.normalizing import (
     normalization,
 )
 from napari_hqsam.images.opening import open_image
+from napari_hqsam.images.scaled import read_rgb8
 from napari_hqsam.images.source import Source
 
 __all__ = [
@@ -27,4 +29,5 @@ __all__ = [
     "normalization",
     "open_image",
     "open_source",
+    "read_rgb8",
 ]

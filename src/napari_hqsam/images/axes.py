@@ -110,13 +110,14 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
     )
 
 
-def axes_from_names(names: Iterable[str | None] | None) -> str | None:
-    """Axes letters from the dimension names that a file gives.
+def axes_from_names(names: Iterable[object] | None) -> str | None:
+    """Axes letters from the dimension names that a file or an array gives.
 
     Parameters
     ----------
-    names : iterable of str or None
-        Such as ``("time", "c", "y", "x")``; None where the file is silent.
+    names : iterable or None
+        Such as ``("time", "c", "y", "x")``; None where there are none. What is
+        no text names nothing.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def axes_from_names(names: Iterable[str | None] | None) -> str | None:
         return None
     letters = ""
     for name in names:
-        lower = (name or "").lower()
+        lower = name.lower() if isinstance(name, str) else ""
         letters += _ALIASES.get(lower, lower[:1]) or "?"
     try:
         return parse_axes(letters, (1,) * len(letters))

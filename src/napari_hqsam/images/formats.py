@@ -6,7 +6,11 @@ The content of a file decides how it is read, not its name: a PNG named
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,8 +18,9 @@ import numpy as np
 import zarr
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.images.axes import axes_from_names
 from napari_hqsam.images.raster import open_raster
-from napari_hqsam.images.source import Source, reason
+from napari_hqsam.images.source import Reduced, Source, reason
 from napari_hqsam.images.tiff import open_tiff
 from napari_hqsam.images.zarrs import open_node, open_zarr
 
@@ -36,9 +41,11 @@ def open_source(
 
     Parameters
     ----------
-    source : str, os.PathLike, zarr.Group or array-like
+    source : str, os.PathLike, zarr.Group, array-like or sequence of array-likes
         Path of a TIFF, a zarr folder, a ``.npy`` file or a picture; or any
-        array with ``shape``, ``dtype`` and basic indexing.
+        array with ``shape``, ``dtype`` and basic indexing, whose ``dims`` name
+        its axes if it has them (xarray); or such arrays from fine to coarse,
+        as the data of napari's multiscale layers.
     key : str, optional
         Which image of several: a path inside a zarr group, or the number of a
         TIFF series.
@@ -54,7 +61,8 @@ def open_source(
     ------
     ImageError
         If there is no such file, it cannot be read, it is damaged or cut
-        short, or the source is no array.
+        short, or the source is no array; or if the arrays of a sequence do not
+        get smaller.
     """
     if isinstance(source, (str, os.PathLike)):
         return _open_path(Path(source).expanduser(), key, keep_indices)
@@ -62,12 +70,34 @@ def open_source(
         return open_node(source, key, source.basename or "array")
     if key is not None:
         raise ImageError(f"key={key!r} needs a file or a zarr group, not an array")
-    if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
-        return Source(cast("LazyArray", source), "array")
+    # A multiscale sequence has a shape and a dtype as well: look for it first.
+    if isinstance(source, Sequence) and source and all(map(_is_array, source)):
+        return _open_multiscale(source)
+    if _is_array(source):
+        array = cast("LazyArray", source)
+        names = getattr(array, "dims", None)
+        axes = axes_from_names(names) if isinstance(names, tuple) else None
+        return Source(array, "array", axes)
     raise ImageError(
         f"a {type(source).__name__} is no image; pass a path or an array "
         "(numpy, zarr, dask, ...)"
     )
+
+
+def _is_array(source: object) -> bool:
+    return all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def _open_multiscale(arrays: Sequence[LazyArray]) -> Source:
+    """Take the first of several arrays as the image, the others as its copies."""
+    sizes = [math.prod(array.shape) for array in arrays]
+    if any(fine <= coarse for fine, coarse in pairwise(sizes)):
+        raise ImageError(
+            f"{len(arrays)} arrays of {sizes} pixels are no image; pass one array, or "
+            "the levels of one image from fine to coarse"
+        )
+    coarser = [Reduced(open_source(array).array) for array in arrays[1:]]
+    return replace(open_source(arrays[0]), reduced=tuple(coarser))
 
 
 def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:

@@ -1,19 +1,20 @@
-"""An image as planes: leading axes by index, channels by mapping."""
+"""An image as planes: leading axes by index, channels by mapping, levels."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.images.fingerprint import fingerprint
 from napari_hqsam.images.source import LazyArray, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,10 @@ class Image:
         Channel mapping: which channels become the network's R, G and B.
     is_rgb : bool
         Whether the channels are the samples of a colour picture.
+    pyramid : mapping of int to LazyArray
+        The image at lower resolution, as its file has it: a pixel at level k
+        covers 2^k pixels of `array` along y and along x, and no other axis
+        differs. Empty for most images; `scaled.read_rgb8` needs none.
     """
 
     array: LazyArray
@@ -39,6 +44,7 @@ class Image:
     axes: str
     channels: tuple[int, int, int]
     is_rgb: bool
+    pyramid: Mapping[int, LazyArray] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,8 +60,32 @@ class Image:
     @property
     def plane_shape(self) -> tuple[int, int]:
         """Height and width of a plane in pixels."""
-        sizes = self._sizes
-        return sizes["y"], sizes["x"]
+        return self.level_shape(0)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels at which there are pixels to read: 0, then those of `pyramid`."""
+        return 0, *sorted(self.pyramid)
+
+    def level_shape(self, level: int) -> tuple[int, int]:
+        """Height and width of a plane at one of `levels`, in its own pixels.
+
+        That is the height and width at level 0 by 2^level, rounded down or up.
+        """
+        height, width = self._planar(self._at(level).shape)
+        return int(height), int(width)
+
+    def chunk_shape(self, level: int) -> tuple[int, int]:
+        """Height and width of what is read from a plane as one piece.
+
+        (1, 1) where the array at this level does not tell its chunks.
+        """
+        chunks = getattr(self._at(level), "chunks", None)
+        if not isinstance(chunks, tuple):
+            return 1, 1
+        # dask lists the length of every chunk along an axis.
+        height, width = (np.max(sizes) for sizes in self._planar(chunks))
+        return int(height), int(width)
 
     @property
     def leading_axes(self) -> str:
@@ -78,14 +108,11 @@ class Image:
         """The distinct channels of the mapping, in order of appearance."""
         return tuple(dict.fromkeys(self.channels))
 
-    @property
-    def _sizes(self) -> dict[str, int]:
-        return dict(zip(self.axes, self.shape, strict=True))
-
     def read_plane(
         self,
         index: int | Sequence[int] = (),
         region: tuple[int, int, int, int] | None = None,
+        level: int = 0,
     ) -> np.ndarray:
         """Read a plane, or a region of it, and nothing else.
 
@@ -94,8 +121,10 @@ class Image:
         index : tuple of int
             Position along each of the leading axes; () for a single plane.
         region : tuple of int, optional
-            ``(y0, x0, y1, x1)``, half-open and inside the plane; the whole
-            plane by default.
+            ``(y0, x0, y1, x1)``, half-open and inside the plane, in pixels of
+            the level; the whole plane by default.
+        level : int
+            One of `levels`.
 
         Returns
         -------
@@ -111,16 +140,16 @@ class Image:
             or the file cannot be read there.
         """
         chosen = dict(zip(self.leading_axes, self._check_index(index), strict=True))
-        y0, x0, y1, x1 = self._check_region(region)
+        y0, x0, y1, x1 = self._check_region(region, level)
         spans: dict[str, int | slice] = {"y": slice(y0, y1), "x": slice(x0, x1)}
         if self.axes[-1] == "c":
             # Interleaved samples lie in the same chunks: read once, then choose.
-            block = self._read(chosen | spans | {"c": slice(None)}, "yxc")
+            block = self._read(level, chosen | spans | {"c": slice(None)}, "yxc")
             if self.shown_channels != tuple(range(self.n_channels)):
                 block = block[..., list(self.shown_channels)]
         else:
             bands = [
-                self._read(chosen | spans | {"c": channel}, "yx")
+                self._read(level, chosen | spans | {"c": channel}, "yx")
                 for channel in self.shown_channels
             ]
             block = bands[0][..., None] if len(bands) == 1 else np.stack(bands, -1)
@@ -128,16 +157,47 @@ class Image:
         block.flags.writeable = False
         return block
 
-    def _read(self, chosen: dict[str, int | slice], order: str) -> np.ndarray:
-        """Index the source; return its remaining axes in the given order."""
+    def fingerprint(self) -> str:
+        """Name the image by its content, not by its path.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits: the same for the same pixels, axes and
+            channels. A few windows are read, so that two images may share one;
+            see `images.fingerprint` for what it may be used for.
+
+        Raises
+        ------
+        ImageError
+            If the file cannot be read.
+        """
+        return fingerprint(self)
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return dict(zip(self.axes, self.shape, strict=True))
+
+    def _at(self, level: int) -> LazyArray:
+        return self.pyramid[level] if level else self.array
+
+    def _planar(self, values: Sequence[Any]) -> tuple[Any, Any]:
+        """Of one value per dimension, those along y and x."""
+        return values[self.axes.index("y")], values[self.axes.index("x")]
+
+    def _read(
+        self, level: int, chosen: dict[str, int | slice], order: str
+    ) -> np.ndarray:
+        """Index an array; return its remaining axes in the given order."""
         key = tuple(chosen.get(letter, 0) for letter in self.axes)
         try:
-            block = np.asarray(self.array[key])
-        except MemoryError:
+            block = np.asarray(self._at(level)[key])
+        except (MemoryError, HqsamWarning):  # a warning, where these are errors
             raise
         except Exception as error:  # each format and codec has its own errors
             raise ImageError(
-                f"{self.name}: the pixels at {_text(key)} cannot be read "
+                f"{self.name}: the pixels at {_text(key)}"
+                f"{f' of level {level}' if level else ''} cannot be read "
                 f"({reason(error)}); the file may be damaged"
             ) from error
         left = [letter for letter in self.axes if letter in order]
@@ -164,10 +224,15 @@ class Image:
         return numbers
 
     def _check_region(
-        self, region: tuple[int, int, int, int] | None
+        self, region: tuple[int, int, int, int] | None, level: int
     ) -> tuple[int, int, int, int]:
         """Return the region, or the whole plane."""
-        height, width = self.plane_shape
+        if level not in self.levels:
+            raise ImageError(
+                f"{self.name} has no pixels at level {level!r}; choose from "
+                f"{self.levels}"
+            )
+        height, width = self.level_shape(level)
         if region is None:
             return 0, 0, height, width
         complaint = (

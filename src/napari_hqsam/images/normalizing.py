@@ -76,27 +76,65 @@ class Normalization:
         HqsamWarning
             If values are NaN or infinite: they are filled with the low limit.
         """
+        grey, bad = self.to_grey8(plane)
+        if bad:
+            warnings.warn(
+                f"{bad} of {grey.size} values are NaN or infinite; they are filled "
+                "with the low limit of their channel",
+                HqsamWarning,
+                stacklevel=2,
+            )
+        return self.compose(grey)
+
+    def to_grey8(self, plane: np.ndarray) -> tuple[np.ndarray, int]:
+        """Convert each channel by itself: the first half of `to_rgb8`.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            As for `to_rgb8`.
+
+        Returns
+        -------
+        grey : numpy.ndarray
+            uint8 of shape ``(h, w, k)``.
+        bad : int
+            How many values were NaN or infinite.
+
+        Raises
+        ------
+        ImageError
+            If the plane has another number of channels.
+        """
         bands = plane[..., None] if plane.ndim == 2 else plane
         if bands.ndim != 3 or bands.shape[-1] != len(self.lows):
             raise ImageError(
                 f"a plane of shape {plane.shape} does not fit this normalisation, "
                 f"which is for (h, w, {len(self.lows)})"
             )
-        rgb = np.empty((*bands.shape[:2], 3), np.uint8)
+        # Channel by channel in memory, as they are written and averaged.
+        planar = np.empty((len(self.lows), *bands.shape[:2]), np.uint8)
         bad = 0
         for band, (low, high) in enumerate(zip(self.lows, self.highs, strict=True)):
-            grey, unfit = _to_grey8(bands[..., band], low, high)
-            bad += unfit
-            for position, source in enumerate(self.mapping):
-                if source == band:
-                    rgb[..., position] = grey
-        if bad:
-            warnings.warn(
-                f"{bad} of {bands.size} values are NaN or infinite; they are filled "
-                "with the low limit of their channel",
-                HqsamWarning,
-                stacklevel=2,
-            )
+            bad += _to_grey8(bands[..., band], low, high, out=planar[band])
+        return planar.transpose(1, 2, 0), bad
+
+    def compose(self, grey: np.ndarray) -> np.ndarray:
+        """Make colours of converted channels: the second half of `to_rgb8`.
+
+        Parameters
+        ----------
+        grey : numpy.ndarray
+            uint8 of shape ``(h, w, k)``, one channel for each pair of limits.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 of shape ``(h, w, 3)``.
+        """
+        rgb = np.empty((*grey.shape[:2], 3), np.uint8)
+        for position, source in enumerate(self.mapping):
+            rgb[..., position] = grey[..., source]
         return rgb
 
 
@@ -216,13 +254,13 @@ def _limits_of(values: np.ndarray, name: str) -> tuple[float, float]:
     return (low, high) if low < high else (float(finite.min()), float(finite.max()))
 
 
-def _to_grey8(band: np.ndarray, low: float, high: float) -> tuple[np.ndarray, int]:
-    """Map one channel to uint8; also count its NaN and infinite values."""
+def _to_grey8(band: np.ndarray, low: float, high: float, out: np.ndarray) -> int:
+    """Map one channel to uint8; return how many values are NaN or infinite."""
     if band.dtype.kind in "bui" and band.dtype.itemsize <= 2:
         # Every bit pattern there can be, of either byte order, is mapped once.
         unsigned = np.dtype(f"u{band.dtype.itemsize}")
-        return _table(band.dtype, low, high)[band.view(unsigned)], 0
-    grey = np.empty(band.shape, np.uint8)
+        out[...] = _table(band.dtype, low, high)[band.view(unsigned)]
+        return 0
     bad = 0
     rows = max(1, _FLOAT_PIXELS_AT_ONCE // max(1, band.shape[1]))
     for top in range(0, band.shape[0], rows):
@@ -230,8 +268,8 @@ def _to_grey8(band: np.ndarray, low: float, high: float) -> tuple[np.ndarray, in
         unfit = ~np.isfinite(values)
         values[unfit] = low
         bad += int(unfit.sum())
-        grey[top : top + rows] = _scale(values, low, high)
-    return grey, bad
+        out[top : top + rows] = _scale(values, low, high)
+    return bad
 
 
 @lru_cache(maxsize=16)

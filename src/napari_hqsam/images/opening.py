@@ -8,8 +8,10 @@ import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.axes import COLOUR_SAMPLES, guess_axes, parse_axes
+from napari_hqsam.images.chunks import watched
 from napari_hqsam.images.formats import open_source
 from napari_hqsam.images.image import Image, as_ints
+from napari_hqsam.images.pyramid import pyramid_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,14 +30,17 @@ def open_image(
 
     Parameters
     ----------
-    source : str, os.PathLike or array-like
+    source : str, os.PathLike, array-like or sequence of array-likes
         A TIFF, a zarr folder (OME-Zarr or plain), a ``.npy`` file, a PNG, JPEG
-        or other picture; or a numpy, zarr, dask or similar array.
+        or other picture; or a numpy, zarr, dask, xarray or similar array; or
+        such arrays from fine to coarse, as napari's multiscale layers hold
+        them. Pyramid levels of OME-Zarr and TIFF files are used as well.
     axes : str, optional
-        What the dimensions are, such as "yx", "yxc", "cyx", "zyx", "tczyx". By
-        default taken from the file, else guessed where there is no doubt: two
-        dimensions are ``yx``; three of uint8 or uint16 whose last has length 3
-        or 4 are ``yxc``.
+        What the dimensions are, in their order, such as "yx", "yxc", "cyx",
+        "zyx", "tczyx". By default taken from the file, or from the ``dims`` of
+        an xarray array; else guessed where there is no doubt: two dimensions
+        are ``yx``; three of uint8 or uint16 whose last has length 3 or 4 are
+        ``yxc``.
     channels : int or sequence of 1 to 3 ints, optional
         Which channels become the network's R, G and B. One channel c is shown
         as grey (c, c, c). Two are shown as (a, b, b), red against cyan, grey
@@ -73,7 +78,10 @@ def open_image(
         mapping = _default_mapping(n_channels - opened.has_alpha)
     else:
         mapping = _check_mapping(channels, n_channels, opened.name)
-    return Image(opened.array, opened.name, letters, mapping, is_rgb)
+    pyramid = pyramid_levels(opened.array, letters, opened.reduced)
+    array, *coarser = watched([opened.array, *pyramid.values()], opened.name)
+    pyramid = dict(zip(pyramid, coarser, strict=True))
+    return Image(array, opened.name, letters, mapping, is_rgb, pyramid)
 
 
 def _check_array(opened: Source) -> tuple[int, ...]:

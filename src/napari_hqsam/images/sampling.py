@@ -1,4 +1,4 @@
-"""A fixed, bounded sample of an image's pixels, to choose its normalisation.
+"""A fixed, bounded sample of an image's pixels: for its normalisation, its name.
 
 A strided read of a large chunked array would touch every chunk. So a few
 planes are read, evenly spread over the stack; of a plane too large to read
@@ -24,13 +24,18 @@ MAX_WINDOWS = 64  # over all planes sampled
 WINDOW = 256  # a divisor of usual chunk sizes: an aligned window lies in one
 WHOLE_PLANE_PIXELS = 2**22  # a plane up to this size is read whole
 KEPT_PIXELS_PER_PLANE = 2**20
+# A mean over 8 x 8 pixels still shows a nucleus as bright as it is. A coarser one
+# does not, and limits drawn from such means would make every nucleus plain white.
+COARSEST_LEVEL = 3
 
 
 def sample_pixels(image: Image) -> np.ndarray:
-    """Read the sample.
+    """Read the sample from which an image's normalisation is made.
 
-    At most `MAX_PLANES` planes of `WHOLE_PLANE_PIXELS` pixels are read,
-    whatever the size of the image.
+    It comes from the finest level of the pyramid at which a plane is small
+    enough to be read whole; where there is none, in windows from the coarsest.
+    Levels beyond `COARSEST_LEVEL` do not count. At most `MAX_PLANES` planes of
+    `WHOLE_PLANE_PIXELS` pixels are read, whatever the size of the image.
 
     Parameters
     ----------
@@ -49,35 +54,85 @@ def sample_pixels(image: Image) -> np.ndarray:
     ImageError
         If the file cannot be read there.
     """
-    planes = _spread(math.prod(image.leading_shape), MAX_PLANES)
+    level = _sampled_level(image)
+    planes = spread_planes(image, MAX_PLANES)
     kept = []
-    for plane in planes:
-        index = tuple(int(i) for i in np.unravel_index(plane, image.leading_shape))
-        regions = _regions(image.plane_shape, MAX_WINDOWS // len(planes))
+    for index in planes:
+        regions = _regions(image.level_shape(level), MAX_WINDOWS // len(planes))
         pixels = np.concatenate(
-            [_flat(image.read_plane(index, region)) for region in regions]
+            [_flat(image.read_plane(index, region, level)) for region in regions]
         )
         step = math.ceil(len(pixels) / KEPT_PIXELS_PER_PLANE)
         kept.append(pixels[::step])
     return np.concatenate(kept)
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many of ``range(count)``, evenly spaced, first and last included."""
-    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})
+def spread_planes(image: Image, most: int) -> list[tuple[int, ...]]:
+    """Choose planes of an image.
+
+    Parameters
+    ----------
+    image : Image
+        The image; nothing is read.
+    most : int
+        How many planes at most.
+
+    Returns
+    -------
+    list of tuple of int
+        Their indices, evenly spaced, the first and the last plane included.
+    """
+    count = math.prod(image.leading_shape)
+    chosen = {round(i) for i in np.linspace(0, count - 1, min(count, most))}
+    return [
+        tuple(int(i) for i in np.unravel_index(plane, image.leading_shape))
+        for plane in sorted(chosen)
+    ]
+
+
+def spread_windows(
+    shape: tuple[int, int], most: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Choose windows of a plane.
+
+    Parameters
+    ----------
+    shape : (h, w)
+        Of the plane.
+    most : int
+        How many windows at most.
+
+    Yields
+    ------
+    tuple of int
+        ``(y0, x0, y1, x1)``, half-open, of `WINDOW` pixels a side where the
+        plane has as many, in a regular grid.
+    """
+    height, width = shape
+    for y0 in _starts(height, math.isqrt(most)):
+        for x0 in _starts(width, math.isqrt(most)):
+            yield y0, x0, min(y0 + WINDOW, height), min(x0 + WINDOW, width)
+
+
+def _sampled_level(image: Image) -> int:
+    """Level whose pixels stand for the image's own."""
+    levels = [level for level in image.levels if level <= COARSEST_LEVEL]
+    small = (k for k in levels if _is_small(image.level_shape(k)))
+    return next(small, levels[-1])
+
+
+def _is_small(shape: tuple[int, int]) -> bool:
+    return math.prod(shape) <= WHOLE_PLANE_PIXELS
 
 
 def _regions(
     shape: tuple[int, int], windows: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield the whole plane if it is small, else a grid of windows over it."""
-    height, width = shape
-    if height * width <= WHOLE_PLANE_PIXELS:
-        yield 0, 0, height, width
-        return
-    for y0 in _starts(height, math.isqrt(windows)):
-        for x0 in _starts(width, math.isqrt(windows)):
-            yield y0, x0, min(y0 + WINDOW, height), min(x0 + WINDOW, width)
+    if _is_small(shape):
+        yield 0, 0, *shape
+    else:
+        yield from spread_windows(shape, windows)
 
 
 def _starts(length: int, count: int) -> list[int]:

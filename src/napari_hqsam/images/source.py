@@ -1,4 +1,4 @@
-"""What every format ends up as: one lazily read array and what is known of it.
+"""What every format ends up as: lazily read arrays and what is known of them.
 
 Nothing above the format modules cares which file an array came from.
 """
@@ -6,7 +6,7 @@ Nothing above the format modules cares which file an array came from.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class LazyArray(Protocol):
@@ -22,6 +22,22 @@ class LazyArray(Protocol):
 
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
         """Index with ints and slices; the data may be loaded only here."""
+
+
+class Reduced(NamedTuple):
+    """A copy of an image at lower resolution that lies beside it.
+
+    Attributes
+    ----------
+    array : LazyArray
+        Its pixels; the dimensions are those of the image.
+    factors : tuple of float or None
+        Its pixel size over that of the image for each dimension, as the file
+        declares them, all positive; None where the file does not say.
+    """
+
+    array: LazyArray
+    factors: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +57,8 @@ class Source:
         say and the layout must decide.
     has_alpha : bool
         Whether the last channel is opacity rather than colour.
+    reduced : tuple of Reduced
+        Copies at lower resolution, of any factor; see ``images.pyramid``.
     """
 
     array: LazyArray
@@ -48,6 +66,7 @@ class Source:
     axes: str | None = None
     is_rgb: bool | None = None
     has_alpha: bool = False
+    reduced: tuple[Reduced, ...] = ()
 
 
 def reason(error: BaseException) -> str:

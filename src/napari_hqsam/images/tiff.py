@@ -19,10 +19,10 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.images.axes import COLOUR_SAMPLES, axes_from_names
-from napari_hqsam.images.source import LazyArray, Source, reason
+from napari_hqsam.images.source import LazyArray, Reduced, Source, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 # A page up to this size is decoded whole: faster than one request per strip.
@@ -33,7 +33,7 @@ _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
 
 
 def open_tiff(path: Path, key: str | None = None) -> Source:
-    """Open one series of a TIFF at full resolution.
+    """Open one series of a TIFF, with the levels of its pyramid.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
     -------
     Source
         The array; its axes where the metadata name them. The file stays open
-        for as long as the array lives, unless it could be mapped.
+        for as long as an array lives that could not be mapped.
 
     Raises
     ------
@@ -58,13 +58,14 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
         try:
             tif = stack.enter_context(tifffile.TiffFile(path))
             series = _choose_series(tif, key, path)
-            _check_complete(series, complaints, path)
-            _check_codec(series.keyframe, path)
-            array = _map(tif, series, path)
-            if array is None:
-                array = _open_store(series)
-                # The store reads through the open file: close it with the array.
-                weakref.finalize(array, stack.pop_all().close)
+            _check_chain(complaints, path)
+            for level in series.levels:
+                _check_complete(level, path)
+                _check_codec(level.keyframe, path)
+            arrays = [_open_level(series, n, path) for n in range(len(series.levels))]
+            stores = [array for array in arrays if isinstance(array, zarr.Array)]
+            if stores:
+                _after_all(stores, stack.pop_all().close)
         except ImageError:
             raise
         except Exception as error:  # tifffile lets errors of any kind through
@@ -73,7 +74,7 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
             ) from error
     if complaints:
         _warn(f"{path.name}: {complaints[0]}; check its planes and axes")
-    return _describe(array, series, path)
+    return _describe(arrays, series, path)
 
 
 def _choose_series(
@@ -91,10 +92,8 @@ def _choose_series(
     return tif.series[number]
 
 
-def _check_complete(
-    series: tifffile.TiffPageSeries, complaints: list[str], path: Path
-) -> None:
-    """Raise if the file ends before its pixels or its chain of pages does.
+def _check_chain(complaints: list[str], path: Path) -> None:
+    """Raise if the file ends before its chain of pages does.
 
     tifffile logs a broken chain and reads the pages before it, which would be
     a shorter stack than was saved.
@@ -103,6 +102,10 @@ def _check_complete(
         raise ImageError(
             f"{path} is cut short: it names pages beyond its end; copy it again"
         )
+
+
+def _check_complete(series: tifffile.TiffPageSeries, path: Path) -> None:
+    """Raise if the file ends before its pixels do."""
     if series.dataoffset is not None:
         size = series.keyframe.parent.filehandle.size
         end = series.dataoffset + math.prod(series.shape) * series.dtype.itemsize
@@ -128,40 +131,53 @@ def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
     )
 
 
-def _map(
-    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path
-) -> LazyArray | None:
-    """Map pixels that lie in the file as they are; None if they do not."""
-    if (
-        series.dataoffset is None
-        or series.transform is not None
-        or not series.keyframe.is_memmappable
-    ):
-        return None
+def _open_level(series: tifffile.TiffPageSeries, number: int, path: Path) -> LazyArray:
+    """Map a level that lies in the file as it is; else decode it on demand."""
+    level = series.levels[number]
+    page = level.keyframe
+    if level.dataoffset is None or series.transform or not page.is_memmappable:
+        return _open_store(series, number)
     return np.memmap(
         path,
-        dtype=np.dtype(tif.byteorder + series.dtype.char),
+        dtype=np.dtype(page.parent.byteorder + level.dtype.char),
         mode="r",
-        offset=series.dataoffset,
-        shape=series.shape,
+        offset=level.dataoffset,
+        shape=level.shape,
     )
 
 
-def _open_store(series: tifffile.TiffPageSeries) -> LazyArray:
+def _open_store(series: tifffile.TiffPageSeries, number: int) -> LazyArray:
     """Array whose chunks tifffile decodes on demand."""
-    page = series.keyframe
-    if 1 in (*series.shape[-2:], page.imagelength, page.imagewidth):
+    level = series.levels[number]
+    page = level.keyframe
+    if 1 in (*level.shape[-2:], page.imagelength, page.imagewidth):
         # Of planes one pixel high or wide tifffile's store loses track, for they
         # may share a page or a tile; they are small enough to read whole.
-        whole: LazyArray = series.asarray()
+        whole: LazyArray = series.asarray(level=number)
         return whole
     whole_pages = not page.is_tiled and page.nbytes <= _WHOLE_PAGE_BYTES
-    store = series.aszarr(level=0, chunkmode="page" if whole_pages else None)
+    store = series.aszarr(level=number, chunkmode="page" if whole_pages else None)
     return zarr.open_array(store, mode="r")
 
 
-def _describe(array: LazyArray, series: tifffile.TiffPageSeries, path: Path) -> Source:
+def _after_all(arrays: Sequence[LazyArray], close: Callable[[], None]) -> None:
+    """Close the file when the last of the arrays that read through it is gone."""
+    alive = set(range(len(arrays)))
+
+    def forget(number: int) -> None:
+        alive.discard(number)
+        if not alive:
+            close()
+
+    for number, array in enumerate(arrays):
+        weakref.finalize(array, forget, number)
+
+
+def _describe(
+    arrays: list[LazyArray], series: tifffile.TiffPageSeries, path: Path
+) -> Source:
     """Add what the tags say about axes and colour."""
+    array, *coarser = arrays
     page = series.keyframe
     letters = series.axes if len(series.axes) == len(array.shape) else ""
     samples = dict(zip(letters, array.shape, strict=False)).get("S", 1)
@@ -177,6 +193,7 @@ def _describe(array: LazyArray, series: tifffile.TiffPageSeries, path: Path) -> 
         axes=axes_from_names(_named(letters) or None),
         is_rgb=samples in COLOUR_SAMPLES and photometric in _COLOUR_PHOTOMETRICS,
         has_alpha=samples > 1 and _ends_in_alpha(page),
+        reduced=tuple(map(Reduced, coarser)),
     )
 
 

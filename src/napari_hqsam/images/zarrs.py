@@ -1,4 +1,4 @@
-"""Zarr folders: OME-Zarr 0.1 to 0.6 at full resolution, and plain arrays.
+"""Zarr folders: OME-Zarr 0.1 to 0.6 with its pyramid, and plain arrays.
 
 Both zarr formats (v2 and v3) are read. Only metadata is touched here; chunks
 are read when the array is indexed. Specification: https://ngff.openmicroscopy.org
@@ -6,6 +6,7 @@ are read when the array is indexed. Specification: https://ngff.openmicroscopy.o
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from zarr.errors import ZarrUserWarning
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.axes import axes_from_names
-from napari_hqsam.images.source import Source, reason
+from napari_hqsam.images.source import Reduced, Source, reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -34,7 +36,7 @@ def open_zarr(path: Path, key: str | None = None) -> Source:
     Returns
     -------
     Source
-        The array of the highest resolution.
+        The array of the highest resolution, and the others of its pyramid.
 
     Raises
     ------
@@ -78,7 +80,8 @@ def open_node(
     Returns
     -------
     Source
-        The array of the highest resolution, with the axes of its metadata.
+        The array of the highest resolution and the others of its pyramid, with
+        the axes of the metadata.
 
     Raises
     ------
@@ -133,7 +136,7 @@ def _open_multiscale(
     name: str,
     where: str,
 ) -> Source:
-    """Level 0 of the first multiscale image of a group."""
+    """Open the first multiscale image of a group, with all its resolutions."""
     try:
         image = multiscales[0]
         array = group[image["datasets"][0]["path"]]
@@ -151,7 +154,39 @@ def _open_multiscale(
             f'{where}: the metadata name the axes "{axes}", the array has shape '
             f"{array.shape}; pass axes and key={array.path!r}"
         )
-    return Source(array, name, axes)
+    return Source(array, name, axes, reduced=tuple(_reduced(group, image["datasets"])))
+
+
+def _reduced(group: zarr.Group, datasets: list[Any]) -> Iterator[Reduced]:
+    """Yield the lower resolutions; what is damaged there is done without."""
+    for dataset in datasets[1:]:
+        try:
+            array = group[dataset["path"]]
+        except Exception:  # missing, or unreadable in its own way
+            continue
+        if isinstance(array, zarr.Array):
+            yield Reduced(array, _factors(dataset, datasets[0], array.ndim))
+
+
+def _factors(dataset: Any, full: Any, ndim: int) -> tuple[float, ...] | None:  # noqa: ANN401
+    """Return a dataset's declared pixel size over that of full resolution."""
+    sizes, units = _pixel_size(dataset), _pixel_size(full)
+    if not len(sizes) == len(units) == ndim:
+        return None
+    factors = tuple(size / unit for size, unit in zip(sizes, units, strict=True))
+    return factors if all(0 < factor < math.inf for factor in factors) else None
+
+
+def _pixel_size(dataset: Any) -> list[float]:  # noqa: ANN401 - whatever the JSON holds
+    """Pixel size that a dataset declares, per dimension; [] if none makes sense."""
+    try:
+        for transform in dataset["coordinateTransformations"]:
+            if transform["type"] == "scale":
+                sizes = [float(size) for size in transform["scale"]]
+                return sizes if 0 not in sizes else []
+    except (KeyError, TypeError, ValueError):
+        pass
+    return []
 
 
 def _axis_names(image: dict[str, Any], ndim: int) -> list[str] | None:
@@ -164,9 +199,12 @@ def _axis_names(image: dict[str, Any], ndim: int) -> list[str] | None:
     return [axis if isinstance(axis, str) else axis["name"] for axis in axes]
 
 
-def _dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
-    """Dimension names of a zarr v3 array; v2 has none."""
-    return getattr(array.metadata, "dimension_names", None)
+def _dimension_names(array: zarr.Array[Any]) -> Sequence[str | None] | None:
+    """Dimension names of a zarr v3 array, or as xarray notes them in a v2 one."""
+    names = getattr(array.metadata, "dimension_names", None)
+    if names is None:
+        names = array.attrs.get("_ARRAY_DIMENSIONS")
+    return names if isinstance(names, (list, tuple)) else None
 
 
 def _only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
