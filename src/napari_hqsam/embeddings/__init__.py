@@ -1,9 +1,71 @@
-"""Tiles as the decoder needs them: encoded once, kept in memory.
+"""Tiles as the decoder needs them: encoded once, kept in memory and on disk.
 
-Knows tiles, models and pixels; must not know prompts, labels or napari.
+Knows tiles, models and pixels; must not know prompts, labels or napari. What
+only looks at the folder of stores (`folder`) needs no torch, so that listing
+them is instant; the rest is imported on first use.
 """
 
-from napari_hqsam.embeddings.encoding import encode_tile
-from napari_hqsam.embeddings.memory import TileCache, tile_bytes
+from __future__ import annotations
 
-__all__ = ["TileCache", "encode_tile", "tile_bytes"]
+import importlib
+from typing import TYPE_CHECKING
+
+from napari_hqsam.embeddings.folder import (
+    StoreFolder,
+    StoreSummary,
+    embeddings_folder,
+    summarize,
+)
+
+if TYPE_CHECKING:
+    from napari_hqsam.embeddings.encoding import (
+        Embedding,
+        decode_ready,
+        encode_pixels,
+        encode_tile,
+    )
+    from napari_hqsam.embeddings.memory import TileCache, tile_bytes
+    from napari_hqsam.embeddings.prefetch import Job, Prefetcher, Priority
+    from napari_hqsam.embeddings.source import TileSource
+    from napari_hqsam.embeddings.store import EmbeddingStore, StoreKey
+
+__all__ = [
+    "Embedding",
+    "EmbeddingStore",
+    "Job",
+    "Prefetcher",
+    "Priority",
+    "StoreFolder",
+    "StoreKey",
+    "StoreSummary",
+    "TileCache",
+    "TileSource",
+    "decode_ready",
+    "embeddings_folder",
+    "encode_pixels",
+    "encode_tile",
+    "summarize",
+    "tile_bytes",
+]
+
+_NEED_TORCH = {
+    "Embedding": "encoding",
+    "EmbeddingStore": "store",
+    "Job": "prefetch",
+    "Prefetcher": "prefetch",
+    "Priority": "prefetch",
+    "StoreKey": "store",
+    "TileCache": "memory",
+    "TileSource": "source",
+    "decode_ready": "encoding",
+    "encode_pixels": "encoding",
+    "encode_tile": "encoding",
+    "tile_bytes": "memory",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _NEED_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_NEED_TORCH[name]}")
+    return getattr(module, name)

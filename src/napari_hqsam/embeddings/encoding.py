@@ -1,31 +1,58 @@
-"""From the pixels of a tile to decode-ready features."""
+"""From the pixels of a tile to its embedding, and to decode-ready features.
+
+Between the two lies float16, always: what is decoded is the same to the bit
+whether a tile was encoded just now or read from a store.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 
 from napari_hqsam.network import network_input, resize_rgb8
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from napari_hqsam.models import Model
     from napari_hqsam.network import TileFeatures
     from napari_hqsam.tiling import Tile
 
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+class Embedding(NamedTuple):
+    """What the image encoder gives for one tile.
+
+    Attributes
+    ----------
+    features : (256, g, g) float16 array
+        g = input size / 16.
+    early : (g, g, c) float16 array
+        The early feature that HQ needs; c depends on the encoder.
+    """
+
+    features: NDArray[np.float16]
+    early: NDArray[np.float16]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that both take, bytes."""
+        return self.features.nbytes + self.early.nbytes
+
 
 @torch.inference_mode()
-def encode_tile(model: Model, pixels: np.ndarray, tile: Tile) -> TileFeatures:
-    """Run the image encoder and what of the decoder depends on the image alone.
+def encode_pixels(model: Model, pixels: NDArray[np.uint8], tile: Tile) -> Embedding:
+    """Run the image encoder.
 
     Parameters
     ----------
     model : Model
         Network on its device.
-    pixels : ndarray
-        (h, w, 3) uint8, the tile's region of the plane, normalised.
+    pixels : (h, w, 3) uint8 array
+        The tile's region of the plane, normalised; of any size.
     tile : Tile
         Where the pixels go in the network's input.
     """
@@ -34,4 +61,30 @@ def encode_tile(model: Model, pixels: np.ndarray, tile: Tile) -> TileFeatures:
     # to one grey level, exists only there.
     resized = resize_rgb8(image, tile.resized_shape).to(model.device)
     features, early = model.network.encode(network_input(resized, tile.size))
+    return Embedding(_to_float16(features), _to_float16(early))
+
+
+@torch.inference_mode()
+def decode_ready(model: Model, embedding: Embedding) -> TileFeatures:
+    """Compute what of the decoder depends on the tile alone, on the device."""
+    features, early = (torch.from_numpy(x)[None].to(model.device) for x in embedding)
     return model.network.prepare(features, early)
+
+
+def encode_tile(model: Model, pixels: NDArray[np.uint8], tile: Tile) -> TileFeatures:
+    """Encode a tile and make it ready for prompts: both steps, nothing kept.
+
+    Parameters as in `encode_pixels`.
+    """
+    return decode_ready(model, encode_pixels(model, pixels, tile))
+
+
+def _to_float16(batch: torch.Tensor) -> NDArray[np.float16]:
+    """Round the only tensor of a batch; what float16 cannot hold saturates.
+
+    The layout in memory is always that of the array: kernels are chosen by it,
+    and each rounds in its own way.
+    """
+    values = batch[0].float().clamp(-FLOAT16_MAX, FLOAT16_MAX).half()
+    array: NDArray[np.float16] = values.cpu().contiguous().numpy()
+    return array

@@ -1,0 +1,291 @@
+"""`napari-hqsam embed` and `cache`: tiles encoded ahead, and what is kept of them."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_hqsam.cli.arguments import cache_of, integers, limits_of
+from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    DeviceOption,
+    ModelOption,
+    PrecisionOption,
+)
+from napari_hqsam.cli.saying import say, timed
+from napari_hqsam.errors import HqsamWarning, ImageError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_hqsam.embeddings import StoreFolder, StoreSummary, TileSource
+    from napari_hqsam.images import Image
+    from napari_hqsam.tiling import Grid, Tile
+
+FolderOption = Annotated[
+    Path | None, typer.Option(help="Folder of the stores. [default: the user's]")
+]
+
+SHOWN = 8
+"""Letters of a store's name that are shown, and enough to name it."""
+
+cache_app = typer.Typer(
+    help="What is kept of encoded tiles, and removing it.", rich_markup_mode=None
+)
+
+
+# --- embed -----------------------------------------------------------------
+
+
+def embed(
+    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    level: Annotated[
+        str | None,
+        typer.Option(help="Scales to encode, such as 0,1. [default: 0 to coarsest]"),
+    ] = None,
+    plane: Annotated[
+        str | None, typer.Option(help="Plane of a stack, such as 0,12. [default: all]")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Part y0,x0,y1,x1 of it. [default: whole]")
+    ] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
+    ] = None,
+    normalization: Annotated[
+        str, typer.Option(help="percentile, none, or low,high.")
+    ] = "percentile",
+    model: ModelOption = "micro",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    cache: FolderOption = None,
+) -> None:
+    """Encode tiles of an image ahead, so that no click has to wait for them."""
+    from napari_hqsam.images import normalization as normalize
+    from napari_hqsam.images import open_image
+
+    levels = None if level is None else integers(level, "--level")
+    shown = None if channels is None else integers(channels, "--channels")
+    limits = limits_of(normalization)
+    folder = _store_folder(cache)
+    with timed("open the image") as details:
+        opened = open_image(image, axes=axes, channels=shown)
+        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    planes, box = _planes(opened, plane), _box(opened, region)
+
+    from napari_hqsam.embeddings import TileSource
+    from napari_hqsam.models import load_model
+    from napari_hqsam.tiling import Grid
+
+    with timed("load the model") as details:
+        loaded = load_model(model, device=device, precision=precision)
+        dtype = str(loaded.dtype).removeprefix("torch.")
+        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    grid = Grid(opened.plane_shape, loaded.input_size)
+    chosen = _levels(grid, levels)
+
+    def tiles() -> Iterator[Tile]:
+        for k in chosen:
+            yield from grid.meeting(k, box)
+
+    source = TileSource(opened, loaded, normalize(opened, limits), cache=folder)
+    total = len(planes) * sum(1 for _ in tiles())
+    _embed(source, ((index, tile) for index in planes for tile in tiles()), total)
+
+
+def _store_folder(cache: Path | None) -> Path:
+    """Folder of --cache, or the user's; checked before any work."""
+    from napari_hqsam.embeddings import embeddings_folder
+
+    folder = cache_of(None if cache is None else str(cache))
+    if folder is False:
+        raise OutputError("--cache none keeps nothing: name a folder, or leave it out")
+    folder = folder or embeddings_folder()
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise OutputError(
+            f"nothing can be kept in {folder}, since {nearest} is no folder or not "
+            "yours to write to: name another with --cache"
+        )
+    return folder
+
+
+def _planes(image: Image, plane: str | None) -> list[tuple[int, ...]]:
+    """Planes of --plane; all by default."""
+    if plane is None:
+        return [*product(*map(range, image.leading_shape))]
+    index = integers(plane, "--plane")
+    image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+    return [index]
+
+
+def _box(image: Image, region: str | None) -> tuple[int, ...]:
+    """Part of the planes that --region says; all of them by default."""
+    h, w = image.plane_shape
+    if region is None:
+        return 0, 0, h, w
+    box = integers(region, "--region")
+    if len(box) != 4 or not (0 <= box[0] < box[2] <= h and 0 <= box[1] < box[3] <= w):
+        raise ImageError(
+            f"--region {region} is not y0,x0,y1,x1 on the plane of {h} x {w} pixels"
+        )
+    return box
+
+
+def _levels(grid: Grid, asked: Sequence[int] | None) -> list[int]:
+    """Levels of --level; by default all from 0 to where a plane fits in a tile."""
+    if asked is None:
+        return [*range(min(0, grid.coarsest), grid.coarsest + 1)]
+    for level in asked:
+        if grid.clip(level) != level:
+            raise ImageError(
+                f"--level {level} is none of the levels of this image and model: "
+                f"{grid.clip(-99)} to {grid.coarsest}"
+            )
+    return [*dict.fromkeys(asked)]
+
+
+def _embed(
+    source: TileSource, jobs: Iterator[tuple[tuple[int, ...], Tile]], total: int
+) -> None:
+    """Encode tiles of planes; say how many were, also if that is interrupted."""
+    from tqdm import tqdm
+
+    store = source.store
+    assert store is not None
+    there = 0
+    try:
+        with timed("encode the tiles") as details, warnings.catch_warnings():
+            warnings.simplefilter("once", HqsamWarning)  # not for each tile
+            for index, tile in tqdm(
+                jobs, total=total, unit="tile", leave=False, disable=None
+            ):
+                there += not source.embed(index, tile)
+                if source.encoded + there == 1:
+                    _check_budget(store.folder, store.path, total)
+            details.append(f"{total} tiles")
+    except KeyboardInterrupt:
+        say("stopped: the same command goes on from here", error=True)
+        raise
+    finally:
+        if source.encoded + there:
+            _report(store.path, source.encoded, there)
+
+
+def _report(store: Path, encoded: int, there: int) -> None:
+    from napari_hqsam.embeddings import summarize
+
+    kept = summarize(store)
+    say(f"encoded {encoded}, already there {there}")
+    say(f"{store}: {kept.tiles} tiles, {_size(kept.bytes)}")
+
+
+def _check_budget(folder: StoreFolder, store: Path, total: int) -> None:
+    """Refuse what would push its own first tiles out again."""
+    from napari_hqsam.embeddings import summarize
+    from napari_hqsam.embeddings.folder import SIZE_VARIABLE
+
+    kept = summarize(store)
+    needed = total * kept.bytes / kept.tiles
+    limit = folder.limit(folder.bytes())
+    if needed > limit:
+        raise OutputError(
+            f"{total} tiles take {_size(needed)} and the stores may take {_size(limit)}"
+            f": give fewer levels or planes, a region, or set {SIZE_VARIABLE}"
+        )
+
+
+# --- cache -----------------------------------------------------------------
+
+
+@cache_app.callback()
+def _cache(context: typer.Context, cache: FolderOption = None) -> None:
+    """List the stores: image, model, tiles, size, when they were used last."""
+    context.obj = cache
+    if context.invoked_subcommand is None:
+        list_(context)
+
+
+@cache_app.command(name="list")
+def list_(context: typer.Context, cache: FolderOption = None) -> None:
+    """List the stores: image, model, tiles, size, when they were used last."""
+    folder = _folder(context, cache)
+    found = folder.summaries()
+    for store in found:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(store.last_used))
+        say(
+            f"{store.path.name[:SHOWN]}  {used}  {store.tiles:>7} tiles "
+            f"{_size(store.bytes):>10}  {store.model:<10} {store.image}"
+        )
+    total = sum(store.bytes for store in found)
+    say(f"{len(found)} stores, {_size(total)} in {folder.path}")
+
+
+@cache_app.command()
+def clear(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Images, or stores by what `cache` begins their line with."
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Remove all stores.")
+    ] = False,
+    cache: FolderOption = None,
+) -> None:
+    """Remove stores; their tiles are encoded again when they are needed."""
+    if not (names or everything):
+        raise OutputError("nothing is named to clear: give names, or --all")
+    folder = _folder(context, cache)
+    found = folder.summaries()
+    chosen = found if everything else _named(found, names or [])
+    for store in chosen:
+        folder.remove(store.path)
+    total = sum(store.bytes for store in chosen)
+    say(f"removed {len(chosen)} stores, {_size(total)}, from {folder.path}")
+
+
+@cache_app.command()
+def path(context: typer.Context, cache: FolderOption = None) -> None:
+    """Print the folder of the stores."""
+    say(str(_folder(context, cache).path))
+
+
+def _folder(context: typer.Context, cache: Path | None) -> StoreFolder:
+    """Folder that --cache names, before the command or after it."""
+    from napari_hqsam.embeddings import StoreFolder
+
+    chosen = cache or context.obj
+    return StoreFolder() if chosen is None else StoreFolder(chosen)
+
+
+def _named(found: Sequence[StoreSummary], names: Sequence[str]) -> list[StoreSummary]:
+    """Find the stores of images, or with names that begin so."""
+    chosen = {}
+    for name in names:
+        meant = [
+            s
+            for s in found
+            if name == s.image or (len(name) >= SHOWN and s.path.name.startswith(name))
+        ]
+        if not meant:
+            raise OutputError(
+                f"no store is called {name!r}, nor one of its image: see the list of "
+                "`napari-hqsam cache`"
+            )
+        chosen.update({store.path: store for store in meant})
+    return [*chosen.values()]
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:.1f} MB"

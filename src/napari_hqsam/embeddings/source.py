@@ -1,0 +1,286 @@
+"""Decode-ready tiles of one image: from memory, else disk, else the encoder.
+
+The one place where pixels, encoder, store and memory meet. Must not know what
+the tiles are wanted for.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from napari_hqsam import images
+from napari_hqsam.embeddings.encoding import decode_ready, encode_pixels
+from napari_hqsam.embeddings.folder import StoreFolder, embeddings_folder
+from napari_hqsam.embeddings.memory import DEFAULT_BYTES, SingleFlight, TileCache
+from napari_hqsam.embeddings.store import EmbeddingStore, digest
+from napari_hqsam.errors import HqsamWarning, OutputError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_hqsam.embeddings.encoding import Embedding
+    from napari_hqsam.images import Image, Normalization
+    from napari_hqsam.models import Model
+    from napari_hqsam.network import TileFeatures
+    from napari_hqsam.tiling import Address, Tile
+
+Key = tuple[tuple[int, ...], "Tile"]
+
+
+class Found(NamedTuple):
+    """An embedding, and whether the encoder was needed for it."""
+
+    embedding: Embedding
+    encoded: bool
+
+
+class TileSource:
+    """Gives tiles ready for prompts, and sees to it that none is encoded twice.
+
+    A tile of the grid is looked for in memory, then on disk, then encoded and
+    kept on both. A tile without an address (`fit_plane`) stays in memory. What
+    it gives is the same to the bit wherever it was found.
+
+    If the store cannot be written to, it says so in one `HqsamWarning` and goes
+    on in memory.
+
+    Parameters
+    ----------
+    image : Image
+    model : Model
+    normalization : Normalization
+        The one of the image.
+    cache : path, None or False
+        Folder of the stores; None for that of the user (`embeddings_folder`);
+        False for none: memory only.
+    memory_bytes : int
+        Budget of the tiles kept in memory; on the GPU if the model is there.
+    disk_bytes : int, optional
+        Budget of all stores in the folder; see `StoreFolder`.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        model: Model,
+        normalization: Normalization,
+        *,
+        cache: str | os.PathLike[str] | Literal[False] | None = None,
+        memory_bytes: int = DEFAULT_BYTES,
+        disk_bytes: int | None = None,
+    ) -> None:
+        self.image = image
+        self.model = model
+        self.normalization = normalization
+        self.encoded = 0
+        """Calls of the encoder so far."""
+        self.memory = TileCache(memory_bytes)
+        self._folder: StoreFolder | None = None
+        if cache is not False:
+            path = embeddings_folder() if cache is None else Path(cache)
+            self._folder = StoreFolder(path.expanduser().absolute(), disk_bytes)
+        self._store: EmbeddingStore | None = None
+        self._refusal: str | None = None
+        self._warned = False
+        self._flights: SingleFlight[Found] = SingleFlight()
+        self._opening = threading.Lock()
+        # Two encoders at once would share the processor badly.
+        self._computing = threading.Lock()
+        self._foreground = 0
+        self._quiet = threading.Condition()
+
+    @property
+    def store(self) -> EmbeddingStore | None:
+        """The store on disk, made known on first use; None for memory only.
+
+        Raises
+        ------
+        ImageError
+            The image cannot be read.
+        """
+        with self._opening:
+            if self._store is None and self._folder is not None:
+                self._store = EmbeddingStore(
+                    self._folder, self.image, self.model, self.normalization
+                )
+            return self._store
+
+    @property
+    def keeps(self) -> bool:
+        """Whether tiles are kept on disk, as far as is known by now."""
+        return self._folder is not None and self._refusal is None
+
+    def features(self, index: Sequence[int], tile: Tile) -> TileFeatures:
+        """Return a tile ready for prompts.
+
+        Several threads may ask at once; a tile is encoded by one of them.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Plane, over the leading axes of the image.
+        tile : Tile
+            Of the image's grid for the model's input size, or `fit_plane`.
+
+        Returns
+        -------
+        TileFeatures
+            On the model's device.
+
+        Raises
+        ------
+        ImageError
+            There is no such plane, or it cannot be read.
+
+        Warns
+        -----
+        HqsamWarning
+            Once, if the store cannot be written to.
+        """
+        with self.foreground():
+            return self.prefetch(index, tile)
+
+    def prefetch(self, index: Sequence[int], tile: Tile) -> TileFeatures:
+        """As `features`, without going before other work: for the background."""
+        key = (tuple(index), tile)
+        features = self.memory.get(key, lambda: self._prepare(self._find(key)))
+        self._warn_of_refusal()
+        return features
+
+    def embed(self, index: Sequence[int], tile: Tile) -> bool:
+        """Make sure that a tile is on disk, and leave the memory as it is.
+
+        Parameters
+        ----------
+        index, tile
+            As for `features`; the tile must be one of the grid.
+
+        Returns
+        -------
+        bool
+            True if it was encoded, False if it was there, whole and right.
+
+        Raises
+        ------
+        ImageError
+            There is no such plane, or it cannot be read.
+        OutputError
+            It cannot be kept.
+        ValueError
+            There is no store, or the tile has no address.
+        """
+        if self._folder is None or tile.address is None:
+            raise ValueError("only tiles of a grid are kept, and only in a store")
+        encoded = self._find((tuple(index), tile)).encoded
+        if self._refusal is not None:
+            self._warned = True
+            raise OutputError(self._refusal)
+        return encoded
+
+    def in_memory(self, index: Sequence[int], tile: Tile) -> bool:
+        """Whether a tile is in memory, so that `features` takes no time."""
+        return (tuple(index), tile) in self.memory
+
+    @contextmanager
+    def foreground(self) -> Iterator[None]:
+        """Keep the background from beginning a tile, while somebody waits."""
+        with self._quiet:
+            self._foreground += 1
+        try:
+            yield
+        finally:
+            with self._quiet:
+                self._foreground -= 1
+                self._quiet.notify_all()
+
+    def wait_until_quiet(self, timeout: float) -> bool:
+        """Wait until nobody waits for a tile; False if that takes too long.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+        """
+        with self._quiet:
+            return self._quiet.wait_for(lambda: self._foreground == 0, timeout)
+
+    def close(self) -> None:
+        """Give the memory back. The store needs no closing; neither is for good."""
+        self.memory.clear()
+        with self._opening:
+            self._store = None
+
+    def __enter__(self) -> TileSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- how -------------------------------------------------------------
+
+    def _prepare(self, found: Found) -> TileFeatures:
+        with self._computing:
+            return decode_ready(self.model, found.embedding)
+
+    def _find(self, key: Key) -> Found:
+        return self._flights.do(key, lambda: self._read_or_encode(*key))
+
+    def _read_or_encode(self, index: tuple[int, ...], tile: Tile) -> Found:
+        if tile.address is None or self._folder is None:
+            return self._encode(self._pixels(index, tile), tile)
+        return self._through_store(index, tile, tile.address)
+
+    def _through_store(
+        self, index: tuple[int, ...], tile: Tile, address: Address
+    ) -> Found:
+        store = self.store
+        assert store is not None
+        pixels = self._pixels(index, tile)
+        shown = digest(pixels)
+        kept = store.read(index, address, shown)
+        if kept is not None:
+            return Found(kept, encoded=False)
+        found = self._encode(pixels, tile)
+        if self.keeps:
+            try:
+                store.write(index, address, shown, found.embedding)
+            except OSError as error:
+                self._refusal = (
+                    f"embeddings cannot be kept in {store.folder.path} "
+                    f"({error.strerror or error}): free some space or give another "
+                    "folder; until then tiles are encoded again in each session"
+                )
+        return found
+
+    def _encode(self, pixels: NDArray[np.uint8], tile: Tile) -> Found:
+        with self._computing:
+            self.encoded += 1
+            return Found(encode_pixels(self.model, pixels, tile), encoded=True)
+
+    def _pixels(self, index: tuple[int, ...], tile: Tile) -> NDArray[np.uint8]:
+        """Read what a tile shows, as 8-bit RGB."""
+        if tile.address is None:
+            plane = self.image.read_plane(index, tile.region)
+            return self.normalization.to_rgb8(plane)
+        return images.read_rgb8(
+            self.image, self.normalization, index, tile.region, tile.address.level
+        )
+
+    def _warn_of_refusal(self) -> None:
+        if self._refusal is not None and not self._warned:
+            self._warned = True
+            warnings.warn(self._refusal, HqsamWarning, stacklevel=4)

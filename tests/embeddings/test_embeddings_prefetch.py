@@ -1,0 +1,256 @@
+"""The background: urgent tiles first, never before the foreground."""
+
+import threading
+
+import pytest
+from kill_many import finish, start
+from tiny import TinyNetwork, tiles_of, tiny_model, tiny_source
+
+from napari_hqsam.embeddings import Prefetcher, Priority
+from napari_hqsam.errors import HqsamWarning
+
+
+class Gated(TinyNetwork):
+    """An encoder that stops at a gate."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = threading.Event()
+        self.gate = threading.Event()
+
+    def encode(self, image):
+        self.begun.set()
+        assert self.gate.wait(10)
+        return super().encode(image)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    before = threading.active_count()
+    yield
+    left = [t for t in threading.enumerate() if t.name == "hqsam-tiles"]
+    assert not left
+    # zarr keeps threads of its own, made on first use
+    assert threading.active_count() <= before + 40
+
+
+@pytest.fixture
+def gated():
+    """A source without a store, its gate, and the order of its encoding."""
+    network = Gated()
+    source = tiny_source(False, model=tiny_model(network=network))
+    order = []
+    source._encode = _recording(source._encode, order)
+    return source, network, order
+
+
+def _recording(encode, order):
+    def recorded(pixels, tile):
+        order.append(tile)
+        return encode(pixels, tile)
+
+    return recorded
+
+
+def test_tiles_are_made_ready(tmp_path):
+    source = tiny_source(tmp_path)
+    tiles = tiles_of(source)
+    with Prefetcher(source) as prefetcher:
+        for tile in tiles:
+            prefetcher.submit((), tile)
+        assert prefetcher.wait(30)
+        assert prefetcher.pending == 0
+    assert all(source.in_memory((), tile) for tile in tiles)
+    assert source.encoded == len(tiles)
+
+
+def test_urgent_tiles_go_first_and_others_in_their_order(gated):
+    source, network, order = gated
+    first, rest, near, also_near, click, raised = tiles_of(source)[:6]
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((), first)
+        network.begun.wait(10)
+        prefetcher.submit((), rest, Priority.REST)
+        prefetcher.submit((), raised, Priority.REST)
+        prefetcher.submit((), near, Priority.NEIGHBOUR)
+        prefetcher.submit((), also_near, Priority.NEIGHBOUR)
+        prefetcher.submit((), click, Priority.CLICK)
+        prefetcher.submit((), raised, Priority.CLICK)
+        prefetcher.submit((), click, Priority.REST)  # lowers nothing
+        assert prefetcher.pending == 5
+        network.gate.set()
+        assert prefetcher.wait(30)
+    assert order == [first, click, raised, near, also_near, rest]
+
+
+def test_what_was_not_begun_can_be_cancelled(gated):
+    source, network, order = gated
+    first, second, third, *_ = tiles_of(source)
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((), first)
+        network.begun.wait(10)
+        prefetcher.submit((), second, Priority.REST)
+        prefetcher.submit((), third)
+        assert prefetcher.cancel(lambda job: job.priority == Priority.REST) == 1
+        network.gate.set()
+        assert prefetcher.wait(30)
+        assert order == [first, third]
+        network.gate.clear()
+        network.begun.clear()
+        prefetcher.submit((), second)
+        network.begun.wait(10)
+        for tile in tiles_of(source)[3:]:
+            prefetcher.submit((), tile)
+        assert prefetcher.cancel() > 5
+        network.gate.set()
+        assert prefetcher.wait(30)
+    assert order == [first, third, second]
+
+
+def test_the_background_begins_nothing_while_the_foreground_works(gated):
+    source, network, order = gated
+    network.gate.set()
+    first, second, third, *_ = tiles_of(source)
+    with Prefetcher(source) as prefetcher:
+        with source.foreground():
+            prefetcher.submit((), first)
+            prefetcher.submit((), second)
+            assert not prefetcher.wait(0.1)
+            source.features((), third)  # of the same foreground
+            assert not prefetcher.wait(0.1)
+            assert order == [third]
+        assert prefetcher.wait(30)
+    assert order == [third, first, second]
+
+
+def test_a_foreground_tile_goes_before_all_that_wait(gated):
+    source, network, order = gated
+    first, second, click, *_ = tiles_of(source)
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((), first)
+        network.begun.wait(10)
+        prefetcher.submit((), second, Priority.CLICK)
+        clicking = threading.Thread(target=source.features, args=((), click))
+        clicking.start()
+        while source.wait_until_quiet(0):
+            pass
+        network.gate.set()
+        clicking.join(30)
+        assert prefetcher.wait(30)
+    assert order == [first, click, second]
+
+
+def test_the_foreground_shares_the_tile_in_work(gated):
+    source, network, order = gated
+    tile = tiles_of(source)[0]
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((), tile)
+        network.begun.wait(10)
+        clicking = threading.Thread(target=source.features, args=((), tile))
+        clicking.start()
+        while source.wait_until_quiet(0):
+            pass
+        network.gate.set()
+        clicking.join(30)
+        assert not clicking.is_alive()
+        assert prefetcher.wait(30)
+    assert order == [tile]
+
+
+def test_the_rest_goes_to_the_store_and_not_to_memory(tmp_path):
+    source = tiny_source(tmp_path)
+    tile = tiles_of(source)[0]
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((), tile, Priority.REST)
+        assert prefetcher.wait(30)
+    assert not source.in_memory((), tile)
+    assert not tiny_source(tmp_path).embed((), tile)
+
+
+def test_without_a_store_the_rest_pushes_nothing_out_of_memory():
+    probe = tiny_source(False)
+    tiles = tiles_of(probe)
+    probe.features((), tiles[0])
+    source = tiny_source(False, memory_bytes=3 * probe.memory.bytes)
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((), tiles[0])
+        for tile in tiles[1:]:
+            prefetcher.submit((), tile, Priority.REST)
+        assert prefetcher.wait(30)
+    assert source.encoded == 3
+    assert source.in_memory((), tiles[0])
+
+
+def test_failures_are_kept_and_the_work_goes_on(tmp_path):
+    source = tiny_source(tmp_path)
+    one, two, *_ = tiles_of(source)
+    with Prefetcher(source) as prefetcher:
+        prefetcher.submit((7,), one)
+        prefetcher.submit((), two)
+        assert prefetcher.wait(30)
+        (failure,) = prefetcher.take_failures()
+        assert failure.job.index == (7,)
+        assert "index" in str(failure.error)
+        assert prefetcher.take_failures() == []
+    assert source.in_memory((), two)
+
+
+def test_failures_nobody_asked_for_are_told_at_the_end(tmp_path):
+    source = tiny_source(tmp_path)
+    prefetcher = Prefetcher(source)
+    for z in (7, 8):
+        prefetcher.submit((z,), tiles_of(source)[0])
+    assert prefetcher.wait(30)
+    with pytest.warns(HqsamWarning, match=r"2 tiles .* index"):
+        prefetcher.close()
+    prefetcher.close()
+
+
+def test_closing_ends_with_the_tile_in_work(gated):
+    source, network, order = gated
+    tiles = tiles_of(source)
+    prefetcher = Prefetcher(source)
+    for tile in tiles:
+        prefetcher.submit((), tile)
+    network.begun.wait(10)
+    closing = threading.Thread(target=prefetcher.close)
+    closing.start()
+    while prefetcher.pending:
+        pass
+    network.gate.set()
+    closing.join(30)
+    assert order == tiles[:1]
+    with pytest.raises(RuntimeError, match="closed"):
+        prefetcher.submit((), tiles[0])
+
+
+def test_it_works_again_after_a_pause(tmp_path):
+    source = tiny_source(tmp_path)
+    with Prefetcher(source) as prefetcher:
+        for tile in tiles_of(source)[:3]:
+            prefetcher.submit((), tile)
+            assert prefetcher.wait(30)
+    assert source.encoded == 3
+
+
+def leave_in_the_middle(said):
+    source = tiny_source(False)
+    source._encode = _slowly(source._encode, said)
+    prefetcher = Prefetcher(source)
+    for tile in tiles_of(source, (-2, -1, 0)):
+        prefetcher.submit((), tile)
+
+
+def _slowly(encode, said):
+    def slow(pixels, tile):
+        threading.Event().wait(0.05)
+        said.send(tile.address)
+        return encode(pixels, tile)
+
+    return slow
+
+
+def test_a_program_that_ends_waits_for_no_more_than_a_tile():
+    process, heard = start(leave_in_the_middle)
+    assert len(finish(process, heard)) <= 3
+    assert process.exitcode == 0
