@@ -5,6 +5,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Keep the embeddings of tests out of the user's cache folder."""
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("NAPARI_HQSAM_CACHE", str(folder))
+
+
 @pytest.fixture(scope="session")
 def micro():
     """The bundled model, in float32 on the CPU so that figures repeat."""

@@ -7,25 +7,11 @@ import torch
 from napari_hqsam import Prompt, Segmenter, load_model, open_image
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
 from napari_hqsam.evaluation import iou
-from napari_hqsam.segmentation import segmenter as module
 
 
 @pytest.fixture
 def segmenter(discs, micro):
-    return Segmenter(discs[0], micro)
-
-
-def encodings(monkeypatch):
-    """Count the calls of the image encoder."""
-    calls = []
-    real = module.encode_tile
-
-    def counted(*args):
-        calls.append(args[2])
-        return real(*args)
-
-    monkeypatch.setattr(module, "encode_tile", counted)
-    return calls
+    return Segmenter(discs[0], micro, cache=False)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +42,38 @@ def test_a_mask_is_a_tight_crop(segmenter):
     assert mask.to_plane((200, 300)).sum() == mask.area == mask.data.sum()
 
 
-def test_a_plane_is_encoded_once_for_all_its_prompts(segmenter, monkeypatch):
-    calls = encodings(monkeypatch)
-    segmenter.segment(Prompt([(60, 160)]))
-    segmenter.segment_many([Prompt([(50, 60)]), Prompt(box=(30, 130, 90, 190))])
-    segmenter.candidates(Prompt([(60, 160)]))
-    assert len(calls) == 1
+def test_a_tile_is_encoded_once_for_all_its_prompts(segmenter):
+    segmenter.segment(Prompt(box=(35, 135, 85, 185)), level=0)
+    segmenter.segment_many(
+        [Prompt(box=(26, 36, 74, 84)), Prompt(box=(36, 226, 84, 274))], level=0
+    )
+    segmenter.candidates(Prompt([(60, 160)]), level=0)
+    segmenter.outputs(Prompt([(60, 160)]), level=0)
+    assert segmenter.source.encoded == 1
+
+
+def test_a_click_of_unknown_size_is_looked_at_on_two_levels_or_three(segmenter):
+    mask = segmenter.segment(Prompt([(60, 160)]))
+    assert 2 <= segmenter.source.encoded <= 3
+    before = segmenter.source.encoded
+    again = segmenter.segment(Prompt([(60, 160)]), typical_size=48)
+    assert segmenter.source.encoded <= before + 1
+    assert again.level == -1  # the finest at which 48 pixels take a third of 448
+    assert mask.level in (-2, -1, 0)
+
+
+def test_the_whole_plane_in_one_tile_as_in_sams_predictor(segmenter, discs):
+    mask = segmenter.segment(Prompt(box=(35.5, 135.5, 84.5, 184.5)), level="whole")
+    assert mask.level is None
+    assert iou(mask.to_plane(discs[1].shape), discs[1] == 2) > 0.85
+
+
+def test_all_outputs_of_one_decoding_equal_those_of_their_own(segmenter):
+    prompt = Prompt(box=(35.5, 135.5, 84.5, 184.5))
+    for output, mask in segmenter.outputs(prompt).items():
+        alone = segmenter.segment(prompt, output=output)
+        assert mask.bbox == alone.bbox
+        np.testing.assert_array_equal(mask.data, alone.data)
 
 
 def test_many_prompts_equal_one_after_another(segmenter):
@@ -90,14 +102,14 @@ def test_outputs_differ_and_candidates_are_sorted(segmenter):
     assert len(segmenter.candidates(prompt, output="hq")) == 1
 
 
-def test_planes_of_a_stack(discs, micro, monkeypatch):
+def test_planes_of_a_stack(discs, micro):
     image = np.stack([discs[0], discs[0][::-1], discs[0][:, ::-1]])
-    calls = encodings(monkeypatch)
-    segmenter = Segmenter(open_image(image, axes="zyx"), micro)
+    segmenter = Segmenter(open_image(image, axes="zyx"), micro, cache=False)
     mask = segmenter.segment(Prompt([(139, 160)]), plane=(1,))
     assert iou(mask.to_plane((200, 300)), discs[1][::-1] == 2) > 0.7
+    encoded = segmenter.source.encoded
     segmenter.segment(Prompt([(139, 160)], plane=(1,)))
-    assert len(calls) == 1
+    assert segmenter.source.encoded == encoded
     with pytest.raises(ImageError, match="plane"):
         segmenter.segment(Prompt([(60, 160)]))
     with pytest.raises(PromptError, match="plane by plane"):
@@ -131,15 +143,17 @@ def test_prompts_off_the_plane_are_refused(segmenter, prompt, words):
         segmenter.segment(prompt)
 
 
-def test_nothing_is_encoded_for_wrong_input(segmenter, monkeypatch):
-    calls = encodings(monkeypatch)
+def test_nothing_is_encoded_for_wrong_input(segmenter):
     for bad in ([Prompt([(60, 160)]), Prompt([(60, 999)])],):
         with pytest.raises(PromptError):
             segmenter.segment_many(bad)
     with pytest.raises(PromptError, match="unknown"):
         segmenter.segment(Prompt([(60, 160)]), output="best")
+    for level in ("coarse", 1.5, None, True):
+        with pytest.raises(PromptError, match="level .* is unknown"):
+            segmenter.segment(Prompt([(60, 160)]), level=level)
     assert segmenter.segment_many([]) == []
-    assert not calls
+    assert segmenter.source.encoded == 0
 
 
 def test_images_without_content_get_an_answer(micro):
@@ -149,8 +163,7 @@ def test_images_without_content_get_an_answer(micro):
     with pytest.warns(HqsamWarning, match="constant"):
         flat.segment(Prompt([(20, 20)]))
     thin = Segmenter(np.arange(3000, dtype=np.uint16)[None], micro)
-    with pytest.warns(HqsamWarning, match="times smaller"):
-        assert thin.segment(Prompt([(0, 1500)])).to_plane((1, 3000)).shape == (1, 3000)
+    assert thin.segment(Prompt([(0, 1500)])).to_plane((1, 3000)).shape == (1, 3000)
 
 
 def test_bf16_gives_nearly_the_same_mask(discs):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import ndimage
 
 from napari_hqsam.errors import PromptError
 
@@ -90,6 +91,26 @@ def mask_box(foreground: NDArray[np.bool_], offset: tuple[int, int] = (0, 0)) ->
         float(rows[-1] + y) + 0.5,
         float(columns[-1] + x) + 0.5,
     )
+
+
+def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float]:
+    """Find the pixel of a mask that is furthest from everything else.
+
+    Parameters
+    ----------
+    foreground : (h, w) bool array with at least one true pixel
+        Beyond the array is outside.
+
+    Returns
+    -------
+    pixel : (y, x)
+        The first such pixel, row by row.
+    depth : float
+        Its distance in pixels from the nearest one outside.
+    """
+    depth = ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1]
+    y, x = divmod(int(np.argmax(depth)), depth.shape[1])
+    return (y, x), float(depth[y, x])
 
 
 def axis_aligned_box(vertices: NDArray[np.float64]) -> Box | None:

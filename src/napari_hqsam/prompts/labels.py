@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.prompts.geometry import mask_box
+from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
 from napari_hqsam.prompts.prompt import Prompt
 from napari_hqsam.prompts.wording import shown
 
@@ -68,8 +68,7 @@ def _prompt(
 ) -> Prompt:
     offset = window[0].start, window[1].start
     if kind == "point":
-        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-        y, x = np.unravel_index(np.argmax(depth), mask.shape)
+        (y, x), _ = deepest_pixel(mask)
         point = float(offset[0] + y), float(offset[1] + x)
         return Prompt(points=[point], label_id=label_id)
     box = mask_box(mask, offset)

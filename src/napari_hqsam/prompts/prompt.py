@@ -136,7 +136,20 @@ class Prompt:
         A single point gives a box without area. Negative points count too:
         the field that is looked at must hold them.
         """
-        boxes = [(*point, *point) for point in self.points]
+        return self._box_round(self.points)
+
+    @cached_property
+    def focus(self) -> Box:
+        """Smallest box (y0, x0, y1, x1) round all that belongs to the object.
+
+        `extent` without the negative points, which may lie far off.
+        """
+        return self._box_round(
+            [p for p, on in zip(self.points, self.point_labels, strict=True) if on]
+        )
+
+    def _box_round(self, points: Sequence[Point]) -> Box:
+        boxes = [(*point, *point) for point in points]
         if self.box is not None:
             boxes.append(self.box)
         if self.foreground is not None:

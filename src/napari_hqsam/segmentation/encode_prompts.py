@@ -13,15 +13,23 @@ from napari_hqsam.network import pack_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from napari_hqsam.network import PromptTokens
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.tiling import Tile
 
 MASK_LOGIT = 8.0
 """Logit of a sure pixel of a mask prompt; SAM's own answers reach about that."""
+_FINE = 4
+"""Mask pixels kept per pixel of the prompt, before they are averaged."""
 
 
-def tokens_on_tile(prompts: Sequence[Prompt], tile: Tile) -> PromptTokens:
+def tokens_on_tile(
+    prompts: Sequence[Prompt],
+    tile: Tile,
+    masks: Sequence[NDArray[np.float32]] | None = None,
+) -> PromptTokens:
     """Pack prompts for the decoder, on the CPU.
 
     Parameters
@@ -30,6 +38,8 @@ def tokens_on_tile(prompts: Sequence[Prompt], tile: Tile) -> PromptTokens:
         Plane coordinates.
     tile : Tile
         Where they are looked at.
+    masks : sequence of ndarray, optional
+        (h, w) float32 logits, at most (S/4, S/4), instead of the prompts' masks.
     """
     return pack_tokens(
         points=[torch.tensor(tile.to_network(p.points).tolist()) for p in prompts],
@@ -38,38 +48,63 @@ def tokens_on_tile(prompts: Sequence[Prompt], tile: Tile) -> PromptTokens:
             None if p.box is None else torch.tensor(tile.box_to_network(p.box).tolist())
             for p in prompts
         ],
-        masks=[mask_logits(p, tile) for p in prompts],
+        masks=[mask_logits(p, tile) for p in prompts]
+        if masks is None
+        else [padded(torch.from_numpy(mask), tile) for mask in masks],
     )
 
 
 def mask_logits(prompt: Prompt, tile: Tile) -> torch.Tensor | None:
-    """Turn a mask prompt into (S/4, S/4) logits, averaged down to that resolution."""
+    """Turn a mask prompt into (S/4, S/4) logits, averaged down to that resolution.
+
+    A mask much larger than that is thinned out first, so that the work is bounded
+    whatever the level of the tile.
+    """
     if prompt.mask is None:
         return None
-    h, w = tile.shape
-    surely_not = -MASK_LOGIT
-    plane = np.full((h, w), surely_not, np.float32)
-    values = prompt.mask
-    if not np.issubdtype(values.dtype, np.floating):
-        values = np.where(values != 0, MASK_LOGIT, surely_not)
-    oy, ox = prompt.mask_offset or (0, 0)
-    oy, ox = oy - tile.y0, ox - tile.x0
-    ys, xs = (
-        slice(max(oy, 0), oy + values.shape[0]),
-        slice(max(ox, 0), ox + values.shape[1]),
-    )
-    part = plane[ys, xs]
-    part[:] = values[
-        ys.start - oy : ys.start - oy + part.shape[0],
-        xs.start - ox : xs.start - ox + part.shape[1],
+    small = [max(1, round(side / 4)) for side in tile.resized_shape]
+    steps = [
+        max(1, side // (_FINE * few))
+        for side, few in zip(tile.shape, small, strict=True)
     ]
-    small = tuple(max(1, round(side / 4)) for side in tile.resized_shape)
+    canvas = np.full(
+        [-(-side // step) for side, step in zip(tile.shape, steps, strict=True)],
+        -MASK_LOGIT,
+        np.float32,
+    )
+    offset = prompt.mask_offset or (0, 0)
+    to, of = [], []
+    for start, corner, side, step, length in zip(
+        offset,
+        (tile.y0, tile.x0),
+        canvas.shape,
+        steps,
+        prompt.mask.shape,
+        strict=True,
+    ):
+        # canvas pixel i shows plane pixel corner + i * step
+        first = min(max(-(-(start - corner) // step), 0), side)
+        stop = min(max(-(-(start + length - corner) // step), first), side)
+        to.append(slice(first, stop))
+        begin = corner + first * step - start
+        of.append(slice(begin, begin + (stop - first - 1) * step + 1, step))
+    if all(part.stop > part.start for part in to):
+        values = prompt.mask[tuple(of)]
+        if not np.issubdtype(values.dtype, np.floating):
+            values = np.where(values != 0, MASK_LOGIT, -MASK_LOGIT)
+        canvas[tuple(to)] = values
     logits = F.interpolate(
-        torch.from_numpy(plane)[None, None],
+        torch.from_numpy(canvas)[None, None],
         small,
         mode="bilinear",
         align_corners=False,
         antialias=True,
-    )[0, 0].clamp(-32, 32)
+    )[0, 0]
+    return padded(logits, tile)
+
+
+def padded(logits: torch.Tensor, tile: Tile) -> torch.Tensor:
+    """Logits (h, w) of a tile's plane pixels, clamped and padded to (S/4, S/4)."""
     side = tile.size // 4
-    return F.pad(logits, (0, side - small[1], 0, side - small[0]), value=surely_not)
+    h, w = logits.shape
+    return F.pad(logits.clamp(-32, 32), (0, side - w, 0, side - h), value=-MASK_LOGIT)

@@ -34,22 +34,30 @@ class Mask:
     data: NDArray[np.bool_]
     score: float
     stability: float
+    level: int | None = None
+    complete: bool = True
 
     @classmethod
-    def from_plane(
-        cls, plane: NDArray[np.bool_], score: float, stability: float
+    def from_crop(
+        cls,
+        crop: NDArray[np.bool_],
+        offset: tuple[int, int],
+        score: float,
+        stability: float,
+        *,
+        level: int | None = None,
+        complete: bool = True,
     ) -> Mask:
-        """Crop the mask out of a full (h, w) bool plane."""
-        rows, cols = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
+        """Trim a (h, w) bool crop whose first pixel lies at `offset` on the plane."""
+        rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
         if not len(rows):
-            return cls((0, 0, 0, 0), np.zeros((0, 0), bool), score, stability)
-        y0, x0, y1, x1 = (
-            int(rows[0]),
-            int(cols[0]),
-            int(rows[-1]) + 1,
-            int(cols[-1]) + 1,
-        )
-        return cls((y0, x0, y1, x1), plane[y0:y1, x0:x1].copy(), score, stability)
+            empty = np.zeros((0, 0), bool)
+            return cls((0, 0, 0, 0), empty, score, stability, level, complete)
+        r0, c0, r1, c1 = rows[0], cols[0], rows[-1] + 1, cols[-1] + 1
+        y, x = offset
+        bbox = int(y + r0), int(x + c0), int(y + r1), int(x + c1)
+        data = crop[r0:r1, c0:c1].copy()
+        return cls(bbox, data, score, stability, level, complete)
 
     @property
     def area(self) -> int:

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
 
-from napari_hqsam.embeddings import TileCache, encode_tile
+from napari_hqsam.embeddings import TileSource
 from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.images import Image, normalization, open_image
-from napari_hqsam.network import Output, combine, upsample_logits
+from napari_hqsam.network import Output, upsample_logits
 from napari_hqsam.segmentation.cleaning import clean_mask
-from napari_hqsam.segmentation.encode_prompts import tokens_on_tile
+from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile, place
+from napari_hqsam.segmentation.growth import Growth
+from napari_hqsam.segmentation.levels import (
+    Level,
+    check_level,
+    levels_to_try,
+    look_again,
+    tile_for,
+)
 from napari_hqsam.segmentation.mask import Mask
-from napari_hqsam.tiling import fit_plane
+from napari_hqsam.tiling import Grid, fit_plane
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
+    from typing import Literal
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_hqsam.images import Normalization, NormalizationSpec
     from napari_hqsam.models import Model
-    from napari_hqsam.network import TileFeatures
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.decoding import Answer
     from napari_hqsam.tiling import Tile
 
-CPU_BATCH, GPU_BATCH = 1, 64
-"""Prompts in one decoder batch; on a CPU the maps of one fill the caches."""
 STABILITY_OFFSET = 1.0
-COARSE = 4
-"""Planes shown smaller than one to this lose small objects: worth a warning."""
+MAX_WHOLE = 2**28
+"""Pixels of the largest plane that is shown whole in one tile."""
+AT_ONCE = 64
+"""Prompts whose answers are held at a time."""
 
 
 class Segmenter:
-    """Prompts in, masks out, on the planes of one image.
+    """Prompts in, masks out, on the planes of one image of any size.
 
     Parameters
     ----------
@@ -47,6 +59,9 @@ class Segmenter:
     normalization : {"percentile", "none"} or (low, high) or one pair a channel
         How pixel values become the 8-bit RGB that the network sees; one for all
         planes. See `images.normalization`.
+    cache : path, False or None
+        Folder for the embeddings of tiles; None: the user's cache folder. False:
+        in memory alone.
     """
 
     def __init__(
@@ -55,27 +70,37 @@ class Segmenter:
         model: Model,
         *,
         normalization: NormalizationSpec = "percentile",
+        cache: str | os.PathLike[str] | Literal[False] | None = None,
     ) -> None:
         self.image = image if isinstance(image, Image) else open_image(image)
         self.model = model
-        self.cache = TileCache()
         self._spec = normalization
-        self._normalization: Normalization | None = None
+        self._cache = cache
 
-    @property
+    @cached_property
     def normalization(self) -> Normalization:
         """The one normalisation of the image, computed when first needed."""
-        if self._normalization is None:
-            self._normalization = normalization(self.image, self._spec)
-        return self._normalization
+        return normalization(self.image, self._spec)
+
+    @cached_property
+    def source(self) -> TileSource:
+        """Gives the features of tiles: from memory, disk, or the encoder."""
+        return TileSource(self.image, self.model, self.normalization, cache=self._cache)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Tiles of a plane."""
+        return Grid(self.image.plane_shape, self.model.input_size)
 
     def segment(
         self,
         prompt: Prompt,
         *,
         plane: int | Sequence[int] | None = None,
+        level: Level = "auto",
         output: Output = "sam+hq",
         clean: bool = True,
+        typical_size: float | None = None,
     ) -> Mask:
         """Segment one object.
 
@@ -86,43 +111,98 @@ class Segmenter:
         plane : tuple of int, optional
             Index over the leading axes; by default the prompt's own, or () for
             an image of one plane.
+        level : {"auto", "whole"} or int
+            The scale at which the network looks: a network pixel covers 2^level
+            image pixels. "auto" goes by the size of the box or mask, else by
+            `typical_size`, else by what a first look at two levels finds.
+            "whole" shows the whole plane in one tile, as SAM's own predictor.
         output : {"sam+hq", "sam", "hq"}
             SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
             alone, or the HQ mask alone.
         clean : bool
             Drop specks and fill pinholes.
+        typical_size : float, optional
+            Longer side of an object such as this, pixels: of those accepted so far.
 
         Raises
         ------
         PromptError
-            The prompt does not lie on the plane.
+            The prompt does not lie on the plane; level or output is unknown.
         ImageError
             There is no such plane, or it cannot be read.
+
+        Warns
+        -----
+        HqsamWarning
+            The object was followed through `growth.MAX_TILES` tiles and still
+            goes on; the mask is what was found.
         """
-        return self.segment_many([prompt], plane=plane, output=output, clean=clean)[0]
+        (found,) = self.iter_many(
+            [prompt],
+            plane=plane,
+            level=level,
+            output=output,
+            clean=clean,
+            typical_size=typical_size,
+        )
+        return found[1]
 
     def segment_many(
         self,
         prompts: Sequence[Prompt],
         *,
         plane: int | Sequence[int] | None = None,
+        level: Level = "auto",
         output: Output = "sam+hq",
         clean: bool = True,
+        typical_size: float | None = None,
     ) -> list[Mask]:
         """Segment one object for each prompt, all on one plane.
 
         Parameters and errors as in `segment`; nothing is computed if any of the
         prompts is wrong.
         """
-        return [m[0] for m in self._masks(prompts, plane, output, [0], clean=clean)]
+        found = dict(
+            self.iter_many(
+                prompts,
+                plane=plane,
+                level=level,
+                output=output,
+                clean=clean,
+                typical_size=typical_size,
+            )
+        )
+        return [found[i] for i in range(len(prompts))]
+
+    def iter_many(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        plane: int | Sequence[int] | None = None,
+        level: Level = "auto",
+        output: Output = "sam+hq",
+        clean: bool = True,
+        typical_size: float | None = None,
+    ) -> Iterator[tuple[int, Mask]]:
+        """Yield (number of the prompt, mask), prompts of one tile together.
+
+        As `segment_many`, but only a few masks are held at a time.
+        """
+        wanted: list[tuple[Output, int]] = [(output, 0)]
+        for i, masks in self._each(
+            prompts, plane, level, wanted, typical_size, clean=clean
+        ):
+            yield i, masks[0]
 
     def candidates(
         self,
         prompt: Prompt,
         *,
         plane: int | Sequence[int] | None = None,
+        level: Level = "auto",
         output: Output = "sam+hq",
         clean: bool = True,
+        typical_size: float | None = None,
     ) -> list[Mask]:
         """SAM's three candidates for a prompt, best score first.
 
@@ -131,47 +211,174 @@ class Segmenter:
         Parameters and errors as in `segment`; "hq" knows only one mask, which
         is returned alone.
         """
-        which = [0] if output == "hq" else [1, 2, 3]
-        (masks,) = self._masks([prompt], plane, output, which, clean=clean)
+        wanted = [(output, i) for i in ([0] if output == "hq" else [1, 2, 3])]
+        ((_, masks),) = self._each(
+            [prompt], plane, level, wanted, typical_size, clean=clean
+        )
         return sorted(masks, key=lambda m: -m.score)
 
-    def prepare(self, plane: Sequence[int] = ()) -> None:
-        """Encode a plane now, so that the first prompt on it need not wait."""
-        tile = fit_plane(self.image.plane_shape, self.model.input_size)
-        self._features(tuple(plane), tile)
+    def outputs(
+        self,
+        prompt: Prompt,
+        *,
+        plane: int | Sequence[int] | None = None,
+        level: Level = "auto",
+        clean: bool = True,
+        typical_size: float | None = None,
+    ) -> dict[Output, Mask]:
+        """Give the masks of all three outputs, from one decoding.
+
+        Parameters and errors as in `segment`. The level is that of "sam+hq".
+        """
+        names: tuple[Output, ...] = ("sam+hq", "sam", "hq")
+        ((_, masks),) = self._each(
+            [prompt],
+            plane,
+            level,
+            [(name, 0) for name in names],
+            typical_size,
+            clean=clean,
+        )
+        return dict(zip(names, masks, strict=True))
+
+    def prepare(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        plane: int | Sequence[int] | None = None,
+        level: Level = "auto",
+        typical_size: float | None = None,
+    ) -> int:
+        """Encode the tiles on which prompts are looked at first.
+
+        So that they need not wait later. Parameters and errors as in `segment`.
+
+        Returns
+        -------
+        int
+            Number of these tiles.
+        """
+        index, on_plane = self._checked(prompts, plane, level)
+        tiles = {t for p in on_plane for t in self._looks(p, level, typical_size)}
+        for tile in sorted(tiles, key=place):
+            self.source.features(index, tile)
         wait_for(self.model.device)
+        return len(tiles)
 
     # --- how -------------------------------------------------------------
 
-    def _masks(
+    def _each(
         self,
         prompts: Sequence[Prompt],
         plane: int | Sequence[int] | None,
-        output: Output,
-        which: list[int],
+        level: Level,
+        wanted: Sequence[tuple[Output, int]],
+        typical_size: float | None,
         *,
         clean: bool,
-    ) -> list[list[Mask]]:
-        """Masks of the chosen decoder outputs, prompt by prompt."""
-        if output not in get_args(Output):
-            known = ", ".join(map(repr, get_args(Output)))
-            raise PromptError(f"output {output!r} is unknown; use one of {known}")
+    ) -> Iterator[tuple[int, list[Mask]]]:
+        """Yield the number of each prompt and its masks, tile by tile."""
+        for output, _ in wanted:
+            if output not in get_args(Output):
+                known = ", ".join(map(repr, get_args(Output)))
+                raise PromptError(f"output {output!r} is unknown; use one of {known}")
         if not prompts:
-            return []
-        index = self._plane(prompts, plane)
-        prompts = [p.clip_to(self.image.plane_shape) for p in prompts]
-        tile = fit_plane(self.image.plane_shape, self.model.input_size)
-        features = self._features(index, tile)
-        masks: list[list[Mask]] = []
-        for logits, scores in self._decode(features, tile, prompts, output, which):
-            prompt = prompts[len(masks)]
-            masks.append(
-                [
-                    finish(x, float(s), tile, prompt, clean=clean)
-                    for x, s in zip(logits, scores, strict=True)
+            return
+        index, on_plane = self._checked(prompts, plane, level)
+        decoder = PlaneDecoder(self.source, self.model, self.grid, index)
+        looks = {i: self._looks(p, level, typical_size) for i, p in enumerate(on_plane)}
+        # neighbours one after another: their tiles are still in memory
+        order = sorted(looks, key=lambda i: place(looks[i][-1]))
+        hq = any(output != "sam" for output, _ in wanted)
+        for start in range(0, len(order), AT_ONCE):
+            chosen = order[start : start + AT_ONCE]
+            here = {i: on_plane[i] for i in chosen}
+            answers = decode_by_tile(decoder, here, looks, hq=hq)
+            if level == "auto":
+                second = look_again(self.grid, here, answers, *wanted[0])
+                for i, more in decode_by_tile(decoder, here, second, hq=hq).items():
+                    answers[i] += more
+            for i in chosen:
+                best = max(answers[i], key=lambda a: a.scores[wanted[0][1]])
+                masks = [
+                    self._mask(decoder, on_plane[i], best, *each, clean=clean)
+                    for each in wanted
                 ]
+                yield i, masks
+
+    def _checked(
+        self,
+        prompts: Sequence[Prompt],
+        plane: int | Sequence[int] | None,
+        level: Level,
+    ) -> tuple[tuple[int, ...], list[Prompt]]:
+        """Plane and clipped prompts; raise unless they and the level are right."""
+        check_level(level)
+        h, w = self.image.plane_shape
+        if level == "whole" and h * w > MAX_WHOLE:
+            raise PromptError(
+                f'level "whole" would read all of the {h} x {w} pixels at once, more '
+                f'than {MAX_WHOLE}; use "auto" or an int'
             )
-        return masks
+        return self._plane(prompts, plane), [p.clip_to((h, w)) for p in prompts]
+
+    def _looks(
+        self, prompt: Prompt, level: Level, typical_size: float | None
+    ) -> list[Tile]:
+        """Tiles on which a prompt is looked at, the finest first."""
+        if level == "whole":
+            return [fit_plane(self.image.plane_shape, self.model.input_size)]
+        levels = (
+            levels_to_try(prompt, self.grid, typical_size)
+            if level == "auto"
+            else [self.grid.clip(level)]
+        )
+        return [tile_for(prompt, self.grid, k) for k in levels]
+
+    def _mask(
+        self,
+        decoder: PlaneDecoder,
+        prompt: Prompt,
+        answer: Answer,
+        output: Output,
+        which: int,
+        *,
+        clean: bool,
+    ) -> Mask:
+        """From an answer on one tile to the whole object, in plane pixels."""
+        logits = answer.logits(output, which)
+        tile = answer.tile
+        h, w = (-(-side // 4) for side in tile.resized_shape)  # without the padding
+        stability = stability_score(logits[:h, :w])
+        complete = True
+        if tile.address is None:
+            offset, crop = (tile.y0, tile.x0), whole_tile(logits, tile)
+        else:
+            grown = Growth(decoder, prompt, output, which).run(answer)
+            offset, crop = grown.field.render()
+            complete = grown.complete
+            if grown.tiles > 1:
+                stability = grown.field.stability()
+            if not complete:
+                warnings.warn(
+                    f"the object at (y, x) = ({prompt.focus[0]:g}, "
+                    f"{prompt.focus[1]:g}) goes on beyond the {grown.tiles} tiles "
+                    "looked at; the mask ends there. Prompt its further parts, or "
+                    "choose a coarser level",
+                    HqsamWarning,
+                    stacklevel=4,
+                )
+        if clean:
+            crop = clean_mask(crop, clicks_in(prompt, offset, crop.shape))
+        level = None if tile.address is None else tile.address.level
+        return Mask.from_crop(
+            crop,
+            offset,
+            answer.scores[which],
+            stability,
+            level=level,
+            complete=complete,
+        )
 
     def _plane(
         self, prompts: Sequence[Prompt], plane: int | Sequence[int] | None
@@ -187,58 +394,27 @@ class Segmenter:
             )
         return meant.pop() if meant else ()
 
-    def _features(self, index: tuple[int, ...], tile: Tile) -> TileFeatures:
-        def make() -> TileFeatures:
-            if min(tile.scale) < 1 / COARSE:
-                warnings.warn(
-                    f"the plane of {tile.shape[0]} x {tile.shape[1]} pixels is seen "
-                    f"{1 / min(tile.scale):.0f} times smaller: objects of a few "
-                    "pixels are lost; crop the region of interest",
-                    HqsamWarning,
-                    stacklevel=2,
-                )
-            pixels = self.image.read_plane(index, tile.region)
-            return encode_tile(self.model, self.normalization.to_rgb8(pixels), tile)
 
-        return self.cache.get((index, tile), make)
-
-    @torch.inference_mode()
-    def _decode(
-        self,
-        features: TileFeatures,
-        tile: Tile,
-        prompts: Sequence[Prompt],
-        output: Output,
-        which: list[int],
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Low-resolution logits (len(which), S/4, S/4) and scores per prompt."""
-        tokens = tokens_on_tile(prompts, tile)
-        device = self.model.device
-        step = CPU_BATCH if device.type == "cpu" else GPU_BATCH
-        for i in range(0, len(prompts), step):
-            batch = tokens.select(slice(i, i + step)).to(device)
-            decoded = self.model.network.decode(features, batch, hq=output != "sam")
-            logits = combine(decoded, output)[:, which].float().cpu()
-            yield from zip(logits, decoded.iou[:, which].float().cpu(), strict=True)
-
-
-def finish(
-    logits: Tensor, score: float, tile: Tile, prompt: Prompt, *, clean: bool
-) -> Mask:
-    """Low-resolution logits (S/4, S/4) of one mask to the mask on the plane."""
+def whole_tile(logits: Tensor, tile: Tile) -> NDArray[np.bool_]:
+    """Mask (h, w) of all the plane pixels of a tile, upsampled as SAM does."""
     full = upsample_logits(
         logits[None, None], tile.size, tile.resized_shape, tile.shape
     )
-    plane = (full[0, 0] > 0).numpy()
-    if clean:
-        on = [
-            p
-            for p, label in zip(prompt.points, prompt.point_labels, strict=True)
-            if label
-        ]
-        plane = clean_mask(plane, np.array(on).reshape(-1, 2) - (tile.y0, tile.x0))
-    h, w = (-(-side // 4) for side in tile.resized_shape)  # without the padding
-    return Mask.from_plane(plane, score, stability_score(logits[:h, :w]))
+    return (full[0, 0] > 0).numpy()
+
+
+def clicks_in(
+    prompt: Prompt, offset: tuple[int, int], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """(n, 2) positive clicks that lie on a crop, (y, x) in its own pixels."""
+    on = [
+        point
+        for point, label in zip(prompt.points, prompt.point_labels, strict=True)
+        if label
+    ]
+    clicks = np.array(on).reshape(-1, 2) - offset
+    inside = ((clicks >= -0.5) & (clicks < np.array(shape) - 0.5)).all(1)
+    return clicks[inside]
 
 
 def wait_for(device: torch.device) -> None:

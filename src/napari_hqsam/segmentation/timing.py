@@ -9,7 +9,7 @@ import numpy as np
 from napari_hqsam.errors import ModelError
 from napari_hqsam.models import load_model
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.segmenter import Segmenter
+from napari_hqsam.segmentation.segmenter import Segmenter, wait_for
 
 REPEATS = 5
 
@@ -25,15 +25,17 @@ def time_per_tile(name: str = "micro") -> list[tuple[str, str]]:
         return [("time per tile", f"not measured: {error}")]
     size = model.input_size
     image = np.random.default_rng(0).integers(0, 255, (size, size), np.uint8)
-    segmenter = Segmenter(image, model, normalization="none")
+    segmenter = Segmenter(image, model, normalization="none", cache=False)
+    whole = segmenter.grid.tile(0, 0, 0)
     prompt = Prompt([(size / 2, size / 2)])
     tile, click = [], []
     for _ in range(REPEATS + 1):  # the first is a warm-up
-        segmenter.cache.clear()
+        segmenter.source.memory.clear()
         start = time.perf_counter()
-        segmenter.prepare(())
+        segmenter.source.features((), whole)
+        wait_for(model.device)
         middle = time.perf_counter()
-        segmenter.segment(prompt)
+        segmenter.segment(prompt, level=0)
         tile.append(middle - start)
         click.append(time.perf_counter() - middle)
     return [

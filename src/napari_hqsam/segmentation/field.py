@@ -1,0 +1,252 @@
+"""Logits over part of a plane, put together from overlapping tiles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_hqsam.tiling import Grid, Tile
+
+Rect = tuple[int, int, int, int]
+"""(r0, c0, r1, c1), half-open, canvas pixels."""
+
+UNKNOWN = -8.0
+"""Logit where no tile was looked at: surely not the object."""
+COARSE_WEIGHT = 0.02
+"""Weight of the coarser field below a tile's; a tile's own falls from 1 to 0."""
+_BAND = 1 << 22  # plane pixels upsampled at once
+
+
+class Field:
+    """A sparse canvas of logits at one level.
+
+    A canvas pixel is 4 network pixels wide, as the decoder's logits are; they are
+    never resampled before they are blended. Each tile is weighted by a raised
+    cosine that falls to 0 at its border, where a tile knows least, unless the
+    plane ends there: half-stride neighbours then add up to 1, and the sum has no
+    seam. Where a coarser field is given, it takes over as the tiles fade out.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the plane.
+    level : int
+        Of all tiles added.
+    coarser : Field, optional
+        One level up: what holds where there is no tile.
+    """
+
+    def __init__(self, grid: Grid, level: int, coarser: Field | None = None) -> None:
+        self.grid, self.level, self.coarser = grid, level, coarser
+        self.tiles: list[Tile] = []
+        self._cell = grid.size // 8  # canvas pixels from one tile to the next
+        self._cells: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+    @classmethod
+    def of(cls, grid: Grid, tile: Tile, logits: Tensor) -> Field:
+        """Make the field of one tile of the grid."""
+        assert tile.address is not None
+        field = cls(grid, tile.address.level)
+        field.add(tile, logits)
+        return field
+
+    @property
+    def pitch(self) -> float:
+        """Plane pixels per canvas pixel along each axis."""
+        return 4 * 2.0**self.level
+
+    def rect(self, tile: Tile) -> Rect:
+        """Canvas pixels of a tile, without its padding."""
+        assert tile.address is not None
+        r0, c0 = tile.address.row * self._cell, tile.address.col * self._cell
+        h, w = (-(-side // 4) for side in tile.resized_shape)
+        return r0, c0, r0 + h, c0 + w
+
+    def add(self, tile: Tile, logits: Tensor) -> None:
+        """Blend in the (S/4, S/4) logits of a tile of this level."""
+        assert tile.address is not None
+        weight = _window(2 * self._cell, self.grid.open_sides(tile))
+        stacked = np.stack([logits.numpy() * weight, weight])
+        for dr in (0, 1):
+            for dc in (0, 1):
+                key = tile.address.row + dr, tile.address.col + dc
+                part = stacked[
+                    :,
+                    dr * self._cell : (dr + 1) * self._cell,
+                    dc * self._cell : (dc + 1) * self._cell,
+                ]
+                known = self._cells.get(key)
+                self._cells[key] = part.copy() if known is None else known + part
+        self.tiles.append(tile)
+
+    def read(self, rect: Rect) -> NDArray[np.float32]:
+        """Blended logits (r1 - r0, c1 - c0) of a rectangle of the canvas."""
+        r0, c0, r1, c1 = rect
+        total = np.zeros((2, r1 - r0, c1 - c0), np.float32)
+        size = self._cell
+        for row in range(r0 // size, -(-r1 // size)):
+            for col in range(c0 // size, -(-c1 // size)):
+                cell = self._cells.get((row, col))
+                if cell is None:
+                    continue
+                top, left = max(row * size, r0), max(col * size, c0)
+                bottom, right = min((row + 1) * size, r1), min((col + 1) * size, c1)
+                total[:, top - r0 : bottom - r0, left - c0 : right - c0] = cell[
+                    :,
+                    top - row * size : bottom - row * size,
+                    left - col * size : right - col * size,
+                ]
+        values, weights = total
+        if self.coarser is not None:
+            values = values + COARSE_WEIGHT * self._from_coarser(rect)
+            return np.asarray(values / (weights + COARSE_WEIGHT))
+        known = weights > 0
+        return np.where(
+            known, values / np.where(known, weights, 1), np.float32(UNKNOWN)
+        )
+
+    def _from_coarser(self, rect: Rect) -> NDArray[np.float32]:
+        """Twice enlarged logits of the coarser field, bilinear."""
+        assert self.coarser is not None
+        r0, c0, r1, c1 = rect
+        rows, cols = (self.coarser._extent(axis) for axis in (0, 1))
+        outer = r0 // 2 - 1, c0 // 2 - 1, -(-r1 // 2) + 1, -(-c1 // 2) + 1
+        inner = (
+            max(outer[0], 0),
+            max(outer[1], 0),
+            min(outer[2], rows),
+            min(outer[3], cols),
+        )
+        # beyond the plane nothing is known: its border pixels are repeated
+        small = np.pad(
+            self.coarser.read(inner),
+            [
+                (inner[0] - outer[0], outer[2] - inner[2]),
+                (inner[1] - outer[1], outer[3] - inner[3]),
+            ],
+            mode="edge",
+        )
+        large = F.interpolate(
+            torch.from_numpy(small)[None, None], scale_factor=2, mode="bilinear"
+        )[0, 0].numpy()
+        top, left = r0 - 2 * outer[0], c0 - 2 * outer[1]
+        return np.asarray(large[top : top + r1 - r0, left : left + c1 - c0])
+
+    def stability(self, offset: float = 1.0) -> float:
+        """IoU of the masks at logits above `offset` and above -`offset`.
+
+        Where tiles of this very level were looked at.
+        """
+        inner = outer = 0
+        size = self._cell
+        for row, col in self._cells:
+            values = self.read(
+                (row * size, col * size, (row + 1) * size, (col + 1) * size)
+            )
+            inner += int(np.count_nonzero(values > offset))
+            outer += int(np.count_nonzero(values > -offset))
+        return inner / outer if outer else 1.0
+
+    def bounds(self) -> Rect:
+        """Rectangle of the canvas that holds all the object: logits above 0."""
+        if self.coarser is not None:
+            r0, c0, r1, c1 = (2 * v for v in self.coarser.bounds())
+            rects = [(r0 - 2, c0 - 2, r1 + 2, c1 + 2)] if r1 > r0 else []
+        else:
+            rects = []
+        for tile in self.tiles:
+            rect = self.rect(tile)
+            on = self.read(rect) > 0
+            rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
+            if len(rows):
+                r, c = rect[:2]
+                rects.append(
+                    (r + rows[0], c + cols[0], r + rows[-1] + 1, c + cols[-1] + 1)
+                )
+        if not rects:
+            return 0, 0, 0, 0
+        edges = np.array(rects)
+        r0, c0 = edges[:, :2].min(0)
+        r1, c1 = edges[:, 2:].max(0)
+        return int(r0), int(c0), int(r1), int(c1)
+
+    def render(self) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+        """Give the mask in plane pixels.
+
+        Returns
+        -------
+        offset : (y, x)
+            Plane position of the first pixel.
+        mask : ndarray
+            (h, w) bool, as large as the object; bilinear logits above 0. Nothing
+            larger than the mask is made, but for a band of it.
+        """
+        h, w = self.grid.plane_shape
+        r0, c0, r1, c1 = self.bounds()
+        # one canvas pixel more: the upsampled object may reach into it
+        y0, y1 = (int(np.clip(v * self.pitch, 0, h)) for v in (r0 - 1, r1 + 1))
+        x0, x1 = (int(np.clip(v * self.pitch, 0, w)) for v in (c0 - 1, c1 + 1))
+        if r1 <= r0:
+            return (0, 0), np.zeros((0, 0), bool)
+        mask = np.empty((y1 - y0, x1 - x0), bool)
+        band = max(1, _BAND // max(1, x1 - x0))
+        for top in range(y0, y1, band):
+            bottom = min(top + band, y1)
+            mask[top - y0 : bottom - y0] = self._upsampled(top, x0, bottom, x1) > 0
+        return (y0, x0), mask
+
+    def _upsampled(self, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Bilinear logits at the plane pixels of a box."""
+        top, ys = self._samples(y0, y1, 0)
+        left, xs = self._samples(x0, x1, 1)
+        rect = top, left, int(ys.max()) + 2 + top, int(xs.max()) + 2 + left
+        small = self.read(rect)
+        i, j = ys.astype(np.intp), xs.astype(np.intp)
+        fy = (ys - i).astype(np.float32)[:, None]
+        fx = (xs - j).astype(np.float32)
+        rows = small[:, j] * (1 - fx) + small[:, j + 1] * fx
+        return np.asarray(rows[i] * (1 - fy) + rows[i + 1] * fy)
+
+    def _samples(
+        self, start: int, stop: int, axis: int
+    ) -> tuple[int, NDArray[np.float64]]:
+        """First canvas pixel, and where from it plane pixel centres fall."""
+        at = (np.arange(start, stop) + 0.5) / self.pitch - 0.5
+        # as torch does, nothing is known beyond the first and the last pixel
+        last = max(self._extent(axis) - 1, 0)
+        at = np.clip(at, 0, last)
+        first = int(at[0])
+        return first, at - first
+
+    def _extent(self, axis: int) -> int:
+        """Canvas pixels of the plane along an axis, the padding of tiles included."""
+        return (self.grid.shape(self.level)[axis] + 1) * self._cell
+
+
+@lru_cache(maxsize=64)
+def _window(
+    side: int, open_sides: tuple[bool, bool, bool, bool]
+) -> NDArray[np.float32]:
+    """Weights (side, side) of a tile: a raised cosine towards its open sides."""
+    ramp = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(side) + 0.5) / side)
+    top, left, bottom, right = open_sides
+
+    def along(first: bool, last: bool) -> NDArray[np.float64]:
+        line = ramp.copy()
+        if not first:
+            line[: side // 2] = 1
+        if not last:
+            line[side // 2 :] = 1
+        return line
+
+    window = along(top, bottom)[:, None] * along(left, right)
+    window.flags.writeable = False
+    return window.astype(np.float32)

@@ -1,0 +1,107 @@
+"""At which level, and on which tile, a prompt is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.segmentation.field import Field
+from napari_hqsam.segmentation.parts import pointed_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_hqsam.network import Output
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.decoding import Answer
+    from napari_hqsam.tiling import Grid, Tile
+
+Level = Literal["auto", "whole"] | int
+
+SHARE = 1 / 3
+"""Share of a tile's side that an object of known size takes at most.
+
+Chosen on validation images: from 1/6 to 1/3 of the side, masks are best.
+"""
+TRIED = (1, -1)
+"""Levels tried for a click on an object of unknown size, where the plane has them."""
+
+
+def check_level(level: object) -> None:
+    """Raise PromptError unless it is a level."""
+    if level in ("auto", "whole") or type(level) is int:
+        return
+    raise PromptError(f'level {level!r} is unknown; use "auto", "whole" or an int')
+
+
+def levels_to_try(
+    prompt: Prompt, grid: Grid, typical_size: float | None = None
+) -> list[int]:
+    """Levels at which a prompt is looked at first.
+
+    One level if the size of the object is known: that of its box or mask, or of
+    the objects accepted so far. Else, for clicks alone, two, and the surer answer
+    tells the size; none so fine that the positive clicks do not fit a tile.
+
+    Parameters
+    ----------
+    prompt : Prompt
+        Plane coordinates.
+    grid : Grid
+        Of the plane.
+    typical_size : float, optional
+        Longer side of the objects accepted so far, plane pixels.
+    """
+    y0, x0, y1, x1 = prompt.focus
+    extent = max(y1 - y0, x1 - x0)
+    if prompt.box is not None or prompt.mask is not None:
+        return [grid.level_for(extent, SHARE)]
+    finest = grid.level_for(extent, 0.5)
+    if typical_size is not None:
+        return [max(grid.level_for(typical_size, SHARE), finest)]
+    down = max(TRIED[0] - grid.coarsest, 0)  # a small plane has no such level
+    return sorted({max(grid.clip(level - down), finest) for level in TRIED})
+
+
+def tile_for(prompt: Prompt, grid: Grid, level: int) -> Tile:
+    """Tile of a level whose centre is nearest to the middle of the prompt."""
+    y0, x0, y1, x1 = prompt.focus
+    return grid.nearest(level, ((y0 + y1) / 2, (x0 + x1) / 2))
+
+
+def look_again(
+    grid: Grid,
+    prompts: Mapping[int, Prompt],
+    answers: Mapping[int, list[Answer]],
+    output: Output,
+    which: int,
+) -> dict[int, list[Tile]]:
+    """Tiles at the level that fits the size which the first looks found.
+
+    Nothing for prompts that were looked at on one level, or on that one already.
+    """
+    second = {}
+    for i, found in answers.items():
+        if len(found) < 2:
+            continue
+        best = max(found, key=lambda answer: answer.scores[which])
+        extent = extent_found(grid, prompts[i], best, output, which)
+        finest = min(a.tile.address.level for a in found if a.tile.address)
+        level = max(grid.level_for(extent, SHARE), finest) if extent else finest
+        tile = tile_for(prompts[i], grid, level)
+        if all(tile != answer.tile for answer in found):
+            second[i] = [tile]
+    return second
+
+
+def extent_found(
+    grid: Grid, prompt: Prompt, answer: Answer, output: Output, which: int
+) -> float:
+    """Longer side of the object in an answer, plane pixels; 0 if there is none."""
+    field = Field.of(grid, answer.tile, answer.logits(output, which))
+    rect = field.rect(answer.tile)
+    part = pointed_at(field.read(rect) > 0, prompt, rect[:2], field.pitch)
+    sides = (np.flatnonzero(part.any(axis)) for axis in (0, 1))
+    return max((s[-1] - s[0] + 1) * field.pitch if len(s) else 0.0 for s in sides)

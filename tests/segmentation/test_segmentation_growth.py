@@ -1,0 +1,185 @@
+"""Objects larger than a tile: whole, without seams, and at a bounded price."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from napari_hqsam import Prompt, Segmenter
+from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.segmentation import growth
+
+LIMITS = (0, 255)
+
+
+def segmenter_of(image, model):
+    return Segmenter(image, model, normalization=LIMITS, cache=False)
+
+
+def ellipse(centre, radii):
+    """Signed distance, about, to an ellipse."""
+
+    def distance(y, x):
+        r = np.hypot((y - centre[0]) / radii[0], (x - centre[1]) / radii[1])
+        return (1 - r) * min(radii)
+
+    return distance
+
+
+def test_an_object_within_its_tile_is_the_tiles_answer(drawn, soft, bright):
+    shape = ellipse((150, 200), (20, 20))
+    image = drawn((400, 400), lambda y, x: soft(shape(y, x)))
+    model = bright()
+    segmenter = segmenter_of(image, model)
+    mask = segmenter.segment(Prompt([(150, 200)]), level=0)
+    assert (model.network.encoded, model.network.decoded) == (1, 1)
+    assert mask.complete
+    assert mask.level == 0
+    truth = shape(*np.ogrid[:400, :400]) > 0
+    assert (mask.to_plane((400, 400)) ^ truth).sum() < 0.02 * truth.sum()
+
+
+@pytest.mark.parametrize("unsure", [0, 24])
+def test_an_object_four_tiles_wide_comes_back_whole(drawn, soft, bright, unsure):
+    shape = ellipse((400, 600), (180, 256))  # tiles are 128 pixels wide
+    image = drawn((800, 1200), lambda y, x: soft(shape(y, x)))
+    model = bright(unsure=unsure)
+    mask = segmenter_of(image, model).segment(Prompt([(390, 610)]), level=0)
+    truth = shape(*np.ogrid[:800, :1200]) > 0
+    wrong = mask.to_plane((800, 1200)) ^ truth
+    assert mask.complete
+    assert wrong.sum() < 0.01 * truth.sum()
+    distance = np.abs(shape(*np.ogrid[:800, :1200]))
+    assert distance[wrong].max() < 4  # nowhere cut, nowhere off
+
+
+def test_without_growth_it_would_be_cut(drawn, soft, bright, monkeypatch):
+    shape = ellipse((400, 600), (180, 256))
+    image = drawn((800, 1200), lambda y, x: soft(shape(y, x)))
+    monkeypatch.setattr(growth.Growth, "_is_cut", lambda *_: False)
+    mask = segmenter_of(image, bright()).segment(Prompt([(390, 610)]), level=0)
+    truth = shape(*np.ogrid[:800, :1200]) > 0
+    assert mask.area < 0.2 * truth.sum()
+
+
+def winding(y, x):
+    """Distance to a line 12 px wide that winds along x, from 500 to 20,500."""
+    middle = 300 + 150 * np.sin(x / 400)
+    across = 6 - np.abs(y - middle) * np.cos(np.arctan(150 / 400 * np.cos(x / 400)))
+    return np.minimum(across, np.minimum(x - 500, 20_500 - x))
+
+
+def test_a_long_thin_object_is_followed_from_tile_to_tile(drawn, soft, bright):
+    image = drawn((600, 21_000), lambda y, x: soft(winding(y, x)))
+    model = bright(448)
+    segmenter = segmenter_of(image, model)
+    mask = segmenter.segment(Prompt([(300, 400 * 8 * np.pi)]), level=0)
+    truth = winding(*np.ogrid[:600, :21_000]) > 0
+    found = mask.to_plane((600, 21_000))
+    assert mask.complete
+    assert (found ^ truth).sum() < 0.05 * truth.sum()
+    assert (mask.bbox[1], mask.bbox[3]) == pytest.approx((500, 20_500), abs=4)
+    assert model.network.encoded <= 2 * 20_000 / 224 + 10  # followed, then refined
+
+
+def test_the_bound_is_told_when_it_is_hit(drawn, soft, bright, monkeypatch):
+    monkeypatch.setattr(growth, "MAX_TILES", 10)
+    image = drawn((600, 21_000), lambda y, x: soft(winding(y, x)))
+    model = bright(448)
+    segmenter = segmenter_of(image, model)
+    with pytest.warns(HqsamWarning, match="goes on beyond the .* tiles"):
+        mask = segmenter.segment(Prompt([(300, 400 * 8 * np.pi)]), level=0)
+    assert not mask.complete
+    assert mask.area > 10_000  # what was found is given
+    assert model.network.encoded < 30
+
+
+def boundary_errors(found, truth_distance):
+    """Signed distance of each boundary pixel of a mask to the true outline."""
+    inner = found[1:-1, 1:-1]
+    edge = inner & ~(
+        found[:-2, 1:-1] & found[2:, 1:-1] & found[1:-1, :-2] & found[1:-1, 2:]
+    )
+    rows, cols = np.nonzero(edge)
+    return rows + 1, cols + 1, truth_distance[rows + 1, cols + 1]
+
+
+@pytest.mark.parametrize("centre", [(256, 256), (256, 300), (320, 333), (288, 256)])
+def test_no_seam_where_tiles_meet(drawn, soft, bright, centre):
+    """The boundary is displaced no more at tile borders than elsewhere.
+
+    The network answers badly near the borders of its tiles; an untiled view is
+    the same network with an input as large as the image.
+    """
+    shape = ellipse(centre, (150, 130))
+    image = drawn((640, 640), lambda y, x: soft(shape(y, x)))
+    distance = shape(*np.ogrid[:640, :640])
+    tiled = segmenter_of(image, bright(unsure=24)).segment(Prompt([centre]), level=0)
+    untiled = segmenter_of(image, bright(640)).segment(Prompt([centre]), level=0)
+    one = tiled.to_plane((640, 640))
+    rows, cols, errors = boundary_errors(one, distance)
+    _, _, expected = boundary_errors(untiled.to_plane((640, 640)), distance)
+    grid = np.minimum(
+        np.abs((rows + 32) % 64 - 32), np.abs((cols + 32) % 64 - 32)
+    )  # every tile border is a multiple of 64
+    at_seam, elsewhere = np.abs(errors[grid < 6]), np.abs(errors[grid >= 6])
+    assert min(len(at_seam), len(elsewhere)) > 100
+    assert at_seam.mean() < elsewhere.mean() + 0.5
+    assert np.abs(errors).max() < np.abs(expected).max() + 1.5
+
+
+def test_many_prompts_in_any_order_give_the_same_masks(drawn, soft, bright):
+    centres = [(60 + 90 * i, 60 + 90 * j) for i in range(6) for j in range(6)]
+
+    def value(y, x):
+        return soft(
+            np.maximum.reduce([ellipse(c, (25, 30))(y, x) for c in centres])
+        )
+
+    image = drawn((640, 640), value)
+    model = bright()
+    segmenter = segmenter_of(image, model)
+    prompts = [Prompt([c]) for c in centres]
+    masks = segmenter.segment_many(prompts, level=0)
+    encoded = model.network.encoded
+    again = segmenter.segment_many(prompts[::-1], level=0)[::-1]
+    assert model.network.encoded == encoded <= 81
+    for centre, mask, other in zip(centres, masks, again, strict=True):
+        assert mask.bbox == other.bbox
+        assert (mask.data == other.data).all()
+        y0, x0, y1, x1 = mask.bbox
+        assert (y0 + y1 - 1) / 2 == pytest.approx(centre[0], abs=1)
+        assert (x0 + x1 - 1) / 2 == pytest.approx(centre[1], abs=1)
+
+
+def test_a_click_on_a_huge_plane_reads_a_few_tiles(drawn, soft, bright):
+    def value(y, x):
+        return soft(24 - np.hypot(y % 100 - 50, x % 100 - 50))
+
+    small = drawn((1000, 1000), value)
+    huge = drawn((100_000, 100_000), value)
+    counts = []
+    for image, point in ((small, (550, 550)), (huge, (54_350, 71_250))):
+        model = bright(448)
+        segmenter = segmenter_of(image, model)
+        mask = segmenter.segment(Prompt([point]))
+        assert mask.area == pytest.approx(np.pi * 24**2, rel=0.05)
+        counts.append((model.network.encoded, image.pixels_read))
+    assert counts[0][0] == counts[1][0]
+    assert counts[1][1] <= 21 * 448**2  # three levels: 1 + 4 + 16 tiles' pixels
+    assert huge.largest_read <= 16 * 448**2
+
+
+def test_masks_are_crops_however_large_the_plane(drawn, soft, bright):
+    import tracemalloc
+
+    huge = drawn((100_000, 100_000), lambda y, x: soft(20 - np.hypot(y - 5e4, x - 5e4)))
+    segmenter = segmenter_of(huge, bright())
+    tracemalloc.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mask = segmenter.segment(Prompt([(5e4, 5e4)]), level=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert mask.data.size < 50 * 50
+    assert peak < 50e6
