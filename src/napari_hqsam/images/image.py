@@ -37,6 +37,10 @@ class Image:
         The image at lower resolution, as its file has it: a pixel at level k
         covers 2^k pixels of `array` along y and along x, and no other axis
         differs. Empty for most images; `scaled.read_rgb8` needs none.
+    scale : mapping of str to float
+        Size of a pixel by axis letter, as far as the file tells it.
+    units : mapping of str to str
+        Unit of `scale` by axis letter, as the file spells it.
     """
 
     array: LazyArray
@@ -45,6 +49,8 @@ class Image:
     channels: tuple[int, int, int]
     is_rgb: bool
     pyramid: Mapping[int, LazyArray] = field(default_factory=dict)
+    scale: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -81,7 +81,10 @@ def open_image(
     pyramid = pyramid_levels(opened.array, letters, opened.reduced)
     array, *coarser = watched([opened.array, *pyramid.values()], opened.name)
     pyramid = dict(zip(pyramid, coarser, strict=True))
-    return Image(array, opened.name, letters, mapping, is_rgb, pyramid)
+    size = opened.pixel_size
+    return Image(
+        array, opened.name, letters, mapping, is_rgb, pyramid, size.scale, size.units
+    )
 
 
 def _check_array(opened: Source) -> tuple[int, ...]:

@@ -5,8 +5,10 @@ Nothing above the format modules cares which file an array came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+
+from napari_hqsam.images.physical import PixelSize
 
 
 class LazyArray(Protocol):
@@ -59,6 +61,8 @@ class Source:
         Whether the last channel is opacity rather than colour.
     reduced : tuple of Reduced
         Copies at lower resolution, of any factor; see ``images.pyramid``.
+    pixel_size : PixelSize
+        As far as the file tells it.
     """
 
     array: LazyArray
@@ -67,6 +71,7 @@ class Source:
     is_rgb: bool | None = None
     has_alpha: bool = False
     reduced: tuple[Reduced, ...] = ()
+    pixel_size: PixelSize = field(default_factory=PixelSize)
 
 
 def reason(error: BaseException) -> str:

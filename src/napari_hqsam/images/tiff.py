@@ -19,6 +19,7 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.images.axes import COLOUR_SAMPLES, axes_from_names
+from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source, reason
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
                 _check_complete(level, path)
                 _check_codec(level.keyframe, path)
             arrays = [_open_level(series, n, path) for n in range(len(series.levels))]
+            pixel_size = tiff_pixel_size(tif, tif.series.index(series))
             stores = [array for array in arrays if isinstance(array, zarr.Array)]
             if stores:
                 _after_all(stores, stack.pop_all().close)
@@ -74,7 +76,7 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
             ) from error
     if complaints:
         _warn(f"{path.name}: {complaints[0]}; check its planes and axes")
-    return _describe(arrays, series, path)
+    return _describe(arrays, series, path, pixel_size)
 
 
 def _choose_series(
@@ -174,7 +176,10 @@ def _after_all(arrays: Sequence[LazyArray], close: Callable[[], None]) -> None:
 
 
 def _describe(
-    arrays: list[LazyArray], series: tifffile.TiffPageSeries, path: Path
+    arrays: list[LazyArray],
+    series: tifffile.TiffPageSeries,
+    path: Path,
+    pixel_size: PixelSize,
 ) -> Source:
     """Add what the tags say about axes and colour."""
     array, *coarser = arrays
@@ -194,6 +199,7 @@ def _describe(
         is_rgb=samples in COLOUR_SAMPLES and photometric in _COLOUR_PHOTOMETRICS,
         has_alpha=samples > 1 and _ends_in_alpha(page),
         reduced=tuple(map(Reduced, coarser)),
+        pixel_size=pixel_size,
     )
 
 

@@ -16,6 +16,7 @@ from zarr.errors import ZarrUserWarning
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.axes import axes_from_names
+from napari_hqsam.images.physical import zarr_pixel_size
 from napari_hqsam.images.source import Reduced, Source, reason
 
 if TYPE_CHECKING:
@@ -154,7 +155,13 @@ def _open_multiscale(
             f'{where}: the metadata name the axes "{axes}", the array has shape '
             f"{array.shape}; pass axes and key={array.path!r}"
         )
-    return Source(array, name, axes, reduced=tuple(_reduced(group, image["datasets"])))
+    return Source(
+        array,
+        name,
+        axes,
+        reduced=tuple(_reduced(group, image["datasets"])),
+        pixel_size=zarr_pixel_size(image, axes, _pixel_size(image["datasets"][0])),
+    )
 
 
 def _reduced(group: zarr.Group, datasets: list[Any]) -> Iterator[Reduced]:
