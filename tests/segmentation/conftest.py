@@ -117,7 +117,9 @@ class Drawn:
         self.largest_read = 0
 
     def __getitem__(self, key):
-        ys, xs = (np.arange(*part.indices(n)) for part, n in zip(key, self.shape))
+        ys, xs = (
+            np.arange(*part.indices(n)) for part, n in zip(key, self.shape, strict=True)
+        )
         pixels = len(ys) * len(xs)
         self.pixels_read += pixels
         self.largest_read = max(self.largest_read, pixels)

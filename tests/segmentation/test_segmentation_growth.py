@@ -132,9 +132,7 @@ def test_many_prompts_in_any_order_give_the_same_masks(drawn, soft, bright):
     centres = [(60 + 90 * i, 60 + 90 * j) for i in range(6) for j in range(6)]
 
     def value(y, x):
-        return soft(
-            np.maximum.reduce([ellipse(c, (25, 30))(y, x) for c in centres])
-        )
+        return soft(np.maximum.reduce([ellipse(c, (25, 30))(y, x) for c in centres]))
 
     image = drawn((640, 640), value)
     model = bright()
