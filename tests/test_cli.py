@@ -199,38 +199,6 @@ def test_nan_pixels_are_filled_with_a_warning(command, tmp_path, discs):
     assert read_labels(tmp_path / "labels.tif")[60, 160] == 1
 
 
-def test_evaluate_measures_a_folder(command, tmp_path, discs):
-    for part, pixels in zip(("images", "labels"), discs, strict=True):
-        (tmp_path / part).mkdir()
-        tifffile.imwrite(tmp_path / part / "a.tif", pixels)
-    code, out, _ = command(
-        "evaluate", tmp_path, "--prompts", "box", "--json", tmp_path / "scores.json"
-    )
-    (row,) = json.loads((tmp_path / "scores.json").read_text())
-    assert code == 0
-    assert row["objects"] == 5
-    assert 0.7 < row["sam+hq iou"] <= 1
-    assert f"{row['sam+hq iou']:.4f}" in out
-
-
-def test_evaluate_refuses_what_it_cannot_measure(command, tmp_path):
-    assert command("evaluate", tmp_path)[0] == 2
-    assert command("evaluate", tmp_path / "none")[0] == 2
-    for kind in ("images", "labels"):
-        (tmp_path / kind).mkdir()
-        tifffile.imwrite(tmp_path / kind / "a.tif", np.zeros((30, 30), np.uint8))
-    for args in (
-        (),  # no object
-        ("--prompts", "box", "--prompts", "scribble"),
-        ("--json", tmp_path / "images"),
-        ("--json", tmp_path / "no" / "scores.json"),
-        ("--max-objects", "0"),
-    ):
-        code, _, err = command("evaluate", tmp_path, *args)
-        assert code == 2, args
-        assert "Traceback" not in err
-
-
 def test_models_are_listed_and_verified(command):
     code, out, _ = command("models")
     assert code == 0

@@ -2,6 +2,7 @@
 
 import errno
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -167,6 +168,7 @@ def test_the_encoder_is_never_run_twice_at_once(tmp_path):
 
     def watched(image):
         running.append(1)
+        time.sleep(0.01)  # for the others to come in, if they may
         assert len(running) == 1
         result = encode(image)
         running.pop()
@@ -175,7 +177,7 @@ def test_the_encoder_is_never_run_twice_at_once(tmp_path):
     network.encode = watched
     source = tiny_source(tmp_path, model=tiny_model(network=network))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda t: source.features((), t), tiles_of(source)))
+        list(pool.map(lambda t: source.features((), t), tiles_of(source)[:6]))
 
 
 # --- a disk that refuses ------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Painting touches the box alone and respects the overlap policy."""
+"""Painting touches the box alone and respects the overlap policy, in any order."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels import free_id, paint
+from napari_hqsam.labels import PromptPainter, free_id, paint
+from napari_hqsam.labels.blocks import blocks
 
 LABELS = hnp.arrays("u1", (6, 7), elements=st.integers(0, 3))
 
 
 @settings(deadline=None, max_examples=50)
-@given(LABELS, st.data(), st.sampled_from(["keep", "overwrite"]))
+@given(LABELS, st.data(), st.sampled_from(["keep", "overwrite", "empty"]))
 def test_painting_matches_its_definition(labels, data, overlap):
     y0, x0 = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 6))
     y1, x1 = data.draw(st.integers(y0, 6)), data.draw(st.integers(x0, 7))
@@ -24,7 +25,7 @@ def test_painting_matches_its_definition(labels, data, overlap):
     label_id = data.draw(st.integers(1, 4))
     full = np.zeros(labels.shape, bool)
     full[y0:y1, x0:x1] = mask
-    if overlap == "keep":
+    if overlap != "overwrite":
         full &= (labels == 0) | (labels == label_id)
     expected = np.where(full, label_id, labels)
     changed = int((expected != labels).sum())
@@ -72,6 +73,85 @@ def test_a_stored_array_is_painted_as_well(tmp_path):
     assert labels[0].sum() == 0
 
 
+def test_chunks_without_a_mask_pixel_are_left_alone(tmp_path):
+    labels = zarr.create_array(
+        str(tmp_path / "a.zarr"), shape=(12, 12), dtype="u2", chunks=(4, 4)
+    )
+    mask = np.eye(12, dtype=bool)
+    assert paint(labels, (0, 0, 12, 12), mask, 9) == 12
+    chunks = [p for p in (tmp_path / "a.zarr" / "c").rglob("*") if p.is_file()]
+    assert sorted(p.parts[-2:] for p in chunks) == [(i, i) for i in "012"]
+    np.testing.assert_array_equal(labels[...], mask * 9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_blocks_cover_a_box_once_and_never_cross_a_chunk(data):
+    class Stored:
+        chunks = (1, data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)))
+
+    y0, x0 = data.draw(st.integers(0, 20)), data.draw(st.integers(0, 20))
+    y1, x1 = data.draw(st.integers(y0, 25)), data.draw(st.integers(x0, 25))
+    covered = np.zeros((25, 25), int)
+    for y, x in blocks(Stored, (y0, x0, y1, x1)):
+        covered[y, x] += 1
+        for span, size in zip((y, x), Stored.chunks[1:], strict=True):
+            assert span.start // size == (span.stop - 1) // size
+    assert (covered[y0:y1, x0:x1] == 1).all()
+    assert covered.sum() == (y1 - y0) * (x1 - x0)
+
+
+def test_what_is_written_as_one_is_painted_as_one(tmp_path):
+    array = zarr.create_array(
+        str(tmp_path / "a.zarr"),
+        shape=(32, 32),
+        dtype="u2",
+        chunks=(4, 4),
+        shards=(16, 16),
+    )
+    assert len(list(blocks(array, (0, 0, 32, 32)))) == 4
+
+
+@settings(deadline=None, max_examples=100)
+@given(LABELS, st.data(), st.sampled_from(["keep", "overwrite", "empty"]))
+def test_masks_may_come_in_any_order(labels, data, overlap):
+    ids = data.draw(st.permutations([4, 5, 7, 200]))
+    masks = [data.draw(hnp.arrays(bool, labels.shape)) for _ in ids]
+    box = (0, 0, *labels.shape)
+    expected = labels.copy()
+    for label_id, mask in zip(ids, masks, strict=True):
+        paint(expected, box, mask, label_id, overlap)
+    order = data.draw(st.permutations(range(len(ids))))
+    got = labels.copy()
+    painter = PromptPainter(got, ids, overlap)
+    for number in order:
+        painter.paint(number, box, masks[number])
+    np.testing.assert_array_equal(got, expected)
+    for number, label_id in enumerate(ids):
+        assert painter.pixels(number) == (expected == label_id).sum()
+
+
+@pytest.mark.parametrize("overlap", ["keep", "overwrite"])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1)])
+def test_the_prompts_decide_who_wins_not_the_order_of_the_masks(overlap, order):
+    labels = np.array([[9, 0, 0, 0, 0]], "u2")
+    painter = PromptPainter(labels, [5, 3, 4], overlap)
+    masks = [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 0]]
+    for number in order:
+        painter.paint(number, (0, 0, 1, 5), np.array([masks[number]], bool))
+    wanted = {"keep": [9, 5, 5, 3, 0], "overwrite": [5, 3, 4, 4, 0]}[overlap]
+    assert labels.tolist() == [wanted]
+    pixels = [painter.pixels(number) for number in range(3)]
+    assert pixels == [wanted.count(i) for i in (5, 3, 4)]
+
+
+def test_ids_of_prompts_must_differ():
+    with pytest.raises(ImageError, match="id 3 is there twice"):
+        PromptPainter(np.zeros((4, 4), int), [3, 1, 3])
+    with pytest.raises(ImageError, match='use "keep", "overwrite" or "empty"'):
+        PromptPainter(np.zeros((4, 4), int), [3], "merge")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -82,7 +162,7 @@ def test_a_stored_array_is_painted_as_well(tmp_path):
         ({"mask_bbox": (2, 0, 0, 2)}, "inside the plane"),
         ({"mask_bbox": (-1, 0, 1, 2)}, "inside the plane"),
         ({"mask_bbox": (0, 0, 3, 2)}, "does not fit its box"),
-        ({"overlap": "merge"}, 'use "keep" or "overwrite"'),
+        ({"overlap": "merge"}, 'use "keep", "overwrite" or "empty"'),
         ({"labels": np.zeros((6, 7))}, "convert them to integers"),
         ({"labels": np.zeros((2, 6, 7), "u1")}, "plane index of 1 numbers"),
         ({"labels": np.zeros((2, 6, 7), "u1"), "index": (2,)}, "out of range"),

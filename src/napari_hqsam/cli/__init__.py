@@ -6,7 +6,6 @@ Bad input prints one line and exits with 2; exit 0 means the output is complete.
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +15,16 @@ import typer
 
 from napari_hqsam import __version__
 from napari_hqsam.cli.arguments import made_folder
+from napari_hqsam.cli.embedding import cache_app, embed
+from napari_hqsam.cli.evaluating import evaluate
+from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    CacheOption,
+    DeviceOption,
+    LevelOption,
+    ModelOption,
+    OutputOption,
+    PrecisionOption,
+)
 from napari_hqsam.cli.run import run
 from napari_hqsam.cli.saying import say
 from napari_hqsam.errors import HqsamError, HqsamWarning
@@ -34,13 +43,6 @@ models_app = typer.Typer(
     help="Which models there are, and getting them.", rich_markup_mode=None
 )
 app.add_typer(models_app, name="models", invoke_without_command=True)
-
-ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="Name (see `models`) or weights file.")
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
-OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq.")]
 
 
 def main() -> None:
@@ -110,6 +112,7 @@ def demo(
             model=model,
             device=device,
             precision=precision,
+            cache="none",
         )
 
 
@@ -138,6 +141,7 @@ def segment(
     normalization: Annotated[
         str, typer.Option(help="percentile, none, or low,high.")
     ] = "percentile",
+    level: LevelOption = "auto",
     overlay: Annotated[
         Path | None, typer.Option(help="Also draw the outlines to this .png.")
     ] = None,
@@ -149,6 +153,7 @@ def segment(
     model: ModelOption = "micro",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    cache: CacheOption = None,
 ) -> None:
     """Segment objects of an image from clicks, boxes or masks."""
     run(
@@ -161,6 +166,7 @@ def segment(
         axes=axes,
         channels=channels,
         normalization=normalization,
+        level=level,
         overlay=overlay,
         output=output,
         clean=clean,
@@ -168,74 +174,18 @@ def segment(
         model=model,
         device=device,
         precision=precision,
+        cache=cache,
     )
+
+
+app.command()(embed)
+app.add_typer(cache_app, name="cache", invoke_without_command=True)
 
 
 # --- measuring and models --------------------------------------------------
 
 
-@app.command()
-def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Holds images/ and labels/.")],
-    prompts: Annotated[
-        list[str] | None, typer.Option(help="box, click, clicks3, clicks5; repeatable.")
-    ] = None,
-    model: ModelOption = "micro",
-    max_objects: Annotated[
-        int | None, typer.Option(min=1, help="At most so many objects an image.")
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write all scores to a file.")
-    ] = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-) -> None:
-    """Measure a model on images with labels: IoU, boundary IoU, AP."""
-    from tqdm import tqdm
-
-    from napari_hqsam.evaluation.evaluate import MEASURES, check_kind, find_pairs
-    from napari_hqsam.evaluation.evaluate import evaluate as measure
-    from napari_hqsam.labels import check_file, replacing
-    from napari_hqsam.models import load_model
-
-    kinds = prompts or ["box", "click"]
-    for kind in kinds:
-        check_kind(kind)
-    find_pairs(folder)
-    if json_file is not None:
-        check_file(json_file)
-    loaded = load_model(model, device=device, precision=precision)
-    columns = [*MEASURES, "ap"]
-    say(f"{'prompts':<10}{'output':<9}" + "".join(f"{c:>19}" for c in columns))
-    rows = []
-    for kind in kinds:
-        scores = measure(
-            loaded,
-            folder,
-            prompts=kind,
-            max_objects=max_objects,
-            progress=lambda pairs: tqdm(pairs, leave=False, disable=None),
-        )
-        measured = [s for s in scores if s.objects]
-        for output in dict.fromkeys(o for s in measured for o, _ in s.means):
-            means = [
-                sum(s.means[output, c] for s in measured) / len(measured)
-                for c in columns
-            ]
-            say(f"{kind:<10}{output:<9}" + "".join(f"{m:>19.4f}" for m in means))
-        rows += [
-            {
-                "prompts": kind,
-                "image": s.image,
-                "objects": s.objects,
-                "skipped": s.skipped,
-                **{f"{o} {c}": v for (o, c), v in s.means.items()},
-            }
-            for s in scores
-        ]
-    if json_file is not None:
-        with replacing(json_file) as partial:
-            partial.write_text(json.dumps(rows, indent=1) + "\n")
+app.command()(evaluate)
 
 
 @models_app.callback()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from napari_hqsam.errors import ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from napari_hqsam.images import Image, NormalizationSpec
     from napari_hqsam.prompts import Prompt
-
-
-MAX_ID = 2**32 - 1
 
 
 def integers(text: str, option: str) -> tuple[int, ...]:
@@ -46,6 +43,31 @@ def limits_of(text: str) -> NormalizationSpec:
         return text  # type: ignore[return-value]
     low, high = floats(text, 2, "--normalization", "100,4000 (or percentile, none)")
     return low, high
+
+
+def level_of(text: str) -> Literal["auto", "whole"] | int:
+    """Parse --level."""
+    if text in ("auto", "whole"):
+        return text  # type: ignore[return-value]
+    try:
+        return int(text)
+    except ValueError:
+        raise PromptError(
+            f"--level {text!r} is unknown: auto, whole, or a whole number (2 shows "
+            "the image 4 times smaller)"
+        ) from None
+
+
+def cache_of(text: str | None) -> Path | Literal[False] | None:
+    """Parse --cache: a folder, "none" for memory alone, or the user's own."""
+    if text == "none":
+        return False
+    if text is None:
+        return None
+    folder = Path(text)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"--cache {text} is a file: name a folder, or none")
+    return folder
 
 
 def all_prompts(
@@ -83,6 +105,16 @@ def label_ids(
     groups: dict[tuple[int, ...], list[Prompt]],
 ) -> dict[tuple[int, ...], list[int]]:
     """Choose ids for all prompts: their own, else the next that none has."""
+    from napari_hqsam.labels import MAX_ID
+
+    for group in groups.values():
+        own = Counter(p.label_id for p in group if p.label_id)
+        for label_id, times in own.items():
+            if times > 1:
+                raise PromptError(
+                    f"{times} prompts for object {label_id} on one plane: name the "
+                    "plane of all or of none, or give each object its own id"
+                )
     used = {p.label_id for group in groups.values() for p in group if p.label_id}
     if used and max(used) > MAX_ID:
         raise PromptError(f"object id {max(used)} is above {MAX_ID}: number them anew")

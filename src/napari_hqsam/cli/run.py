@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.cli.arguments import (
     all_prompts,
     by_plane,
+    cache_of,
     check_all,
     check_outputs,
     integers,
     label_ids,
+    level_of,
     limits_of,
 )
 from napari_hqsam.cli.saying import timed
@@ -22,7 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.labels import PromptPainter
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
+
+OVERLAY_SIDE = 4096
+"""Larger planes are drawn smaller, by a power of 2, to at most this side."""
 
 
 def run(
@@ -36,6 +48,7 @@ def run(
     axes: str | None = None,
     channels: str | None = None,
     normalization: str = "percentile",
+    level: str = "auto",
     overlay: Path | None = None,
     output: Any = "sam+hq",  # noqa: ANN401 - checked by the segmenter
     clean: bool = True,
@@ -43,6 +56,7 @@ def run(
     model: str = "micro",
     device: str = "auto",
     precision: str = "auto",
+    cache: str | None = None,
 ) -> None:
     """Read, segment, write: the main job, said step by step."""
     from napari_hqsam.images import open_image
@@ -50,6 +64,7 @@ def run(
     check_outputs(out, overlay, image_path)
     shown = None if channels is None else integers(channels, "--channels")
     limits = limits_of(normalization)
+    looked_at, store = level_of(level), cache_of(cache)
     index = None if plane is None else integers(plane, "--plane")
     with timed("open the image") as details:
         image = open_image(image_path, axes=axes, channels=shown)
@@ -58,7 +73,7 @@ def run(
     ids = label_ids(groups)
     check_all(image, groups, out, output, overlap)
     start = time.perf_counter()
-    from napari_hqsam.labels import write_labels
+    from napari_hqsam.labels import PromptPainter
     from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
 
@@ -68,76 +83,115 @@ def run(
         dtype = str(loaded.dtype).removeprefix("torch.")
         details.append(f"{loaded.name}, {loaded.device} {dtype}")
         details.append(f"after {imported:.1f} s for importing torch")
-    segmenter = Segmenter(image, loaded, normalization=limits)
-    labels = _segment_groups(segmenter, groups, ids, output, overlap, clean=clean)
-    with timed("write the labels") as details:
-        write_labels(out, labels, axes=f"{image.leading_axes}yx")
-        details.append(str(out))
-    if overlay is not None:
+    segmenter = Segmenter(image, loaded, normalization=limits, cache=store)
+    with ExitStack() as open_labels:
+        labels = open_labels.enter_context(_labels_of(image, out, ids))
+        for index, group in groups.items():
+            painter = PromptPainter(labels, ids[index], overlap, index=index)
+            _segment_plane(
+                segmenter, group, painter, level=looked_at, output=output, clean=clean
+            )
+        shown_plane = next(iter(groups))
+        small = None if overlay is None else _reduced(labels, shown_plane)
+        with timed("write the labels") as details:
+            open_labels.close()
+            details.append(str(out))
+    if small is not None and overlay is not None:
         with timed("draw the overlay") as details:
-            _draw(segmenter, labels, groups, overlay)
+            _draw(segmenter, small, shown_plane, groups[shown_plane], overlay)
             details.append(str(overlay))
 
 
-def _segment_groups(
-    segmenter: Any,  # noqa: ANN401 - not imported before it is needed
-    groups: dict[tuple[int, ...], list[Prompt]],
-    ids: dict[tuple[int, ...], list[int]],
-    output: Any,  # noqa: ANN401
-    overlap: Any,  # noqa: ANN401
-    *,
-    clean: bool,
-) -> Any:  # noqa: ANN401
-    """Segment plane by plane into one label image of the image's planes."""
-    import numpy as np
+def _labels_of(image: Image, out: Path, ids: dict[tuple[int, ...], list[int]]) -> Any:  # noqa: ANN401
+    """Labels of all planes of an image, on the disk, all 0."""
+    from napari_hqsam.labels import id_dtype, labels_on_disk, space_of_image
 
-    from napari_hqsam.labels import paint
+    axes = f"{image.leading_axes}yx"
+    scale, units = space_of_image(axes, image.scale, image.units)
+    return labels_on_disk(
+        out,
+        (*image.leading_shape, *image.plane_shape),
+        dtype=id_dtype(max(map(max, ids.values()))),
+        axes=axes,
+        scale=scale,
+        units=units,
+    )
 
-    image = segmenter.image
-    labels = np.zeros((*image.leading_shape, *image.plane_shape), np.uint32)
-    for index, group in groups.items():
-        where = f" plane {','.join(map(str, index))}" if index else ""
-        with timed(f"encode{where}") as details:
-            segmenter.prepare(index)
-            details.append(f"{segmenter.model.input_size} px tile")
-        with timed(f"decode{where}") as details:
-            masks = segmenter.segment_many(
-                group, plane=index, output=output, clean=clean
-            )
-            details.append(f"{len(masks)} prompts")
-        lost = 0
-        for mask, label_id in zip(masks, ids[index], strict=True):
-            drawn = mask.area and paint(
-                labels, mask.bbox, mask.data, label_id, overlap, index=index
-            )
-            lost += not drawn
-        if lost:
-            warnings.warn(
-                f"{lost} of {len(masks)} prompts{where} gave no pixels of their own: "
-                "an empty mask, or all of it taken by other objects",
-                HqsamWarning,
-                stacklevel=2,
-            )
-    return labels
+
+def _segment_plane(
+    segmenter: Segmenter,
+    prompts: list[Prompt],
+    painter: PromptPainter,
+    **how: Any,  # noqa: ANN401 - checked by the segmenter
+) -> None:
+    """Segment the prompts of a plane, and paint each mask as it comes."""
+    from tqdm import tqdm
+
+    index = tuple(painter.index)
+    where = f" plane {','.join(map(str, index))}" if index else ""
+    known = segmenter.source.encoded
+    with timed(f"encode, decode{where}") as details:
+        masks = segmenter.iter_many(prompts, plane=index, **how)
+        for number, mask in tqdm(
+            masks, total=len(prompts), unit="prompt", leave=False, disable=None
+        ):
+            painter.paint(number, mask.bbox, mask.data)
+        details.append(f"{len(prompts)} prompts")
+        details.append(f"{segmenter.source.encoded - known} tiles encoded")
+    lost = sum(not painter.pixels(n) for n in range(len(prompts)))
+    if lost:
+        warnings.warn(
+            f"{lost} of {len(prompts)} prompts{where} gave no pixels of their own: "
+            "an empty mask, or all of it taken by other objects",
+            HqsamWarning,
+            stacklevel=2,
+        )
+
+
+def _overlay_level(plane_shape: Sequence[int]) -> int:
+    """Level at which a plane is drawn."""
+    return max(0, math.ceil(math.log2(max(plane_shape) / OVERLAY_SIDE)))
+
+
+def _reduced(labels: Any, index: tuple[int, ...]) -> NDArray[Any]:  # noqa: ANN401
+    """Labels of a plane as they are drawn: of each square of pixels the first."""
+    step = 1 << _overlay_level(labels.shape[-2:])
+    small: NDArray[Any] = labels[
+        (*index, slice(None, None, step), slice(None, None, step))
+    ]
+    return small
 
 
 def _draw(
-    segmenter: Any,  # noqa: ANN401
-    labels: Any,  # noqa: ANN401
-    groups: dict[tuple[int, ...], list[Prompt]],
+    segmenter: Segmenter,
+    labels: NDArray[Any],
+    index: tuple[int, ...],
+    prompts: list[Prompt],
     path: Path,
 ) -> None:
-    """Overlay of the first plane that has prompts."""
+    """Overlay of a plane, labels and prompts, at the level of its labels."""
+    from napari_hqsam.images import read_rgb8
     from napari_hqsam.labels import draw_overlay, replacing
 
-    index, group = next(iter(groups.items()))
-    rgb = segmenter.normalization.to_rgb8(segmenter.image.read_plane(index))
+    level = _overlay_level(segmenter.image.plane_shape)
+    rows, cols = labels.shape
+    rgb = read_rgb8(
+        segmenter.image,
+        segmenter.normalization,
+        index,
+        (0, 0, rows << level, cols << level),
+        level,
+    )
+
+    def seen(*coordinates: float) -> tuple[Any, ...]:
+        return tuple((c + 0.5) / 2**level - 0.5 for c in coordinates)
+
     picture = draw_overlay(
         rgb,
-        labels[index],
-        [p for prompt in group for p in prompt.points],
-        [label for prompt in group for label in prompt.point_labels],
-        [prompt.box for prompt in group if prompt.box],
+        labels,
+        [seen(*p) for prompt in prompts for p in prompt.points],
+        [label for prompt in prompts for label in prompt.point_labels],
+        [seen(*prompt.box) for prompt in prompts if prompt.box],
     )
     with replacing(path) as partial:
         picture.save(partial, format="PNG")

@@ -21,6 +21,7 @@ COLORS = (
 FILL = 0.25
 MIN_SIDE = 1000
 """Small images are magnified by a whole number to about this side."""
+_BAND = 256  # rows drawn at a time: their floats take many times the picture's bytes
 
 
 def draw_overlay(
@@ -49,13 +50,11 @@ def draw_overlay(
         RGB, magnified where the image is small.
     """
     zoom = max(1, round(MIN_SIDE / max(rgb.shape[:2])))
-    big = rgb.repeat(zoom, 0).repeat(zoom, 1).astype(np.float32)
+    big = rgb.repeat(zoom, 0).repeat(zoom, 1)
     ids = labels.repeat(zoom, 0).repeat(zoom, 1)
-    palette = np.array(COLORS, np.float32)[(ids - 1) % len(COLORS)]
-    rim = ndimage.grey_erosion(ids, size=(3, 3)) != ids
-    rim |= ndimage.grey_dilation(ids, size=(3, 3)) != ids
-    weight = np.where(ids > 0, np.where(rim, 1.0, FILL), 0.0)[..., None]
-    picture = Pillow.fromarray((big * (1 - weight) + palette * weight).astype(np.uint8))
+    for start in range(0, len(big), _BAND):
+        _colour(big, ids, slice(start, start + _BAND))
+    picture = Pillow.fromarray(big)
     draw = ImageDraw.Draw(picture)
     for y0, x0, y1, x1 in boxes:
         corners = [(c + 0.5) * zoom for c in (x0, y0, x1, y1)]
@@ -65,3 +64,16 @@ def draw_overlay(
         color = "lime" if label else "red"
         draw.ellipse([u - r, v - r, u + r, v + r], fill=color, outline="black")
     return picture
+
+
+def _colour(rgb: NDArray[np.uint8], labels: NDArray[np.integer], rows: slice) -> None:
+    """Lay the colours of the labels over some rows of a picture, in place."""
+    ids = labels[rows]
+    first = max(rows.start - 1, 0)  # a rim is seen from the next row as well
+    around = labels[first : rows.stop + 1]
+    rim = ndimage.grey_erosion(around, size=(3, 3)) != around
+    rim |= ndimage.grey_dilation(around, size=(3, 3)) != around
+    rim = rim[rows.start - first :][: len(ids)]
+    weight = np.where(ids > 0, np.where(rim, 1.0, FILL), 0.0)[..., None]
+    palette = np.array(COLORS, np.float32)[(ids - 1) % len(COLORS)]
+    rgb[rows] = rgb[rows] * (1 - weight) + palette * weight

@@ -1,17 +1,19 @@
-"""Put one mask into a label image, and find an id for the next."""
+"""Put masks into a label image, and find an id for the next."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.labels.blocks import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-Overlap = Literal["keep", "overwrite"]
+Overlap = Literal["keep", "overwrite", "empty"]
 
 
 def paint(
@@ -28,17 +30,19 @@ def paint(
     Parameters
     ----------
     labels : numpy.ndarray
-        Integers, shape ``(..., h, w)``. A zarr array works as well: then only
-        the chunks under the box are read and written.
+        Integers, shape ``(..., h, w)``. A zarr array works as well: then the
+        chunks under the mask are read and written one by one, and no others.
     mask_bbox : tuple of int
         ``(y0, x0, y1, x1)``, half-open, inside the plane.
     mask_data : numpy.ndarray
         bool, shape ``(y1 - y0, x1 - x0)``.
     label_id : int
         The id, at least 1 and no more than the data type holds.
-    overlap : {"keep", "overwrite"}
+    overlap : {"keep", "overwrite", "empty"}
         Who gets pixels that belong to another object: it keeps them, or the
-        new mask takes them.
+        new mask takes them. "empty", only pixels that no object has, is the
+        same as "keep" here; where a mask takes the place of an earlier one of
+        the same object (`Session.accept`), that one's pixels stay as well.
     index : sequence of int
         Plane index over the leading axes of ``labels``.
 
@@ -53,18 +57,96 @@ def paint(
         If the labels are not integers, the id or the box does not fit them, or
         the mask does not fit the box.
     """
-    if overlap not in get_args(Overlap):
-        raise ImageError(f'overlap {overlap!r} is unknown; use "keep" or "overwrite"')
-    _check_id(labels, label_id)
-    window_slices = _window(labels, mask_bbox, mask_data, index)
-    key: tuple[int | slice, ...] = (*index, *window_slices)
-    window = np.asarray(labels[key])
-    new = mask_data.astype(bool) & (window != label_id)
-    if overlap == "keep":
-        new &= window == 0
-    # Assigned as a whole: lazily stored arrays take slices, not masks.
-    labels[key] = np.where(new, np.asarray(label_id, window.dtype), window)
-    return int(new.sum())
+    _check_overlap(overlap)
+    taken = _paint(
+        labels,
+        mask_bbox,
+        mask_data,
+        label_id,
+        index,
+        gives_way=lambda _: overlap == "overwrite",
+    )
+    return taken.total()
+
+
+class PromptPainter:
+    """Paints the masks of many prompts in any order, as if one after the other.
+
+    Where masks overlap, "keep" gives the pixel to the first of the prompts and
+    "overwrite" to the last, whichever mask comes first: a mask may be painted
+    as soon as it is there, and none need wait in memory for another. Objects
+    that were in the labels before keep their pixels, or lose them, as with
+    `paint`.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray or zarr.Array
+        Integers, shape ``(..., h, w)``.
+    ids : sequence of int
+        Id of each prompt, no two the same, and none that an object in the
+        labels has already.
+    overlap : {"keep", "overwrite", "empty"}
+        Who gets pixels of several masks; see `paint`.
+    index : sequence of int
+        Plane index over the leading axes of ``labels``.
+
+    Raises
+    ------
+    ImageError
+        If the overlap is unknown or an id is there twice.
+    """
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        ids: Sequence[int],
+        overlap: Overlap = "keep",
+        *,
+        index: Sequence[int] = (),
+    ) -> None:
+        _check_overlap(overlap)
+        self.labels, self.overlap, self.index = labels, overlap, index
+        self._ids = list(ids)
+        self._numbers = {label_id: n for n, label_id in enumerate(ids)}
+        if len(self._numbers) < len(self._ids):
+            twice = next(i for i, n in Counter(ids).items() if n > 1)
+            raise ImageError(f"label id {twice} is there twice; give each its own")
+        self._pixels: Counter[int] = Counter()
+
+    def paint(
+        self, number: int, mask_bbox: tuple[int, int, int, int], mask_data: np.ndarray
+    ) -> None:
+        """Paint the mask of one prompt.
+
+        Parameters
+        ----------
+        number : int
+            Which prompt, counted from 0.
+        mask_bbox, mask_data
+            As for `paint`.
+
+        Raises
+        ------
+        ImageError
+            As for `paint`.
+        """
+        label_id = self._ids[number]
+
+        def gives_way(other: int) -> bool:
+            its_number = self._numbers.get(other)
+            if its_number is None:
+                return self.overlap == "overwrite"
+            return (its_number > number) == (self.overlap != "overwrite")
+
+        taken = _paint(
+            self.labels, mask_bbox, mask_data, label_id, self.index, gives_way
+        )
+        self._pixels.subtract(taken)
+        self._pixels[label_id] += taken.total()
+
+    def pixels(self, number: int) -> int:
+        """Return how many of the pixels painted so far a prompt has now."""
+        return self._pixels[self._ids[number]]
 
 
 def free_id(labels: np.ndarray) -> int:
@@ -102,6 +184,50 @@ def free_id(labels: np.ndarray) -> int:
     return int(gaps[0]) + 1
 
 
+def _paint(
+    labels: np.ndarray,
+    bbox: tuple[int, int, int, int],
+    data: np.ndarray,
+    label_id: int,
+    index: Sequence[int],
+    gives_way: Callable[[int], bool],
+) -> Counter[int]:
+    """Paint block by block; return how many pixels each former owner lost.
+
+    The background, id 0, always gives way.
+    """
+    _check_id(labels, label_id)
+    _check_place(labels, bbox, data, index)
+    taken: Counter[int] = Counter()
+    y0, x0, _, _ = bbox
+    for y, x in blocks(labels, bbox):
+        mask = data[y.start - y0 : y.stop - y0, x.start - x0 : x.stop - x0].astype(bool)
+        if not mask.any():
+            continue
+        key: tuple[int | slice, ...] = (*index, y, x)
+        window = np.array(labels[key])
+        mask &= window != label_id
+        ids, counts = np.unique(window[mask], return_counts=True)
+        owners = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+        lost = {o: n for o, n in owners.items() if o == 0 or gives_way(o)}
+        if len(lost) < len(owners):
+            mask &= np.isin(window, list(lost))
+        if lost:
+            taken.update(lost)
+            window[mask] = label_id
+            # Assigned as a whole: lazily stored arrays take slices, not masks.
+            labels[key] = window
+    return taken
+
+
+def _check_overlap(overlap: str) -> None:
+    """Raise if there is no such policy."""
+    if overlap not in get_args(Overlap):
+        raise ImageError(
+            f'overlap {overlap!r} is unknown; use "keep", "overwrite" or "empty"'
+        )
+
+
 def _check_integers(labels: np.ndarray) -> None:
     """Raise if the array cannot be a label image."""
     if np.dtype(labels.dtype).kind not in "iu":
@@ -119,13 +245,13 @@ def _check_id(labels: np.ndarray, label_id: int) -> None:
         )
 
 
-def _window(
+def _check_place(
     labels: np.ndarray,
     bbox: tuple[int, int, int, int],
     data: np.ndarray,
     index: Sequence[int],
-) -> tuple[slice, slice]:
-    """Slices of the box; raise if it does not fit the plane or the mask."""
+) -> None:
+    """Raise if the box does not fit the plane or the mask."""
     if labels.ndim != len(index) + 2:
         raise ImageError(
             f"labels of shape {labels.shape} need a plane index of "
@@ -149,4 +275,3 @@ def _window(
             f"mask of shape {data.shape} does not fit its box {tuple(bbox)}, which is "
             f"{(y1 - y0, x1 - x0)}"
         )
-    return slice(y0, y1), slice(x0, x1)

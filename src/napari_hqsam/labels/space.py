@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.images.axes import parse_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 _OME_ORDER = "tczyx"
@@ -18,25 +19,35 @@ _SPACE_AXES = "zyx"
 # OME-Zarr's name: (OME-XML's symbol, what else people write).
 _LENGTHS: dict[str, tuple[str, tuple[str, ...]]] = {
     "angstrom": ("Å", ()),
+    "picometer": ("pm", ("picometre",)),
     "nanometer": ("nm", ("nanometre",)),
-    "micrometer": ("µm", ("um", "μm", "micron", "microns", "micrometre")),
+    # ImageJ writes the sign as an escape.
+    "micrometer": ("µm", ("um", "μm", "\\u00b5m", "micron", "microns", "micrometre")),
     "millimeter": ("mm", ("millimetre",)),
     "centimeter": ("cm", ("centimetre",)),
+    "inch": ("in", ("inches",)),
     "meter": ("m", ("metre",)),
+    "kilometer": ("km", ("kilometre",)),
 }
 _DURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "millisecond": ("ms", ()),
+    "millisecond": ("ms", ("msec",)),
     "second": ("s", ("sec",)),
     "minute": ("min", ()),
     "hour": ("h", ()),
+    "day": ("d", ()),
+    "microsecond": ("µs", ("us", "μs")),
+    "nanosecond": ("ns", ()),
 }
 _CENTIMETERS = {
     "angstrom": 1e-8,
+    "picometer": 1e-10,
     "nanometer": 1e-7,
     "micrometer": 1e-4,
     "millimeter": 1e-1,
     "centimeter": 1.0,
+    "inch": 2.54,
     "meter": 1e2,
+    "kilometer": 1e5,
 }
 _NO_UNIT = ("", "pixel", "pixels", "px", "dimensionless")
 _MAX_RATIONAL = 2**32  # largest value of a TIFF resolution tag
@@ -229,6 +240,69 @@ def make_space(
         raise ImageError(f'units {units} must be one for each axis of "{axes}"')
     names = tuple(_unit_name(u, axis) for u, axis in zip(units, axes, strict=True))
     return Space(axes, scale, names)
+
+
+def space_of_image(
+    axes: str,
+    scale: Mapping[str, float] | None,
+    units: Mapping[str, str | None] | None,
+) -> tuple[tuple[float, ...] | None, tuple[str | None, ...] | None]:
+    """Pixel size and units of an image, for its labels.
+
+    What the metadata of an image say may be nonsense, and is no reason to lose
+    its labels: what cannot be written is left out with a warning.
+
+    Parameters
+    ----------
+    axes : str
+        Axes of the labels.
+    scale : mapping of str to float, or None
+        Size of a pixel along the axes of the image, by their letters.
+    units : mapping of str to (str or None), or None
+        Their units.
+
+    Returns
+    -------
+    scale, units : tuple or None
+        One entry for each of the axes, 1 and None where nothing is known, or
+        None where that is so for all; `make_space` takes them.
+
+    Warns
+    -----
+    HqsamWarning
+        If a size is not a positive number or a unit is unknown.
+    """
+    known = {a: s for a, s in (scale or {}).items() if a in axes}
+    bad = {a: s for a, s in known.items() if not _is_size(s)}
+    if bad:
+        _warn_left_out(", ".join(f"{a} = {s!r}" for a, s in bad.items()), "pixel size")
+    sizes = {a: float(s) for a, s in known.items() if a not in bad}
+    names: dict[str, str | None] = {}
+    for letter in sizes:
+        try:
+            names[letter] = _unit_name((units or {}).get(letter), letter)
+        except ImageError as error:
+            _warn_left_out(str(error), "unit")
+    if not sizes:
+        return None, None
+    return tuple(sizes.get(a, 1.0) for a in axes), tuple(names.get(a) for a in axes)
+
+
+def _is_size(value: object) -> bool:
+    """Whether a value can be the size of a pixel."""
+    try:
+        return 0 < float(value) < math.inf  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+def _warn_left_out(what: str, kind: str) -> None:
+    warnings.warn(
+        f"the image's metadata have a {kind} that labels cannot take over, so it is "
+        f"left out: {what}",
+        HqsamWarning,
+        stacklevel=4,
+    )
 
 
 def _axis_type(letter: str) -> str:

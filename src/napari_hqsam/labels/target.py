@@ -1,18 +1,13 @@
-"""Where labels are to be written: is it possible, and making it all or nothing.
+"""Whether labels can be written where they are to be.
 
 The check comes before any work, so that an hour of segmentation does not end
-in a typing error. The write goes to a temporary neighbour that is renamed when
-complete: renaming within a folder either happens or does not.
+in a typing error.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 import tempfile
-import uuid
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +19,7 @@ from napari_hqsam.images.zarrs import ome_metadata
 from napari_hqsam.labels.space import check_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 ZARR_SUFFIX = ".zarr"
@@ -132,69 +127,3 @@ def _is_label_image(folder: Path) -> bool:
         return "image-label" in ome_metadata(group)
     except Exception:  # whatever it is, it is no label image that can be read
         return False
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; rename it to the path if all went well.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Final name of a file or folder. A symbolic link is followed.
-
-    Yields
-    ------
-    pathlib.Path
-        A name in the same folder at which nothing exists. Whatever is written
-        there is removed if an error leaves the block.
-
-    Raises
-    ------
-    OutputError
-        For any error of the operating system, the disk being full for one.
-    """
-    final = path.resolve()
-    partial = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        yield partial
-        _put_in_place(partial, final)
-    except OSError as error:
-        _remove(partial)
-        raise OutputError(f"{path} was not written: {_explain(error)}") from error
-    except BaseException:
-        _remove(partial)
-        raise
-
-
-def _put_in_place(partial: Path, final: Path) -> None:
-    """Rename; a folder, which cannot be renamed over, is first moved aside."""
-    if not (partial.is_dir() and final.exists()):
-        partial.replace(final)
-        return
-    aside = partial.with_suffix(".old")
-    final.rename(aside)
-    try:
-        partial.rename(final)
-    except BaseException:
-        aside.rename(final)
-        raise
-    _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or folder if it is there; never hide the error at hand."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        pass
-
-
-def _explain(error: OSError) -> str:
-    """Say what to do about an error of the operating system."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{reason(error)}; free some space or choose another disk"
-    return f"{reason(error)}; choose another name or folder"

@@ -1,27 +1,138 @@
-"""Write a label image: TIFF, OME-TIFF or OME-Zarr, by the name of the file."""
+"""Make a label image: TIFF, OME-TIFF or OME-Zarr, by the name of the file.
+
+One path for all: a zarr array on the disk that is painted into, then put in
+place under its name. Memory holds a chunk or a tile at a time.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+import zlib
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
 import zarr
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.labels.atomic import replacing
+from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.space import Space, check_axes, make_space
-from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable, replacing
+from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-_TIFF_TILE = (256, 256)
+    from numpy.typing import DTypeLike
+
+_TIFF_TILE = 512
+_TIFF_TILE_UNIT = 16  # TIFF 6.0, section 15
+_ZLIB_LEVEL = 1
 _ZARR_CHUNK = 1024
+_DTYPES = (np.dtype(np.uint16), np.dtype(np.uint32))
+MAX_ID = int(np.iinfo(_DTYPES[-1]).max)
+"""Highest id that the files hold."""
 # Offsets of a classic TIFF end at 4 GiB; leave room for headers and for data
 # that compression makes larger.
 _CLASSIC_TIFF_BYTES = 2**32 - 2**26
+
+
+def id_dtype(highest: int) -> np.dtype:
+    """Return the smallest type of label files, on which readers agree.
+
+    Parameters
+    ----------
+    highest : int
+        Highest id that there will be.
+
+    Returns
+    -------
+    numpy.dtype
+        uint16, or uint32 if the ids do not fit.
+
+    Raises
+    ------
+    ImageError
+        If they do not fit uint32 either.
+    """
+    for dtype in _DTYPES:
+        if highest <= np.iinfo(dtype).max:
+            return dtype
+    raise ImageError(f"label id {highest} is above {MAX_ID}; relabel")
+
+
+@contextmanager
+def labels_on_disk(
+    path: str | os.PathLike[str],
+    shape: Sequence[int],
+    *,
+    dtype: DTypeLike = np.uint32,
+    axes: str | None = None,
+    scale: Sequence[float] | None = None,
+    units: str | Sequence[str | None] | None = None,
+    overwrite: bool = True,
+) -> Iterator[zarr.Array[Any]]:
+    """Make a label image on the disk, wholly or not at all.
+
+    Nothing is at the path before the block ends well. What is never written to
+    stays background, and takes no room in OME-Zarr and hardly any in TIFF.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        ``.tif``, ``.tiff``: TIFF in tiles, compressed with zlib, BigTIFF if the
+        pixels take more than 4 GiB. ``.ome.tif``, ``.ome.tiff``: the same as
+        OME-TIFF. ``.zarr``, ``.ome.zarr``: an OME-Zarr 0.5 label image with the
+        one level "0", one chunk per 1024 x 1024 pixels of a plane (labels of
+        several levels cannot be edited in napari).
+    shape : sequence of int
+        ``(..., h, w)``.
+    dtype : dtype
+        uint16 or uint32; see `id_dtype`.
+    axes : str, optional
+        One letter per dimension, ending in ``yx``. By default "yx", "zyx",
+        "tzyx" or "tczyx".
+    scale : sequence of float, optional
+        Size of a pixel along each axis.
+    units : str or sequence of (str or None), optional
+        Unit of each axis, such as "micrometer" or "µm"; one name stands for
+        all axes of space.
+    overwrite : bool
+        Whether labels that are already there may be replaced.
+
+    Yields
+    ------
+    zarr.Array
+        The labels, all 0, to be written to: with `paint`, or by slices. For a
+        TIFF it lies in a temporary folder beside the path, so that the disk
+        must hold the compressed labels twice.
+
+    Raises
+    ------
+    ImageError
+        If shape, data type, axes, scale or units do not fit, or not the format.
+    OutputError
+        If the file cannot be written (see `check_writable`), the disk being
+        full for one. Then nothing is left of it, and what was there before is
+        unchanged. The same holds for any error that leaves the block.
+    """
+    target, sizes = Path(path), tuple(int(n) for n in shape)
+    if np.dtype(dtype) not in _DTYPES:
+        raise ImageError(f"labels of {np.dtype(dtype)} are not written; use uint32")
+    _check_shape(sizes)
+    check_writable(target, overwrite=overwrite)
+    space = make_space(check_axes(axes, len(sizes), target.name), scale, units)
+    with replacing(target) as partial:
+        if target.name.lower().endswith(ZARR_SUFFIX):
+            yield _create_zarr(partial, sizes, np.dtype(dtype), space, target.name)
+        else:
+            folder = partial.with_name("tiles")
+            tiles = _create_tiles(folder, sizes, np.dtype(dtype))
+            yield tiles
+            _write_tiff(partial, tiles, folder, space, target.name)
 
 
 def write_labels(
@@ -37,25 +148,11 @@ def write_labels(
 
     Parameters
     ----------
-    path : str or os.PathLike
-        ``.tif``, ``.tiff``: TIFF in tiles, compressed with zlib. ``.ome.tif``,
-        ``.ome.tiff``: the same as OME-TIFF. ``.zarr``, ``.ome.zarr``: an
-        OME-Zarr 0.5 label image with the one level "0", one chunk per 1024 x
-        1024 pixels of a plane (labels of several levels cannot be edited in
-        napari).
+    path, axes, scale, units, overwrite
+        As for `labels_on_disk`.
     labels : numpy.ndarray
         Integers (or bool), not negative, shape ``(..., h, w)``; stored as
         uint16 if all ids fit, else uint32.
-    axes : str, optional
-        One letter per dimension, ending in ``yx``. By default "yx", "zyx",
-        "tzyx" or "tczyx".
-    scale : sequence of float, optional
-        Size of a pixel along each axis.
-    units : str or sequence of (str or None), optional
-        Unit of each axis, such as "micrometer" or "µm"; one name stands for
-        all axes of space.
-    overwrite : bool
-        Whether labels that are already there may be replaced.
 
     Raises
     ------
@@ -63,54 +160,113 @@ def write_labels(
         If the labels are not integers, are empty, have ids below 0 or above
         2**32 - 1, or do not fit axes, scale, units or format.
     OutputError
-        If the file cannot be written (see `check_writable`), the disk being
-        full for one. Then nothing is left of it, and what was there before is
-        unchanged.
+        As for `labels_on_disk`.
     """
-    stored = _as_stored(np.asarray(labels))
-    target = Path(path)
-    check_writable(target, overwrite=overwrite)
-    space = make_space(check_axes(axes, stored.ndim, target.name), scale, units)
-    with replacing(target) as partial:
-        if target.name.lower().endswith(ZARR_SUFFIX):
-            _write_zarr(partial, stored, space, target.name)
-        else:
-            _write_tiff(partial, stored, space, target.name)
+    labels = np.asarray(labels)
+    dtype = _check_ids(labels)
+    with labels_on_disk(
+        path,
+        labels.shape,
+        dtype=dtype,
+        axes=axes,
+        scale=scale,
+        units=units,
+        overwrite=overwrite,
+    ) as stored:
+        # One chunk at a time: of several at once, some would still be being
+        # written while the failure of another is cleaned up.
+        for index in np.ndindex(labels.shape[:-2]):
+            for window in blocks(stored, (0, 0, *labels.shape[-2:])):
+                stored[(*index, *window)] = labels[(*index, *window)].astype(dtype)
 
 
-def _as_stored(labels: np.ndarray) -> np.ndarray:
-    """Labels in the smallest type that readers agree on; raise if unfit."""
-    if labels.dtype.kind not in "biu":
-        raise ImageError(f"labels are {labels.dtype}; convert them to integers")
-    if labels.ndim < 2 or labels.size == 0:
+def _check_shape(shape: tuple[int, ...]) -> None:
+    """Raise if there are no pixels or no planes."""
+    if len(shape) < 2 or min(shape) < 1:
         raise ImageError(
-            f"labels have shape {labels.shape}; they need 2 dimensions or more, none "
+            f"labels have shape {shape}; they need 2 dimensions or more, none "
             "of length 0"
         )
+
+
+def _check_ids(labels: np.ndarray) -> np.dtype:
+    """Return the data type that holds the ids; raise if there is none."""
+    if labels.dtype.kind not in "biu":
+        raise ImageError(f"labels are {labels.dtype}; convert them to integers")
+    _check_shape(labels.shape)
     lowest, highest = int(labels.min()), int(labels.max())
-    limit = np.iinfo(np.uint32).max
-    if lowest < 0 or highest > limit:
+    if lowest < 0 or highest > MAX_ID:
         raise ImageError(
-            f"label ids run from {lowest} to {highest}, files hold 0 to {limit}; "
+            f"label ids run from {lowest} to {highest}, files hold 0 to {MAX_ID}; "
             "relabel them"
         )
-    small = highest <= np.iinfo(np.uint16).max
-    return labels.astype(np.uint16 if small else np.uint32, copy=False)
+    return id_dtype(highest)
 
 
-def _write_tiff(path: Path, labels: np.ndarray, space: Space, name: str) -> None:
+def _create_zarr(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, space: Space, name: str
+) -> zarr.Array[Any]:
+    """Make a zarr v3 group of one array and the metadata of a label image."""
+    title = name[: -len(ZARR_SUFFIX)].removesuffix(".ome")
+    group = zarr.create_group(
+        store=str(path), zarr_format=3, attributes=space.ome_zarr(title)
+    )
+    return group.create_array(
+        "0",
+        shape=shape,
+        dtype=dtype,
+        chunks=(1,) * (len(shape) - 2) + tuple(min(n, _ZARR_CHUNK) for n in shape[-2:]),
+        dimension_names=tuple(space.axes),
+    )
+
+
+def _create_tiles(
+    folder: Path, shape: tuple[int, ...], dtype: np.dtype
+) -> zarr.Array[Any]:
+    """Make a zarr array whose chunk files are the tiles of a TIFF, byte for byte.
+
+    A chunk of zarr v2 with the codec zlib is what TIFF calls a tile compressed
+    with Adobe Deflate: whole even at the border, and without header.
+    """
+    tile = tuple(min(_TIFF_TILE, _round_up(n)) for n in shape[-2:])
+    return zarr.create_array(
+        str(folder),
+        shape=shape,
+        dtype=dtype.newbyteorder("<"),
+        chunks=(1,) * (len(shape) - 2) + tile,
+        compressors=[{"id": "zlib", "level": _ZLIB_LEVEL}],
+        fill_value=0,
+        zarr_format=2,
+    )
+
+
+def _round_up(length: int) -> int:
+    """Next length that the side of a TIFF tile may have."""
+    return -(-length // _TIFF_TILE_UNIT) * _TIFF_TILE_UNIT
+
+
+def _write_tiff(
+    path: Path, tiles: zarr.Array[Any], folder: Path, space: Space, name: str
+) -> None:
     """Write one page per plane; the data are on the disk on return."""
     is_ome = name.lower().endswith((".ome.tif", ".ome.tiff"))
     resolution = space.tiff_resolution()
     with path.open("xb") as file:
         tifffile.imwrite(
             file,
-            labels,
+            _encoded(tiles, folder),
+            shape=tiles.shape,
+            dtype=tiles.dtype,
+            byteorder="<",
             ome=is_ome,
-            bigtiff=labels.nbytes > _CLASSIC_TIFF_BYTES,
+            bigtiff=tiles.nbytes > _CLASSIC_TIFF_BYTES,
             photometric="minisblack",
+            # No dimension is one of samples; else planes one pixel wide would
+            # be laid together.
+            planarconfig="separate",
+            extrasamples=(),
             compression="zlib",
-            tile=_TIFF_TILE,
+            tile=tiles.chunks[-2:],
             metadata=space.ome_xml() if is_ome else space.tiff(),
             resolution=resolution,
             resolutionunit="CENTIMETER" if resolution else None,
@@ -120,27 +276,11 @@ def _write_tiff(path: Path, labels: np.ndarray, space: Space, name: str) -> None
         os.fsync(file.fileno())
 
 
-def _write_zarr(path: Path, labels: np.ndarray, space: Space, name: str) -> None:
-    """Write a zarr v3 group of one array and the metadata of a label image."""
-    title = name[: -len(ZARR_SUFFIX)].removesuffix(".ome")
-    sizes = tuple(min(n, _ZARR_CHUNK) for n in labels.shape[-2:])
-    chunks = (1,) * (labels.ndim - 2) + sizes
-    group = zarr.create_group(
-        store=str(path), zarr_format=3, attributes=space.ome_zarr(title)
-    )
-    array = group.create_array(
-        "0",
-        shape=labels.shape,
-        dtype=labels.dtype,
-        chunks=chunks,
-        dimension_names=tuple(space.axes),
-    )
-    # One chunk at a time: of several at once, some would still be being written,
-    # folder and all, while the failure of another is cleaned up.
-    grid = tuple(-(-n // size) for n, size in zip(labels.shape, chunks, strict=True))
-    for place in np.ndindex(grid):
-        region = tuple(
-            slice(i * size, (i + 1) * size)
-            for i, size in zip(place, chunks, strict=True)
-        )
-        array[region] = labels[region]
+def _encoded(tiles: zarr.Array[Any], folder: Path) -> Iterator[bytes]:
+    """Yield the compressed tiles, plane by plane and row by row."""
+    background = zlib.compress(bytes(math.prod(tiles.chunks) * tiles.dtype.itemsize))
+    for place in np.ndindex(tiles.cdata_shape):
+        try:
+            yield (folder / ".".join(map(str, place))).read_bytes()
+        except FileNotFoundError:
+            yield background

@@ -1,0 +1,21 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="Name (see `models`) or weights file.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq.")]
+CacheOption = Annotated[
+    str | None,
+    typer.Option(help="Folder for embeddings; none: keep none. [default: the user's]"),
+]
+LevelOption = Annotated[
+    str, typer.Option(help="Scale of the look: auto, whole, or k: 2^k smaller.")
+]

@@ -1,0 +1,111 @@
+"""What is known of each object, as a table for people and for napari."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_hqsam.labels.objects import ObjectTable
+    from napari_hqsam.labels.patches import Plane
+    from napari_hqsam.labels.records import LabelsRecord
+    from napari_hqsam.prompts import Prompt
+
+COLUMNS = (
+    "index",
+    "plane",
+    "score",
+    "stability",
+    "pixels",
+    "area",
+    "unit",
+    "model",
+    "prompts",
+    "level",
+)
+
+
+def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
+    """Tell what is known of one object.
+
+    Parameters
+    ----------
+    table : ObjectTable
+        The objects.
+    label_id : int
+        Which one.
+
+    Returns
+    -------
+    list
+        One value for each of `COLUMNS`. index: the label id, as napari calls
+        it. plane: index of the planes that its masks lie on, such as "3", or
+        "3 .. 17" for the first and the last. score, stability: the lowest of
+        its masks, NaN without any. pixels: their number now, on all planes.
+        area: the same in `unit`, such as "micrometer^2"; NaN where the size of
+        a pixel is unknown, or where the object was there before the session.
+        model: name of the model, or of several. prompts: number of points,
+        boxes and masks that it was made from. level: the coarsest level at
+        which it was segmented, NaN if there is none.
+    """
+    made = table.made.get(label_id, {})
+    masks = [accept for accepts in made.values() for accept in accepts]
+    planes = list(made)
+    if not (planes or table.was_found(label_id)):
+        planes = [plane for plane, _ in table.places(label_id)]
+    pixels = math.nan if table.was_found(label_id) else table.pixels[label_id]
+    size, unit = _pixel_area(table.labels)
+    levels = [a.mask.level for a in masks if a.mask.level is not None]
+    return [
+        label_id,
+        _span(planes),
+        min((a.mask.score for a in masks), default=math.nan),
+        min((a.mask.stability for a in masks), default=math.nan),
+        pixels,
+        pixels * size,
+        unit,
+        ", ".join(sorted({a.setup.model for a in masks})),
+        sum(_parts(a.prompt) for a in masks),
+        max(levels, default=math.nan),
+    ]
+
+
+def feature_table(table: ObjectTable) -> dict[str, list[Any]]:
+    """Tell what is known of all objects.
+
+    Parameters
+    ----------
+    table : ObjectTable
+        The objects.
+
+    Returns
+    -------
+    dict of str to list
+        By the names of `COLUMNS`, one value for each object, by ascending ids:
+        what napari's ``Labels.features`` and pandas take.
+    """
+    rows = [feature_row(table, label_id) for label_id in table.ids]
+    return {name: [row[i] for row in rows] for i, name in enumerate(COLUMNS)}
+
+
+def _parts(prompt: Prompt) -> int:
+    """Count the points, boxes and masks of a prompt."""
+    return len(prompt.points) + (prompt.box is not None) + (prompt.mask is not None)
+
+
+def _pixel_area(labels: LabelsRecord) -> tuple[float, str]:
+    """Area of a pixel of a plane along the last two dimensions, and its unit."""
+    if labels.scale is None or labels.units is None:
+        return math.nan, ""
+    y, x = labels.units[-2:]
+    if y is None or y != x:
+        return math.nan, ""
+    return labels.scale[-2] * labels.scale[-1], f"{y}^2"
+
+
+def _span(planes: Iterable[Plane]) -> str:
+    """First and last plane, in words."""
+    names = [",".join(map(str, p.index)) for p in sorted(planes, key=lambda p: p.index)]
+    return " .. ".join(dict.fromkeys([names[0], names[-1]])) if names else ""

@@ -1,0 +1,323 @@
+"""The journal: a file to which one line is added for each thing that was done.
+
+It knows lines, not what they mean. Each line is a JSON object and ends with a
+checksum of itself and of all lines before it, so that a damaged, lost or
+foreign line is noticed. A line is on the disk before `Journal.append` returns:
+a killed process or a power cut can only lose the line that was being written,
+and the next to open the file cuts off what there is of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+import zlib
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError
+from napari_hqsam.images.source import reason
+from napari_hqsam.labels.atomic import replacing
+from napari_hqsam.labels.target import check_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+"""What a line says."""
+VERSION = 1
+"""Of what the lines mean; readers refuse a higher one."""
+SUFFIX = ".journal.jsonl"
+_FORMAT = "napari-hqsam"
+_CHECKSUM = re.compile(rb',"sum":"([0-9a-f]{8})"\}$')
+
+
+class JournalError(HqsamError, ValueError):
+    """The journal is damaged, foreign, newer than this package, or in use."""
+
+
+def journal_path(labels: str | os.PathLike[str]) -> Path:
+    """Return where the journal of a label file lies: beside it.
+
+    Parameters
+    ----------
+    labels : str or os.PathLike
+        Such as ``cells.ome.zarr``; then it is ``cells.ome.zarr.journal.jsonl``.
+    """
+    path = Path(labels)
+    return path.with_name(path.name + SUFFIX)
+
+
+def read_lines(path: str | os.PathLike[str]) -> list[Json]:
+    """Read a journal; it may be in use.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+
+    Returns
+    -------
+    list of dict
+        The header and what follows.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be read, is no journal, is of a newer version, or a line
+        but the last is damaged.
+
+    Warns
+    -----
+    HqsamWarning
+        If the last line was cut short: it is left out.
+    """
+    return _read(Path(path))[0]
+
+
+class Journal:
+    """A journal that is being written; made by `create` or `reopen`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    end : int
+        Its length up to the last whole line, bytes.
+    checksum : int
+        The checksum of that line.
+    lock : filelock.FileLock
+        Held, so that no other session writes to the file.
+    """
+
+    def __init__(self, path: Path, end: int, checksum: int, lock: FileLock) -> None:
+        self.path = path
+        self._end, self._checksum, self._lock = end, checksum, lock
+        self._file = path.open("r+b", buffering=0)
+        self._file.truncate(end)
+        self._file.seek(end - 1)
+        if self._file.read(1) != b"\n":  # taken off by an editor
+            self._end += self._file.write(b"\n")
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], header: Json) -> Journal:
+        """Begin a journal.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A file that does not exist.
+        header : dict
+            What the first line says besides format and version.
+
+        Raises
+        ------
+        OutputError
+            If the file exists or cannot be written.
+        JournalError
+            If another session is making it.
+        """
+        path = Path(path)
+        check_file(path)
+        lock = _locked(path)
+        try:
+            if path.exists():
+                raise OutputError(
+                    f"{path} exists: open that session again, or choose another name"
+                )
+            said = {"journal": _FORMAT, "version": VERSION, **header}
+            line, checksum = _sealed(said, 0)
+            with replacing(path) as partial:  # never a journal without its header
+                _write_durably(partial, line)
+            return cls(path, len(line), checksum, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def reopen(cls, path: str | os.PathLike[str]) -> tuple[Journal, list[Json]]:
+        """Go on with a journal.
+
+        Returns
+        -------
+        Journal
+            To be added to.
+        list of dict
+            Its lines so far, as of `read_lines`.
+
+        Raises
+        ------
+        JournalError
+            As `read_lines`, or if it is in use.
+        OutputError
+            If it cannot be written to.
+
+        Warns
+        -----
+        HqsamWarning
+            As `read_lines`.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise JournalError(f"{path} does not exist; check the name")
+        lock = _locked(path)
+        try:
+            lines, end, checksum = _read(path)
+            return cls(path, end, checksum, lock), lines
+        except OSError as error:
+            lock.release()
+            raise OutputError(
+                f"{path} cannot be written to ({reason(error)}); copy it elsewhere"
+            ) from error
+        except BaseException:
+            lock.release()
+            raise
+
+    def append(self, said: Json) -> None:
+        """Add a line; it is on the disk on return.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written; then the journal is as before.
+        """
+        line, checksum = _sealed(said, self._checksum)
+        try:
+            self._file.seek(self._end)
+            _write(self._file.fileno(), line)
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            with suppress(OSError, ValueError):
+                self._file.truncate(self._end)
+            raise OutputError(
+                f"{self.path} cannot be written to ({reason(error)}), so nothing was "
+                "changed; free some space or save the labels elsewhere"
+            ) from error
+        self._end += len(line)
+        self._checksum = checksum
+
+    @contextmanager
+    def appended(self, said: Json) -> Iterator[None]:
+        """Add a line, and take it back if an error leaves the block."""
+        end, checksum = self._end, self._checksum
+        self.append(said)
+        try:
+            yield
+        except BaseException:
+            self._end, self._checksum = end, checksum
+            with suppress(OSError):
+                self._file.truncate(end)
+            raise
+
+    def close(self) -> None:
+        """Let go of the file. May be called twice."""
+        self._file.close()
+        self._lock.release()
+
+
+def _sealed(said: Json, before: int) -> tuple[bytes, int]:
+    """Return a line with its checksum, which goes on from that of the line before."""
+    body = json.dumps(said, separators=(",", ":"), ensure_ascii=False)[:-1].encode()
+    checksum = zlib.crc32(body, before)
+    return body + b',"sum":"%08x"}\n' % checksum, checksum
+
+
+def _unsealed(line: bytes, before: int) -> tuple[Json, int]:
+    """Return what a line says and its checksum; raise ValueError if it is damaged."""
+    found = _CHECKSUM.search(line)
+    if found is None:
+        raise ValueError("is cut short or no line of a journal")
+    checksum = int(found[1], 16)
+    if zlib.crc32(line[: found.start()], before) != checksum:
+        raise ValueError("does not fit its checksum")
+    said: Json = json.loads(line)
+    del said["sum"]
+    return said, checksum
+
+
+def _read(path: Path) -> tuple[list[Json], int, int]:
+    """Lines, where the last whole one ends, and its checksum."""
+    said: list[Json] = []
+    end = checksum = 0
+    damage: ValueError | None = None
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if damage is not None:
+                    raise _damaged(path, len(said) + 1, damage)
+                try:
+                    # Editors and versioning tools may have their own line ends.
+                    one, checksum = _unsealed(line.rstrip(b"\r\n"), checksum)
+                except ValueError as error:
+                    damage = error  # which is fatal unless this is the last line
+                    continue
+                said.append(one)
+                end += len(line)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be read ({reason(error)})") from error
+    if not said:
+        raise JournalError(f"{path} is not a journal of napari-hqsam")
+    _check_header(path, said[0])
+    if damage is not None:
+        warnings.warn(
+            f"{path}: line {len(said) + 1}, the last, {damage}, as when a program is "
+            "killed while it writes; what it said is lost, all before is there",
+            HqsamWarning,
+            stacklevel=4,
+        )
+    return said, end, checksum
+
+
+def _damaged(path: Path, number: int, damage: ValueError) -> JournalError:
+    return JournalError(
+        f"{path}: line {number} {damage}, so it or a line before it was changed; take "
+        f"a copy from before that, or delete this line and all after it to keep the "
+        f"{number - 2} things done before"
+        if number > 1
+        else f"{path} is not a journal of napari-hqsam: its first line {damage}"
+    )
+
+
+def _check_header(path: Path, header: Json) -> None:
+    """Raise unless this version of the package reads such a journal."""
+    if header.get("journal") != _FORMAT:
+        raise JournalError(f"{path} is not a journal of napari-hqsam")
+    version = header.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise JournalError(
+            f"{path} is a journal of version {version}, this napari-hqsam reads up to "
+            f"{VERSION}; install a newer one"
+        )
+
+
+def _locked(path: Path) -> FileLock:
+    """Take the lock of a journal; the system lets go of it when the process dies."""
+    path = path.resolve()
+    lock = FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise JournalError(
+            f"{path} is in use by another session; close that one first"
+        ) from error
+    except (OSError, NotImplementedError):
+        pass  # some disks know no locks
+    return lock
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """Make a file whose content is on the disk on return."""
+    with path.open("xb", buffering=0) as file:
+        _write(file.fileno(), data)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of it, and wait until it is on the disk."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)

@@ -1,0 +1,171 @@
+"""The objects of a session.
+
+What is kept of an object follows from the events alone, one after another, so
+it is the same whether they happen now or are read from a journal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.labels.patches import Plane, around
+from napari_hqsam.labels.records import Accept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from napari_hqsam.labels.patches import Box, Patch
+    from napari_hqsam.labels.records import Event, LabelsRecord
+
+Made = dict[Plane, tuple[Accept, ...]]
+"""The masks that make up an object, by their planes."""
+Index = tuple[int, ...]
+
+
+class ObjectTable:
+    """The objects that the events so far have made.
+
+    Attributes
+    ----------
+    made : dict of int to dict
+        By label id: the masks that it was made from, by plane, in order. None
+        for objects that came about otherwise (brush, split, found).
+    pixels : Counter
+        By label id: its number of pixels in the labels; of objects that were
+        found, how many more or less than then.
+    highest : int
+        The highest id so far.
+
+    Parameters
+    ----------
+    labels : LabelsRecord
+        The labels. Of the objects that were found in them nobody knows where
+        they are.
+    """
+
+    def __init__(self, labels: LabelsRecord) -> None:
+        self.labels = labels
+        self.made: dict[int, Made] = {}
+        self.pixels: Counter[int] = Counter()
+        self.highest = labels.highest
+        self._places: dict[int, dict[Index, Box]] = {}
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of all objects that are known, ascending.
+
+        Those with pixels, and those that were found and have got a mask since.
+        """
+        made = {i for i, made in self.made.items() if made and self.was_found(i)}
+        full = {i for i, n in self.pixels.items() if n > 0 and not self.was_found(i)}
+        return sorted(made | full)
+
+    def was_found(self, label_id: int) -> bool:
+        """Whether an object may have been there before the session."""
+        return 1 <= label_id <= self.labels.highest
+
+    def knows(self, label_id: int) -> bool:
+        """Whether there is such an object, or may be."""
+        return self.was_found(label_id) or self.pixels[label_id] > 0
+
+    def places(self, label_id: int) -> list[tuple[Plane, Box]]:
+        """Boxes in planes along the last two dimensions that hold all of an object."""
+        shape = self.labels.shape
+        places: Iterable[tuple[Index, Box]] = self._places.get(label_id, {}).items()
+        if self.was_found(label_id):
+            whole = (0, 0, shape[-2], shape[-1])
+            places = ((index, whole) for index in np.ndindex(shape[:-2]))
+        return [(Plane.of(shape, index), box) for index, box in places]
+
+    def box_on(self, label_id: int, plane: Plane) -> Box:
+        """Return a box that holds all of an object on a plane, of any orientation."""
+        if self.was_found(label_id):
+            return 0, 0, *plane.size(self.labels.shape)
+        found: Box = (0, 0, 0, 0)
+        for index, (y0, x0, y1, x1) in self._places.get(label_id, {}).items():
+            spans = [(i, i + 1) for i in index] + [(y0, y1), (x0, x1)]
+            across = [s for a, s in enumerate(spans) if a not in plane.axes]
+            if all(a <= i < b for i, (a, b) in zip(plane.index, across, strict=True)):
+                (top, bottom), (left, right) = (spans[a] for a in plane.axes)
+                found = around(found, (top, left, bottom, right))
+        return found
+
+    def add(self, event: Event) -> Entry:
+        """Take in an event."""
+        entry = Entry(event, self.highest)
+        for label_id, made in self._new_made(event).items():
+            entry.made_before[label_id] = self.made.get(label_id, {})
+            self.made[label_id] = made
+        for patch in event.patches:
+            gained, lost = patch.counts()
+            self.pixels.update(gained)
+            self.pixels.subtract(lost)
+            self._extend(patch, gained)
+            self.highest = max(self.highest, *gained, *lost)
+        return entry
+
+    def remove(self, entry: Entry) -> None:
+        """Take back the event that was taken in last."""
+        self.made.update(entry.made_before)
+        for patch in entry.event.patches:
+            gained, lost = patch.counts()
+            self.pixels.subtract(gained)
+            self.pixels.update(lost)
+        self.highest = entry.highest_before
+
+    def _new_made(self, event: Event) -> dict[int, Made]:
+        """Tell what the objects that an event concerns are made from after it."""
+        if isinstance(event, Accept):
+            made = self.made.get(event.label_id, {})
+            there = () if event.replaces else made.get(event.plane, ())
+            return {event.label_id: {**made, event.plane: (*there, event)}}
+        if event.kind == "delete":
+            made = self.made.get(event.ids[0], {})
+            if event.plane is None:
+                return {event.ids[0]: {}}
+            return {event.ids[0]: {p: m for p, m in made.items() if p != event.plane}}
+        if event.kind == "merge":
+            together: Made = {}
+            for label_id in event.ids:
+                for plane, masks in self.made.get(label_id, {}).items():
+                    together[plane] = (*together.get(plane, ()), *masks)
+            return {event.ids[0]: together, **{i: {} for i in event.ids[1:]}}
+        return {}
+
+    def _extend(self, patch: Patch, ids: Iterable[int]) -> None:
+        """Widen the places of the ids that a patch gives pixels to.
+
+        They are never narrowed: an undone change may come back.
+        """
+        for index, box in _along_last(patch.plane, patch.bbox):
+            for label_id in ids:
+                places = self._places.setdefault(label_id, {})
+                places[index] = around(places.get(index, box), box)
+
+
+@dataclass
+class Entry:
+    """An event that was taken in, and what it takes to take it back."""
+
+    event: Event
+    highest_before: int
+    made_before: dict[int, Made] = field(default_factory=dict)
+
+
+def _along_last(plane: Plane, box: Box) -> Iterator[tuple[Index, Box]]:
+    """Yield a box of any plane as boxes of planes along the last two dimensions."""
+    *leading, rows, cols = (
+        range(part.start, part.stop)
+        if isinstance(part, slice)
+        else range(part, part + 1)
+        for part in plane.key(box)
+    )
+    flat = rows.start, cols.start, rows.stop, cols.stop
+    indices: list[Index] = [()]
+    for numbers in leading:
+        indices = [(*index, i) for index in indices for i in numbers]
+    return ((index, flat) for index in indices)

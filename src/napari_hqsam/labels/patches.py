@@ -1,0 +1,439 @@
+"""Changes of labels as patches: what was there, and what is there now.
+
+A patch holds both sides of a change of one window of a plane, so it can be
+done and undone on any labels that are in the state before or after it. Patches
+are computed from labels and never write to them: that is left to a `Target`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.labels.blocks import blocks
+from napari_hqsam.labels.painting import paint
+from napari_hqsam.labels.runs import count_runs, decode_runs, encode_runs
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from napari_hqsam.labels.painting import Overlap
+
+Box = tuple[int, int, int, int]
+"""``(y0, x0, y1, x1)``, half-open, plane pixels."""
+Key = tuple[int | slice, ...]
+_WINDOW = 1024  # about the side of the windows that are held at a time, pixels
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane of labels, in any orientation.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Position along the dimensions that the plane does not lie in, in order.
+    axes : tuple of int
+        The dimensions of the labels that are y and x of the plane: the last two,
+        or others where a volume is looked at from the side.
+    """
+
+    index: tuple[int, ...]
+    axes: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, shape: Sequence[int], given: Plane | Sequence[int] | int | None
+    ) -> Plane:
+        """Check that labels have a plane.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Shape of the labels.
+        given : Plane, int or sequence of int, optional
+            A plane, or the index of one along the last two dimensions. None: the
+            only plane.
+
+        Raises
+        ------
+        ImageError
+            If there is no such plane.
+        """
+        ndim = len(shape)
+        if not isinstance(given, Plane):
+            numbers = np.atleast_1d(() if given is None else given).tolist()
+            given = cls(tuple(map(int, numbers)), (ndim - 2, ndim - 1))
+        sizes = [n for axis, n in enumerate(shape) if axis not in given.axes]
+        sound = len(set(given.axes) & set(range(ndim))) == 2
+        if not sound or len(sizes) != len(given.index):
+            raise ImageError(
+                f"plane index {given.index} with the plane along the dimensions "
+                f"{given.axes} does not fit labels of shape {tuple(shape)}"
+            )
+        if not all(0 <= i < n for i, n in zip(given.index, sizes, strict=True)):
+            raise ImageError(
+                f"plane index {given.index} is out of range for labels of shape "
+                f"{tuple(shape)}"
+            )
+        return given
+
+    @property
+    def turned(self) -> bool:
+        """Whether the plane is not one along the last two dimensions."""
+        count = len(self.index)
+        return self.axes != (count, count + 1)
+
+    def size(self, shape: Sequence[int]) -> tuple[int, int]:
+        """Height and width of the plane in labels of a shape."""
+        return int(shape[self.axes[0]]), int(shape[self.axes[1]])
+
+    def key(self, box: Box) -> Key:
+        """Return the index of a box of the plane in the labels."""
+        y0, x0, y1, x1 = box
+        at = iter(self.index)
+        spans = {self.axes[0]: slice(y0, y1), self.axes[1]: slice(x0, x1)}
+        ndim = len(self.index) + 2
+        return tuple(spans[axis] if axis in spans else next(at) for axis in range(ndim))
+
+    def oriented(self, window: NDArray[Any]) -> NDArray[Any]:
+        """Turn a window from the labels' order of axes to (y, x), or back."""
+        return window.T if self.axes[0] > self.axes[1] else window
+
+    def read(self, array: Any, box: Box) -> NDArray[Any]:  # noqa: ANN401
+        """Copy a box of the plane, (y, x), out of labels."""
+        return self.oriented(np.array(array[self.key(box)]))
+
+
+@dataclass(frozen=True)
+class Write:
+    """What is to be written to labels.
+
+    Attributes
+    ----------
+    key : tuple of int and slice
+        The window, one entry per dimension of the labels.
+    changed : ndarray
+        bool, of the shape of the labels at `key`: the pixels to be written.
+    values : ndarray
+        Ids of the same shape, in the labels' data type; only those at `changed`
+        count.
+    """
+
+    key: Key
+    changed: NDArray[np.bool_]
+    values: NDArray[Any]
+
+    @property
+    def indices(self) -> tuple[NDArray[np.intp], ...]:
+        """Where to write: one array of indices per dimension of the labels."""
+        return indices_of(self.key, self.changed)
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """What to write there: one id for each of `indices`."""
+        ids: NDArray[Any] = self.values[self.changed]
+        return ids
+
+
+def indices_of(key: Key, mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
+    """Turn a window and a mask of it into the indices of single pixels.
+
+    Parameters
+    ----------
+    key : tuple of int and slice
+        The window, one entry per dimension of the labels.
+    mask : ndarray
+        bool, of the shape of the labels at `key`.
+
+    Returns
+    -------
+    tuple of ndarray
+        One array of ints per dimension, pixels in C order: what numpy and
+        napari's ``data_setitem`` take.
+    """
+    found = iter(np.nonzero(mask))
+    count = np.count_nonzero(mask)
+    return tuple(
+        next(found) + (part.start or 0)
+        if isinstance(part, slice)
+        else np.full(count, part)
+        for part in key
+    )
+
+
+class Target(Protocol):
+    """Labels that a session changes."""
+
+    @property
+    def array(self) -> Any:  # noqa: ANN401 - numpy, zarr or another
+        """The labels to be read: ``shape``, ``dtype`` and ``[key]``."""
+
+    def write(self, writes: Iterable[Write]) -> None:
+        """Write all that one step changes, in order.
+
+        Raises
+        ------
+        Exception
+            If that fails. What is written then is written back once more.
+        """
+
+
+class ArrayTarget:
+    """Labels in a numpy or zarr array, or what can be indexed like them.
+
+    Parameters
+    ----------
+    array : array-like
+        Integers, ``(..., h, w)``.
+    """
+
+    def __init__(self, array: Any) -> None:  # noqa: ANN401
+        self.array = array
+
+    def write(self, writes: Iterable[Write]) -> None:
+        """Write, window by window."""
+        for write in writes:
+            window = np.array(self.array[write.key])
+            window[write.changed] = write.ids
+            # Assigned as a whole: lazily stored arrays take slices, not masks.
+            self.array[write.key] = window
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A change of a window of a plane.
+
+    Attributes
+    ----------
+    plane : Plane
+        Where.
+    bbox : tuple of int
+        ``(y0, x0, y1, x1)``, half-open, just round the pixels that change.
+    before, after : str
+        `encode_runs` of the ids there, (y, x); 0 in both where nothing changes.
+    """
+
+    plane: Plane
+    bbox: Box
+    before: str
+    after: str
+
+    @classmethod
+    def between(
+        cls,
+        plane: Plane,
+        corner: tuple[int, int],
+        before: NDArray[Any],
+        after: NDArray[Any],
+    ) -> Patch | None:
+        """Make the patch that leads from one crop, whose corner is given, to another.
+
+        None if nothing changes.
+        """
+        changed = before != after
+        rows, cols = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+        if not rows.size:
+            return None
+        tight = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+        y, x = corner
+        return cls(
+            plane,
+            (
+                int(y + rows[0]),
+                int(x + cols[0]),
+                int(y + rows[-1] + 1),
+                int(x + cols[-1] + 1),
+            ),
+            encode_runs((before * changed)[tight]),
+            encode_runs((after * changed)[tight]),
+        )
+
+    def crops(self, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the ids before and after, (y, x), 0 where nothing changes."""
+        y0, x0, y1, x1 = self.bbox
+        shape = y1 - y0, x1 - x0
+        return (
+            decode_runs(self.before, shape, dtype),
+            decode_runs(self.after, shape, dtype),
+        )
+
+    def write(self, dtype: DTypeLike, *, back: bool = False) -> Write:
+        """Return what to write to do the change, or to undo it."""
+        before, after = map(self.plane.oriented, self.crops(dtype))
+        return Write(
+            self.plane.key(self.bbox), before != after, before if back else after
+        )
+
+    def onto(self, array: Any) -> Patch | None:  # noqa: ANN401
+        """Return the patch that does the same to labels in any state.
+
+        None if there is nothing left to do.
+        """
+        there = self.plane.read(array, self.bbox)
+        before, after = self.crops(there.dtype)
+        wanted = np.where(before != after, after, there)
+        return Patch.between(self.plane, self.bbox[:2], there, wanted)
+
+    def fits(self, array: Any) -> bool:  # noqa: ANN401
+        """Whether labels have the ids there that the change starts from."""
+        there = self.plane.read(array, self.bbox)
+        before, after = self.crops(there.dtype)
+        return bool((there == before)[before != after].all())
+
+    def counts(self) -> tuple[Counter[int], Counter[int]]:
+        """Count the pixels that each id gains, and those that each loses."""
+        return count_runs(self.after), count_runs(self.before)
+
+
+def windows(array: Any, plane: Plane, box: Box) -> Iterator[Box]:  # noqa: ANN401
+    """Yield a box of a plane in pieces that are worth reading at once.
+
+    Parameters
+    ----------
+    array : array-like
+        Labels; pieces are cut where its chunks are, if it has any.
+    plane : Plane
+        The plane.
+    box : tuple of int
+        The box, plane pixels.
+    """
+    stored = getattr(array, "shards", None) or getattr(array, "chunks", None)
+    steps = []
+    for axis in plane.axes:
+        unit = stored[axis] if stored else 1
+        unit = unit if isinstance(unit, int) else 1  # dask's chunks may differ
+        steps.append(unit * -(-_WINDOW // unit))
+    for y, x in blocks(SimpleNamespace(chunks=tuple(steps)), box):
+        yield y.start, x.start, y.stop, x.stop
+
+
+def change(
+    array: Any,  # noqa: ANN401
+    plane: Plane,
+    box: Box,
+    new: Callable[[NDArray[Any], Box], NDArray[Any]],
+) -> Iterator[Patch]:
+    """Yield the patches that a rule makes of the labels in a box of a plane.
+
+    Parameters
+    ----------
+    array : array-like
+        Labels; they are read, window by window.
+    plane, box
+        Where.
+    new : callable
+        From the ids of a window, (y, x), and its box to the ids that shall be
+        there. Must not change what it is given.
+    """
+    for window in windows(array, plane, box):
+        before = plane.read(array, window)
+        patch = Patch.between(plane, window[:2], before, new(before, window))
+        if patch is not None:
+            yield patch
+
+
+def painted(
+    array: Any,  # noqa: ANN401
+    plane: Plane,
+    bbox: Box,
+    data: NDArray[np.bool_],
+    label_id: int,
+    overlap: Overlap,
+    *,
+    instead_of: Box | None = None,
+) -> tuple[tuple[Patch, ...], int]:
+    """Compute what painting a mask changes, and the pixels that the object has then.
+
+    Parameters
+    ----------
+    array : array-like
+        Labels; they are read alone.
+    plane, bbox, data, label_id, overlap
+        As for `paint`.
+    instead_of : tuple of int, optional
+        Box in which the object's other pixels are taken from it first: the mask
+        is painted instead of them. Not with the overlap "empty", which never
+        changes a pixel that has an id.
+
+    Returns
+    -------
+    patches : tuple of Patch
+        The changes.
+    pixels : int
+        Pixels of the object in both boxes.
+
+    Raises
+    ------
+    ImageError
+        As `paint`.
+    """
+    check_box(plane.size(array.shape), bbox, data)
+    pixels = 0
+
+    def new(before: NDArray[Any], window: Box) -> NDArray[Any]:
+        nonlocal pixels
+        after = before.copy()
+        if instead_of is not None and overlap != "empty":
+            after[before == label_id] = 0
+        part = crop_of(bbox, data, window)
+        paint(after, (0, 0, *part.shape), part, label_id, overlap)
+        pixels += int(np.count_nonzero(after == label_id))
+        return after
+
+    box = bbox if instead_of is None else around(bbox, instead_of)
+    return tuple(change(array, plane, box, new)), pixels
+
+
+def relabelled(
+    array: Any,  # noqa: ANN401
+    plane: Plane,
+    box: Box,
+    label_id: int,
+    new_id: int,
+) -> Iterator[Patch]:
+    """Yield the patches that give all pixels of an id in a box another id."""
+
+    def new(before: NDArray[Any], _: Box) -> NDArray[Any]:
+        return np.where(before == label_id, before.dtype.type(new_id), before)
+
+    return change(array, plane, box, new)
+
+
+def around(first: Box, second: Box) -> Box:
+    """Return the smallest box round two, of which empty ones do not count."""
+    full = [b for b in (first, second) if b[0] < b[2] and b[1] < b[3]]
+    if not full:
+        return 0, 0, 0, 0
+    y0, x0, y1, x1 = zip(*full, strict=True)
+    return min(y0), min(x0), max(y1), max(x1)
+
+
+def crop_of(bbox: Box, data: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
+    """Return a mask as seen in another box: bool, of the size of that box."""
+    crop = np.zeros((box[2] - box[0], box[3] - box[1]), np.bool_)
+    y0, x0 = max(bbox[0], box[0]), max(bbox[1], box[1])
+    y1, x1 = min(bbox[2], box[2]), min(bbox[3], box[3])
+    if y0 < y1 and x0 < x1:
+        crop[y0 - box[0] : y1 - box[0], x0 - box[1] : x1 - box[1]] = data[
+            y0 - bbox[0] : y1 - bbox[0], x0 - bbox[1] : x1 - bbox[1]
+        ]
+    return crop
+
+
+def check_box(size: tuple[int, int], bbox: Box, data: NDArray[np.bool_]) -> None:
+    """Raise if the box does not fit the plane or the mask."""
+    y0, x0, y1, x1 = bbox
+    inside = 0 <= y0 <= y1 <= size[0] and 0 <= x0 <= x1 <= size[1]
+    if not inside or data.shape != (y1 - y0, x1 - x0):
+        raise ImageError(
+            f"a mask of shape {data.shape} in the box {tuple(bbox)} does not fit a "
+            f"plane of shape {size}"
+        )

@@ -1,0 +1,101 @@
+"""A session as its journal tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hqsam.labels.history import History
+from napari_hqsam.labels.journal import JournalError, read_lines
+from napari_hqsam.labels.records import Accept, Edit, Header
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from napari_hqsam.labels.journal import Json
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """What a journal says.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The journal.
+    header : Header
+        Image, labels, model.
+    history : History
+        What was done.
+    """
+
+    path: Path
+    header: Header
+    history: History
+
+    @property
+    def base(self) -> Path | None:
+        """The file with the labels that the session started from, if any."""
+        name = self.header.labels.base
+        return None if name is None else self.path.with_name(name)
+
+
+def read_session(path: str | os.PathLike[str]) -> Recorded:
+    """Read a session from its journal, without labels; it may be going on.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The journal.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be read, or a line but the last is damaged or makes no
+        sense.
+
+    Warns
+    -----
+    HqsamWarning
+        If the last line was cut short.
+    """
+    return understand(Path(path), read_lines(path))
+
+
+def understand(path: Path, lines: Sequence[Json]) -> Recorded:
+    """Go through the lines of a journal.
+
+    Raises
+    ------
+    JournalError
+        If a line makes no sense.
+    """
+    number = 1
+    try:
+        header = Header.from_json(lines[0])
+        history = History(header.labels)
+        for line in lines[1:]:
+            number += 1
+            _follow(history, line, header.labels.shape)
+    except (KeyError, TypeError, ValueError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise JournalError(
+            f"{path}: line {number} makes no sense ({why}); take a copy from before "
+            "it was changed, or install the newest napari-hqsam"
+        ) from error
+    return Recorded(path, header, history)
+
+
+def _follow(history: History, line: Json, shape: tuple[int, ...]) -> None:
+    """Do in a history what a line says."""
+    match line["event"]:
+        case "undo":
+            history.undo()
+        case "redo":
+            history.redo()
+        case "accept":
+            history.do(Accept.from_json(line, shape), line.get("group"))
+        case _:
+            history.do(Edit.from_json(line, shape), line.get("group"))

@@ -1,0 +1,183 @@
+"""Labels that are changed step by step, back and forth, and nothing of it is lost.
+
+What is to be done comes as events, whose patches say what changes. Each is put
+into the journal first, and only then written to the labels: so the journal is
+never behind them, and what it says can be done and undone on any labels, with
+or without a viewer. How labels are written to is the business of the `Target`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import HqsamError, OutputError
+from napari_hqsam.images.source import reason
+from napari_hqsam.labels.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Self
+
+    from napari_hqsam.labels.journal import Journal, Json
+    from napari_hqsam.labels.patches import Target, Write
+    from napari_hqsam.labels.records import Event, Header
+
+
+class Steps:
+    """Labels, their history and its journal, kept in step.
+
+    Parameters
+    ----------
+    target : Target
+        The labels.
+    header : Header
+        Image, labels, model.
+    history : History, optional
+        What was done already.
+    journal : Journal, optional
+        Where all that is done is written to; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        header: Header,
+        history: History | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.target, self.header, self.journal = target, header, journal
+        self.history = history or History(header.labels)
+        self._group: str | None = None
+
+    def close(self) -> None:
+        """Let go of the journal. May be called twice."""
+        if self.journal is not None:
+            self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def do(self, event: Event, *, written: bool = False) -> None:
+        """Do something, as one step or as a part of one.
+
+        Parameters
+        ----------
+        event : Event
+            What.
+        written : bool
+            Whether the labels have it already.
+
+        Raises
+        ------
+        OutputError
+            If the journal or the labels cannot be written to.
+        """
+        group = {} if self._group is None else {"group": self._group}
+        with self._entered(event.to_json() | group):
+            if not written:
+                self._write([event])
+        self.history.do(event, self._group)
+
+    def undo(self) -> bool:
+        """Undo the last step; False if there is none.
+
+        Raises
+        ------
+        OutputError
+            If the journal or the labels cannot be written to.
+        """
+        step = self.history.to_undo
+        if step:
+            with self._entered({"event": "undo"}):
+                self._write(step, back=True)
+            self.history.undo()
+        return bool(step)
+
+    def redo(self) -> bool:
+        """Do the step undone last once more; False if there is none.
+
+        Raises
+        ------
+        OutputError
+            If the journal or the labels cannot be written to.
+        """
+        step = self.history.to_redo
+        if step:
+            with self._entered({"event": "redo"}):
+                self._write(step)
+            self.history.redo()
+        return bool(step)
+
+    @contextmanager
+    def grouped(self) -> Iterator[None]:
+        """Make one step, to be undone at once, of all that is done in the block."""
+        outer = self._group
+        if outer is None:
+            self._group = uuid.uuid4().hex
+        try:
+            yield
+        finally:
+            self._group = outer
+
+    def restore(self) -> None:
+        """Bring the labels to the state that the session is in.
+
+        From the labels that it started from (new ones, or a copy of its base),
+        or from its own, even if the last step was written to them in part or
+        not at all.
+
+        Raises
+        ------
+        OutputError
+            If the labels cannot be written to.
+        """
+        with _refusals():
+            self.target.write(self._writes([*self.history.undone], back=True))
+            self.target.write(self._writes([*self.history.events]))
+
+    def _entered(self, line: Json) -> AbstractContextManager[None]:
+        """Write a line to the journal; it is taken back if the block raises."""
+        if self.journal is None:
+            return nullcontext()
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        return self.journal.appended({"time": now, **line})
+
+    def _write(self, events: Sequence[Event], *, back: bool = False) -> None:
+        """Write what events change to the labels, or what was there before."""
+        with _refusals():
+            try:
+                self.target.write(self._writes(events, back=back))
+            except BaseException:
+                with suppress(Exception):
+                    self.target.write(self._writes(events, back=not back))
+                raise
+
+    def _writes(
+        self, events: Sequence[Event], *, back: bool = False
+    ) -> Iterator[Write]:
+        """Yield what to write to the labels to do events, or to undo them."""
+        dtype = self.target.array.dtype
+        patches = [patch for event in events for patch in event.patches]
+        for patch in reversed(patches) if back else patches:
+            yield patch.write(dtype, back=back)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say in one line why labels could not be written to."""
+    try:
+        yield
+    except (HqsamError, MemoryError):
+        raise
+    except Exception as error:  # each kind of array has its own
+        raise OutputError(
+            f"the labels cannot be changed ({reason(error)}); choose others, or save "
+            "these under another name"
+        ) from error
