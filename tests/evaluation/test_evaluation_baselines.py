@@ -41,7 +41,7 @@ def test_click_in_the_disc_finds_the_disc_alone(name, sign):
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("name", BOX_BASELINES)
 def test_box_round_the_disc_finds_the_disc(name, sign):
-    box = BOX if name == "inscribed ellipse" else WIDE_BOX
+    box = BOX if name == "ellipse" else WIDE_BOX
     mask = BOX_BASELINES[name](image(sign), box)
     assert (mask.shape, mask.dtype) == (SHAPE, np.bool_)
     assert iou(mask, DISC) > 0.9
@@ -103,3 +103,19 @@ def test_otsu_in_box_fills_holes_and_drops_small_pieces():
     mask = otsu_in_box(plane, WIDE_BOX)
     assert mask[39, 59]
     assert not mask[19, 40]
+
+
+@pytest.mark.parametrize(
+    ("method", "prompt", "radius"),
+    [
+        (CLICK_BASELINES["random walker"], (300, 310), 100),
+        (BOX_BASELINES["Chan-Vese"], (95.0, 105.0, 515.0, 525.0), 200),
+    ],
+)
+def test_large_windows_are_seen_smaller_and_objects_still_found(method, prompt, radius):
+    y, x = np.ogrid[:601, :613]
+    disc = (y - 305) ** 2 + (x - 315) ** 2 <= radius**2
+    noise = np.random.default_rng(0).normal(0, 0.04, disc.shape)
+    mask = method(disc + noise, prompt)
+    assert mask.shape == disc.shape
+    assert iou(mask, disc) > 0.9

@@ -18,9 +18,12 @@ from napari_hqsam.evaluation import (
     average_precision_scored,
     boundary,
     boundary_iou,
+    boundary_ious,
     boundary_width,
     contingency_iou,
     iou,
+    object_width,
+    rank_labels,
 )
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14))
@@ -120,6 +123,20 @@ def test_boundary_iou_by_width_may_be_measured_on_crops(pair, before, after):
     assert boundary_iou(a, b, width=2) == boundary_iou(*pair, width=2)
 
 
+@at_leisure
+@given(pairs, st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_several_widths_are_measured_in_one_go(pair, widths):
+    each = [boundary_iou(*pair, width=width) for width in widths]
+    assert boundary_ious(*pair, widths) == each
+
+
+def test_the_objects_own_width_grows_with_its_side():
+    assert object_width(100 * 100) == 10
+    assert object_width(400 * 25) == 10
+    assert object_width(50 * 50, 0.02) == 1
+    assert object_width(1) == 1
+
+
 @pytest.mark.parametrize("measure", [iou, boundary_iou, contingency_iou])
 def test_different_shapes_are_refused(measure):
     with pytest.raises(ImageError, match="differ"):
@@ -140,6 +157,17 @@ def test_contingency_holds_the_iou_of_every_pair(labels):
     np.testing.assert_array_equal(
         ious.toarray(), np.reshape(expected, (len(pred_ids), len(true_ids)))
     )
+
+
+@at_leisure
+@given(label_pairs)
+def test_objects_are_counted_in_the_order_of_their_ids(labels):
+    for dtype in (np.int32, np.uint64, np.uint8):
+        image = labels[0].astype(dtype)
+        ids, ranks = rank_labels(image)
+        assert ids.dtype == dtype
+        assert list(ids) == sorted(set(image[image > 0].tolist()))
+        assert (np.concatenate([[0], ids.astype(int)])[ranks] == image).all()
 
 
 def test_contingency_takes_huge_ids_and_refuses_floats():

@@ -1,6 +1,7 @@
 """Data, sampling, losses and the loop behind the bundled model, on tiny settings."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ from safetensors import safe_open
 from skimage.io import imsave
 
 from napari_hqsam import load_model
+from napari_hqsam.network.mask_decoder import Decoded
 from napari_hqsam.network.prompt_encoder import (
     BOX_FIRST,
     BOX_SECOND,
@@ -20,6 +22,8 @@ from napari_hqsam.network.prompt_encoder import (
     PromptTokens,
 )
 from napari_hqsam.training import __main__ as command
+from napari_hqsam.training import loop
+from napari_hqsam.training import validate as module
 from napari_hqsam.training.augment import jitter
 from napari_hqsam.training.data import (
     Dataset,
@@ -28,6 +32,7 @@ from napari_hqsam.training.data import (
     sample_crop,
     validation_stems,
 )
+from napari_hqsam.training.initial import initial_network
 from napari_hqsam.training.loop import Recipe, Stage, Trainer, is_hq
 from napari_hqsam.training.losses import (
     balanced_bce,
@@ -45,6 +50,10 @@ from napari_hqsam.training.sampling import (
     random_points,
 )
 from napari_hqsam.training.synthetic import synthetic_image
+from napari_hqsam.training.validate import validate
+
+OUTPUTS = ("", "_sam", "_hq")
+"""What is added to the name of a score: of SAM + HQ, of either alone."""
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +302,82 @@ def test_the_hq_stage_leaves_sam_alone(item, tmp_path):
     changed = {k for k, v in run.network.state_dict().items() if not v.equal(before[k])}
     assert changed
     assert all(is_hq(key) for key in changed)
+
+
+def test_the_time_left_counts_pixels_and_what_is_frozen(item, tmp_path):
+    """4 steps of 64 px, 2 of 128 px at four times the cost, 2 frozen at two."""
+    small = SMALL.__dict__
+    stages = [
+        SMALL,
+        Stage(**{**small, "steps": 2, "side": 128}),
+        Stage(**{**small, "steps": 2, "side": 128, "hq_only": True}),
+    ]
+    run = trainer(item, tmp_path, *stages)
+    run.step = 3
+    # 3 steps took 180 s: 60 s a step; left are 1 + 2 * 4 + 2 * 2 of such
+    assert run.minutes_left(180, 0, 8) == 13
+    assert run.minutes_left(120, 1, 6) == 9
+    run.step = 8
+    assert run.minutes_left(180, 0, 8) == 0
+
+
+def test_a_run_says_early_how_long_it_will_take(item, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(loop, "ESTIMATE_AFTER", 2)
+    run = trainer(item, tmp_path)
+    run.run()
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"2 steps, about \d+\.\d minutes", first)
+
+
+def test_validation_is_logged_and_changes_nothing(item, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "VALIDATE_EVERY", 2)
+    recipe = Recipe((SMALL,), input_size=64, synthetic=0.0, warmup=2)
+    data = [Dataset("discs", [item])]
+    plain = Trainer(recipe, data, tmp_path / "plain")
+    plain.run()
+    run = Trainer(recipe, data, tmp_path / "run", validation=data)
+    run.run()
+    for key, value in plain.network.state_dict().items():
+        assert value.equal(run.network.state_dict()[key])
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    found = [e for e in map(json.loads, lines) if "validation" in e]
+    assert [e["step"] for e in found] == [2, 4]
+    for scores in found[0]["validation"]["discs"], found[0]["validation"]["mean"]:
+        assert set(scores) == {f"{k}{o}" for k in ("box", "click") for o in OUTPUTS}
+        assert all(0 <= value <= 1 for value in scores.values())
+
+
+def test_validation_measures_boundaries_and_more_clicks_on_request(item):
+    network = initial_network(64).eval()
+    data = [Dataset("discs", [item])]
+    found = validate(network, data, crops=1, boundary=True)["mean"]
+    kinds = ("box", "click", "clicks2", "clicks3")
+    measures = ("", "_boundary", "_2px")
+    names = [f"{k}{o}{m}" for k in kinds for o in OUTPUTS for m in measures]
+    assert set(found) == set(names)
+    assert found == validate(network, data, crops=1, boundary=True)["mean"]
+
+
+def test_validation_of_a_perfect_answer_is_one(item, monkeypatch):
+    """Each score is of the mask that its name says."""
+    network = initial_network(64).eval()
+    seen = []
+
+    def remember(labels, count):
+        seen[:] = [pick_objects(labels, count)]
+        return seen[0]
+
+    def decode(tile, prompts):
+        right = 16 * seen[0][:, None].float() - 8
+        nothing = torch.full_like(right, -9.0)
+        return Decoded(right.expand(-1, 4, -1, -1), nothing, torch.zeros(8, 4))
+
+    monkeypatch.setattr(module, "pick_objects", remember)
+    monkeypatch.setattr(network, "decode", decode)
+    data = [Dataset("discs", [item])]
+    found = validate(network, data, crops=1, clicks=1, boundary=True)["mean"]
+    assert found["box_sam"] == found["click_sam_2px"] == 1
+    assert found["box"] == found["box_hq"] == found["box_boundary"] == 0
 
 
 def test_one_command_trains_exports_and_validates(tmp_path, monkeypatch):

@@ -10,9 +10,12 @@ from napari_hqsam.evaluation.metrics import (
     average_precision_scored,
     boundary,
     boundary_iou,
+    boundary_ious,
     boundary_width,
     contingency_iou,
     iou,
+    object_width,
+    rank_labels,
 )
 
 __all__ = [
@@ -21,7 +24,10 @@ __all__ = [
     "average_precision_scored",
     "boundary",
     "boundary_iou",
+    "boundary_ious",
     "boundary_width",
     "contingency_iou",
     "iou",
+    "object_width",
+    "rank_labels",
 ]

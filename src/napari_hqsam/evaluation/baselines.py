@@ -1,8 +1,10 @@
 """What one would click with offline and without a network, to compare with.
 
-Each takes a grey plane and either a click or a box, and returns a mask of the
-plane. All are classical methods of scikit-image with settings that are usual
-and the same for every image; none has been tuned on the images of a benchmark.
+Classical methods of scikit-image with settings that are usual and the same for
+every image; none has been tuned on the images of a benchmark. All click methods
+are called alike (`ClickMethod`), and so are all box methods (`BoxMethod`). The
+slow ones look at a bounded number of pixels, as one would use them by hand.
+Knows planes alone; must not know labels, scores or networks.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -10,17 +12,16 @@ and the same for every image; none has been tuned on the images of a benchmark.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import ndimage
-from skimage import draw, filters, segmentation
+from skimage import draw, filters, segmentation, transform
 
 from napari_hqsam.errors import PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from napari_hqsam.prompts.geometry import Box, Point
@@ -29,27 +30,62 @@ Window = tuple[slice, slice]
 
 REACH = 128
 """Pixels that a click method looks at on each side; an object should fit in."""
+WALKED, CONTOURED = 129**2, 256**2
+"""Pixels that the random walker and the active contour look at, at most: a tenth of
+a second and a third of one. Larger windows are seen smaller."""
+
+
+class ClickMethod(Protocol):
+    """A method that finds an object from one click."""
+
+    def __call__(self, plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
+        """Segment.
+
+        Parameters
+        ----------
+        plane : (h, w) array
+            Grey values, integer or float.
+        click : (y, x)
+            In pixels, on the object.
+
+        Returns
+        -------
+        (h, w) bool array
+
+        Raises
+        ------
+        PromptError
+            If the click is outside the plane.
+        """
+
+
+class BoxMethod(Protocol):
+    """A method that finds an object from the box round it."""
+
+    def __call__(self, plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+        """Segment.
+
+        Parameters
+        ----------
+        plane : (h, w) array
+            Grey values, integer or float.
+        box : (y0, x0, y1, x1)
+            Continuous pixel coordinates.
+
+        Returns
+        -------
+        (h, w) bool array
+            Nothing outside the box.
+
+        Raises
+        ------
+        PromptError
+            If the box covers no pixel of the plane.
+        """
 
 
 def otsu_component(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Otsu threshold; the connected pixels on the click's side of it.
-
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Grey values.
-    click : (y, x)
-        In pixels.
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the click is outside the plane.
-    """
+    """Otsu threshold; the connected pixels on the click's side of it."""
     pixel = _pixel(plane, click)
     bright = plane > filters.threshold_otsu(plane)
     return np.asarray(segmentation.flood(bright, pixel, connectivity=1))
@@ -60,24 +96,8 @@ def flood_fill(
 ) -> NDArray[np.bool_]:
     """Magic wand: the connected pixels that are as grey as the clicked one.
 
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Grey values.
-    click : (y, x)
-        In pixels.
-    tolerance : float
-        Greatest difference, as a share of the contrast (1st to 99th
-        percentile) within `REACH` of the click.
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the click is outside the plane.
+    `tolerance` is the greatest difference, as a share of the contrast (1st to 99th
+    percentile) within `REACH` of the click.
     """
     pixel = _pixel(plane, click)
     low, high = np.percentile(plane[_window_around(plane, pixel)], [1, 99])
@@ -88,77 +108,30 @@ def flood_fill(
 
 
 def watershed(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Watershed on the gradient, from the click against the window's frame.
-
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Grey values.
-    click : (y, x)
-        In pixels; its object must lie within `REACH` of it.
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the click is outside the plane.
-    """
-    window, seeds = _seeds(plane, click)
-    slopes = filters.sobel(filters.gaussian(plane[window], sigma=1))
+    """Watershed on the gradient, from the click against the window's frame."""
+    pixel = _pixel(plane, click)
+    window = _window_around(plane, pixel)
+    crop = plane[window]
+    slopes = filters.sobel(filters.gaussian(crop, sigma=1))
+    seeds = _seeds(crop.shape, _within(pixel, window))
     return _on_plane(plane, window, segmentation.watershed(slopes, seeds) == 1)
 
 
 def random_walker(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Random walker (Grady 2006), from the click against the window's frame.
-
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Grey values.
-    click : (y, x)
-        In pixels; its object must lie within `REACH` of it.
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the click is outside the plane.
-    """
-    window, seeds = _seeds(plane, click)
-    crop = np.asarray(plane[window], np.float64)
+    """Random walker (Grady 2006), from the click against the window's frame."""
+    pixel = _pixel(plane, click)
+    window = _window_around(plane, pixel)
+    crop, step = _smaller(plane[window], WALKED)
     if np.ptp(crop) == 0:  # nothing to hold the walker back: all alike
-        return _on_plane(plane, window, np.ones(crop.shape, np.bool_))
-    walked = segmentation.random_walker(
-        crop, seeds, mode="cg_j", tol=1e-5, prob_tol=0.05
-    )
-    return _on_plane(plane, window, walked == 1)
+        return _on_plane(plane, window, np.ones(plane[window].shape, np.bool_))
+    y, x = _within(pixel, window)
+    seeds = _seeds(crop.shape, (y // step, x // step))
+    walked = segmentation.random_walker(crop, seeds, mode="bf")  # direct
+    return _on_plane(plane, window, _larger(walked == 1, step, plane[window].shape))
 
 
 def inscribed_ellipse(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
-    """Ellipse that touches the sides of the box, whatever the image shows.
-
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Only its shape is used.
-    box : (y0, x0, y1, x1)
-        Continuous pixel coordinates.
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the box covers no pixel of the plane.
-    """
+    """Ellipse that touches the sides of the box, whatever the image shows."""
     _box_window(plane, box)
     y0, x0, y1, x1 = box
     mask = np.zeros(plane.shape, np.bool_)
@@ -171,24 +144,7 @@ def inscribed_ellipse(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
 
 
 def otsu_in_box(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
-    """Otsu threshold within the box; the largest piece that its rim is not.
-
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Grey values.
-    box : (y0, x0, y1, x1)
-        Continuous pixel coordinates.
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the box covers no pixel of the plane.
-    """
+    """Otsu threshold within the box; the largest piece that its rim is not."""
     window = _box_window(plane, box)
     crop = plane[window]
     bright = crop > filters.threshold_otsu(crop)
@@ -199,49 +155,31 @@ def otsu_in_box(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
     return _on_plane(plane, window, ndimage.binary_fill_holes(pieces))
 
 
-def chan_vese_in_box(
-    plane: NDArray[Any], box: Box, iterations: int = 50
-) -> NDArray[np.bool_]:
-    """Morphological Chan-Vese within the box, from its inscribed ellipse.
+def chan_vese_in_box(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+    """Morphological active contour without edges, from the inscribed ellipse.
 
-    Marquez-Neila, Baumela, Alvarez 2014: active contours without edges.
-
-    Parameters
-    ----------
-    plane : (h, w) float array
-        Grey values.
-    box : (y0, x0, y1, x1)
-        Continuous pixel coordinates.
-    iterations : int
-
-    Returns
-    -------
-    (h, w) bool array
-
-    Raises
-    ------
-    PromptError
-        If the box covers no pixel of the plane.
+    Marquez-Neila, Baumela, Alvarez 2014; Chan and Vese's energy, 50 iterations.
     """
     window = _box_window(plane, box)
-    start = inscribed_ellipse(plane, box)[window]
+    crop, step = _smaller(plane[window], CONTOURED)
+    ellipse = inscribed_ellipse(plane, box)[window]
     found = segmentation.morphological_chan_vese(
-        plane[window], iterations, init_level_set=start, smoothing=1
+        crop, 50, init_level_set=ellipse[::step, ::step], smoothing=1
     )
-    return _on_plane(plane, window, found > 0)
+    return _on_plane(plane, window, _larger(found > 0, step, ellipse.shape))
 
 
-CLICK_BASELINES: dict[str, Callable[[NDArray[Any], Point], NDArray[np.bool_]]] = {
-    "otsu component": otsu_component,
+CLICK_BASELINES: dict[str, ClickMethod] = {
+    "Otsu": otsu_component,
     "flood fill": flood_fill,
     "watershed": watershed,
     "random walker": random_walker,
 }
 
-BOX_BASELINES: dict[str, Callable[[NDArray[Any], Box], NDArray[np.bool_]]] = {
-    "inscribed ellipse": inscribed_ellipse,
-    "otsu in box": otsu_in_box,
-    "Chan-Vese in box": chan_vese_in_box,
+BOX_BASELINES: dict[str, BoxMethod] = {
+    "ellipse": inscribed_ellipse,
+    "Otsu": otsu_in_box,
+    "Chan-Vese": chan_vese_in_box,
 }
 
 
@@ -264,14 +202,35 @@ def _window_around(plane: NDArray[Any], pixel: tuple[int, int]) -> Window:
     return rows, columns
 
 
-def _seeds(plane: NDArray[Any], click: Point) -> tuple[Window, NDArray[np.int32]]:
-    """Window round a click, and in it 1 at the click and 2 on the frame."""
-    pixel = _pixel(plane, click)
-    window = _window_around(plane, pixel)
-    seeds = np.full(plane[window].shape, 2, np.int32)
+def _within(pixel: tuple[int, int], window: Window) -> tuple[int, int]:
+    """Return the same pixel, counted from the window's first."""
+    return pixel[0] - window[0].start, pixel[1] - window[1].start
+
+
+def _seeds(shape: tuple[int, ...], pixel: tuple[int, int]) -> NDArray[np.int32]:
+    """Seeds of a window: 1 at the pixel and 2 on the frame."""
+    seeds = np.full(shape, 2, np.int32)
     seeds[1:-1, 1:-1] = 0
-    seeds[pixel[0] - window[0].start, pixel[1] - window[1].start] = 1
-    return window, seeds
+    seeds[pixel] = 1
+    return seeds
+
+
+def _smaller(crop: NDArray[Any], most: int) -> tuple[NDArray[np.float64], int]:
+    """See a window so many times smaller that it has no more than `most` pixels."""
+    step = max(1, math.ceil(math.sqrt(crop.size / most)))
+    h, w = (-(-side // step) for side in crop.shape)
+    crop = crop.astype(np.float64)
+    if step > 1:
+        crop = transform.resize(crop, (h, w), anti_aliasing=True)
+    return crop, step
+
+
+def _larger(
+    mask: NDArray[np.bool_], step: int, shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return a mask from `_smaller` to the window's own pixels."""
+    h, w = shape
+    return mask.repeat(step, 0).repeat(step, 1)[:h, :w]
 
 
 def _box_window(plane: NDArray[Any], box: Box) -> Window:

@@ -9,29 +9,12 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from napari_hqsam.training.data import read_datasets
 from napari_hqsam.training.loop import Trainer
 from napari_hqsam.training.recipes import RECIPES
 from napari_hqsam.training.validate import validate
-
-
-def export(trainer: Trainer, path: Path) -> None:
-    """Write the averaged weights as float16 safetensors with their description."""
-    network = trainer.averaged()
-    state = {
-        k: v.half() if v.is_floating_point() else v
-        for k, v in network.cpu().state_dict().items()
-    }
-    metadata = {
-        "variant": "vit_tiny",
-        "input_size": str(trainer.recipe.input_size),
-        "render_prompts": "true",
-        "steps": str(trainer.step),
-    }
-    save_file({k: v.contiguous() for k, v in state.items()}, path, metadata)
-    path.chmod(0o644)  # safetensors leaves it to its owner alone
+from napari_hqsam.training.weights import save_weights
 
 
 def main() -> None:
@@ -51,7 +34,12 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     train, validation = read_datasets(args.data, args.device)
     trainer = Trainer(
-        RECIPES[args.recipe], train, args.folder, args.device, bf16=args.bf16
+        RECIPES[args.recipe],
+        train,
+        args.folder,
+        args.device,
+        bf16=args.bf16,
+        validation=validation,
     )
     if trainer.resume():
         print(f"resumed at step {trainer.step} of {trainer.recipe.steps}", flush=True)
@@ -60,8 +48,9 @@ def main() -> None:
     trainer.run(args.until)
     if trainer.stopping:
         sys.exit(f"stopped and saved at step {trainer.step}; run again to go on")
-    export(trainer, args.folder / "micro.safetensors")
-    scores = validate(trainer.averaged(), validation)
+    network = trainer.averaged()
+    save_weights(network, args.folder / "micro.safetensors", trainer.step)
+    scores = validate(network, validation)
     (args.folder / "validation.json").write_text(json.dumps(scores, indent=1))
     print(json.dumps(scores["mean"]))
 

@@ -28,9 +28,16 @@ from napari_hqsam.training.initial import initial_network
 from napari_hqsam.training.losses import prompt_loss
 from napari_hqsam.training.sampling import corrected, first_prompts, pick_objects
 from napari_hqsam.training.synthetic import synthetic_image
+from napari_hqsam.training.validate import validate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+LOG_EVERY, VALIDATE_EVERY = 50, 500
+"""Steps between lines of the log; a validation takes about as long as 20 steps."""
+ESTIMATE_AFTER = 5
+"""Steps after which the time of a run is told."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,13 @@ class Trainer:
         "cpu" or "cuda".
     bf16 : bool
         Autocast to bfloat16.
+    validation : list of Dataset
+        Looked at every `VALIDATE_EVERY` steps for the learning curve; nothing is
+        decided by it.
+    network : HQSAM, optional
+        Weights to start from instead of `initial_network`.
+    frozen : tuple of str
+        Parameters whose names begin so are never trained.
     """
 
     def __init__(
@@ -151,11 +165,16 @@ class Trainer:
         device: str = "cpu",
         *,
         bf16: bool = False,
+        validation: Sequence[Dataset] = (),
+        network: HQSAM | None = None,
+        frozen: tuple[str, ...] = (),
     ) -> None:
         self.recipe, self.train, self.folder = recipe, train, folder
         self.device, self.bf16 = torch.device(device), bf16
+        self.validation, self.frozen = list(validation), frozen
         torch.manual_seed(recipe.seed)
-        self.network = initial_network(recipe.input_size).to(self.device)
+        start = initial_network(recipe.input_size) if network is None else network
+        self.network = start.to(self.device)
         self.head = DenseHead().to(self.device)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimizer = self._make_optimizer()
@@ -193,25 +212,27 @@ class Trainer:
             Seconds between checkpoints.
         """
         end = min(self.recipe.steps, until or self.recipe.steps)
-        saved, losses, started, first = (
-            time.monotonic(),
-            [],
-            time.monotonic(),
-            self.step,
-        )
+        started = saved = time.monotonic()
+        first, losses = self.step, []
         while self.step < end and not self.stopping:
             stage, progress = self._stage()
             losses.append(self._train_step(stage, progress))
             self.step += 1
-            if self.step % 50 == 0 or self.step == end:
-                pace = (time.monotonic() - started) / (self.step - first)
+            seconds = time.monotonic() - started
+            if self.step - first == ESTIMATE_AFTER:
+                minutes = self.minutes_left(seconds, first, end)
+                print(f"{end - self.step} steps, about {minutes} minutes", flush=True)
+            if self.step % LOG_EVERY == 0 or self.step == end:
                 self._log(
                     step=self.step,
                     loss=round(float(torch.stack(losses).mean()), 4),
-                    seconds_per_step=round(pace, 3),
-                    minutes_left=round(pace * (self.recipe.steps - self.step) / 60, 1),
+                    seconds_per_step=round(seconds / (self.step - first), 3),
+                    minutes_left=self.minutes_left(seconds, first, end),
                 )
                 losses = []
+            if self.validation and self.step % VALIDATE_EVERY == 0:
+                scores = validate(self.averaged(), self.validation, crops=2, clicks=1)
+                self._log(step=self.step, validation=scores)
             ending = self.step == end or self.stopping
             if ending or time.monotonic() - saved > save_every:
                 self.save()
@@ -220,6 +241,28 @@ class Trainer:
     def stop(self, *_: object) -> None:
         """Save and end `run` after the step in hand; fit to be a signal handler."""
         self.stopping = True
+
+    def minutes_left(self, seconds: float, first: int, end: int) -> float:
+        """Estimate the time to a step from the time since another.
+
+        Stages differ in pace; a step costs as much as it has pixels, half of that
+        if most of the network is frozen.
+
+        Parameters
+        ----------
+        seconds : float
+            What the steps from `first` to the current one took.
+        first, end : int
+            Steps.
+        """
+        costs = np.concatenate(
+            [
+                np.full(s.steps, s.images * s.side**2 * (0.5 if s.hq_only else 1.0))
+                for s in self.recipe.stages
+            ]
+        )
+        pace = seconds / costs[first : self.step].sum()
+        return round(float(pace * costs[self.step : end].sum()) / 60, 1)
 
     def _stage(self) -> tuple[Stage, float]:
         """Find the stage of the current step, and how far into it (0..1)."""
@@ -239,7 +282,8 @@ class Trainer:
             group["lr"] = self._lr(stage, progress)
         self.network.train(not stage.hq_only)
         for key, p in self.network.named_parameters():
-            p.requires_grad_(is_hq(key) or not stage.hq_only)
+            wanted = is_hq(key) or not stage.hq_only
+            p.requires_grad_(wanted and not key.startswith(self.frozen))
         rounds = int(rng.choice(len(stage.rounds), p=stage.rounds))
         # Now and then the prompt is not drawn: its tokens must say it all.
         drawn = bool(rng.random() < stage.drawn)
@@ -376,7 +420,7 @@ class Trainer:
         self.step = state["step"]
         return True
 
-    def _log(self, **entry: float) -> None:
+    def _log(self, **entry: object) -> None:
         line = json.dumps({"time": round(time.time()), **entry})
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(line + "\n")

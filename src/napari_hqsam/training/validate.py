@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_hqsam.evaluation import boundary_ious, boundary_width
 from napari_hqsam.network.prompt_encoder import (
     BOX_FIRST,
     BOX_SECOND,
@@ -17,7 +18,7 @@ from napari_hqsam.network.prompt_encoder import (
     PromptTokens,
 )
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
-from napari_hqsam.training.data import Dataset, sample_crop
+from napari_hqsam.training.data import sample_crop
 from napari_hqsam.training.losses import soft_iou
 from napari_hqsam.training.sampling import (
     boxes_of,
@@ -28,7 +29,11 @@ from napari_hqsam.training.sampling import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hqsam.network import HQSAM
+    from napari_hqsam.network.mask_decoder import Decoded
+    from napari_hqsam.training.data import Dataset
 
 
 def click(masks: Tensor) -> PromptTokens:
@@ -48,31 +53,41 @@ def box(masks: Tensor) -> PromptTokens:
 
 @torch.no_grad()
 def validate(
-    network: HQSAM, datasets: list[Dataset], crops: int = 6, side: int = 448
+    network: HQSAM,
+    datasets: Sequence[Dataset],
+    crops: int = 6,
+    *,
+    clicks: int = 3,
+    boundary: bool = False,
 ) -> dict[str, dict[str, float]]:
-    """Mean IoU of random crops of the inference size, seeded.
+    """Mean scores on random crops of the inference size, seeded.
 
     Parameters
     ----------
     network : HQSAM
         In eval mode.
-    datasets : list of Dataset
+    datasets : sequence of Dataset
         Validation images.
-    crops, side : int
-        Crops a data set, and their side.
+    crops : int
+        Crops a data set.
+    clicks : int
+        The first click and corrections, all together.
+    boundary : bool
+        Also boundary IoU, at 0.02 of the crop's diagonal and at 2 px (slower).
 
     Returns
     -------
     dict
-        Per data set, and for their mean under "mean": IoU for ``box``,
-        ``click`` (each of SAM + HQ), ``box_sam``, ``click_sam`` and
-        ``clicks3`` (two corrections).
+        Per data set, and for their mean under "mean": IoU for ``box``, ``click``,
+        ``clicks2``, ... of SAM + HQ, and with ``_sam`` and ``_hq`` added of these
+        alone; boundary IoU with ``_boundary`` and ``_2px`` added to all that.
     """
+    side = network.input_size
     results: dict[str, dict[str, float]] = {}
     for dataset in datasets:
         rng = np.random.default_rng(1)
         torch.manual_seed(1)
-        scores: dict[str, list[Tensor]] = {}
+        scores: dict[str, list[float]] = {}
         for i in range(crops):
             item = dataset.images[i % len(dataset.images)]
             crop = sample_crop(item, side, rng, (24.0, 200.0))
@@ -84,17 +99,16 @@ def validate(
             tile = network.prepare(*network.encode(((crop.image - mean) / std)[None]))
             for name, first in (("box", box(masks)), ("click", click(masks))):
                 prompts = first
-                for clicks in range(3 if name == "click" else 1):
+                for count in range(1, (clicks if name == "click" else 1) + 1):
                     out = network.decode(tile, prompts)
-                    assert out.hq is not None
-                    sam, both = out.sam[:, :1], out.sam[:, :1] + out.hq
-                    key = name if clicks == 0 else f"clicks{clicks + 1}"
-                    scores.setdefault(key, []).append(_iou(both, masks))
-                    scores.setdefault(f"{key}_sam", []).append(_iou(sam, masks))
-                    prompts = corrected(prompts, sam, masks, central=True)
+                    key = name if count == 1 else f"clicks{count}"
+                    for suffix, logits in _outputs(out).items():
+                        for more, values in _scores(logits, masks, boundary).items():
+                            scores.setdefault(key + suffix + more, []).extend(values)
+                    prompts = corrected(prompts, out.sam[:, :1], masks, central=True)
         if scores:
             results[dataset.name] = {
-                k: round(float(torch.cat(v).mean()), 4) for k, v in scores.items()
+                k: round(float(np.mean(v)), 4) for k, v in scores.items()
             }
     keys = next(iter(results.values())).keys() if results else ()
     results["mean"] = {
@@ -103,6 +117,21 @@ def validate(
     return results
 
 
-def _iou(logits: Tensor, masks: Tensor) -> Tensor:
+def _outputs(out: Decoded) -> dict[str, Tensor]:
+    """Logits (B, 1, h, w) by what is added to the name of a score."""
+    assert out.hq is not None
+    sam = out.sam[:, :1]
+    return {"": sam + out.hq, "_sam": sam, "_hq": out.hq}
+
+
+def _scores(logits: Tensor, masks: Tensor, boundary: bool) -> dict[str, list[float]]:
+    """Scores of each of (B, S, S) masks, by what is added to their names."""
     full = F.interpolate(logits.float(), masks.shape[-2:], mode="bilinear")[:, 0]
-    return soft_iou(full, masks.float())
+    scores = {"": soft_iou(full, masks.float()).tolist()}
+    if boundary:
+        found, truth = (full > 0).cpu().numpy(), masks.cpu().numpy()
+        widths = boundary_width(truth.shape[-2:]), 2
+        pairs = zip(found, truth, strict=True)
+        rows = [boundary_ious(a, b, widths) for a, b in pairs]
+        scores["_boundary"], scores["_2px"] = map(list, zip(*rows, strict=True))
+    return scores

@@ -1,0 +1,170 @@
+"""Prompts that a user might give for an object whose true mask is known.
+
+The tight box, or clicks as in the SAM paper (section 7.1, appendix D): the first
+in the middle of the object, each further one in the middle of the larger error, with
+the answer so far as mask prompt. Knows masks and the segmenter's answers; must not
+know files or scores.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.network import Output
+    from napari_hqsam.prompts.geometry import Box, Point
+    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.segmentation.levels import Level
+
+Kind = Literal["box", "click", "clicks3", "clicks5"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+CLICKS: dict[Kind, int] = {"click": 1, "clicks3": 3, "clicks5": 5}
+"""Clicks after which the answer counts."""
+FOLLOWED: Output = "sam+hq"
+"""Output whose errors are clicked on: what a user sees by default. All outputs are
+measured on the same clicks, and each prompt is decoded once for all of them."""
+
+FED_BACK = 2.0
+"""Logit of SAM's mask when it comes back as prompt with the next click, negative
+outside. Measured on 17 images of train parts: IoU after 3 and 5 clicks is 0.42 and
+0.53, without a mask 0.39 and 0.47, with a logit of 4, surer than SAM itself, 0.31 and
+0.38."""
+
+
+def check_kinds(kinds: Sequence[str]) -> tuple[Kind, ...]:
+    """Return kinds of prompts in their usual order, each once.
+
+    Raises
+    ------
+    PromptError
+        If one is unknown or there are none.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise PromptError(f"prompts {kind!r} are unknown; use one of {known}")
+    if not kinds:
+        raise PromptError(f"no kind of prompts; use one or more of {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in kinds)
+
+
+def tight_box(truth: Mask) -> Box:
+    """Return the box along the outer borders of the object's pixels."""
+    return mask_box(truth.data, truth.bbox[:2])
+
+
+def first_click(truth: Mask) -> Point:
+    """Return the object's pixel (y, x) that is furthest from all else."""
+    (y, x), _ = deepest_pixel(truth.data)
+    return float(truth.bbox[0] + y), float(truth.bbox[1] + x)
+
+
+def next_click(
+    found: Mask, truth: Mask, earlier: Sequence[Point]
+) -> tuple[Point, int] | None:
+    """Find the next click: the deepest pixel of what is missing or too much.
+
+    Parameters
+    ----------
+    found, truth : Mask
+        The answer so far, and the object.
+    earlier : sequence of (y, x)
+        Clicks so far. One that lies in the error all the same counts as outside
+        of it: nobody clicks there again.
+
+    Returns
+    -------
+    point, label : (y, x) and int, or None
+        Label 1 if the pixel is missing, 0 if it is too much; None if there is
+        nothing (more) to correct.
+    """
+    on, target, (y0, x0) = on_common_window(found, truth)
+    clicked = np.zeros(on.shape, np.bool_)
+    for y, x in earlier:
+        row, column = int(y) - y0, int(x) - x0
+        if 0 <= row < on.shape[0] and 0 <= column < on.shape[1]:
+            clicked[row, column] = True
+    best: tuple[Point, int] | None = None
+    deepest = 0.0
+    for label, wrong in ((1, target & ~on & ~clicked), (0, on & ~target & ~clicked)):
+        if wrong.any():
+            (y, x), depth = deepest_pixel(wrong)
+            if depth > deepest:
+                best, deepest = ((float(y0 + y), float(x0 + x)), label), depth
+    return best
+
+
+def fed_back(mask: Mask, segmenter: Segmenter) -> NDArray[np.float32] | None:
+    """Return an answer as logits of the plane for the next prompt; None if empty."""
+    if not mask.area:
+        return None
+    plane = mask.to_plane(segmenter.image.plane_shape)
+    return np.where(plane, np.float32(FED_BACK), np.float32(-FED_BACK))
+
+
+def on_common_window(
+    a: Mask, b: Mask
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], tuple[int, int]]:
+    """Two masks on the smallest window that holds both, and its first pixel."""
+    boxes = np.array([m.bbox for m in (a, b) if m.area] or [(0, 0, 0, 0)])
+    (y0, x0), (y1, x1) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+    planes = []
+    for mask in (a, b):
+        plane = np.zeros((y1 - y0, x1 - x0), np.bool_)
+        if mask.area:
+            top, left, bottom, right = mask.bbox
+            plane[top - y0 : bottom - y0, left - x0 : right - x0] = mask.data
+        planes.append(plane)
+    return planes[0], planes[1], (int(y0), int(x0))
+
+
+def answers(
+    segmenter: Segmenter, truth: Mask, kinds: Sequence[Kind], level: Level = "auto"
+) -> dict[Kind, dict[Output, Mask]]:
+    """Prompt for one object in several ways and return the last answers.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of the image.
+    truth : Mask
+        The object, at least one pixel.
+    kinds : sequence of str
+        See `KINDS`; 1, 3 and 5 clicks are steps of one session.
+    level : {"auto", "whole"} or int
+        See `Segmenter.segment`.
+
+    Returns
+    -------
+    dict
+        Per kind and output the mask. Clicking ends early when nothing is wrong.
+    """
+    found: dict[Kind, dict[Output, Mask]] = {}
+    if "box" in kinds:
+        found["box"] = segmenter.outputs(Prompt(box=tight_box(truth)), level=level)
+    wanted = {CLICKS[kind]: kind for kind in kinds if kind in CLICKS}
+    points, labels = [first_click(truth)], [1]
+    answer: dict[Output, Mask] = {}
+    for count in range(1, max(wanted, default=0) + 1):
+        if count == len(points):  # there was something new to say
+            earlier = fed_back(answer["sam"], segmenter) if answer else None
+            prompt = Prompt(points, labels, mask=earlier)
+            answer = segmenter.outputs(prompt, level=level)
+            click = next_click(answer[FOLLOWED], truth, points)
+            if click is not None:
+                points.append(click[0])
+                labels.append(click[1])
+        if count in wanted:
+            found[wanted[count]] = answer
+    return found

@@ -1,0 +1,266 @@
+"""From the scores of images to figures of data sets, and tables of them.
+
+An image counts as much as any other of its data set, whatever its objects, and a
+data set as much as any other, whatever its images. Knows scores alone; must not
+know how they came about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.evaluation.levels import AUTO, best_level
+from napari_hqsam.evaluation.scoring import MEASURES, THIN
+from napari_hqsam.evaluation.tables import Table, figure
+from napari_hqsam.network import OUTPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hqsam.evaluation.scoring import ImageScores, Means
+
+GATE = {"box": "ellipse", "click": "Otsu"}
+"""What the model's default output must beat, by prompt, to be worth using."""
+PROMPTS = {
+    "box": "box",
+    "click": "1 click",
+    "clicks3": "3 clicks",
+    "clicks5": "5 clicks",
+}
+TITLES = dict(
+    zip(
+        MEASURES,
+        ("IoU", "BIoU 0.02", f"BIoU {THIN} px", "BIoU object", "AP", "AP50", "AP75"),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of a data set, of one modality in it, or of several data sets.
+
+    Attributes
+    ----------
+    name : str
+        As tables show it.
+    kind : {"data set", "modality", "mean"}
+        What it is. A modality has a row of its own where its data set has several.
+    images, objects : int
+        How many were measured.
+    means : dict
+        See `scoring.Means`.
+    """
+
+    name: str
+    kind: str
+    images: int
+    objects: int
+    means: Means
+
+    def beats(self, prompt: str) -> bool | None:
+        """Whether the model beats what `GATE` says; None if it was not measured."""
+        pair = [
+            self.means.get((prompt, method, "iou"))
+            for method in ("sam+hq", GATE.get(prompt, ""))
+        ]
+        if pair[0] is None or pair[1] is None:
+            return None
+        return pair[0] > pair[1]
+
+
+def rows_of(images: Sequence[ImageScores]) -> list[Row]:
+    """Average images to data sets, and data sets to their means.
+
+    Parameters
+    ----------
+    images : sequence of ImageScores
+        From `evaluate`; those without objects do not count.
+
+    Returns
+    -------
+    list of Row
+        Data sets in order, each followed by its modalities if there are several;
+        then, for several data sets, their mean; and that of the data sets with and
+        without a train part, where there are both.
+    """
+    measured = [image for image in images if image.objects]
+    rows: list[Row] = []
+    trained: list[bool] = []
+    for name in dict.fromkeys(image.data_set for image in measured):
+        own = [image for image in measured if image.data_set == name]
+        trained.append(own[0].trained)
+        rows.append(_row(name, "data set", own))
+        modalities = list(dict.fromkeys(image.modality for image in own))
+        if len(modalities) > 1:
+            for modality in modalities:
+                part = [image for image in own if image.modality == modality]
+                rows.append(_row(f"{name}: {modality or 'others'}", "modality", part))
+    sets = [row for row in rows if row.kind == "data set"]
+    if len(sets) > 1:
+        rows.append(_mean("mean", sets))
+    if len(set(trained)) > 1:
+        for flag, name in ((True, "with"), (False, "without")):
+            chosen = [r for r, t in zip(sets, trained, strict=True) if t is flag]
+            rows.append(_mean(f"mean {name} a train part", chosen))
+    return rows
+
+
+def _row(name: str, kind: str, images: Sequence[ImageScores]) -> Row:
+    objects = sum(image.objects for image in images)
+    means = _average([image.means for image in images])
+    return Row(name, kind, len(images), objects, means)
+
+
+def _mean(name: str, rows: Sequence[Row]) -> Row:
+    images, objects = (
+        sum(getattr(row, what) for row in rows) for what in ("images", "objects")
+    )
+    return Row(name, "mean", images, objects, _average([row.means for row in rows]))
+
+
+def _average(means: Sequence[Means]) -> Means:
+    return {key: float(np.mean([m[key] for m in means])) for key in means[0]}
+
+
+def tables_of(images: Sequence[ImageScores]) -> list[Table]:
+    """Make all tables that a person wants to see.
+
+    Parameters
+    ----------
+    images : sequence of ImageScores
+        From `evaluate`.
+
+    Returns
+    -------
+    list of Table
+        IoU of each kind of prompts, data set by data set, beside the baselines;
+        boundary IoU of the three outputs; all measures, averaged over data sets;
+        and the levels, where they were measured.
+    """
+    rows = rows_of(images)
+    prompts = list(dict.fromkeys(prompt for prompt, _, _ in rows[0].means))
+    tables = [_iou_table(rows, prompt) for prompt in prompts]
+    tables += [_boundary_table(rows, p) for p in prompts if p in GATE]
+    tables.append(_measures_table(next((r for r in rows if r.kind == "mean"), rows[0])))
+    with_levels = [image for image in images if image.levels]
+    return [*tables, _levels_table(with_levels)] if with_levels else tables
+
+
+def gate_of(rows: Sequence[Row]) -> list[str]:
+    """Say line by line which data sets and modalities the model is good enough for."""
+    lines = []
+    for prompt, rival in GATE.items():
+        verdicts = {row.name: row.beats(prompt) for row in rows if row.kind != "mean"}
+        known = {name: won for name, won in verdicts.items() if won is not None}
+        if known:
+            lost = [name for name, won in known.items() if not won]
+            line = f"{PROMPTS[prompt]}: beats {rival} on {len(known) - len(lost)}"
+            line += f" of {len(known)} data sets and modalities"
+            lines.append(line + (f"; not on {', '.join(lost)}" if lost else ""))
+    return lines
+
+
+def as_json(images: Sequence[ImageScores]) -> dict[str, Any]:
+    """All figures, for JSON.
+
+    Parameters
+    ----------
+    images : sequence of ImageScores
+        From `evaluate`.
+
+    Returns
+    -------
+    dict
+        "rows" (data sets, modalities, means) and "images"; the scores of each are
+        nested as prompts, method, measure.
+    """
+    return {
+        "rows": [
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "images": row.images,
+                "objects": row.objects,
+                "beats": {p: row.beats(p) for p in GATE if row.beats(p) is not None},
+                "scores": _nested(row.means),
+            }
+            for row in rows_of(images)
+        ],
+        "images": [asdict(i) | {"means": _nested(i.means)} for i in images],
+    }
+
+
+def _nested(means: Means) -> dict[str, dict[str, dict[str, float]]]:
+    nested: dict[str, dict[str, dict[str, float]]] = {}
+    for (prompt, method, measure), value in means.items():
+        nested.setdefault(prompt, {}).setdefault(method, {})[measure] = round(value, 4)
+    return nested
+
+
+# --- the tables ------------------------------------------------------------
+
+
+def _iou_table(rows: Sequence[Row], prompt: str) -> Table:
+    methods = _methods(rows[0], prompt)
+    gated = rows[0].beats(prompt) is not None
+    table = Table(
+        f"IoU, {PROMPTS[prompt]}",
+        ["data set", "images", "objects", *methods]
+        + ([f"beats {GATE[prompt]}"] if gated else []),
+    )
+    for row in rows:
+        values = [figure(row.means[prompt, method, "iou"]) for method in methods]
+        verdict = ["yes" if row.beats(prompt) else "no"] if gated else []
+        table.add([row.name, str(row.images), str(row.objects), *values, *verdict])
+    return table
+
+
+def _boundary_table(rows: Sequence[Row], prompt: str) -> Table:
+    measures = [m for m in TITLES if m.startswith("boundary")]
+    table = Table(
+        f"Boundary IoU, {PROMPTS[prompt]}",
+        ["data set"] + [f"{TITLES[m][5:]} {o}" for m in measures for o in OUTPUTS],
+    )
+    for row in rows:
+        values = [row.means[prompt, o, m] for m in measures for o in OUTPUTS]
+        table.add([row.name, *map(figure, values)])
+    return table
+
+
+def _measures_table(row: Row) -> Table:
+    table = Table(f"All measures, {row.name}", ["prompts", "method", *TITLES.values()])
+    for prompt in dict.fromkeys(prompt for prompt, _, _ in row.means):
+        for method in _methods(row, prompt):
+            values = [figure(row.means[prompt, method, m]) for m in TITLES]
+            table.add([PROMPTS[prompt], method, *values])
+    return table
+
+
+def _levels_table(images: Sequence[ImageScores]) -> Table:
+    levels = sorted(
+        {level for image in images for level in image.levels if level != AUTO}, key=int
+    )
+    table = Table(
+        "IoU of 1 click, by level",
+        ["image", *levels, AUTO, "best level", "best - auto"],
+    )
+    gaps = []
+    for image in images:
+        best, gap = best_level(image.levels)
+        gaps.append(gap)
+        values = [
+            figure(image.levels[level]) if level in image.levels else "-"
+            for level in (*levels, AUTO)
+        ]
+        table.add([f"{image.data_set}/{image.image}", *values, best, figure(gap)])
+    blank = [""] * (len(levels) + 2)
+    table.add(["mean", *blank, figure(float(np.mean(gaps)))])
+    return table
+
+
+def _methods(row: Row, prompt: str) -> list[str]:
+    return list(dict.fromkeys(m for p, m, _ in row.means if p == prompt))
