@@ -4,10 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from napari_hqsam import Prompt, Segmenter
 from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.segmentation import growth
+from napari_hqsam.segmentation.field import Field
+from napari_hqsam.tiling import Grid
 
 LIMITS = (0, 255)
 
@@ -181,3 +184,80 @@ def test_masks_are_crops_however_large_the_plane(drawn, soft, bright):
     tracemalloc.stop()
     assert mask.data.size < 50 * 50
     assert peak < 50e6
+
+
+def test_a_line_is_followed_past_fatter_things_of_the_same_look(drawn, soft, bright):
+    """Beside the line lies a blob that the first tile's mask holds, too."""
+
+    def value(y, x):
+        line = np.minimum(8 - np.abs(y - 88), np.minimum(x - 20, 900 - x))
+        return soft(np.maximum(line, 30 - np.hypot(y - 150, x - 110)))
+
+    image = drawn((256, 1000), value)
+
+    def both(self, mask, rect, pitch):
+        return mask  # as if the network took them for one object
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(growth.Growth, "_object", both)
+        patch.setattr(growth.Growth, "_ascend", lambda _, field, tile: [(field, tile)])
+        mask = segmenter_of(image, bright()).segment(
+            Prompt([(88, 60), (150, 110)]), level=0, clean=False
+        )
+    assert mask.bbox[3] == pytest.approx(900, abs=3)
+
+
+def test_a_far_negative_click_changes_nothing(discs, micro):
+    image = np.pad(discs[0], ((0, 900), (0, 900)), mode="reflect")
+    segmenter = Segmenter(image, micro, cache=False)
+    alone = segmenter.segment(Prompt([(60, 160)]))
+    with_far = segmenter.segment(Prompt([(60, 160), (1000, 1100)], [1, 0]))
+    assert with_far.bbox == alone.bbox
+    assert (with_far.data == alone.data).all()
+
+
+def test_a_negative_click_at_the_deepest_point_is_no_error(drawn, soft, bright):
+    shape = ellipse((300, 300), (100, 100))
+    image = drawn((600, 600), lambda y, x: soft(shape(y, x)))
+    prompt = Prompt([(230, 300), (300, 300)], [1, 0])
+    mask = segmenter_of(image, bright()).segment(prompt, level=-2)
+    assert mask.area > 0
+
+
+def test_stability_of_a_field_without_finer_answers_is_that_below():
+    grid = Grid((1000, 1000), 128)
+    logits = torch.from_numpy(np.random.default_rng(0).normal(size=(32, 32)))
+    coarse = Field.of(grid, grid.tile(2, 1, 1), logits.float())
+    assert 0 < coarse.stability() < 1
+    assert Field(grid, 1, coarse).stability() == coarse.stability()
+
+
+def test_padding_beyond_the_plane_does_not_count():
+    grid = Grid((72, 72), 128)
+    logits = torch.zeros(32, 32)  # neither sure nor unsure: all below -1 and above 1
+    logits[:18, :18] = -5
+    logits[4:9, 4:9] = 5
+    assert Field.of(grid, grid.tile(0, 0, 0), logits).stability() == 1
+
+
+def test_a_boundary_too_long_to_refine_is_told(drawn, soft, bright, monkeypatch):
+    shape = ellipse((400, 600), (180, 256))
+    image = drawn((800, 1200), lambda y, x: soft(shape(y, x)))
+    monkeypatch.setattr(growth, "MAX_TILES", 6)
+    with pytest.warns(HqsamWarning, match="as fine as level"):
+        mask = segmenter_of(image, bright()).segment(Prompt([(390, 610)]), level=0)
+    assert mask.complete
+
+
+@pytest.mark.parametrize("shape", [(1, 3000), (2, 3000), (3000, 1), (1, 1), (7, 5)])
+def test_a_mask_prompt_on_a_thin_plane_is_not_inverted(shape):
+    from napari_hqsam.segmentation.encode_prompts import mask_logits
+    from napari_hqsam.segmentation.levels import levels_to_try, tile_for
+
+    prompt = Prompt(mask=np.ones(shape, bool))
+    grid = Grid(shape, 448)
+    (level,) = levels_to_try(prompt, grid)
+    tile = tile_for(prompt, grid, level)
+    logits = mask_logits(prompt, tile, shape)
+    h, w = (max(1, round(side / 4)) for side in tile.resized_shape)
+    assert (logits[:h, :w] > 4).all()

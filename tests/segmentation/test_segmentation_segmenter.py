@@ -19,8 +19,7 @@ def segmenter(discs, micro):
     [
         (Prompt([(60, 160)]), 0.75),
         (Prompt(box=(35.5, 135.5, 84.5, 184.5)), 0.85),
-        # a known weakness of the first weights: see their card
-        (Prompt([(60, 160), (60, 250)], [1, 0]), 0.6),
+        (Prompt([(60, 160), (60, 250)], [1, 0]), 0.75),
         (Prompt([(60, 160)], box=(35.5, 135.5, 84.5, 184.5)), 0.85),
         (Prompt(mask=np.ones((40, 40), bool), mask_offset=(40, 140)), 0.75),
     ],
@@ -109,6 +108,7 @@ def test_planes_of_a_stack(discs, micro):
     assert iou(mask.to_plane((200, 300)), discs[1][::-1] == 2) > 0.7
     encoded = segmenter.source.encoded
     segmenter.segment(Prompt([(139, 160)], plane=(1,)))
+    segmenter.segment(Prompt([(139, 160)]), plane=np.int64(1), level=np.int64(-1))
     assert segmenter.source.encoded == encoded
     with pytest.raises(ImageError, match="plane"):
         segmenter.segment(Prompt([(60, 160)]))
@@ -152,6 +152,9 @@ def test_nothing_is_encoded_for_wrong_input(segmenter):
     for level in ("coarse", 1.5, None, True):
         with pytest.raises(PromptError, match='is unknown; use "auto"'):
             segmenter.segment(Prompt([(60, 160)]), level=level)
+    for size in (0, -3, np.nan, np.inf):
+        with pytest.raises(PromptError, match="is no size"):
+            segmenter.segment(Prompt([(60, 160)]), typical_size=size)
     assert segmenter.segment_many([]) == []
     assert segmenter.source.encoded == 0
 

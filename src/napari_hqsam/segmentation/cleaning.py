@@ -41,7 +41,7 @@ def clean_mask(
     parts, count = ndimage.label(mask, np.ones((3, 3)))
     if not count:
         return mask.copy()
-    areas = np.bincount(parts.ravel())
+    areas = _areas(parts, count)
     areas[0] = 0
     keep = areas >= max(SPECK_SHARE * areas.max(), min(MIN_PIXELS, areas.max()))
     if clicks is not None and len(clicks):
@@ -49,11 +49,21 @@ def clean_mask(
         keep[parts[inside[:, 0], inside[:, 1]]] = True
     keep[0] = False
     cleaned: NDArray[np.bool_] = keep[parts]
+    del parts  # a mask may be large
     holes, count = ndimage.label(~cleaned)
-    sizes = np.bincount(holes.ravel())
+    sizes = _areas(holes, count)
     small = sizes < max(MIN_PIXELS, PINHOLE_SHARE * np.count_nonzero(cleaned))
     border = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
     small[border] = False  # open to the outside: no hole
     small[0] = False
     cleaned |= small[holes]
     return cleaned
+
+
+def _areas(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Pixels of each label from 0 to count; `bincount` of all would double memory."""
+    areas = np.zeros(count + 1, np.int64)
+    rows = max(1, (1 << 22) // max(1, labels.shape[1]))
+    for top in range(0, len(labels), rows):
+        areas += np.bincount(labels[top : top + rows].ravel(), minlength=count + 1)
+    return areas

@@ -111,25 +111,32 @@ class PlaneDecoder:
             One a prompt, (h, w) float32 logits at the decoder's own resolution,
             at most (S/4, S/4): mask prompts instead of the prompts' own.
         """
-        features = self.source.features(self.index, tile)
-        tokens = tokens_on_tile(prompts, tile, masks)
-        device = self.model.device
-        step = CPU_BATCH if device.type == "cpu" else GPU_BATCH
-        answers = []
-        for i in range(0, len(prompts), step):
-            batch = tokens.select(slice(i, i + step)).to(device)
-            decoded = self.model.network.decode(features, batch, hq=hq)
-            sam, scores = decoded.sam.float().cpu(), decoded.iou.float().cpu().tolist()
-            fine = None if decoded.hq is None else decoded.hq.float().cpu()
-            answers += [
-                Answer(
-                    tile,
-                    sam[row],
-                    None if fine is None else fine[row, 0],
-                    tuple(scores[row]),
+        # nothing is to be encoded ahead between the tile and its answers
+        with self.source.foreground():
+            features = self.source.features(self.index, tile)
+            tokens = tokens_on_tile(
+                prompts, tile, masks, plane_shape=self.grid.plane_shape
+            )
+            device = self.model.device
+            step = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+            answers = []
+            for i in range(0, len(prompts), step):
+                batch = tokens.select(slice(i, i + step)).to(device)
+                decoded = self.model.network.decode(features, batch, hq=hq)
+                sam, scores = (
+                    decoded.sam.float().cpu(),
+                    decoded.iou.float().cpu().tolist(),
                 )
-                for row in range(len(sam))
-            ]
+                fine = None if decoded.hq is None else decoded.hq.float().cpu()
+                answers += [
+                    Answer(
+                        tile,
+                        sam[row],
+                        None if fine is None else fine[row, 0],
+                        tuple(scores[row]),
+                    )
+                    for row in range(len(sam))
+                ]
         return answers
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,8 @@ def tokens_on_tile(
     prompts: Sequence[Prompt],
     tile: Tile,
     masks: Sequence[NDArray[np.float32]] | None = None,
+    *,
+    plane_shape: tuple[int, int] | None = None,
 ) -> PromptTokens:
     """Pack prompts for the decoder, on the CPU.
 
@@ -40,7 +43,10 @@ def tokens_on_tile(
         Where they are looked at.
     masks : sequence of ndarray, optional
         (h, w) float32 logits, at most (S/4, S/4), instead of the prompts' masks.
+    plane_shape : (h, w), optional
+        Of the plane: beyond it, a mask's border is repeated, as its pixels are.
     """
+    prompts = [_seen(p, tile) for p in prompts]
     return pack_tokens(
         points=[torch.tensor(tile.to_network(p.points).tolist()) for p in prompts],
         labels=[torch.tensor(p.point_labels, dtype=torch.long) for p in prompts],
@@ -48,13 +54,34 @@ def tokens_on_tile(
             None if p.box is None else torch.tensor(tile.box_to_network(p.box).tolist())
             for p in prompts
         ],
-        masks=[mask_logits(p, tile) for p in prompts]
+        masks=[mask_logits(p, tile, plane_shape) for p in prompts]
         if masks is None
         else [padded(torch.from_numpy(mask), tile) for mask in masks],
     )
 
 
-def mask_logits(prompt: Prompt, tile: Tile) -> torch.Tensor | None:
+def _seen(prompt: Prompt, tile: Tile) -> Prompt:
+    """Leave out negative points off the tile.
+
+    They tell nothing there, and the position code of a place off the network's
+    input is that of some other place on it.
+    """
+    y0, x0, y1, x1 = tile.region
+    kept = [
+        (point, label)
+        for point, label in zip(prompt.points, prompt.point_labels, strict=True)
+        if label
+        or (y0 - 0.5 <= point[0] <= y1 - 0.5 and x0 - 0.5 <= point[1] <= x1 - 0.5)
+    ]
+    if len(kept) == len(prompt.points):
+        return prompt
+    points, labels = tuple(p for p, _ in kept), tuple(label for _, label in kept)
+    return replace(prompt, points=points, point_labels=labels)
+
+
+def mask_logits(
+    prompt: Prompt, tile: Tile, plane_shape: tuple[int, int] | None = None
+) -> torch.Tensor | None:
     """Turn a mask prompt into (S/4, S/4) logits, averaged down to that resolution.
 
     A mask much larger than that is thinned out first, so that the work is bounded
@@ -93,6 +120,8 @@ def mask_logits(prompt: Prompt, tile: Tile) -> torch.Tensor | None:
         if not np.issubdtype(values.dtype, np.floating):
             values = np.where(values != 0, MASK_LOGIT, -MASK_LOGIT)
         canvas[tuple(to)] = values
+    if plane_shape is not None:
+        _repeat_border(canvas, tile, plane_shape, steps)
     logits = F.interpolate(
         torch.from_numpy(canvas)[None, None],
         small,
@@ -101,6 +130,20 @@ def mask_logits(prompt: Prompt, tile: Tile) -> torch.Tensor | None:
         antialias=True,
     )[0, 0]
     return padded(logits, tile)
+
+
+def _repeat_border(
+    canvas: NDArray[np.float32],
+    tile: Tile,
+    plane_shape: tuple[int, int],
+    steps: Sequence[int],
+) -> None:
+    """Fill what of a tile lies beyond the plane with the plane's last pixels."""
+    corner = tile.y0, tile.x0
+    for axis in (0, 1):
+        end = -(-(plane_shape[axis] - corner[axis]) // steps[axis])
+        along = canvas.swapaxes(0, axis)
+        along[end:] = along[end - 1 : end]
 
 
 def padded(logits: torch.Tensor, tile: Tile) -> torch.Tensor:

@@ -145,11 +145,17 @@ class Field:
 
         Where tiles of this very level were looked at.
         """
+        if not self._cells and self.coarser is not None:
+            return self.coarser.stability(offset)
         inner = outer = 0
         size = self._cell
+        rows, cols = (-(-side // 4) for side in self.grid.level_shape(self.level))
         for row, col in self._cells:
+            top, left = row * size, col * size
+            if top >= rows or left >= cols:  # padding
+                continue
             values = self.read(
-                (row * size, col * size, (row + 1) * size, (col + 1) * size)
+                (top, left, min(top + size, rows), min(left + size, cols))
             )
             inner += int(np.count_nonzero(values > offset))
             outer += int(np.count_nonzero(values > -offset))
@@ -247,6 +253,6 @@ def _window(
             line[side // 2 :] = 1
         return line
 
-    window = along(top, bottom)[:, None] * along(left, right)
+    window = (along(top, bottom)[:, None] * along(left, right)).astype(np.float32)
     window.flags.writeable = False
-    return window.astype(np.float32)
+    return window

@@ -50,11 +50,15 @@ class Grown:
         False if a bound was hit before the object ended.
     tiles : int
         How many tiles were looked at.
+    refined : bool
+        False if the boundary runs through too many tiles to be looked at again
+        down to the level of the first answer.
     """
 
     field: Field
     complete: bool
     tiles: int
+    refined: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,17 +90,18 @@ class Growth:
         upwards = self._ascend(field, first.tile)
         asked = len(upwards)
         coarse, tile = upwards[-1]
-        complete = True
+        complete = refined = True
         if self._is_cut(coarse, tile):
             complete = self._follow(coarse, tile)
             asked += len(coarse.tiles) - 1
         for level in range(coarse.level - 1, field.level - 1, -1):
             finer = self._refined(coarse, level)
             if finer is None:
+                refined = False
                 break
             asked += len(finer.tiles)
             coarse = finer
-        return Grown(coarse, complete, asked)
+        return Grown(coarse, complete, asked, refined)
 
     def _field(self, answer: Answer) -> Field:
         logits = answer.logits(self.output, self.which)
@@ -189,13 +194,29 @@ class Growth:
             if len(known) >= MAX_TILES:
                 return False
             known.add(beyond.address)
-            exits.extend(self._step(field, beyond))
+            r0, c0, r1, c1 = field.rect(beyond)
+            entries = [e for e in exits if r0 <= e[0] <= r1 and c0 <= e[1] <= c1]
+            exits.extend(self._step(field, beyond, [(r, c), *entries]))
         return True
 
-    def _step(self, field: Field, tile: Tile) -> list[tuple[float, float]]:
-        """Ask a further tile for the object; return where it goes on from there."""
+    def _step(
+        self, field: Field, tile: Tile, entries: Sequence[tuple[float, float]]
+    ) -> list[tuple[float, float]]:
+        """Ask a further tile for the object; return where it goes on from there.
+
+        What is known of it there are the parts of the mask at the entries; other
+        parts may be something else.
+        """
         rect = field.rect(tile)
-        before = field.read(rect) > 0
+        mask = field.read(rect) > 0
+        parts, _ = ndimage.label(mask, EIGHT)
+        met: set[int] = set()
+        for r, c in entries:
+            i, j = int(r) - rect[0], int(c) - rect[1]
+            near = parts[max(i - 1, 0) : i + 1, max(j - 1, 0) : j + 1]
+            met.update(np.unique(near).tolist())
+        met.discard(0)
+        before = np.isin(parts, sorted(met)) if met else mask
         prompt = self._points_on(before, rect, field.pitch, tile)
         if prompt is None:
             return []
@@ -222,9 +243,8 @@ class Growth:
             (rect[1] + c + 0.5) * pitch - 0.5,
         )
         points, labels = self._own_points(tile)
-        if deepest in points:
-            return Prompt(points, labels)
-        return Prompt([deepest, *points], [1, *labels])
+        own = {p: on for p, on in zip(points, labels, strict=True) if p != deepest}
+        return Prompt([deepest, *own], [1, *own.values()])
 
     def _own_points(self, tile: Tile) -> tuple[list[tuple[float, float]], list[int]]:
         """Return the user's points that lie on a tile."""

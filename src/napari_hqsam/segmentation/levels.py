@@ -31,7 +31,11 @@ TRIED = (1, -1)
 
 def check_level(level: object) -> None:
     """Raise PromptError unless it is a level."""
-    if level in ("auto", "whole") or type(level) is int:
+    if isinstance(level, str):
+        known = level in ("auto", "whole")
+    else:
+        known = isinstance(level, (int, np.integer)) and not isinstance(level, bool)
+    if known:
         return
     raise PromptError(f'level {level!r} is unknown; use "auto", "whole" or an int')
 

@@ -113,8 +113,10 @@ class Segmenter:
             an image of one plane.
         level : {"auto", "whole"} or int
             The scale at which the network looks: a network pixel covers 2^level
-            image pixels. "auto" goes by the size of the box or mask, else by
-            `typical_size`, else by what a first look at two levels finds.
+            image pixels; a number beyond those that make sense is clipped to them
+            (-3 to the level at which the plane fits in one tile). "auto" goes by
+            the size of the box or mask, else by `typical_size`, else by what a
+            first look at two levels finds.
             "whole" shows the whole plane in one tile, as SAM's own predictor.
         output : {"sam+hq", "sam", "hq"}
             SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
@@ -258,7 +260,7 @@ class Segmenter:
         int
             Number of these tiles.
         """
-        index, on_plane = self._checked(prompts, plane, level)
+        index, on_plane = self._checked(prompts, plane, level, typical_size)
         tiles = {t for p in on_plane for t in self._looks(p, level, typical_size)}
         for tile in sorted(tiles, key=place):
             self.source.features(index, tile)
@@ -284,7 +286,7 @@ class Segmenter:
                 raise PromptError(f"output {output!r} is unknown; use one of {known}")
         if not prompts:
             return
-        index, on_plane = self._checked(prompts, plane, level)
+        index, on_plane = self._checked(prompts, plane, level, typical_size)
         decoder = PlaneDecoder(self.source, self.model, self.grid, index)
         looks = {i: self._looks(p, level, typical_size) for i, p in enumerate(on_plane)}
         # neighbours one after another: their tiles are still in memory
@@ -311,9 +313,14 @@ class Segmenter:
         prompts: Sequence[Prompt],
         plane: int | Sequence[int] | None,
         level: Level,
+        typical_size: float | None,
     ) -> tuple[tuple[int, ...], list[Prompt]]:
-        """Plane and clipped prompts; raise unless they and the level are right."""
+        """Plane and clipped prompts; raise unless all that was given is right."""
         check_level(level)
+        if typical_size is not None and not 0 < typical_size < np.inf:
+            raise PromptError(
+                f"typical size {typical_size} is no size; give pixels above 0"
+            )
         h, w = self.image.plane_shape
         if level == "whole" and h * w > MAX_WHOLE:
             raise PromptError(
@@ -368,6 +375,15 @@ class Segmenter:
                     HqsamWarning,
                     stacklevel=4,
                 )
+            elif not grown.refined:
+                warnings.warn(
+                    f"the boundary of the object at (y, x) = ({prompt.focus[0]:g}, "
+                    f"{prompt.focus[1]:g}) runs through too many tiles to be looked "
+                    f"at again: it is as fine as level {grown.field.level} shows it. "
+                    "Choose that level, or segment parts",
+                    HqsamWarning,
+                    stacklevel=4,
+                )
         if clean:
             crop = clean_mask(crop, clicks_in(prompt, offset, crop.shape))
         level = None if tile.address is None else tile.address.level
@@ -386,7 +402,8 @@ class Segmenter:
         """Which plane is meant: the one given, or that of the prompts."""
         meant = {p.plane for p in prompts if p.plane is not None}
         if plane is not None:
-            meant.add((plane,) if isinstance(plane, int) else tuple(plane))
+            one = isinstance(plane, (int, np.integer))
+            meant.add((int(plane),) if one else tuple(map(int, plane)))  # type: ignore[arg-type]
         if len(meant) > 1:
             raise PromptError(
                 f"prompts of {len(meant)} planes ({sorted(meant)[:4]}) in one call; "
