@@ -18,8 +18,8 @@ def mask_of(plane, stability=1.0):
 class ToldSegmenter:
     """Answers with given planes, one after another, and keeps what it was asked.
 
-    The three outputs differ: "sam" is the plane without its last row, "hq" without
-    its last column.
+    The three outputs differ: "sam" is the mask without its last row, "hq" without its
+    last column.
     """
 
     def __init__(self, *planes, pixels=None):
@@ -35,7 +35,9 @@ class ToldSegmenter:
         self.levels.append(level)
         plane = self.planes[min(len(self.prompts), len(self.planes)) - 1]
         shorter, narrower = plane.copy(), plane.copy()
-        shorter[-1] = narrower[:, -1] = False
+        if plane.any():
+            shorter[np.nonzero(plane.any(1))[0][-1]] = False
+            narrower[:, np.nonzero(plane.any(0))[0][-1]] = False
         return {
             "sam+hq": mask_of(plane),
             "sam": mask_of(shorter),

@@ -51,7 +51,7 @@ def test_the_draw_depends_on_the_seed_alone():
 
 
 def test_masks_are_compared_as_on_the_whole_plane():
-    found, truth = square(10, 10, 30, 34), square(8, 12, 30, 30)
+    found, truth = square(10, 10, 50, 60), square(8, 12, 30, 30)
     scores = compare(mask_of(found), mask_of(truth), SHAPE)
     assert scores == {
         "iou": iou(found, truth),
