@@ -25,6 +25,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OutputOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.replaying import replay
 from napari_hqsam.cli.run import run
 from napari_hqsam.cli.saying import say
 from napari_hqsam.errors import HqsamError, HqsamWarning
@@ -178,6 +179,7 @@ def segment(
     )
 
 
+app.command()(replay)
 app.command()(embed)
 app.add_typer(cache_app, name="cache", invoke_without_command=True)
 

@@ -123,6 +123,13 @@ class Journal:
             If another session is making it.
         """
         path = Path(path)
+        said = {"journal": _FORMAT, "version": VERSION, **header}
+        line, checksum = _sealed(said, 0)
+        return cls._new(path, line, checksum)  # never a journal without its header
+
+    @classmethod
+    def _new(cls, path: Path, data: bytes, checksum: int) -> Journal:
+        """Make a file where there is none."""
         check_file(path)
         lock = _locked(path)
         try:
@@ -130,11 +137,9 @@ class Journal:
                 raise OutputError(
                     f"{path} exists: open that session again, or choose another name"
                 )
-            said = {"journal": _FORMAT, "version": VERSION, **header}
-            line, checksum = _sealed(said, 0)
-            with replacing(path) as partial:  # never a journal without its header
-                _write_durably(partial, line)
-            return cls(path, len(line), checksum, lock)
+            with replacing(path) as partial, partial.open("xb", buffering=0) as file:
+                _write(file.fileno(), data)
+            return cls(path, len(data), checksum, lock)
         except BaseException:
             lock.release()
             raise
@@ -213,6 +218,30 @@ class Journal:
                 self._file.truncate(end)
             raise
 
+    def moved(self, path: str | os.PathLike[str]) -> Journal:
+        """Go on at another place; this journal is closed and its file removed.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A file that does not exist.
+
+        Returns
+        -------
+        Journal
+            To go on with.
+
+        Raises
+        ------
+        OutputError
+            If it exists or cannot be written; then this journal goes on.
+        """
+        there = self._new(Path(path), self.path.read_bytes(), self._checksum)
+        self.close()
+        with suppress(OSError):
+            self.path.unlink()
+        return there
+
     def close(self) -> None:
         """Let go of the file. May be called twice."""
         self._file.close()
@@ -221,7 +250,7 @@ class Journal:
 
 def _sealed(said: Json, before: int) -> tuple[bytes, int]:
     """Return a line with its checksum, which goes on from that of the line before."""
-    body = json.dumps(said, separators=(",", ":"), ensure_ascii=False)[:-1].encode()
+    body = json.dumps(said, separators=(",", ":"))[:-1].encode()
     checksum = zlib.crc32(body, before)
     return body + b',"sum":"%08x"}\n' % checksum, checksum
 
@@ -307,12 +336,6 @@ def _locked(path: Path) -> FileLock:
     except (OSError, NotImplementedError):
         pass  # some disks know no locks
     return lock
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    """Make a file whose content is on the disk on return."""
-    with path.open("xb", buffering=0) as file:
-        _write(file.fileno(), data)
 
 
 def _write(descriptor: int, data: bytes) -> None:

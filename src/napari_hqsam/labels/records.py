@@ -8,6 +8,7 @@ ValueError, and who knows the file and the line says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -158,13 +159,15 @@ class LabelsRecord:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> LabelsRecord:
         """Read them back."""
-        scale, units = said["scale"], said["units"]
+        scale, units, base = said["scale"], said["units"], said["base"]
+        if base is not None and Path(base).name != base:
+            raise ValueError(f"{base!r} is not the name of a file")
         return cls(
             tuple(map(int, said["shape"])),
             said["axes"],
             None if scale is None else tuple(map(float, scale)),
             None if units is None else tuple(units),
-            said["base"],
+            base,
             int(said["highest"]),
         )
 

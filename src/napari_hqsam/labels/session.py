@@ -16,13 +16,7 @@ from napari_hqsam.errors import ImageError, OutputError, PromptError
 from napari_hqsam.labels.base import keep_base
 from napari_hqsam.labels.features import feature_row, feature_table
 from napari_hqsam.labels.journal import SUFFIX, Journal
-from napari_hqsam.labels.patches import (
-    Plane,
-    check_box,
-    crop_of,
-    painted,
-    relabelled,
-)
+from napari_hqsam.labels.patches import Plane, check_box, crop_of, painted, relabelled
 from napari_hqsam.labels.recorded import understand
 from napari_hqsam.labels.records import (
     Accept,
@@ -122,7 +116,12 @@ class Session(Steps):
             highest,
         )
         header = Header(image, labels, setup)
-        journal = Journal.create(path, {"package": __version__, **header.to_json()})
+        try:
+            journal = Journal.create(path, {"package": __version__, **header.to_json()})
+        except BaseException:
+            if highest:
+                base.unlink()
+            raise
         return cls(target, header, journal=journal)
 
     @classmethod

@@ -9,15 +9,20 @@ or without a viewer. How labels are written to is the business of the `Target`.
 from __future__ import annotations
 
 import datetime
+import shutil
 import uuid
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamError, OutputError
 from napari_hqsam.images.source import reason
+from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.history import History
+from napari_hqsam.labels.target import check_writable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Self
@@ -52,6 +57,37 @@ class Steps:
         self.target, self.header, self.journal = target, header, journal
         self.history = history or History(header.labels)
         self._group: str | None = None
+
+    def move(self, path: str | os.PathLike[str]) -> None:
+        """Move the journal, such as to where the labels have just been saved.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where there is no journal; see `journal_path`. The labels that the
+            session started from, if any, go with it.
+
+        Raises
+        ------
+        OutputError
+            If files exist there or cannot be written; then the journal stays.
+        """
+        if self.journal is None:
+            return
+        base, here = self.header.labels.base, self.journal.path
+        if base is None:
+            self.journal = self.journal.moved(path)
+            return
+        copy = Path(path).with_name(base)
+        check_writable(copy, overwrite=False)
+        with replacing(copy) as partial:
+            shutil.copyfile(here.with_name(base), partial)
+        try:
+            self.journal = self.journal.moved(path)
+        except BaseException:
+            copy.unlink()
+            raise
+        here.with_name(base).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the journal. May be called twice."""

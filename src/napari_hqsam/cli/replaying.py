@@ -1,0 +1,320 @@
+"""`napari-hqsam replay`: the labels of a session, made again from its journal."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from napari_hqsam.cli.arguments import cache_of, integers
+from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    CacheOption,
+    DeviceOption,
+    PrecisionOption,
+)
+from napari_hqsam.cli.saying import say, timed
+from napari_hqsam.errors import HqsamWarning, ImageError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.labels import Accept, Plane, Recorded, Remade
+    from napari_hqsam.models import Model
+    from napari_hqsam.segmentation import Mask, Segmenter
+
+
+def replay(
+    journal: Annotated[Path, typer.Argument(help="NAME.journal.jsonl of a session.")],
+    image: Annotated[Path, typer.Argument(help="The image that was segmented.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Segment all prompts again with this model. [default: take the "
+            "masks as they were accepted]",
+        ),
+    ] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the image. [default: the journal's]")
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(help="Channels shown as red, green, blue. [default: the same]"),
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    cache: CacheOption = None,
+) -> None:
+    """Make the labels of a session again, from its journal alone."""
+    from napari_hqsam.labels import check_writable, read_session
+
+    check_writable(out, sources=[image, journal])
+    shown = None if channels is None else integers(channels, "--channels")
+    store = cache_of(cache)
+    with timed("read the journal") as details:
+        recorded = read_session(journal)
+        details.append(_summary(recorded))
+    check_writable(out, axes=recorded.header.labels.axes, sources=_sources(recorded))
+    with timed("open the image") as details:
+        opened = _open(recorded, image, axes, shown)
+        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    _check_same(recorded, opened)
+    if model is None:
+        with _labels(recorded, out) as labels:
+            _rebuild(recorded, labels)
+        say(f"{_objects(recorded)} as they were accepted, in {out}")
+        return
+    from napari_hqsam.models import load_model
+
+    with timed("load the model") as details:
+        loaded = load_model(model, device=device, precision=precision)
+        dtype = str(loaded.dtype).removeprefix("torch.")
+        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    again = SegmentAgain(opened, image, recorded, loaded, shown, store)
+    with _labels(recorded, out) as labels:
+        remade = _remake(recorded, labels, again)
+    say(_comparison(remade))
+    say(f"masks of {loaded.name} in {out}")
+
+
+class SegmentAgain:
+    """Makes the mask of accepted prompts anew, shown as then.
+
+    Parameters
+    ----------
+    image : Image
+        The image, with its axes as they are.
+    path : pathlib.Path
+        Its file: opened again for other channels and orientations.
+    recorded : Recorded
+        The session.
+    model : Model
+        The model.
+    channels : sequence of int, optional
+        Channels to show instead of those of the session.
+    cache : path, False or None
+        As for `Segmenter`.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        path: Path,
+        recorded: Recorded,
+        model: Model,
+        channels: Sequence[int] | None,
+        cache: Path | Literal[False] | None,
+    ) -> None:
+        self.image, self.path, self.model = image, path, model
+        self.letters = _letters(recorded, image)
+        self.channels, self.cache = channels, cache
+        self._segmenters: dict[object, Segmenter] = {}
+
+    def __call__(self, accept: Accept) -> Mask:
+        """Segment as it was done."""
+        how = accept.settings
+        options: dict[str, Any] = {
+            "plane": self._index(accept.plane),
+            "level": how.level,
+            "output": how.output,
+            "clean": how.clean,
+            "typical_size": how.typical_size,
+        }
+        segmenter = self._segmenter(accept)
+        prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned
+        if how.candidate is None:
+            return segmenter.segment(prompt, **options)
+        candidates = segmenter.candidates(prompt, **options)
+        return candidates[min(how.candidate, len(candidates) - 1)]
+
+    def _segmenter(self, accept: Accept) -> Segmenter:
+        """Segmenter that shows the image as an accepted mask was made."""
+        from napari_hqsam.images import open_image
+        from napari_hqsam.segmentation import Segmenter
+
+        setup, plane = accept.setup, accept.plane
+        key = setup.channels, setup.limits, plane.axes
+        if key not in self._segmenters:
+            shown = self.channels or setup.channels
+            axes = self._turned(plane)
+            # A channel without contrast has no limits that could be given.
+            flat = any(low >= high for low, high in setup.limits)
+            self._segmenters[key] = Segmenter(
+                open_image(self.path, axes=axes, channels=shown),
+                self.model,
+                normalization="percentile" if flat else setup.limits,
+                cache=self.cache,
+            )
+        return self._segmenters[key]
+
+    def _turned(self, plane: Plane) -> str:
+        """Axes of the image, those along a plane called y and x."""
+        others = iter(a for a in self.letters if a not in "yx")
+        names = {}
+        for axis, letter in enumerate(self.letters):
+            shown = axis in plane.axes
+            names[letter] = "yx"[plane.axes.index(axis)] if shown else next(others)
+        return "".join(names.get(letter, letter) for letter in self.image.axes)
+
+    def _index(self, plane: Plane) -> tuple[int, ...]:
+        """Index of a plane in the image, which does not count axes of length 1."""
+        sizes = dict(zip(self.image.axes, self.image.shape, strict=True))
+        across = [a for i, a in enumerate(self.letters) if i not in plane.axes]
+        return tuple(
+            number
+            for letter, number in zip(across, plane.index, strict=True)
+            if sizes[letter] > 1
+        )
+
+
+# --- what there is ----------------------------------------------------------
+
+
+def _summary(recorded: Recorded) -> str:
+    header = recorded.header
+    return f"{_objects(recorded)} in {header.image.name}, with {header.setup.model}"
+
+
+def _objects(recorded: Recorded) -> str:
+    count = len(recorded.history.table.ids)
+    return f"{count} object{'s' * (count != 1)}"
+
+
+def _sources(recorded: Recorded) -> list[Path]:
+    """Files beside the journal that are read; raise if one is missing."""
+    if recorded.base is None:
+        return []
+    if not recorded.base.exists():
+        raise OutputError(
+            f"{recorded.base} is missing: the session started from these labels, so "
+            "put the file back beside the journal"
+        )
+    return [recorded.base]
+
+
+def _open(
+    recorded: Recorded, path: Path, axes: str | None, channels: Sequence[int] | None
+) -> Image:
+    from napari_hqsam.images import open_image
+
+    return open_image(
+        path,
+        axes=axes or recorded.header.image.axes,
+        channels=channels or recorded.header.setup.channels,
+    )
+
+
+def _letters(recorded: Recorded, image: Image) -> str:
+    """Axis of the image along each dimension of the labels."""
+    shape = recorded.header.labels.shape
+    sizes = dict(zip(image.axes, image.shape, strict=True))
+    spatial = [letter for letter in image.axes if letter != "c"]
+    for letters in (spatial, [a for a in spatial if a in "yx" or sizes[a] > 1]):
+        if tuple(sizes[a] for a in letters) == shape:
+            return "".join(letters)
+    raise ImageError(
+        f"{image.name} has {image.axes} {image.shape}, the labels of the session have "
+        f"shape {shape}; give the image that was segmented, or --axes"
+    )
+
+
+def _check_same(recorded: Recorded, image: Image) -> None:
+    """Raise if the image does not fit the labels; warn if its pixels differ."""
+    _letters(recorded, image)
+    if image.fingerprint() != recorded.header.image.fingerprint:
+        warnings.warn(
+            f"{image.name} is not quite the image of the session, "
+            f"{recorded.header.image.name}: pixels, axes or channels differ",
+            HqsamWarning,
+            stacklevel=2,
+        )
+
+
+# --- what is made -----------------------------------------------------------
+
+
+def _labels(recorded: Recorded, out: Path) -> AbstractContextManager[Any]:
+    """Labels on the disk, all 0."""
+    from napari_hqsam.labels import id_dtype, labels_on_disk
+
+    header = recorded.header.labels
+    return labels_on_disk(
+        out,
+        header.shape,
+        dtype=id_dtype(recorded.history.table.highest),
+        axes=header.axes,
+        scale=header.scale,
+        units=header.units,
+    )
+
+
+def _copy_base(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
+    """Begin with the labels that the session began with."""
+    from napari_hqsam.labels import copy_labels, read_labels
+
+    if recorded.base is not None:
+        copy_labels(read_labels(recorded.base).reshape(labels.shape), labels)
+
+
+def _rebuild(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
+    """Put the accepted masks into labels, and do all edits."""
+    from napari_hqsam.labels import ArrayTarget, rebuild
+
+    with timed("paint the masks") as details:
+        _copy_base(recorded, labels)
+        unfit = rebuild(recorded, ArrayTarget(labels))
+        details.append(f"{sum(1 for _ in recorded.history.events)} steps")
+    if unfit:
+        warnings.warn(
+            f"{unfit} steps found other labels than then: something changed them in "
+            "the session that the journal does not know of",
+            HqsamWarning,
+            stacklevel=2,
+        )
+
+
+def _remake(recorded: Recorded, labels: Any, segment: SegmentAgain) -> list[Remade]:  # noqa: ANN401
+    """Segment all prompts, put the masks into labels, and do all edits."""
+    from tqdm import tqdm
+
+    from napari_hqsam.labels import ArrayTarget, remake
+
+    with timed("segment again") as details:
+        _copy_base(recorded, labels)
+        with tqdm(unit="mask", leave=False, disable=None) as progress:
+
+            def one(accept: Accept) -> Mask:
+                progress.update()
+                return segment(accept)
+
+            remade = remake(recorded, ArrayTarget(labels), one)
+        details.append(f"{len(remade)} masks")
+    return remade
+
+
+def _comparison(remade: list[Remade]) -> str:
+    """Tell how the masks compare to those that were accepted."""
+    lost = sorted({each.accept.label_id for each in remade if each.lost})
+    if lost:
+        warnings.warn(
+            f"{len(lost)} masks gave no pixels of their own, of objects "
+            f"{', '.join(map(str, lost[:8]))}{' ...' if len(lost) > 8 else ''}",
+            HqsamWarning,
+            stacklevel=2,
+        )
+    differing = [each for each in remade if each.pixels]
+    text = f"{len(differing)} of {len(remade)} masks differ from those accepted"
+    if not differing:
+        return text
+    worst = min(differing, key=lambda each: each.iou)
+    return (
+        f"{text}; most of all that of object {worst.accept.label_id}, by "
+        f"{worst.pixels} pixels (IoU {worst.iou:.3f})"
+    )

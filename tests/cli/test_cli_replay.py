@@ -1,0 +1,275 @@
+"""`napari-hqsam replay`: the same labels again, with and without the network."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+from napari_hqsam import Segmenter, cli, open_image, read_labels
+from napari_hqsam.labels import (
+    ArrayTarget,
+    ImageRecord,
+    Plane,
+    Session,
+    Settings,
+    Setup,
+    journal_path,
+)
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.sample import NUCLEI
+from napari_hqsam.segmentation import Mask
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, micro):
+    """Run the command line in this process: exit code, output, error output."""
+    from napari_hqsam import models
+
+    load = models.load_model
+    monkeypatch.setattr(
+        models,
+        "load_model",
+        lambda name, **how: micro if name == "micro" else load(name, **how),
+        raising=False,
+    )
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["napari-hqsam", "replay", *map(str, args)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def begin(path, segmenter, labels, **given):
+    """Begin a session on an image, as the viewer does."""
+    return Session.create(
+        path,
+        ArrayTarget(labels),
+        image=ImageRecord.of(segmenter.image),
+        setup=Setup.of(segmenter),
+        **given,
+    )
+
+
+def accept(session, segmenter, prompt, *, settings=None, plane=None, **more):
+    """Segment and accept, as the viewer does."""
+    how = settings or Settings()
+    options = {
+        "level": how.level,
+        "output": how.output,
+        "clean": how.clean,
+        "typical_size": how.typical_size,
+    }
+    if how.candidate is None:
+        mask = segmenter.segment(prompt, **options)
+    else:
+        mask = segmenter.candidates(prompt, **options)[how.candidate]
+    return session.accept(
+        mask, prompt, settings=how, setup=Setup.of(segmenter), plane=plane, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def nuclei(tmp_path_factory, micro):
+    """A session on the shipped picture with all that can be done: journal, labels."""
+    path = journal_path(tmp_path_factory.mktemp("nuclei") / "nuclei.tif")
+    image = open_image(NUCLEI)
+    segmenter = Segmenter(image, micro, cache=False)
+    labels = np.zeros(image.plane_shape, np.uint16)
+    given = json.loads((NUCLEI.parent / "prompts.json").read_text())["prompts"]
+    prompts = [
+        Prompt(p.get("points", ()), p.get("point_labels"), p.get("box")) for p in given
+    ]
+    hows = [
+        Settings(),
+        Settings("sam", level="whole", clean=False),
+        Settings(candidate=1, overlap="overwrite"),
+        Settings("hq", level=0),
+    ]
+    with begin(path, segmenter, labels, units="um", scale=(0.5, 0.5)) as session:
+        for prompt, how in zip(prompts[:4], hows, strict=True):
+            accept(session, segmenter, prompt, settings=how)
+        session.undo()
+        session.redo()
+        darker = Segmenter(image, micro, normalization=(0, 120), cache=False)
+        more = Prompt(given[0]["points"]) if "points" in given[0] else prompts[0]
+        accept(session, darker, more, label_id=1, replaces=True)
+        whole = Prompt(mask=labels == 2)
+        accept(session, segmenter, whole, label_id=2, replaces=True)
+        session.merge([3, 4])
+        accept(session, segmenter, prompts[5])
+        session.delete(2)
+        session.undo()
+    return path, labels
+
+
+def test_the_labels_are_the_same_without_the_network(command, tmp_path, nuclei):
+    path, labels = nuclei
+    out = tmp_path / "labels.ome.tif"
+    code, said, err = command(path, NUCLEI, "-o", out)
+    assert (code, err) == (0, "")
+    assert "4 objects" in said
+    assert "load the model" not in said
+    np.testing.assert_array_equal(read_labels(out), labels)
+    with tifffile.TiffFile(out) as file:
+        assert 'PhysicalSizeX="0.5"' in file.ome_metadata
+
+
+def test_the_network_makes_the_same_labels_again(command, tmp_path, nuclei):
+    path, labels = nuclei
+    out = tmp_path / "labels.ome.zarr"
+    code, said, err = command(path, NUCLEI, "-o", out, "-m", "micro", "--cache", "none")
+    assert (code, err) == (0, "")
+    assert "0 of 7 masks differ" in said
+    np.testing.assert_array_equal(read_labels(out), labels)
+
+
+def test_a_volume_looked_at_from_the_side(command, tmp_path, micro, discs):
+    volume = np.stack([discs[0][:120, :120]] * 40, 1)[None]  # t, y, z, x: discs in yx
+    image = tmp_path / "volume.npy"
+    np.save(image, volume)
+    flat = open_image(volume, axes="tzyx")  # as the labels have it
+    side = open_image(volume, axes="tyzx")
+    labels = np.zeros(volume.shape, np.int32)
+    path = tmp_path / "labels.tif.journal.jsonl"
+    segmenter = Segmenter(side, micro, cache=False)
+    with Session.create(
+        path,
+        ArrayTarget(labels),
+        image=ImageRecord.of(flat),
+        setup=Setup.of(segmenter),
+    ) as session:
+        click = Prompt([(50, 60)])
+        mask = segmenter.segment(click, plane=7)
+        session.accept(mask, click, plane=Plane((0, 7), (1, 3)))
+    assert labels[0, 50, 7, 60] == 1
+    assert labels[0, :, 8].sum() == 0
+    for again in ((), ("-m", "micro", "--cache", "none")):
+        out = tmp_path / f"out{len(again)}.tif"
+        code, said, err = command(path, image, "-o", out, *again)
+        assert (code, err) == (0, "")
+        np.testing.assert_array_equal(read_labels(out), labels[0])
+    assert "0 of 1 masks differ" in said
+
+
+def small_session(folder, pixels, found=None):
+    """A session made by hand: an object of 4 pixels."""
+    image = folder / "image.tif"
+    tifffile.imwrite(image, pixels)
+    path = folder / "labels.tif.journal.jsonl"
+    labels = np.zeros((40, 50), np.uint16) if found is None else found
+    setup = Setup("micro", "00", (0, 0, 0), ((0.0, 255.0),))
+    record = ImageRecord.of(open_image(image))
+    with Session.create(
+        path, ArrayTarget(labels), image=record, setup=setup
+    ) as session:
+        square = Mask.from_crop(np.ones((2, 2), bool), (5, 6), 0.9, 0.8)
+        session.accept(square, Prompt([(5, 6)]))
+    return path, image, labels
+
+
+@pytest.fixture
+def small(tmp_path):
+    return small_session(tmp_path, np.arange(2000, dtype=np.uint8).reshape(40, 50))
+
+
+def test_masks_that_differ_are_told(command, tmp_path, small, monkeypatch):
+    path, image, _ = small
+    wider = Mask.from_crop(np.ones((2, 3), bool), (5, 6), 0.9, 0.8)
+    monkeypatch.setattr(Segmenter, "segment", lambda *_, **__: wider)
+    out = tmp_path / "out.tif"
+    code, said, err = command(path, image, "-o", out, "-m", "micro", "--cache", "none")
+    assert (code, err) == (0, "")
+    assert "1 of 1 masks differ from those accepted; most of all that of" in said
+    assert "object 1, by 2 pixels (IoU 0.667)" in said
+    assert (read_labels(out) == 1).sum() == 6
+
+
+def test_masks_without_pixels_are_told(command, tmp_path, small, monkeypatch):
+    path, image, _ = small
+    nothing = Mask.from_crop(np.zeros((2, 3), bool), (5, 6), 0.9, 0.8)
+    monkeypatch.setattr(Segmenter, "segment", lambda *_, **__: nothing)
+    out = tmp_path / "out.tif"
+    code, _, err = command(path, image, "-o", out, "-m", "micro", "--cache", "none")
+    assert code == 0
+    assert "1 masks gave no pixels of their own, of objects 1" in err
+    assert not read_labels(out).any()
+
+
+def test_a_torn_line_is_told_and_the_rest_is_there(command, tmp_path, small):
+    path, image, labels = small
+    with path.open("ab") as file:
+        file.write(b'{"event":"acc')
+    code, _, err = command(path, image, "-o", tmp_path / "out.tif")
+    assert code == 0
+    assert "line 3, the last, is cut short" in err
+    np.testing.assert_array_equal(read_labels(tmp_path / "out.tif"), labels)
+
+
+def test_labels_that_were_there_come_from_their_copy(command, tmp_path):
+    found = np.zeros((40, 50), np.int64)
+    found[5, 6], found[20:25, 3:9] = 2, 70000
+    path, image, labels = small_session(tmp_path, found.astype(np.uint8), found)
+    out = tmp_path / "out.tif"
+    assert command(path, image, "-o", out)[0] == 0
+    np.testing.assert_array_equal(read_labels(out), labels)
+    assert labels[5, 6] == 2
+    out.unlink()
+    base = tmp_path / "labels.tif.base.tif"
+    code, _, err = command(path, image, "-o", base)
+    assert code == 2
+    assert "base.tif is the image that is read" in err
+    base.unlink()
+    code, _, err = command(path, image, "-o", out)
+    assert code == 2
+    assert "labels.tif.base.tif is missing" in err
+    assert not out.exists()
+
+
+def test_another_image_is_told(command, tmp_path, small):
+    path, image, labels = small
+    pixels = tifffile.imread(image)
+    Pillow.fromarray(255 - pixels).save(tmp_path / "other.png")
+    code, _, err = command(path, tmp_path / "other.png", "-o", tmp_path / "out.tif")
+    assert code == 0
+    assert "other.png is not quite the image of the session, image.tif" in err
+    np.testing.assert_array_equal(read_labels(tmp_path / "out.tif"), labels)
+
+
+def test_bad_input_gets_one_line_and_writes_nothing(command, tmp_path, small):
+    path, image, _ = small
+    lines = path.read_bytes()
+    (tmp_path / "damaged.jsonl").write_bytes(lines.replace(b'"id":1', b'"id":2') * 2)
+    np.save(tmp_path / "wide.npy", np.zeros((40, 51), np.uint8))
+    out = tmp_path / "out.tif"
+    cases = [
+        ((tmp_path / "none.jsonl", image, "-o", out), "none.jsonl cannot be read"),
+        ((image, image, "-o", out), "is not a journal"),
+        ((tmp_path / "damaged.jsonl", image, "-o", out), "line 2 does not fit"),
+        ((path, tmp_path / "none.tif", "-o", out), "none.tif"),
+        ((path, tmp_path / "wide.npy", "-o", out), "wide.npy has yx (40, 51)"),
+        ((path, image, "-o", out, "--axes", "zyx"), "axes"),
+        ((path, image, "-o", out, "--channels", "x"), "--channels"),
+        ((path, image, "-o", out, "-m", "nobody"), "nobody"),
+        ((path, image, "-o", out, "-m", "nobody", "--cache", image), "--cache"),
+        ((path, image, "-o", image), "is the image that is read"),
+        ((path, image, "-o", path), "cannot tell the format"),
+        ((path, image, "-o", tmp_path / "no" / "out.tif"), "does not exist"),
+        ((path, image, "-o", tmp_path / "out.png"), ".png"),
+    ]
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    for args, words in cases:
+        code, _, err = command(*args)
+        assert code == 2, args
+        assert words in err, args
+        assert err.count("\n") == 1, err
+        assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
