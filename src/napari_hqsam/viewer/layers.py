@@ -1,0 +1,191 @@
+"""The layers that the widget makes, and where they lie.
+
+Every one takes over the place of the image: scale, translation, rotation,
+shear, affine, units and axis labels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.viewer.planes import layer_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image, Labels, Layer, Points, Shapes
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.viewer.planes import PlaneView
+
+POINTS, SHAPES = "HQ-SAM points", "HQ-SAM shapes"
+OUTLINE, TARGET = "HQ-SAM outline", "HQ-SAM labels"
+SIGN = "sign"
+POSITIVE, NEGATIVE = "positive", "negative"
+# Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
+COLOURS = {POSITIVE: "#56b4e9", NEGATIVE: "#d55e00"}
+SYMBOLS = {POSITIVE: "disc", NEGATIVE: "cross"}
+CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
+OUTLINE_PIXELS = 2.0
+"""Width of the outline on the screen."""
+_MAX_TARGET_BYTES = 2**33
+
+
+def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
+    """Keywords that put another layer where a layer lies.
+
+    Parameters
+    ----------
+    image : Layer
+    dropped : int
+        How many of its first axes the other layer lacks.
+    """
+    n = image.ndim
+    keep = slice(dropped, None)
+    rows, columns = np.triu_indices(n, 1)
+    shear = np.asarray(image.shear)
+    if shear.ndim == 1:  # the upper triangle, row by row
+        shear = shear[(rows >= dropped) & (columns >= dropped)]
+    else:
+        shear = shear[keep, keep]
+    affine = np.asarray(image.affine.affine_matrix)
+    return {
+        "scale": np.asarray(image.scale)[keep],
+        "translate": np.asarray(image.translate)[keep],
+        "rotate": np.asarray(image.rotate)[keep, keep],
+        "shear": shear,
+        "affine": affine[keep, keep],
+        "units": tuple(image.units)[keep],
+        "axis_labels": tuple(image.axis_labels)[keep],
+    }
+
+
+def add_points(viewer: Viewer, image: Image, dropped: int) -> Points:
+    """Add the layer for clicks."""
+    return viewer.add_points(
+        np.empty((0, image.ndim - dropped)),
+        ndim=image.ndim - dropped,
+        name=POINTS,
+        features={SIGN: np.array([], dtype=object)},
+        feature_defaults={SIGN: POSITIVE},
+        face_color=COLOURS[POSITIVE],
+        border_color="white",
+        size=4,
+        canvas_size_limits=(9, 12),
+        **placement(image, dropped),
+    )
+
+
+def add_shapes(viewer: Viewer, image: Image, dropped: int) -> Shapes:
+    """Add the layer for boxes, outlines and scribbles."""
+    return viewer.add_shapes(
+        ndim=image.ndim - dropped,
+        name=SHAPES,
+        features={SIGN: np.array([], dtype=object)},
+        feature_defaults={SIGN: POSITIVE},
+        edge_color=COLOURS[POSITIVE],
+        face_color="transparent",
+        edge_width=1,
+        opacity=0.9,
+        **placement(image, dropped),
+    )
+
+
+def add_outline(viewer: Viewer, image: Image, dropped: int) -> Shapes:
+    """Add the layer that previews the current object."""
+    layer = viewer.add_shapes(
+        ndim=image.ndim - dropped,
+        name=OUTLINE,
+        edge_color=CURRENT_COLOUR,
+        face_color="transparent",
+        opacity=1.0,
+        **placement(image, dropped),
+    )
+    layer.editable = False
+    return layer
+
+
+def add_target(viewer: Viewer, image: Image, dropped: int, name: str) -> Labels:
+    """Add an empty Labels layer as large as the image.
+
+    Raises
+    ------
+    ImageError
+        It would not fit in memory.
+    """
+    shape = layer_shape(image)[dropped:]
+    size = int(np.prod(shape, dtype=np.int64)) * 4
+    if size > _MAX_TARGET_BYTES:
+        raise ImageError(
+            f"labels of shape {shape} take {size / 2**30:.0f} GiB of memory, the limit "
+            f"is {_MAX_TARGET_BYTES / 2**30:.0f}; open a zarr array of this shape as "
+            "Labels layer and choose it as target"
+        )
+    return viewer.add_labels(
+        np.zeros(shape, np.uint32), name=name, **placement(image, dropped)
+    )
+
+
+def outlines(
+    corner: Sequence[int], data: NDArray[np.bool_]
+) -> list[NDArray[np.float64]]:
+    """Draw closed (n, 2) lines round a mask and its holes, plane coordinates.
+
+    Parameters
+    ----------
+    corner : (y, x, ...)
+        Of the mask on the plane.
+    data : (h, w) bool array
+    """
+    from skimage.measure import find_contours
+
+    padded = np.pad(data, 1).astype(np.float32)
+    first = np.array(corner[:2]) - 1
+    lines = [line + first for line in find_contours(padded, 0.5)]
+    return [_without_straight(line) for line in lines]
+
+
+def _without_straight(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Leave out vertices on straight runs, of which a mask has many."""
+    steps = np.diff(line, axis=0)
+    turns = (steps[1:] != steps[:-1]).any(1)
+    kept: NDArray[np.float64] = line[np.concatenate([[True], turns, [True]])]
+    return kept
+
+
+def show_outline(
+    layer: Shapes, mask: Mask | None, view: PlaneView, colour: str, width: float
+) -> None:
+    """Show the outline of a mask in the preview layer, in place of the last one.
+
+    Parameters
+    ----------
+    layer : Shapes
+    mask : Mask or None
+        None shows nothing.
+    view : PlaneView
+        Plane of the mask, in the data of the preview layer.
+    colour : str
+    width : float
+        Of the line, data pixels.
+    """
+    lines = (
+        []
+        if mask is None
+        else [view.to_data(line) for line in outlines(mask.bbox, mask.data)]
+    )
+    if not lines:
+        if len(layer.data):
+            layer.data = []
+        return
+    layer.current_edge_color = colour
+    layer.current_edge_width = width
+    layer.data = [(line, "path") for line in lines]
+    layer.edge_color = colour
+    if any(w != width for w in layer.edge_width):
+        layer.edge_width = width

@@ -1,0 +1,213 @@
+"""Which plane of a layer the viewer shows, and coordinates on it.
+
+Any two axes of a stack may be the displayed ones (xy, xz, yz): the plane is
+whatever the dims sliders show, its rows the earlier of the two data axes. Only
+here and in `layers` does the package meet world coordinates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import Camera, Dims
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+    from numpy.typing import ArrayLike, NDArray
+
+_LEADING = "tzabdefghijklmnopqrsuvw"
+
+
+@dataclass(frozen=True)
+class PlaneView:
+    """A plane of a layer's data.
+
+    Attributes
+    ----------
+    axes : (int, int)
+        Data axes along the rows and along the columns, the earlier one first.
+    position : tuple of int
+        Index along every data axis; 0 along the two of the plane.
+    """
+
+    axes: tuple[int, int]
+    position: tuple[int, ...]
+
+    @property
+    def ndim(self) -> int:
+        """Number of data axes."""
+        return len(self.position)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Data axes that are not of the plane."""
+        return tuple(i for i in range(self.ndim) if i not in self.axes)
+
+    def letters(self, channel_axis: int | None = None) -> str:
+        """Axes letters as `open_image` wants them, without that of RGB."""
+        free = iter(_LEADING)
+        names = {self.axes[0]: "y", self.axes[1]: "x"}
+        if channel_axis is not None:
+            names[channel_axis] = "c"
+        return "".join(names.get(i) or next(free) for i in range(self.ndim))
+
+    def index(
+        self, shape: Sequence[int], channel_axis: int | None = None
+    ) -> tuple[int, ...]:
+        """Plane index as `Image` wants it: axes of length 1 do not count."""
+        return tuple(
+            self.position[i] for i in self.others if i != channel_axis and shape[i] > 1
+        )
+
+    def to_plane(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(n, ndim) data coordinates as (n, 2) on the plane."""
+        array = np.asarray(points, np.float64).reshape(-1, self.ndim)
+        return array[:, list(self.axes)]
+
+    def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(n, 2) plane coordinates as (n, ndim) in data coordinates."""
+        yx = np.asarray(points, np.float64).reshape(-1, 2)
+        data = np.tile(np.array(self.position, np.float64), (len(yx), 1))
+        data[:, list(self.axes)] = yx
+        return data
+
+    def holds(self, points: ArrayLike, ignore: Sequence[int] = ()) -> NDArray[np.bool_]:
+        """Which of (n, ndim) data points lie on the plane, to the nearest slice."""
+        array = np.asarray(points, np.float64).reshape(-1, self.ndim)
+        axes = [i for i in self.others if i not in ignore]
+        here = np.array([self.position[i] for i in axes])
+        on: NDArray[np.bool_] = (np.floor(array[:, axes] + 0.5) == here).all(1)
+        return on
+
+    def window(self, bbox: Sequence[int]) -> tuple[int | slice, ...]:
+        """Index of a half-open plane box (y0, x0, y1, x1) in the data."""
+        key: list[int | slice] = list(self.position)
+        key[self.axes[0]] = slice(bbox[0], bbox[2])
+        key[self.axes[1]] = slice(bbox[1], bbox[3])
+        return tuple(key)
+
+    def without(self, dropped: int) -> PlaneView:
+        """Return the same plane in data that lack the first axes."""
+        return PlaneView(
+            (self.axes[0] - dropped, self.axes[1] - dropped), self.position[dropped:]
+        )
+
+
+def camera(viewer: Viewer) -> Camera:
+    """Return the camera of a viewer, wherever its version of napari keeps it."""
+    found: Camera = getattr(viewer, "scene", viewer).camera
+    return found
+
+
+def layer_shape(layer: Layer) -> tuple[int, ...]:
+    """Shape of a layer's data at full resolution, without colour samples."""
+    data: Any = layer.data
+    full = data[0] if getattr(layer, "multiscale", False) else data
+    return tuple(int(n) for n in full.shape[: layer.ndim])
+
+
+def shown_plane(dims: Dims, layer: Layer) -> PlaneView:
+    """Return the plane of an Image or Labels layer that the viewer shows.
+
+    Raises
+    ------
+    ImageError
+        The view is 3D; the layer lacks one of the displayed axes; the slider is
+        beyond the layer. The message says what to do.
+    """
+    if dims.ndisplay != 2:
+        raise ImageError(
+            "the view is 3D; switch to 2D (Ctrl+Y) to click on a slice of the image"
+        )
+    missing = dims.ndim - layer.ndim
+    axes = sorted(d - missing for d in dims.displayed)
+    if axes[0] < 0:
+        raise ImageError(
+            f"{layer.name} has {layer.ndim} axes and lacks one of those displayed; "
+            "roll the axes (Ctrl+E) until its own are shown"
+        )
+    shape = layer_shape(layer)
+    point = layer.world_to_data(dims.point)
+    nearest = np.floor(np.asarray(point)[-layer.ndim :] + 0.5).astype(int)
+    position = [0 if i in axes else int(nearest[i]) for i in range(layer.ndim)]
+    for i, (at, size) in enumerate(zip(position, shape, strict=True)):
+        if not 0 <= at < size:
+            raise ImageError(
+                f"the slider of axis {i} is at {at}, {layer.name} has 0 to {size - 1}; "
+                "move it onto the image"
+            )
+    return PlaneView((axes[0], axes[1]), tuple(position))
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Affine map between the data of a layer and the world.
+
+    Attributes
+    ----------
+    linear : (n, n) float array
+    offset : (n,) float array
+    """
+
+    linear: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, layer: Layer) -> Placing:
+        """Take it from a layer: where it puts its origin and unit vectors."""
+        n = layer.ndim
+        offset = np.asarray(layer.data_to_world(np.zeros(n)), np.float64)
+        columns = [np.asarray(layer.data_to_world(row)) - offset for row in np.eye(n)]
+        return cls(np.column_stack(columns), offset)
+
+    def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(n, ndim) data coordinates in the world."""
+        world: NDArray[np.float64] = np.asarray(points) @ self.linear.T + self.offset
+        return world
+
+    def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(n, ndim) world coordinates in the data."""
+        moved = np.asarray(points, np.float64) - self.offset
+        return np.asarray(np.linalg.solve(self.linear, moved.T).T, np.float64)
+
+    def agrees(self, other: Placing, shape: Sequence[int]) -> bool:
+        """Whether both put data of a shape in the same place, to half a pixel."""
+        n = len(self.offset)
+        if n != len(other.offset):
+            return False
+        corners = np.vstack([np.zeros(n), np.diag(np.asarray(shape, float))])
+        apart = other.to_data(self.to_world(corners)) - corners
+        return bool(np.abs(apart).max() < 0.5)
+
+
+def transfer(
+    points: ArrayLike, source: Layer, target: Layer, point: Sequence[float]
+) -> NDArray[np.float64]:
+    """Map data coordinates of one layer to those of another.
+
+    Parameters
+    ----------
+    points : (n, source.ndim) array
+    source, target : Layer
+    point : sequence of float
+        World position of the sliders: where `source` lacks axes that `target`
+        has, its points lie on the slice shown.
+
+    Returns
+    -------
+    (n, target.ndim) float64 array
+    """
+    array = np.asarray(points, np.float64).reshape(-1, source.ndim)
+    world = Placing.of(source).to_world(array)
+    lacking = target.ndim - source.ndim
+    if lacking > 0:
+        filled = np.asarray(point, np.float64)[-target.ndim : -source.ndim]
+        world = np.hstack([np.tile(filled, (len(world), 1)), world])
+    return Placing.of(target).to_data(world[:, -target.ndim :])

@@ -1,0 +1,377 @@
+"""The image that is worked on and the widget's own layers beside it.
+
+Watches the viewer: layers may be renamed, moved, removed or get other data at
+any time. Says what happened by signals, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext, suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.planes import Placing, camera, layer_shape, shown_plane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Image, Layer, Points, Shapes
+    from napari.viewer import Viewer
+
+    from napari_hqsam.viewer.planes import PlaneView
+    from napari_hqsam.viewer.state import Settings, Tool
+
+_keys = count()
+# What a tool is on napari's own layers: (layer, its mode).
+_MODES: dict[str, tuple[str, str]] = {
+    "point": ("points", "add"),
+    "box": ("shapes", "add_rectangle"),
+    "scribble": ("shapes", "add_path"),
+    "outline": ("shapes", "add_polygon_lasso"),
+}
+
+
+class Connections:
+    """Connections to events of napari, all undone at once."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Any, Callable[..., Any]]] = []
+
+    def add(self, emitter: Any, callback: Callable[..., Any]) -> None:  # noqa: ANN401
+        """Connect a callback to an emitter of napari."""
+        emitter.connect(callback)
+        self._made.append((emitter, callback))
+
+    def close(self) -> None:
+        """Disconnect everything."""
+        for emitter, callback in self._made:
+            with suppress(ValueError, RuntimeError, KeyError):
+                emitter.disconnect(callback)
+        self._made.clear()
+
+
+class Scene:
+    """Image and own layers in one viewer.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    settings : Settings
+    """
+
+    image_changed = Signal()
+    """Another image, or none."""
+    data_changed = Signal()
+    """The image has other data, contrast limits or channels."""
+    plane_changed = Signal()
+    prompts_changed = Signal()
+    layers_changed = Signal()
+    """The list of layers, or a name in it."""
+    zoomed = Signal()
+
+    def __init__(self, viewer: Viewer, settings: Settings) -> None:
+        self.viewer = viewer
+        self.settings = settings
+        self.image: Image | None = None
+        self.points: Points | None = None
+        self.shapes: Shapes | None = None
+        self.outline: Shapes | None = None
+        self.key = next(_keys)
+        self._quiet = False
+        self._of_viewer = Connections()
+        self._of_image = Connections()
+        self._of_prompts = Connections()
+        events = viewer.layers.events
+        self._of_viewer.add(events.inserted, self._on_inserted)
+        self._of_viewer.add(events.removed, self._on_removed)
+        self._of_viewer.add(events.renamed, self._on_listed)
+        self._of_viewer.add(events.reordered, self._on_listed)
+        for emitter in (
+            viewer.dims.events.current_step,
+            viewer.dims.events.order,
+            viewer.dims.events.ndisplay,
+        ):
+            self._of_viewer.add(emitter, self._on_dims)
+        self._of_viewer.add(camera(viewer).events.zoom, self._on_zoom)
+
+    # --- the image -----------------------------------------------------------
+
+    @property
+    def dropped(self) -> int:
+        """How many of the image's first axes own layers lack.
+
+        A leading channel axis: what is prompted belongs to all channels, and
+        stays in view whatever channel is shown.
+        """
+        return 1 if self.settings.channel_axis == 0 else 0
+
+    def use(self, image: Image | None) -> None:
+        """Work on another image, or on none; own layers of the last one go."""
+        if image == self.image:
+            return
+        self._of_image.close()
+        self.remove_layers()
+        self.image = image
+        self.key = next(_keys)
+        if image is not None:
+            for emitter in (image.events.data, image.events.contrast_limits):
+                self._of_image.add(emitter, self._on_data)
+            for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
+                self._of_image.add(getattr(image.events, name), self._on_moved)
+        self.image_changed.emit()
+
+    def view(self) -> PlaneView:
+        """Return the plane of the image that is shown.
+
+        Raises
+        ------
+        ImageError
+            There is no image, or no plane of it is shown.
+        """
+        if self.image is None:
+            raise ImageError(
+                "there is no image; open one (File > Open Sample > HQ-SAM)"
+            )
+        return shown_plane(self.viewer.dims, self.image)
+
+    def axes_and_channels(self, view: PlaneView) -> tuple[str, int | None]:
+        """Axes letters of the image's data, and which axis holds channels."""
+        assert self.image is not None
+        if self.image.rgb:
+            return view.letters() + "c", None
+        axis = self.settings.channel_axis
+        if axis is not None and (axis in view.axes or axis >= view.ndim):
+            axis = None
+        return view.letters(axis), axis
+
+    def pixel_size(self, view: PlaneView) -> float:
+        """Screen pixels per data pixel."""
+        assert self.image is not None
+        linear = Placing.of(self.image).linear
+        sides = [float(np.linalg.norm(linear[:, axis])) for axis in view.axes]
+        return max(float(camera(self.viewer).zoom) * sum(sides) / 2, 1e-9)
+
+    def part_in_view(
+        self, view: PlaneView, size: tuple[int, int]
+    ) -> tuple[int, int, int, int]:
+        """Return the box (y0, x0, y1, x1) of a plane that the canvas shows."""
+        middle = np.array(self.viewer.dims.point, float)
+        shown = list(self.viewer.dims.displayed)
+        middle[shown] = camera(self.viewer).center[-len(shown) :]
+        assert self.image is not None
+        data = np.asarray(self.image.world_to_data(middle))[-view.ndim :]
+        y, x = view.to_plane(data)[0]
+        height, width = getattr(
+            getattr(self.viewer, "canvas", None), "size", (600, 800)
+        )
+        reach = max(height, width) / 2 / self.pixel_size(view)
+        y0, x0 = (
+            int(np.clip(v - reach, 0, n - 1)) for v, n in zip((y, x), size, strict=True)
+        )
+        y1, x1 = (
+            int(np.clip(v + reach, 1, n)) for v, n in zip((y, x), size, strict=True)
+        )
+        return y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)
+
+    def area_unit(self, view: PlaneView) -> tuple[float, str]:
+        """Area of a data pixel, and its unit."""
+        assert self.image is not None
+        linear = Placing.of(self.image).linear
+        a, b = (linear[:, axis] for axis in view.axes)
+        area = np.sqrt(max(float((a @ a) * (b @ b) - (a @ b) ** 2), 0.0))
+        return float(area), str(self.image.units[view.axes[0]])
+
+    def cursor(self) -> tuple[PlaneView, tuple[float, float]] | None:
+        """Return plane and position under the cursor; None beside the image."""
+        try:
+            view = self.view()
+        except ImageError:
+            return None
+        assert self.image is not None
+        data = np.asarray(self.image.world_to_data(self.viewer.cursor.position))
+        y, x = view.to_plane(data[-view.ndim :])[0]
+        shape = layer_shape(self.image)
+        h, w = shape[view.axes[0]], shape[view.axes[1]]
+        inside = -0.5 <= y <= h - 0.5 and -0.5 <= x <= w - 0.5
+        return (view, (float(y), float(x))) if inside else None
+
+    # --- own layers ------------------------------------------------------------
+
+    def own(self, layer: Layer) -> bool:
+        """Whether a layer is one of those for prompts or the outline."""
+        return any(layer == own for own in (self.points, self.shapes, self.outline))
+
+    def ensure_layers(self) -> tuple[Points, Shapes, Shapes]:
+        """Return points, shapes and outline layer, made where they are missing.
+
+        Raises
+        ------
+        ImageError
+            There is no image.
+        """
+        if self.image is None:
+            self.view()
+        assert self.image is not None
+        if self.points is None or self.shapes is None or self.outline is None:
+            active = self.viewer.layers.selection.active
+            image, dropped = self.image, self.dropped
+            self.outline = self.outline or layers.add_outline(
+                self.viewer, image, dropped
+            )
+            self.shapes = self.shapes or layers.add_shapes(self.viewer, image, dropped)
+            self.points = self.points or layers.add_points(self.viewer, image, dropped)
+            self._of_prompts.close()
+            for layer in (self.points, self.shapes):
+                self._of_prompts.add(layer.events.data, self._on_prompts)
+                if self._on_press not in layer.mouse_drag_callbacks:
+                    layer.mouse_drag_callbacks.append(self._on_press)
+            self.viewer.layers.selection.active = active
+        return self.points, self.shapes, self.outline
+
+    def remove_layers(self) -> None:
+        """Take the own layers out of the viewer."""
+        self._of_prompts.close()
+        own = [self.points, self.shapes, self.outline]
+        self.points = self.shapes = self.outline = None
+        # In one go where napari can (0.9): it collects garbage after each.
+        together = getattr(self.viewer.layers, "batched_update", nullcontext)
+        with together():
+            for layer in own:
+                if layer is not None and layer in self.viewer.layers:
+                    self.viewer.layers.remove(layer)
+
+    def use_tool(self, tool: Tool) -> None:
+        """Make the mouse do what a tool says, on the layer that it needs.
+
+        Raises
+        ------
+        ImageError
+            There is no image.
+        """
+        if tool == "none":
+            return
+        points, shapes, _ = self.ensure_layers()
+        own: dict[str, Points | Shapes] = {"points": points, "shapes": shapes}
+        if tool == "edit":
+            active = self.viewer.layers.selection.active
+            name, mode = ("shapes" if active == shapes else "points"), "select"
+            if name == "points" and not len(points.data) and len(shapes.data):
+                name = "shapes"
+        else:
+            name, mode = _MODES[tool]
+        self.viewer.layers.selection.active = own[name]
+        own[name].mode = mode
+        self.set_sign(negative=self.settings.negative)
+
+    def set_sign(self, *, negative: bool) -> None:
+        """Say whether what comes next is negative."""
+        sign = layers.NEGATIVE if negative else layers.POSITIVE
+        for layer in (self.points, self.shapes):
+            if (
+                layer is not None
+                and layer.feature_defaults[layers.SIGN].iloc[0] != sign
+            ):
+                layer.selected_data = set()  # else the selected ones change as well
+                layer.feature_defaults = {layers.SIGN: sign}
+
+    def quietly_remove(self, view: PlaneView) -> None:
+        """Take the prompts off a plane, without a word."""
+        for layer in (self.points, self.shapes):
+            if layer is None:
+                continue
+            gone = {i for i, d in enumerate(layer.data) if view.holds(d).all()}
+            if gone:
+                with self.unheard():
+                    layer.selected_data = gone
+                    layer.remove_selected()
+
+    def unheard(self) -> _Quiet:
+        """Context in which changes of prompts are not told."""
+        return _Quiet(self)
+
+    def close(self) -> None:
+        """Leave the viewer as it was, but for the target."""
+        for connections in (self._of_viewer, self._of_image, self._of_prompts):
+            connections.close()
+        self.remove_layers()
+        self.image = None
+
+    # --- what happens ------------------------------------------------------------
+
+    def _on_inserted(self, event: Any) -> None:  # noqa: ANN401
+        self.layers_changed.emit()
+
+    def _on_listed(self, event: Any) -> None:  # noqa: ANN401
+        self.layers_changed.emit()
+
+    def _on_removed(self, event: Any) -> None:  # noqa: ANN401
+        layer = event.value
+        if layer == self.image:
+            self.use(None)
+        for name in ("points", "shapes", "outline"):
+            if layer == getattr(self, name):
+                setattr(self, name, None)
+                if name != "outline":
+                    self.prompts_changed.emit()
+        self.layers_changed.emit()
+
+    def _on_data(self, event: Any) -> None:  # noqa: ANN401
+        if event.type == "data":
+            self.key = next(_keys)
+        elif self.settings.stretch != "contrast limits":
+            return
+        self.data_changed.emit()
+
+    def _on_moved(self, event: Any) -> None:  # noqa: ANN401
+        if self.image is None:
+            return
+        place = layers.placement(self.image, self.dropped)
+        for layer in (self.points, self.shapes, self.outline):
+            if layer is not None:
+                for name, value in place.items():
+                    setattr(layer, name, value)
+
+    def _on_dims(self, event: Any) -> None:  # noqa: ANN401
+        self.plane_changed.emit()
+
+    def _on_zoom(self, event: Any) -> None:  # noqa: ANN401
+        self.zoomed.emit()
+
+    def _on_prompts(self, event: Any) -> None:  # noqa: ANN401
+        if str(event.action) in ("added", "changed", "removed"):
+            if str(event.action) == "added":
+                self._show_signs()
+            if not self._quiet:
+                self.prompts_changed.emit()
+
+    def _show_signs(self) -> None:
+        """Give each sign its colour, and points a symbol for the colour-blind."""
+        if self.points is not None and len(self.points.data):
+            signs = [str(s) for s in self.points.features[layers.SIGN]]
+            self.points.symbol = [layers.SYMBOLS[s] for s in signs]
+            self.points.face_color = [layers.COLOURS[s] for s in signs]
+        if self.shapes is not None and len(self.shapes.data):
+            signs = [str(s) for s in self.shapes.features[layers.SIGN]]
+            self.shapes.edge_color = [layers.COLOURS[s] for s in signs]
+
+    def _on_press(self, layer: Layer, event: Any) -> None:  # noqa: ANN401
+        """Shift turns the sign of what is about to be added."""
+        self.set_sign(negative=self.settings.negative != ("Shift" in event.modifiers))
+
+
+class _Quiet:
+    """See `Scene.unheard`."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def __enter__(self) -> None:
+        self._scene._quiet = True
+
+    def __exit__(self, *error: object) -> None:
+        self._scene._quiet = False

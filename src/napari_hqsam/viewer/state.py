@@ -1,0 +1,107 @@
+"""What the user has chosen and where the work stands; no napari, no Qt.
+
+Views show it and change it, controllers act on its events; nobody else keeps a
+second truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from psygnal import SignalGroupDescriptor
+
+if TYPE_CHECKING:
+    from napari_hqsam.labels import Overlap
+    from napari_hqsam.network import Output
+    from napari_hqsam.segmentation import Mask
+
+Stretch = Literal["percentile", "contrast limits"]
+Scale = Literal["auto", "view", "whole"]
+Tool = Literal["point", "box", "scribble", "outline", "edit", "none"]
+
+OUTPUTS: tuple[Output, ...] = ("sam+hq", "sam", "hq")
+
+
+@dataclass
+class Settings:
+    """Everything that can be chosen in the widget.
+
+    Attributes
+    ----------
+    stretch : {"percentile", "contrast limits"}
+        How pixel values become what the network sees.
+    channel_axis : int or None
+        Data axis of the image layer that holds channels.
+    channels : tuple of int
+        Which channels become R, G, B; empty: the default of `open_image`.
+    more_layers : tuple of str
+        Names of up to two further Image layers, shown as G and B.
+    model : str
+        Name or path.
+    device : str
+    output : {"sam+hq", "sam", "hq"}
+    scale : {"auto", "view", "whole"}
+        Scale at which the network looks at a click.
+    clean : bool
+        Drop specks and fill pinholes.
+    overlap : {"keep", "overwrite", "empty"}
+        What an accepted object does where others are, see `labels.paint`.
+    hover, prefetch : bool
+    tool : str
+        What the mouse does on the canvas.
+    negative : bool
+        Clicks and scribbles say what is not the object.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    stretch: Stretch = "percentile"
+    channel_axis: int | None = None
+    channels: tuple[int, ...] = ()
+    more_layers: tuple[str, ...] = ()
+    model: str = "micro"
+    device: str = "auto"
+    output: Output = "sam+hq"
+    scale: Scale = "auto"
+    clean: bool = True
+    overlap: Overlap = "keep"
+    hover: bool = True
+    prefetch: bool = True
+    tool: Tool = "none"
+    negative: bool = False
+
+
+@dataclass
+class CurrentObject:
+    """The object that is being made on the plane shown.
+
+    Attributes
+    ----------
+    masks : tuple of Mask
+        What can be chosen from: SAM's one mask, then its candidates if asked.
+    chosen : int
+        Which of them is shown.
+    label_id : int or None
+        Of the accepted object that was reopened; None: a new one.
+    waiting : bool
+        Whether an answer is under way.
+    seconds : float
+        How long the last answer took.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    masks: tuple[Mask, ...] = field(default=())
+    chosen: int = 0
+    label_id: int | None = None
+    waiting: bool = False
+    seconds: float = 0.0
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask that is shown, if there is any pixel of it."""
+        if self.chosen >= len(self.masks):
+            return None
+        mask = self.masks[self.chosen]
+        return mask if mask.area else None

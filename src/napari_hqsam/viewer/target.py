@@ -1,0 +1,164 @@
+"""A Labels layer as target of a session.
+
+All changes go through napari's own history, so that Ctrl+Z on the layer works;
+what napari undoes, and what its brush paints, is told to the session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import OutputError
+from napari_hqsam.labels.patches import Plane
+from napari_hqsam.labels.strokes import Stroke
+from napari_hqsam.viewer.planes import Placing, layer_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+    from napari_hqsam.labels.patches import Write
+    from napari_hqsam.labels.records import Event
+    from napari_hqsam.labels.session import Session
+    from napari_hqsam.viewer.planes import PlaneView
+
+
+def check_target(layer: Labels, image: Image, dropped: int) -> None:
+    """Raise unless objects of an image can go to a Labels layer.
+
+    Raises
+    ------
+    OutputError
+        It has another shape or lies elsewhere; it cannot be written to.
+    """
+    shape, wanted = layer_shape(layer), layer_shape(image)[dropped:]
+    remedy = "choose another target, or a new one"
+    if shape != wanted:
+        raise OutputError(
+            f"{layer.name} has shape {shape}, {image.name} needs {wanted}; {remedy}"
+        )
+    whole = Placing.of(image)
+    place = Placing(whole.linear[dropped:, dropped:], whole.offset[dropped:])
+    if not Placing.of(layer).agrees(place, wanted):
+        raise OutputError(
+            f"{layer.name} lies elsewhere than {image.name} (scale, translation or "
+            f"rotation); {remedy}"
+        )
+    if layer.multiscale:
+        raise OutputError(
+            f"{layer.name} is multiscale, which napari cannot edit; {remedy}"
+        )
+    flags = getattr(layer.data, "flags", None)
+    read_only = flags is not None and not getattr(flags, "writeable", True)
+    if read_only or getattr(layer.data, "read_only", False) or not layer.editable:
+        raise OutputError(f"{layer.name} is read-only; {remedy}")
+
+
+class LayerTarget:
+    """The labels of a layer, for a session to change.
+
+    Parameters
+    ----------
+    layer : Labels
+    """
+
+    def __init__(self, layer: Labels) -> None:
+        self.layer = layer
+        self.writing = False
+        """Whether changes come from here."""
+
+    @property
+    def array(self) -> Any:  # noqa: ANN401 - numpy, zarr or another
+        """The labels to be read."""
+        return self.layer.data
+
+    def write(self, writes: Iterable[Write]) -> None:
+        """Write all that one step changes, as one step of napari's undo."""
+        self.writing = True
+        try:
+            with self.layer.block_history():
+                for write in writes:
+                    self.layer.data_setitem(write.indices, write.ids)
+        finally:
+            self.writing = False
+
+    def looks_like(self, step: Sequence[Event], *, undone: bool) -> bool:
+        """Whether the pixels that a step changes are as before it, or as after it."""
+        patches = [patch for event in step for patch in event.patches]
+        if not patches:
+            return False
+        for patch in patches:
+            wanted = patch.write(self.array.dtype, back=undone)
+            now = np.asarray(self.array[wanted.key])
+            if not (now[wanted.changed] == wanted.ids).all():
+                return False
+        return True
+
+
+def reconcile(session: Session, target: LayerTarget) -> bool:
+    """Take over what napari's own undo and redo did to the labels.
+
+    Returns
+    -------
+    bool
+        Whether there was anything.
+
+    Raises
+    ------
+    OutputError
+        The journal cannot be written to.
+    """
+    happened = False
+    while target.looks_like(session.history.to_undo, undone=True):
+        session.undo()
+        happened = True
+    while not happened and target.looks_like(session.history.to_redo, undone=False):
+        session.redo()
+        return True
+    return happened
+
+
+def strokes_of(atoms: Sequence[Any]) -> list[Stroke]:
+    """Return what napari's paint event tells, in the words of the session.
+
+    Parameters
+    ----------
+    atoms : sequence of tuple
+        Of 3: indices, values before and after. Of 4 (napari 0.8): slices of a
+        box, mask in it or None, values before, the value painted.
+
+    Raises
+    ------
+    ValueError
+        They are something else: another version of napari.
+    """
+    strokes = []
+    for atom in atoms:
+        if len(atom) == 3:
+            strokes.append(Stroke(tuple(atom[0]), atom[1], atom[2]))
+            continue
+        slices, mask, before, after = atom
+        sizes = [s.stop - s.start for s in slices]
+        inside = np.nonzero(np.ones(sizes, bool) if mask is None else mask)
+        indices = tuple(i + s.start for i, s in zip(inside, slices, strict=True))
+        strokes.append(Stroke(indices, np.asarray(before).ravel(), after))
+    return strokes
+
+
+def plane_of(view: PlaneView) -> Plane:
+    """Plane of labels, in the words of the session."""
+    return Plane(tuple(view.position[i] for i in view.others), view.axes)
+
+
+def id_at(layer: Labels, view: PlaneView, point: Sequence[float]) -> int:
+    """Id at a plane position; 0 off the plane."""
+    y, x = (int(np.floor(v + 0.5)) for v in point)
+    shape = layer_shape(layer)
+    if not (0 <= y < shape[view.axes[0]] and 0 <= x < shape[view.axes[1]]):
+        return 0
+    pixel: NDArray[Any] = np.asarray(layer.data[view.window((y, x, y + 1, x + 1))])
+    return int(pixel.ravel()[0])

@@ -1,0 +1,217 @@
+"""One thread for all that takes time, the most urgent first.
+
+Knows no napari, no Qt and no torch: it runs what it is given. Answers go back
+through `deliver`, which a program with a window lets run on its main thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Urgency(IntEnum):
+    """What goes first; the least number does."""
+
+    CLICK = 0
+    HOVER = 1
+    PREFETCH = 2
+    BATCH = 3
+
+
+class Cancelled(Exception):
+    """The work was given up."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """One piece of work that was handed in.
+
+    Attributes
+    ----------
+    urgency : Urgency
+    topic : str
+        A newer ticket of the same topic may replace it.
+    """
+
+    urgency: Urgency
+    topic: str
+    _work: Callable[[Ticket], Any]
+    _done: Callable[[Any], None]
+    _failed: Callable[[Exception], None]
+    _number: int
+    _gone: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._gone.is_set()
+
+    def cancel(self) -> None:
+        """Drop it: if it runs, its answer is thrown away."""
+        self._gone.set()
+
+    def check(self) -> None:
+        """Raise if it was cancelled: for long work, between two steps."""
+        if self.cancelled:
+            raise Cancelled
+
+
+class InferenceWorker:
+    """A thread with a priority queue; it lives only while there is work.
+
+    Parameters
+    ----------
+    deliver : callable
+        Gets a function without arguments, which it must run where answers are
+        wanted: on the main thread.
+    synchronous : bool
+        Run everything at once, in the calling thread: for tests, and to debug.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[Callable[[], None]], None],
+        *,
+        synchronous: bool = False,
+    ) -> None:
+        self.synchronous = synchronous
+        self._deliver = deliver
+        self._waiting: list[Ticket] = []
+        self._running: Ticket | None = None
+        self._posted: list[Ticket] = []  # answered, and on their way
+        self._numbers = count()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def submit(
+        self,
+        urgency: Urgency,
+        topic: str,
+        work: Callable[[Ticket], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+        *,
+        replace: bool = True,
+    ) -> Ticket:
+        """Hand in work.
+
+        Parameters
+        ----------
+        urgency : Urgency
+        topic : str
+            What it is about.
+        work : callable
+            Gets its ticket; runs on the worker's thread.
+        done, failed : callable
+            Get the result, or the exception, where `deliver` runs them; neither
+            is called once the ticket is cancelled.
+        replace : bool
+            Cancel what else there is of this topic: its answer would be stale.
+
+        Raises
+        ------
+        RuntimeError
+            The worker is closed.
+        """
+        ticket = Ticket(urgency, topic, work, done, failed, next(self._numbers))
+        if replace:
+            self.cancel(topic)
+        if self.synchronous:
+            if not self._closed:
+                self._run(ticket)
+            return ticket
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the worker is closed")
+            self._waiting.append(ticket)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._loop, name="hqsam-inference"
+                )
+                self._thread.start()
+        return ticket
+
+    def cancel(self, topic: str | None = None) -> None:
+        """Drop what waits and runs of a topic; of all topics by default."""
+        with self._changed:
+            for ticket in [*self._waiting, *self._posted, self._running]:
+                if ticket is not None and topic in (None, ticket.topic):
+                    ticket.cancel()
+            self._waiting = [t for t in self._waiting if not t.cancelled]
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is work that somebody still waits for."""
+        with self._changed:
+            running = self._running is not None and not self._running.cancelled
+            return running or bool(self._waiting)
+
+    def has(self, topic: str) -> bool:
+        """Whether work of a topic waits or runs."""
+        with self._changed:
+            return any(
+                t is not None and t.topic == topic and not t.cancelled
+                for t in [*self._waiting, self._running]
+            )
+
+    def close(self) -> None:
+        """Drop everything; the thread ends with the step it is in."""
+        with self._changed:
+            self._closed = True
+        self.cancel()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until nothing runs; False if that takes longer (seconds)."""
+        with self._changed:
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return thread is None or not thread.is_alive()
+
+    # --- the thread ------------------------------------------------------
+
+    def _loop(self) -> None:
+        while (ticket := self._next()) is not None:
+            self._run(ticket)
+
+    def _next(self) -> Ticket | None:
+        with self._changed:
+            self._running = None
+            if not self._waiting or not threading.main_thread().is_alive():
+                self._thread = None
+                return None
+            ticket = min(self._waiting, key=lambda t: (t.urgency, t._number))
+            self._waiting.remove(ticket)
+            self._running = ticket
+            return ticket
+
+    def _run(self, ticket: Ticket) -> None:
+        call: Callable[[Any], None]
+        value: Any
+        try:
+            call, value = ticket._done, ticket._work(ticket)
+        except Cancelled:
+            return
+        except Exception as error:  # all end as a notification
+            call, value = ticket._failed, error
+
+        def answer() -> None:
+            with self._changed:
+                self._posted.remove(ticket)
+            # Asked only here: it may have become stale on its way.
+            if not ticket.cancelled:
+                call(value)
+
+        with self._changed:
+            self._posted.append(ticket)
+        self._deliver(answer)

@@ -1,0 +1,241 @@
+"""Bad input, layers that go in mid-flight, and closing while working."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+
+
+def test_no_image(open_widget):
+    hand = open_widget()
+    hand.settings.tool = "point"
+    assert "there is no image" in hand.notes[-1]
+    assert hand.settings.tool == "none"
+    hand.objects.accept()
+    hand.objects.undo()
+    hand.objects.reject()
+    hand.viewer.add_image(np.zeros((30, 40), np.uint8), name="late")
+    assert hand.scene.image.name == "late"
+    assert hand.settings.tool == "point"
+
+
+def test_one_pixel(viewer, open_widget):
+    viewer.add_image(np.full((1, 1), 200, np.uint8))
+    hand = open_widget()
+    hand.click(0, 0)
+    hand.key("N")
+    assert hand.labels.tolist() == [[1]]
+
+
+def test_only_negative_points(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.settings.negative = True
+    hand.click(20, 20)
+    assert "only negative points" in hand.notes[-1]
+    hand.settings.negative = False
+    hand.click(20, 50)
+    assert hand.current.mask.bbox == (10, 40, 30, 60)
+
+
+def test_a_click_beside_the_image_is_taken_back(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.click(20, -8)
+    assert "outside the plane" in hand.notes[-1]
+    assert len(hand.scene.points.data) == 1
+    assert hand.current.mask.bbox == (10, 10, 30, 30)
+
+
+def test_nothing_there(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.click(2, 2)
+    assert hand.current.mask is None
+    hand.key("N")
+    assert "no object was found" in hand.notes[-1]
+
+
+def test_targets_that_do_not_fit(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    small = viewer.add_labels(np.zeros((4, 5), np.uint8), name="small")
+    moved = viewer.add_labels(np.zeros((80, 100), np.uint8), translate=(9, 9))
+    fixed = np.zeros((80, 100), np.uint8)
+    fixed.flags.writeable = False
+    fixed = viewer.add_labels(fixed, name="fixed")
+    hand = open_widget()
+    for layer, why in ((small, "shape"), (moved, "elsewhere"), (fixed, "read-only")):
+        hand.objects.use_target(layer)
+        assert why in hand.notes[-1]
+        assert hand.objects.target is None
+    hand.click(20, 20)
+    hand.key("N")  # goes to a new one
+    assert hand.labels.max() == 1
+
+
+def test_all_ids_taken(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    full = np.zeros(squares.shape, np.uint8)
+    full[70:, 70:] = 255
+    layer = viewer.add_labels(full)
+    hand = open_widget()
+    hand.objects.use_target(layer)
+    hand.controller.take_tool()
+    hand.click(20, 20)
+    hand.key("N")
+    assert "255" in hand.notes[-1]
+    assert set(np.unique(full)) == {0, 255}
+    # nothing is lost: the prompts are there again
+    assert len(hand.scene.points.data) == 1
+
+
+def test_a_broken_model_is_a_notification(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.settings.model = "broken"
+    hand.click(20, 20)
+    assert "RuntimeError: the network is broken" in hand.notes[-1]
+    hand.settings.model = "micro"
+    hand.click(20, 24)
+    assert hand.current.mask.bbox == (10, 10, 30, 30)
+
+
+def test_the_image_goes_in_mid_flight(viewer, open_widget, squares):
+    image = viewer.add_image(squares)
+    hand = open_widget()
+    hand.engine.gate.clear()
+    hand.click(20, 20, wait=False)
+    hand.wait(lambda: hand.current.waiting)
+    viewer.layers.remove(image)
+    hand.engine.gate.set()
+    hand.wait()
+    assert hand.scene.image is None
+    assert not len(viewer.layers)
+    assert hand.current.mask is None
+
+
+def test_other_data_and_another_name_in_mid_flight(viewer, open_widget, squares):
+    image = viewer.add_image(squares)
+    hand = open_widget()
+    hand.engine.gate.clear()
+    hand.click(20, 20, wait=False)
+    hand.wait(lambda: hand.current.waiting)
+    image.name = "other"
+    image.data = np.roll(squares, 3, axis=1)
+    viewer.layers.move(0, 3)
+    hand.engine.gate.set()
+    hand.wait()
+    assert hand.current.mask.bbox == (10, 13, 30, 33)
+    assert hand.widget.sections["image"].layer.currentText() == "other"
+
+
+def test_own_layers_and_target_may_be_deleted(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.key("N")
+    viewer.layers.remove(hand.objects.target.layer)
+    assert hand.objects.target is None
+    viewer.layers.remove(hand.scene.points)
+    viewer.layers.remove(hand.scene.outline)
+    hand.settings.tool = "box"
+    hand.settings.tool = "point"
+    hand.click(20, 50)
+    hand.key("N")
+    assert (hand.labels[10:30, 40:60] == 1).all()
+
+
+def test_the_view_is_3d(viewer, open_widget):
+    viewer.add_image(np.zeros((4, 30, 30), np.uint8))
+    hand = open_widget()
+    viewer.dims.ndisplay = 3
+    hand.wait()
+    source = viewer.add_points([(1, 2, 3)])
+    hand.objects.run_batch(source)
+    assert "the view is 3D" in hand.notes[-1]
+
+
+def test_sources_without_anything_here(viewer, open_widget):
+    viewer.add_image(np.zeros((4, 30, 30), np.uint8))
+    hand = open_widget()
+    source = viewer.add_points([(3, 2, 3)])
+    viewer.dims.set_point(0, 0)
+    hand.objects.run_batch(source)
+    assert "nothing on the slice shown" in hand.notes[-1]
+
+
+def test_closing_while_working(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.engine.gate.clear()
+    hand.click(20, 20, wait=False)
+    hand.wait(lambda: hand.current.waiting)
+    worker = hand.controller.worker
+    viewer.window.remove_dock_widget(hand.widget)
+    assert [layer.name for layer in viewer.layers] == ["squares"]
+    assert not viewer.mouse_move_callbacks
+    hand.engine.gate.set()
+    assert worker.join(20)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
+
+
+def test_the_widget_opens_without_torch_on_the_main_thread():
+    import subprocess
+
+    code = "import sys, napari_hqsam.viewer.widget; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0
+
+
+# --- the worker -------------------------------------------------------------
+
+
+def run_all(worker):
+    assert worker.join(20)
+
+
+def test_clicks_go_before_hovering_and_batches():
+    done, gate, begun = [], threading.Event(), threading.Event()
+    worker = InferenceWorker(lambda f: f())
+
+    def first(_):
+        begun.set()
+        gate.wait(20)
+
+    worker.submit(Urgency.BATCH, "first", first, lambda _: None, done.append)
+    assert begun.wait(20)
+    for urgency in (Urgency.BATCH, Urgency.PREFETCH, Urgency.HOVER, Urgency.CLICK):
+        worker.submit(urgency, urgency.name, lambda t: t.urgency, done.append, None)
+    gate.set()
+    run_all(worker)
+    assert done == sorted(Urgency)
+
+
+def test_a_newer_ticket_makes_the_older_stale_even_on_its_way_back():
+    posted, done = [], []
+    worker = InferenceWorker(posted.append)
+    worker.submit(Urgency.CLICK, "a", lambda _: "old", done.append, done.append)
+    run_all(worker)
+    worker.submit(Urgency.CLICK, "a", lambda _: "new", done.append, done.append)
+    run_all(worker)
+    for deliver in posted:
+        deliver()
+    assert done == ["new"]
+
+
+def test_errors_are_delivered_and_closing_ends_the_thread():
+    failed = []
+    worker = InferenceWorker(lambda f: f())
+    worker.submit(Urgency.CLICK, "a", lambda _: 1 / 0, None, failed.append)
+    run_all(worker)
+    assert isinstance(failed[0], ZeroDivisionError)
+    worker.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        worker.submit(Urgency.CLICK, "a", lambda _: 1, None, None)
+    assert "hqsam-inference" not in {t.name for t in threading.enumerate()}
