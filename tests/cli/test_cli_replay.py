@@ -90,7 +90,7 @@ def nuclei(tmp_path_factory, micro):
         Prompt(p.get("points", ()), p.get("point_labels"), p.get("box")) for p in given
     ]
     hows = [
-        Settings(),
+        Settings(typical_size=20.0),
         Settings("sam", level="whole", clean=False),
         Settings(candidate=1, overlap="overwrite"),
         Settings("hq", level=0),

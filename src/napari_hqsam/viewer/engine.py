@@ -218,11 +218,6 @@ class Engine:
         self._segmenters.move_to_end(key)
         return found
 
-    def forget(self, key: Hashable) -> None:
-        """Drop what was computed of an image that changed or is gone."""
-        for pair in [p for p in self._segmenters if p[0].key == key]:
-            del self._segmenters[pair]
-
     def clear(self) -> None:
         """Drop model and segmenters, and give their memory back."""
         self._segmenters.clear()

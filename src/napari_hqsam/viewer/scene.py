@@ -178,14 +178,6 @@ class Scene:
         )
         return y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)
 
-    def area_unit(self, view: PlaneView) -> tuple[float, str]:
-        """Area of a data pixel, and its unit."""
-        assert self.image is not None
-        linear = Placing.of(self.image).linear
-        a, b = (linear[:, axis] for axis in view.axes)
-        area = np.sqrt(max(float((a @ a) * (b @ b) - (a @ b) ** 2), 0.0))
-        return float(area), str(self.image.units[view.axes[0]])
-
     def cursor(self) -> tuple[PlaneView, tuple[float, float]] | None:
         """Return plane and position under the cursor; None beside the image."""
         try:

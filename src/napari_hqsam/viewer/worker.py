@@ -156,14 +156,6 @@ class InferenceWorker:
             running = self._running is not None and not self._running.cancelled
             return running or bool(self._waiting)
 
-    def has(self, topic: str) -> bool:
-        """Whether work of a topic waits or runs."""
-        with self._changed:
-            return any(
-                t is not None and t.topic == topic and not t.cancelled
-                for t in [*self._waiting, self._running]
-            )
-
     def close(self) -> None:
         """Drop everything; the thread ends with the step it is in."""
         with self._changed:
