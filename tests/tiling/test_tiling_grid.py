@@ -135,7 +135,8 @@ def test_every_tile_but_the_last_is_full_and_none_is_superfluous(grid_level, dat
 def test_meeting_gives_exactly_the_tiles_that_meet(grid_level, data):
     grid, level = grid_level
     h, w = grid.plane_shape
-    ys, xs = st.floats(-h, 2 * h), st.floats(-w, 2 * w)
+    # width=32: no numbers so small that dividing them by the stride gives 0
+    ys, xs = st.floats(-h, 2 * h, width=32), st.floats(-w, 2 * w, width=32)
     if data.draw(st.booleans()):  # borders of tiles are where it may go wrong
         unit = grid.stride * 2.0**level
         ys, xs = (st.integers(-2, 12).map(lambda i: i * unit) for _ in "yx")

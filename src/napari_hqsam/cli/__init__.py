@@ -18,10 +18,13 @@ from napari_hqsam.cli.arguments import made_folder
 from napari_hqsam.cli.embedding import cache_app, embed
 from napari_hqsam.cli.evaluating import evaluate
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    AxesOption,
     CacheOption,
+    ChannelsOption,
     DeviceOption,
     LevelOption,
     ModelOption,
+    NormalizationOption,
     OutputOption,
     PrecisionOption,
 )
@@ -133,15 +136,9 @@ def segment(
     plane: Annotated[
         str | None, typer.Option(help="Plane of a stack, such as 12 or 0,12.")
     ] = None,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
-    ] = None,
-    channels: Annotated[
-        str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
-    ] = None,
-    normalization: Annotated[
-        str, typer.Option(help="percentile, none, or low,high.")
-    ] = "percentile",
+    axes: AxesOption = None,
+    channels: ChannelsOption = None,
+    normalization: NormalizationOption = "percentile",
     level: LevelOption = "auto",
     overlay: Annotated[
         Path | None, typer.Option(help="Also draw the outlines to this .png.")

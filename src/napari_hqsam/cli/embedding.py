@@ -13,8 +13,11 @@ import typer
 
 from napari_hqsam.cli.arguments import cache_of, integers, limits_of
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    AxesOption,
+    ChannelsOption,
     DeviceOption,
     ModelOption,
+    NormalizationOption,
     PrecisionOption,
 )
 from napari_hqsam.cli.saying import say, timed
@@ -54,15 +57,9 @@ def embed(
     region: Annotated[
         str | None, typer.Option(help="Part y0,x0,y1,x1 of it. [default: whole]")
     ] = None,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
-    ] = None,
-    channels: Annotated[
-        str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
-    ] = None,
-    normalization: Annotated[
-        str, typer.Option(help="percentile, none, or low,high.")
-    ] = "percentile",
+    axes: AxesOption = None,
+    channels: ChannelsOption = None,
+    normalization: NormalizationOption = "percentile",
     model: ModelOption = "micro",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",

@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+AxesOption = Annotated[
+    str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
+]
+ChannelsOption = Annotated[
+    str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
+]
+NormalizationOption = Annotated[
+    str, typer.Option(help="percentile, none, or low,high.")
+]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Name (see `models`) or weights file.")
 ]

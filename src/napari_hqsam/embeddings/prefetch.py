@@ -17,7 +17,6 @@ from napari_hqsam.errors import HqsamWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from napari_hqsam.embeddings.source import TileSource
     from napari_hqsam.tiling import Tile
@@ -185,12 +184,7 @@ class Prefetcher:
     def __enter__(self) -> Prefetcher:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # --- the thread ------------------------------------------------------

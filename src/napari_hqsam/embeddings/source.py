@@ -22,7 +22,6 @@ from napari_hqsam.errors import HqsamWarning, OutputError
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     import numpy as np
     from numpy.typing import NDArray
@@ -222,12 +221,7 @@ class TileSource:
     def __enter__(self) -> TileSource:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # --- how -------------------------------------------------------------

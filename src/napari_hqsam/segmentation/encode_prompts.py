@@ -66,12 +66,10 @@ def _seen(prompt: Prompt, tile: Tile) -> Prompt:
     They tell nothing there, and the position code of a place off the network's
     input is that of some other place on it.
     """
-    y0, x0, y1, x1 = tile.region
     kept = [
         (point, label)
         for point, label in zip(prompt.points, prompt.point_labels, strict=True)
-        if label
-        or (y0 - 0.5 <= point[0] <= y1 - 0.5 and x0 - 0.5 <= point[1] <= x1 - 0.5)
+        if label or tile.holds(point)
     ]
     if len(kept) == len(prompt.points):
         return prompt

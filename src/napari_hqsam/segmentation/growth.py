@@ -171,7 +171,7 @@ class Growth:
         """Whether two levels show the same object within the finer one's tile."""
         rect = field.rect(tile)
         fine = self._object(field.read(rect) > 0, rect, field.pitch)
-        view = Field(field.grid, field.level, coarser).read(rect) > 0
+        view = seen_finer(coarser, rect) > 0
         return iou(fine, self._object(view, rect, field.pitch)) >= AGREEMENT
 
     # --- from tile to tile ------------------------------------------------
@@ -242,21 +242,9 @@ class Growth:
             (rect[0] + r + 0.5) * pitch - 0.5,
             (rect[1] + c + 0.5) * pitch - 0.5,
         )
-        points, labels = self._own_points(tile)
-        own = {p: on for p, on in zip(points, labels, strict=True) if p != deepest}
+        said = zip(self.prompt.points, self.prompt.point_labels, strict=True)
+        own = {p: on for p, on in said if p != deepest and tile.holds(p)}
         return Prompt([deepest, *own], [1, *own.values()])
-
-    def _own_points(self, tile: Tile) -> tuple[list[tuple[float, float]], list[int]]:
-        """Return the user's points that lie on a tile."""
-        y0, x0, y1, x1 = tile.region
-        on = [
-            (point, label)
-            for point, label in zip(
-                self.prompt.points, self.prompt.point_labels, strict=True
-            )
-            if y0 - 0.5 <= point[0] < y1 - 0.5 and x0 - 0.5 <= point[1] < x1 - 0.5
-        ]
-        return [p for p, _ in on], [label for _, label in on]
 
     # --- downwards --------------------------------------------------------
 
@@ -268,7 +256,7 @@ class Growth:
             return None
         for tile in tiles:
             rect = field.rect(tile)
-            before = coarse_view(field, rect)
+            before = seen_finer(coarse, rect)
             prompt = self._box_on(before > 0, rect, field.pitch, tile)
             if prompt is None:
                 continue
@@ -319,9 +307,9 @@ def boundary_tiles(coarse: Field, field: Field) -> Sequence[Tile]:
     return sorted(tiles, key=lambda t: t.address or (0, 0, 0))
 
 
-def coarse_view(field: Field, rect: Rect) -> NDArray[np.float32]:
-    """Logits of the coarser field below a rectangle of a finer one."""
-    return Field(field.grid, field.level, field.coarser).read(rect)
+def seen_finer(field: Field, rect: Rect) -> NDArray[np.float32]:
+    """Logits of a field in a rectangle of the canvas one level finer."""
+    return Field(field.grid, field.level - 1, field).read(rect)
 
 
 def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

@@ -355,17 +355,16 @@ class Segmenter:
         """From an answer on one tile to the whole object, in plane pixels."""
         logits = answer.logits(output, which)
         tile = answer.tile
-        h, w = (-(-side // 4) for side in tile.resized_shape)  # without the padding
-        stability = stability_score(logits[:h, :w])
         complete = True
         if tile.address is None:
             offset, crop = (tile.y0, tile.x0), whole_tile(logits, tile)
+            h, w = (-(-side // 4) for side in tile.resized_shape)  # not the padding
+            stability = stability_score(logits[:h, :w])
         else:
             grown = Growth(decoder, prompt, output, which).run(answer)
             offset, crop = grown.field.render()
             complete = grown.complete
-            if grown.tiles > 1:
-                stability = grown.field.stability()
+            stability = grown.field.stability()
             if not complete:
                 warnings.warn(
                     f"the object at (y, x) = ({prompt.focus[0]:g}, "

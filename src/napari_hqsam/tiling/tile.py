@@ -81,6 +81,12 @@ class Tile:
         """Half-open plane box (y0, x0, y1, x1) that the tile covers."""
         return self.y0, self.x0, self.y0 + self.shape[0], self.x0 + self.shape[1]
 
+    def holds(self, point: Sequence[float]) -> bool:
+        """Whether a (y, x) of the plane lies on the tile, its border included."""
+        y0, x0, y1, x1 = self.region
+        y, x = point
+        return y0 - 0.5 <= y <= y1 - 0.5 and x0 - 0.5 <= x <= x1 - 0.5
+
     @property
     def _half(self) -> float:
         """What is added to a coordinate before it is scaled."""

@@ -44,6 +44,13 @@ RECIPES = {
             ),
             Stage(700, side=224, lr=(4e-4, 3e-4), sizes=(12.0, 180.0), **_LATER),
             Stage(500, side=224, lr=(3e-4, 0.0), sizes=(12.0, 180.0), **_LATER),
+            # Not in the bundled weights yet; the running average stands in for the
+            # last descent, so that hours can be added without another warm-up.
+            Stage(100, side=112, images=8, lr=(0.0, 5e-4), sizes=(8.0, 90.0), **_LATER),
+            Stage(
+                2600, side=112, images=8, lr=(5e-4, 4e-4), sizes=(8.0, 90.0), **_LATER
+            ),
+            Stage(1400, side=224, lr=(4e-4, 4e-4), sizes=(12.0, 180.0), **_LATER),
         ),
         synthetic=0.15,
         weights={"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5},
