@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,7 +41,7 @@ class ToldSegmenter:
             narrower[:, np.nonzero(plane.any(0))[0][-1]] = False
         return {
             "sam+hq": mask_of(plane),
-            "sam": mask_of(shorter),
+            "sam": replace(mask_of(shorter), logits=f"after {len(self.prompts)}"),
             "hq": mask_of(narrower),
         }
 

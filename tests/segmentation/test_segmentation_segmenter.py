@@ -7,6 +7,9 @@ import torch
 from napari_hqsam import Prompt, Segmenter, load_model, open_image
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
 from napari_hqsam.evaluation import iou
+from napari_hqsam.network import upsample_logits
+from napari_hqsam.segmentation.encode_prompts import mask_logits
+from napari_hqsam.segmentation.levels import tile_for
 
 
 @pytest.fixture
@@ -49,6 +52,24 @@ def test_a_tile_is_encoded_once_for_all_its_prompts(segmenter):
     segmenter.candidates(Prompt([(60, 160)]), level=0)
     segmenter.outputs(Prompt([(60, 160)]), level=0)
     assert segmenter.source.encoded == 1
+
+
+def test_an_answer_goes_back_with_the_next_click_to_where_it_came_from(segmenter):
+    mask = segmenter.segment(Prompt([(60, 160)]))
+    prompt = Prompt([(60, 160), (55, 165)], logits=mask.logits)
+    tile = tile_for(prompt, segmenter.grid, mask.level)
+    fed = mask_logits(prompt, tile)
+    sam = segmenter.outputs(Prompt([(60, 160)]), level=mask.level)["sam"]
+    seen = upsample_logits(fed[None, None], tile.size, tile.resized_shape, tile.shape)
+    plane = np.zeros((tile.y0 + tile.shape[0], tile.x0 + tile.shape[1]), bool)
+    plane[tile.y0 :, tile.x0 :] = seen[0, 0].numpy() > 0
+    assert iou(plane[:200, :300], sam.to_plane((200, 300))) > 0.95
+    before = segmenter.source.encoded
+    again = segmenter.segment(prompt)
+    assert segmenter.source.encoded == before
+    assert again.level == mask.level
+    without = segmenter.segment(Prompt([(60, 160), (55, 165)]), level=mask.level)
+    assert again.score != without.score
 
 
 def test_a_click_of_unknown_size_is_looked_at_on_two_levels_or_three(segmenter):

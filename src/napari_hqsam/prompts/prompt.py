@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_hqsam.prompts.logits import Logits
+
 
 @dataclass(frozen=True, init=False, eq=False)
 class Prompt:
@@ -51,13 +53,17 @@ class Prompt:
         mask is as large as the plane.
     plane : tuple of int, optional
         Index over the leading axes, where a file said so. None: the caller's.
+    logits : Logits, optional
+        `Mask.logits` of the answer so far, which goes with the next click. Not a
+        mask of one's own, and not both. It is no part of what is compared or
+        written to files: it follows from the rest.
 
     Raises
     ------
     PromptError
-        If nothing is given, or only negative points; a number is not finite; a
-        label is not 0 or 1; a coordinate is both on and off the object; the box
-        has no area; the mask has no object.
+        If nothing is given, or only negative points; both a mask and logits; a
+        number is not finite; a label is not 0 or 1; a coordinate is both on and off
+        the object; the box has no area; the mask has no object.
     """
 
     points: tuple[Point, ...]
@@ -67,6 +73,7 @@ class Prompt:
     label_id: int | None
     mask_offset: tuple[int, int] | None
     plane: tuple[int, ...] | None
+    logits: Logits | None
 
     def __init__(
         self,
@@ -78,6 +85,7 @@ class Prompt:
         *,
         mask_offset: Sequence[int] | None = None,
         plane: Sequence[int] | None = None,
+        logits: Logits | None = None,
     ) -> None:
         kept_points = _points(points)
         values: dict[str, object] = {
@@ -88,6 +96,7 @@ class Prompt:
             "label_id": None,
             "mask_offset": None,
             "plane": None,
+            "logits": logits,
         }
         if label_id is not None:
             (values["label_id"],) = _integers((label_id,), "label id", minimum=1)
@@ -111,6 +120,8 @@ class Prompt:
         negative = {point for point, on in labelled if not on}
         if not self.points and self.box is None and self.mask is None:
             raise PromptError("the prompt is empty; give a point, a box or a mask")
+        if self.mask is not None and self.logits is not None:
+            raise PromptError("a mask and logits in one prompt; give one of them")
         if not positive and self.box is None and self.mask is None:
             raise PromptError(
                 f"only negative points, one at (y, x) = {numbers(min(negative))}; "

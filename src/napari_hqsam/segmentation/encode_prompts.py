@@ -82,9 +82,15 @@ def mask_logits(
 ) -> torch.Tensor | None:
     """Turn a mask prompt into (S/4, S/4) logits, averaged down to that resolution.
 
-    A mask much larger than that is thinned out first, so that the work is bounded
-    whatever the level of the tile.
+    Logits of an earlier answer are sampled where the decoder wants them. A mask much
+    larger than that is thinned out first, so that the work is bounded whatever the
+    level of the tile.
     """
+    if prompt.logits is not None:
+        there = prompt.logits.on_grid(
+            (tile.y0, tile.x0), tile.decoded_pitch, tile.decoded_shape
+        )
+        return padded(torch.from_numpy(there), tile)
     if prompt.mask is None:
         return None
     small = [max(1, round(side / 4)) for side in tile.resized_shape]

@@ -67,7 +67,7 @@ class Field:
         """Canvas pixels of a tile, without its padding."""
         assert tile.address is not None
         r0, c0 = tile.address.row * self._cell, tile.address.col * self._cell
-        h, w = (-(-side // 4) for side in tile.resized_shape)
+        h, w = tile.decoded_shape
         return r0, c0, r0 + h, c0 + w
 
     def add(self, tile: Tile, logits: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -47,8 +48,9 @@ def levels_to_try(
     """Levels at which a prompt is looked at first.
 
     One level if the size of the object is known: that of its box or mask, or of
-    the objects accepted so far. Else, for clicks alone, two, and the surer answer
-    tells the size; none so fine that the positive clicks do not fit a tile.
+    the objects accepted so far; the same again where an answer comes back. Else, for
+    clicks alone, two, and the surer answer tells the size; none so fine that the
+    positive clicks do not fit a tile.
 
     Parameters
     ----------
@@ -64,6 +66,9 @@ def levels_to_try(
     if prompt.box is not None or prompt.mask is not None:
         return [grid.level_for(extent, SHARE)]
     finest = grid.level_for(extent, 0.5)
+    if prompt.logits is not None:
+        seen_at = round(math.log2(prompt.logits.pitch / 4))
+        return [max(grid.clip(seen_at), finest)]
     if typical_size is not None:
         return [max(grid.level_for(typical_size, SHARE), finest)]
     down = max(TRIED[0] - grid.coarsest, 0)  # a small plane has no such level

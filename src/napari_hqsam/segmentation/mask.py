@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_hqsam.prompts import Logits
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -36,6 +38,7 @@ class Mask:
     stability: float
     level: int | None = None
     complete: bool = True
+    logits: Logits | None = None
 
     @classmethod
     def from_crop(
@@ -47,17 +50,19 @@ class Mask:
         *,
         level: int | None = None,
         complete: bool = True,
+        logits: Logits | None = None,
     ) -> Mask:
         """Trim a (h, w) bool crop whose first pixel lies at `offset` on the plane."""
         rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
         if not len(rows):
             empty = np.zeros((0, 0), bool)
-            return cls((0, 0, 0, 0), empty, score, stability, level, complete)
+            none = 0, 0, 0, 0
+            return cls(none, empty, score, stability, level, complete, logits)
         r0, c0, r1, c1 = rows[0], cols[0], rows[-1] + 1, cols[-1] + 1
         y, x = offset
         bbox = int(y + r0), int(x + c0), int(y + r1), int(x + c1)
         data = crop[r0:r1, c0:c1].copy()
-        return cls(bbox, data, score, stability, level, complete)
+        return cls(bbox, data, score, stability, level, complete, logits)
 
     @property
     def area(self) -> int:

@@ -13,6 +13,7 @@ from napari_hqsam.embeddings import TileSource
 from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.images import Image, normalization, open_image
 from napari_hqsam.network import Output, upsample_logits
+from napari_hqsam.prompts import Logits
 from napari_hqsam.segmentation.cleaning import clean_mask
 from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile, place
 from napari_hqsam.segmentation.growth import Growth
@@ -355,11 +356,11 @@ class Segmenter:
         """From an answer on one tile to the whole object, in plane pixels."""
         logits = answer.logits(output, which)
         tile = answer.tile
+        seen = tile.decoded_shape
         complete = True
         if tile.address is None:
             offset, crop = (tile.y0, tile.x0), whole_tile(logits, tile)
-            h, w = (-(-side // 4) for side in tile.resized_shape)  # not the padding
-            stability = stability_score(logits[:h, :w])
+            stability = stability_score(logits[: seen[0], : seen[1]])
         else:
             grown = Growth(decoder, prompt, output, which).run(answer)
             offset, crop = grown.field.render()
@@ -393,6 +394,11 @@ class Segmenter:
             stability,
             level=level,
             complete=complete,
+            logits=Logits.near_object(
+                answer.sam[which, : seen[0], : seen[1]].numpy(),
+                (tile.y0, tile.x0),
+                tile.decoded_pitch,
+            ),
         )
 
     def _plane(

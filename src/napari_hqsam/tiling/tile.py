@@ -81,6 +81,18 @@ class Tile:
         """Half-open plane box (y0, x0, y1, x1) that the tile covers."""
         return self.y0, self.x0, self.y0 + self.shape[0], self.x0 + self.shape[1]
 
+    @property
+    def decoded_shape(self) -> tuple[int, int]:
+        """Rows and columns of a decoder's logits that show the plane, not padding."""
+        h, w = self.resized_shape
+        return -(-h // 4), -(-w // 4)
+
+    @property
+    def decoded_pitch(self) -> float:
+        """Plane pixels per pixel of the decoder's logits, along each axis."""
+        longer = 0 if self.shape[0] >= self.shape[1] else 1
+        return 4 * self.shape[longer] / self.resized_shape[longer]
+
     def holds(self, point: Sequence[float]) -> bool:
         """Whether a (y, x) of the plane lies on the tile, its border included."""
         y0, x0, y1, x1 = self.region
