@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CPU_BATCH, GPU_BATCH = 1, 64
 """Prompts in one decoder batch; on a CPU the maps of one fill the caches."""
+STABILITY_OFFSET = 1.0
 MAX_PIXELS = 2**27
 """Image pixels that a tile may be averaged from without being asked for."""
 
@@ -55,6 +56,18 @@ class Answer:
             return self.sam[which]
         assert self.hq is not None, "decoded without the HQ mask"
         return self.sam[which] + self.hq if output == "sam+hq" else self.hq
+
+    def stability(self, output: Output, which: int = 0) -> float:
+        """IoU of one mask's logits above +1 and above -1; 0 where there are none.
+
+        How little the mask depends on the threshold (reference file
+        ``utils/amg.py``).
+        """
+        h, w = self.tile.decoded_shape
+        logits = self.logits(output, which)[:h, :w]
+        inner = int((logits > STABILITY_OFFSET).sum())
+        outer = int((logits > -STABILITY_OFFSET).sum())
+        return inner / outer if outer else 0.0
 
 
 class PlaneDecoder:

@@ -141,7 +141,7 @@ class Field:
         return np.asarray(large[top : top + r1 - r0, left : left + c1 - c0])
 
     def stability(self, offset: float = 1.0) -> float:
-        """IoU of the masks at logits above `offset` and above -`offset`.
+        """IoU of the masks at logits above `offset` and above -`offset`, 0 if empty.
 
         Where tiles of this very level were looked at.
         """
@@ -159,7 +159,7 @@ class Field:
             )
             inner += int(np.count_nonzero(values > offset))
             outer += int(np.count_nonzero(values > -offset))
-        return inner / outer if outer else 1.0
+        return inner / outer if outer else 0.0
 
     def bounds(self) -> Rect:
         """Rectangle of the canvas that holds all the object: logits above 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,11 @@ from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.images import Image, normalization, open_image
 from napari_hqsam.network import Output, upsample_logits
 from napari_hqsam.prompts import Logits
+from napari_hqsam.segmentation.automatic import (
+    iter_everything,
+    make_disjoint,
+    quality,
+)
 from napari_hqsam.segmentation.cleaning import clean_mask
 from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile, place
 from napari_hqsam.segmentation.growth import Growth
@@ -22,6 +27,7 @@ from napari_hqsam.segmentation.levels import (
     check_level,
     levels_to_try,
     look_again,
+    surest,
     tile_for,
 )
 from napari_hqsam.segmentation.mask import Mask
@@ -41,7 +47,6 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.decoding import Answer
     from napari_hqsam.tiling import Tile
 
-STABILITY_OFFSET = 1.0
 MAX_WHOLE = 2**28
 """Pixels of the largest plane that is shown whole in one tile."""
 AT_ONCE = 64
@@ -117,7 +122,7 @@ class Segmenter:
             image pixels; a number beyond those that make sense is clipped to them
             (-3 to the level at which the plane fits in one tile). "auto" goes by
             the size of the box or mask, else by `typical_size`, else by what a
-            first look at two levels finds.
+            first look at three levels finds.
             "whole" shows the whole plane in one tile, as SAM's own predictor.
         output : {"sam+hq", "sam", "hq"}
             SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
@@ -268,6 +273,30 @@ class Segmenter:
         wait_for(self.model.device)
         return len(tiles)
 
+    def segment_everything(
+        self,
+        *,
+        plane: int | Sequence[int] = (),
+        disjoint: bool = True,
+        **how: Any,  # noqa: ANN401 - as iter_everything takes it
+    ) -> list[Mask]:
+        """Find the objects of a plane without prompts; the best first.
+
+        Parameters
+        ----------
+        plane : tuple of int
+            Index over the leading axes; () for an image of one plane.
+        disjoint : bool
+            Give each pixel to the best mask only.
+        **how
+            As for `automatic.iter_everything`, with its errors: ``level``,
+            ``region``, ``taken``, ``typical_size``, ...
+        """
+        found = list(iter_everything(self, plane=plane, **how))
+        if disjoint:
+            return make_disjoint(found)
+        return sorted(found, key=lambda mask: -quality(mask))
+
     # --- how -------------------------------------------------------------
 
     def _each(
@@ -299,10 +328,16 @@ class Segmenter:
             answers = decode_by_tile(decoder, here, looks, hq=hq)
             if level == "auto":
                 second = look_again(self.grid, here, answers, *wanted[0])
-                for i, more in decode_by_tile(decoder, here, second, hq=hq).items():
-                    answers[i] += more
+                unseen = {
+                    i: [tile]
+                    for i, tile in second.items()
+                    if all(tile != answer.tile for answer in answers[i])
+                }
+                more = decode_by_tile(decoder, here, unseen, hq=hq)
+                for i, tile in second.items():
+                    answers[i] = [a for a in answers[i] + more[i] if a.tile == tile]
             for i in chosen:
-                best = max(answers[i], key=lambda a: a.scores[wanted[0][1]])
+                best = surest(answers[i], *wanted[0])
                 masks = [
                     self._mask(decoder, on_plane[i], best, *each, clean=clean)
                     for each in wanted
@@ -360,7 +395,7 @@ class Segmenter:
         complete = True
         if tile.address is None:
             offset, crop = (tile.y0, tile.x0), whole_tile(logits, tile)
-            stability = stability_score(logits[: seen[0], : seen[1]])
+            stability = answer.stability(output, which)
         else:
             grown = Growth(decoder, prompt, output, which).run(answer)
             offset, crop = grown.field.render()
@@ -445,10 +480,3 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def stability_score(logits: Tensor) -> float:
-    """IoU of the masks above +1 and above -1 (reference file ``utils/amg.py``)."""
-    inner = int((logits > STABILITY_OFFSET).sum())
-    outer = int((logits > -STABILITY_OFFSET).sum())
-    return inner / outer if outer else 1.0
