@@ -46,7 +46,7 @@ def tokens_on_tile(
     plane_shape : (h, w), optional
         Of the plane: beyond it, a mask's border is repeated, as its pixels are.
     """
-    prompts = [_seen(p, tile) for p in prompts]
+    prompts = [seen_on(p, tile) for p in prompts]
     return pack_tokens(
         points=[torch.tensor(tile.to_network(p.points).tolist()) for p in prompts],
         labels=[torch.tensor(p.point_labels, dtype=torch.long) for p in prompts],
@@ -60,21 +60,35 @@ def tokens_on_tile(
     )
 
 
-def _seen(prompt: Prompt, tile: Tile) -> Prompt:
-    """Leave out negative points off the tile.
+def seen_on(prompt: Prompt, tile: Tile) -> Prompt:
+    """Return what of a prompt lies on a tile.
 
-    They tell nothing there, and the position code of a place off the network's
-    input is that of some other place on it.
+    The position code of a place off the network's input is that of some other place
+    on it. A box that sticks out is cut off at the tile's border, as the object is.
+    A prompt of which nothing positive lies there stays as it is.
     """
-    kept = [
-        (point, label)
-        for point, label in zip(prompt.points, prompt.point_labels, strict=True)
-        if label or tile.holds(point)
-    ]
-    if len(kept) == len(prompt.points):
+    y0, x0, y1, x1 = tile.region
+    kept = {
+        point: on
+        for point, on in zip(prompt.points, prompt.point_labels, strict=True)
+        if tile.holds(point)
+    }
+    box = prompt.box
+    if box is not None:
+        cut = (
+            max(box[0], y0 - 0.5),
+            max(box[1], x0 - 0.5),
+            min(box[2], y1 - 0.5),
+            min(box[3], x1 - 0.5),
+        )
+        box = cut if cut[0] < cut[2] and cut[1] < cut[3] else None
+    if len(kept) == len(prompt.points) and box == prompt.box:
         return prompt
-    points, labels = tuple(p for p, _ in kept), tuple(label for _, label in kept)
-    return replace(prompt, points=points, point_labels=labels)
+    if box is None and prompt.mask is None and 1 not in kept.values():
+        return prompt
+    return replace(
+        prompt, points=tuple(kept), point_labels=tuple(kept.values()), box=box
+    )
 
 
 def mask_logits(
