@@ -69,6 +69,15 @@ def test_there_are_none_where_there_is_no_object():
     )
 
 
+def test_the_prompt_looks_where_the_object_was_found():
+    values = np.full((16, 16), 2, np.float16)
+    logits = Logits(values, (100, 200), 4.0, box=(111.5, 215.5, 123.5, 247.5))
+    assert Prompt([(116, 240)], logits=logits).focus == logits.box
+    assert Prompt([(130, 240)], logits=logits).focus == (111.5, 215.5, 130, 247.5)
+    nowhere = Prompt([(116, 240)], logits=Logits(values, (100, 200), 4.0))
+    assert nowhere.focus == (116, 240, 116, 240)
+
+
 def test_they_go_with_a_prompt_and_are_no_part_of_it():
     logits = Logits.near_object(disc(16, (8, 8), 4), (0.0, 0.0), 4.0)
     prompt = Prompt([(30, 30)], logits=logits)

@@ -64,12 +64,12 @@ def test_an_answer_goes_back_with_the_next_click_to_where_it_came_from(segmenter
     plane = np.zeros((tile.y0 + tile.shape[0], tile.x0 + tile.shape[1]), bool)
     plane[tile.y0 :, tile.x0 :] = seen[0, 0].numpy() > 0
     assert iou(plane[:200, :300], sam.to_plane((200, 300))) > 0.95
-    before = segmenter.source.encoded
-    again = segmenter.segment(prompt)
-    assert segmenter.source.encoded == before
-    assert again.level == mask.level
+    again = segmenter.segment(prompt, level=mask.level)
     without = segmenter.segment(Prompt([(60, 160), (55, 165)]), level=mask.level)
     assert again.score != without.score
+    # the size is known now: as with a box, the finest level that shows it whole
+    boxed = segmenter.segment(Prompt(box=(35.5, 135.5, 84.5, 184.5)))
+    assert segmenter.segment(prompt).level == boxed.level
 
 
 def test_a_click_of_unknown_size_is_looked_at_on_a_few_levels(segmenter):

@@ -15,6 +15,8 @@ from scipy import ndimage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_hqsam.prompts.geometry import Box
+
 MARGIN = 8
 """Values kept round those near an object; beyond, the outermost ones go on."""
 NEAR = -1.0
@@ -34,11 +36,15 @@ class Logits:
     pitch : float
         Plane pixels a value, along each axis: value [i, j] covers plane pixels
         offset + (i, j) * pitch to offset + (i + 1, j + 1) * pitch, half-open.
+    box : (y0, x0, y1, x1), optional
+        Round the object that was made of them, as a prompt's box: what is near may
+        belong to others. Where to look again, and at which level.
     """
 
     values: NDArray[np.float16]
     offset: tuple[float, float]
     pitch: float
+    box: Box | None = None
 
     @classmethod
     def near_object(

@@ -142,7 +142,7 @@ class Prompt:
 
     @cached_property
     def extent(self) -> Box:
-        """Smallest box (y0, x0, y1, x1) round all points, the box and the mask.
+        """Smallest box (y0, x0, y1, x1) round points, box, mask and logits above 0.
 
         A single point gives a box without area. Negative points count too:
         the field that is looked at must hold them.
@@ -165,6 +165,8 @@ class Prompt:
             boxes.append(self.box)
         if self.foreground is not None:
             boxes.append(mask_box(self.foreground, self.mask_offset or (0, 0)))
+        if self.logits is not None and self.logits.box is not None:
+            boxes.append(self.logits.box)
         edges = np.array(boxes)
         y0, x0 = edges[:, :2].min(axis=0)
         y1, x1 = edges[:, 2:].max(axis=0)

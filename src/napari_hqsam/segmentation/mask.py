@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from napari_hqsam.prompts.geometry import mask_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +54,10 @@ class Mask:
         complete: bool = True,
         logits: Logits | None = None,
     ) -> Mask:
-        """Trim a (h, w) bool crop whose first pixel lies at `offset` on the plane."""
+        """Trim a (h, w) bool crop whose first pixel lies at `offset` on the plane.
+
+        `logits` come back with the mask's box.
+        """
         rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
         if not len(rows):
             empty = np.zeros((0, 0), bool)
@@ -62,6 +67,8 @@ class Mask:
         y, x = offset
         bbox = int(y + r0), int(x + c0), int(y + r1), int(x + c1)
         data = crop[r0:r1, c0:c1].copy()
+        if logits is not None:
+            logits = replace(logits, box=mask_box(data, bbox[:2]))
         return cls(bbox, data, score, stability, level, complete, logits)
 
     @property

@@ -27,10 +27,10 @@ from napari_hqsam.segmentation.levels import (
     check_level,
     levels_to_try,
     look_again,
-    surest,
     tile_for,
 )
 from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.segmentation.propagation import iter_propagate, propagate
 from napari_hqsam.tiling import Grid, fit_plane
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.decoding import Answer
+    from napari_hqsam.segmentation.propagation import StackObject, StackSlice
+    from napari_hqsam.segmentation.propagation.plan import Fixed
     from napari_hqsam.tiling import Tile
 
 MAX_WHOLE = 2**28
@@ -297,6 +299,28 @@ class Segmenter:
             return make_disjoint(found)
         return sorted(found, key=lambda mask: -quality(mask))
 
+    def iter_propagate(
+        self,
+        objects: Fixed | Sequence[Fixed],
+        **options: Any,  # noqa: ANN401 - those of `iter_propagate`
+    ) -> Iterator[StackSlice]:
+        """Follow objects through a stack; yield each slice as soon as it is final.
+
+        Parameters, what is yielded and errors as for `propagation.iter_propagate`.
+        """
+        return iter_propagate(self, objects, **options)
+
+    def propagate(
+        self,
+        objects: Fixed | Sequence[Fixed],
+        **options: Any,  # noqa: ANN401 - those of `iter_propagate`
+    ) -> list[StackObject]:
+        """Follow objects through a stack; one `StackObject` for each.
+
+        Parameters and errors as for `propagation.iter_propagate`.
+        """
+        return propagate(self, objects, **options)
+
     # --- how -------------------------------------------------------------
 
     def _each(
@@ -337,7 +361,7 @@ class Segmenter:
                 for i, tile in second.items():
                     answers[i] = [a for a in answers[i] + more[i] if a.tile == tile]
             for i in chosen:
-                best = surest(answers[i], *wanted[0])
+                best = max(answers[i], key=lambda a: a.scores[wanted[0][1]])
                 masks = [
                     self._mask(decoder, on_plane[i], best, *each, clean=clean)
                     for each in wanted
