@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from napari_hqsam.errors import HqsamError, HqsamWarning
     from napari_hqsam.evaluation.evaluate import evaluate
     from napari_hqsam.images import Image, open_image
+    from napari_hqsam.jobs import parse_planes, plan_batch, run_batch
     from napari_hqsam.labels import paint, read_labels, write_labels
     from napari_hqsam.models import Model, list_models, load_model
     from napari_hqsam.prompts import Prompt, read_prompts
-    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.segmentation import Linker, Mask, Segmenter, StopRules, tracks_of
 
 __version__ = "0.1.0"
 
@@ -24,17 +25,23 @@ _ROOMS = {
     "HqsamError": "errors",
     "HqsamWarning": "errors",
     "Image": "images",
+    "Linker": "segmentation",
     "Mask": "segmentation",
     "Model": "models",
     "Prompt": "prompts",
     "Segmenter": "segmentation",
+    "StopRules": "segmentation",
     "evaluate": "evaluation.evaluate",
     "list_models": "models",
     "load_model": "models",
     "open_image": "images",
     "paint": "labels",
+    "parse_planes": "jobs",
+    "plan_batch": "jobs",
     "read_labels": "labels",
     "read_prompts": "prompts",
+    "run_batch": "jobs",
+    "tracks_of": "segmentation",
     "write_labels": "labels",
 }
 
@@ -42,18 +49,24 @@ __all__ = [
     "HqsamError",
     "HqsamWarning",
     "Image",
+    "Linker",
     "Mask",
     "Model",
     "Prompt",
     "Segmenter",
+    "StopRules",
     "__version__",
     "evaluate",
     "list_models",
     "load_model",
     "open_image",
     "paint",
+    "parse_planes",
+    "plan_batch",
     "read_labels",
     "read_prompts",
+    "run_batch",
+    "tracks_of",
     "write_labels",
 ]
 

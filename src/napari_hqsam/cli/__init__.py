@@ -15,6 +15,7 @@ import typer
 
 from napari_hqsam import __version__
 from napari_hqsam.cli.arguments import made_folder
+from napari_hqsam.cli.batching import batch
 from napari_hqsam.cli.embedding import cache_app, embed
 from napari_hqsam.cli.evaluating import evaluate
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
@@ -28,6 +29,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OutputOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.propagating import propagate
 from napari_hqsam.cli.replaying import replay
 from napari_hqsam.cli.run import run
 from napari_hqsam.cli.saying import say
@@ -176,6 +178,8 @@ def segment(
     )
 
 
+app.command()(batch)
+app.command()(propagate)
 app.command()(replay)
 app.command()(embed)
 app.add_typer(cache_app, name="cache", invoke_without_command=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -99,30 +99,6 @@ def by_plane(
             )
         groups[index or ()].append(prompt)
     return dict(groups)
-
-
-def label_ids(
-    groups: dict[tuple[int, ...], list[Prompt]],
-) -> dict[tuple[int, ...], list[int]]:
-    """Choose ids for all prompts: their own, else the next that none has."""
-    from napari_hqsam.labels import MAX_ID
-
-    for group in groups.values():
-        own = Counter(p.label_id for p in group if p.label_id)
-        for label_id, times in own.items():
-            if times > 1:
-                raise PromptError(
-                    f"{times} prompts for object {label_id} on one plane: name the "
-                    "plane of all or of none, or give each object its own id"
-                )
-    used = {p.label_id for group in groups.values() for p in group if p.label_id}
-    if used and max(used) > MAX_ID:
-        raise PromptError(f"object id {max(used)} is above {MAX_ID}: number them anew")
-    free = (i for i in range(1, MAX_ID + 1) if i not in used)
-    return {
-        index: [p.label_id or next(free) for p in group]
-        for index, group in groups.items()
-    }
 
 
 def check_all(

@@ -15,7 +15,6 @@ from napari_hqsam.cli.arguments import (
     check_all,
     check_outputs,
     integers,
-    label_ids,
     level_of,
     limits_of,
 )
@@ -60,6 +59,7 @@ def run(
 ) -> None:
     """Read, segment, write: the main job, said step by step."""
     from napari_hqsam.images import open_image
+    from napari_hqsam.labels import PromptPainter, label_ids
 
     check_outputs(out, overlay, image_path)
     shown = None if channels is None else integers(channels, "--channels")
@@ -73,7 +73,6 @@ def run(
     ids = label_ids(groups)
     check_all(image, groups, out, output, overlap)
     start = time.perf_counter()
-    from napari_hqsam.labels import PromptPainter
     from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
 

@@ -12,6 +12,7 @@ journal, on the disk, before it is in the labels.
 
 from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.base import copy_labels
+from napari_hqsam.labels.ids import label_ids
 from napari_hqsam.labels.journal import JournalError, journal_path
 from napari_hqsam.labels.overlay import draw_overlay
 from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
@@ -52,6 +53,7 @@ __all__ = [
     "id_dtype",
     "indices_of",
     "journal_path",
+    "label_ids",
     "labels_on_disk",
     "paint",
     "read_labels",

@@ -24,6 +24,8 @@ COLUMNS = (
     "model",
     "prompts",
     "level",
+    "confidence",
+    "worst",
 )
 
 
@@ -48,11 +50,16 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
         a pixel is unknown, or where the object was there before the session.
         model: name of the model, or of several. prompts: number of points,
         boxes and masks that it was made from. level: the coarsest level at
-        which it was segmented, NaN if there is none.
+        which it was segmented, NaN if there is none. confidence: the lowest of the
+        planes on which it was derived (followed through a stack, or found
+        automatically), NaN without any; worst: index of that plane, such as "17".
     """
     made = table.made.get(label_id, {})
     masks = [accept for accepts in made.values() for accept in accepts]
-    planes = list(made)
+    derived = table.derived.get(label_id, {})
+    planes = list(dict.fromkeys([*made, *derived]))
+    unsure = {p: c for p, c in derived.items() if c is not None}
+    worst = min(unsure, key=lambda p: (unsure[p], p.index), default=None)
     if not (planes or table.was_found(label_id)):
         planes = [plane for plane, _ in table.places(label_id)]
     pixels = math.nan if table.was_found(label_id) else table.pixels[label_id]
@@ -69,6 +76,8 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
         ", ".join(sorted({a.setup.model for a in masks})),
         sum(_parts(a.prompt) for a in masks),
         max(levels, default=math.nan),
+        math.nan if worst is None else unsure[worst],
+        "" if worst is None else _span([worst]),
     ]
 
 

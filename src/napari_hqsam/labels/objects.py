@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Made = dict[Plane, tuple[Accept, ...]]
 """The masks that make up an object, by their planes."""
+Derived = dict[Plane, float | None]
+"""The planes on which an object was derived, see `ObjectTable`."""
 Index = tuple[int, ...]
 
 
@@ -37,6 +39,10 @@ class ObjectTable:
     pixels : Counter
         By label id: its number of pixels in the labels; of objects that were
         found, how many more or less than then.
+    derived : dict of int to dict
+        By label id: the planes on which it was derived (followed from others, or
+        found automatically), and its confidence there. None: it was, and has been
+        changed by hand since.
     highest : int
         The highest id so far.
 
@@ -50,6 +56,7 @@ class ObjectTable:
     def __init__(self, labels: LabelsRecord) -> None:
         self.labels = labels
         self.made: dict[int, Made] = {}
+        self.derived: dict[int, Derived] = {}
         self.pixels: Counter[int] = Counter()
         self.highest = labels.highest
         self._places: dict[int, dict[Index, Box]] = {}
@@ -100,6 +107,9 @@ class ObjectTable:
         for label_id, made in self._new_made(event).items():
             entry.made_before[label_id] = self.made.get(label_id, {})
             self.made[label_id] = made
+        for label_id, derived in self._new_derived(event).items():
+            entry.derived_before[label_id] = self.derived.get(label_id, {})
+            self.derived[label_id] = derived
         for patch in event.patches:
             gained, lost = patch.counts()
             self.pixels.update(gained)
@@ -111,6 +121,7 @@ class ObjectTable:
     def remove(self, entry: Entry) -> None:
         """Take back the event that was taken in last."""
         self.made.update(entry.made_before)
+        self.derived.update(entry.derived_before)
         for patch in entry.event.patches:
             gained, lost = patch.counts()
             self.pixels.subtract(gained)
@@ -136,6 +147,44 @@ class ObjectTable:
             return {event.ids[0]: together, **{i: {} for i in event.ids[1:]}}
         return {}
 
+    def _new_derived(self, event: Event) -> dict[int, Derived]:
+        """Tell on which planes the objects that an event concerns are derived then."""
+        if isinstance(event, Accept):
+            return self._by_hand([event.label_id], [event.plane])
+        first = event.ids[0] if event.ids else 0
+        there = self.derived.get(first, {})
+        if event.kind == "derive" and event.plane is not None:
+            if event.confidence is not None:
+                return {first: {**there, event.plane: event.confidence}}
+            return {first: {p: c for p, c in there.items() if p != event.plane}}
+        if event.kind == "merge":
+            together: Derived = {}
+            for label_id in reversed(event.ids):
+                together |= self.derived.get(label_id, {})
+            return {first: together, **{i: {} for i in event.ids[1:]}}
+        if event.kind == "brush":
+            changed: dict[int, Derived] = {}
+            for patch in event.patches:
+                gained, lost = patch.counts()
+                for label_id in (gained.keys() | lost.keys()) & self.derived.keys():
+                    there = changed.get(label_id, self.derived[label_id])
+                    touched = [p for p in there if patch.meets(p)]
+                    changed[label_id] = {**there, **dict.fromkeys(touched)}
+            return changed
+        if event.plane is None:  # deleted everywhere
+            return {first: {}}
+        return self._by_hand(event.ids[:1], [event.plane])
+
+    def _by_hand(
+        self, label_ids: Iterable[int], planes: Iterable[Plane]
+    ) -> dict[int, Derived]:
+        """Tell of objects changed by hand on planes; others than derived do not count."""
+        return {
+            i: {**there, **dict.fromkeys(planes)}
+            for i in label_ids
+            if (there := self.derived.get(i))
+        }
+
     def _extend(self, patch: Patch, ids: Iterable[int]) -> None:
         """Widen the places of the ids that a patch gives pixels to.
 
@@ -154,6 +203,7 @@ class Entry:
     event: Event
     highest_before: int
     made_before: dict[int, Made] = field(default_factory=dict)
+    derived_before: dict[int, Derived] = field(default_factory=dict)
 
 
 def _along_last(plane: Plane, box: Box) -> Iterator[tuple[Index, Box]]:

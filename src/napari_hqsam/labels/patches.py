@@ -288,6 +288,19 @@ class Patch:
         before, after = self.crops(there.dtype)
         return bool((there == before)[before != after].all())
 
+    def meets(self, plane: Plane) -> bool:
+        """Whether a plane of any orientation cuts through the window."""
+        y0, x0, y1, x1 = self.bbox
+        at = iter(self.plane.index)
+        rows, cols = (y0, y1), (x0, x1)
+        spans = {self.plane.axes[0]: rows, self.plane.axes[1]: cols}
+        across = iter(plane.index)
+        for axis in range(len(plane.index) + 2):
+            start, stop = spans[axis] if axis in spans else ((n := next(at)), n + 1)
+            if axis not in plane.axes and not start <= next(across) < stop:
+                return False
+        return True
+
     def counts(self) -> tuple[Counter[int], Counter[int]]:
         """Count the pixels that each id gains, and those that each loses."""
         return count_runs(self.after), count_runs(self.before)

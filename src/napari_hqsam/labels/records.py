@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Mask, Segmenter
 
-EditKind = Literal["delete", "merge", "split", "reshape", "brush"]
+EditKind = Literal["delete", "merge", "split", "reshape", "brush", "derive"]
 
 
 @dataclass(frozen=True)
@@ -374,30 +374,36 @@ class Edit:
 
     Attributes
     ----------
-    kind : {"delete", "merge", "split", "reshape", "brush"}
+    kind : {"delete", "merge", "split", "reshape", "brush", "derive"}
         What was done.
     ids : tuple of int
         To which objects: the deleted one; those merged, the first of which is
         left; the one that was split, and the new one; the reshaped one, such as
-        by cleaning. None for "brush": its patches say it.
+        by cleaning; the one that was derived: found without a prompt of its own
+        on this plane. None for "brush": its patches say it.
     plane : Plane, optional
         On which plane alone; None: wherever the object is.
     patches : tuple of Patch
         What that changed.
+    confidence : float, optional
+        Of what was derived, 0..1; None: it was not found on this plane.
     """
 
     kind: EditKind
     ids: tuple[int, ...]
     plane: Plane | None
     patches: tuple[Patch, ...]
+    confidence: float | None = None
 
     def to_json(self) -> Json:
         """Return plain values."""
         where = {} if self.plane is None else _plane_to_json(self.plane)
+        known = self.confidence is not None
         return {
             "event": self.kind,
             "ids": list(self.ids),
             **where,
+            **({"confidence": self.confidence} if known else {}),
             "patches": _patches_to_json(self.patches),
         }
 
@@ -411,6 +417,7 @@ class Edit:
             tuple(map(int, said["ids"])),
             _plane_from_json(said, shape) if "plane" in said else None,
             _patches_from_json(said["patches"], shape),
+            float(said["confidence"]) if "confidence" in said else None,
         )
 
 

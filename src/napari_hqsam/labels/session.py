@@ -6,12 +6,13 @@ here.
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam import __version__
 from napari_hqsam.errors import ImageError, OutputError, PromptError
 from napari_hqsam.labels.base import keep_base
 from napari_hqsam.labels.features import feature_row, feature_table
@@ -117,7 +118,9 @@ class Session(Steps):
         )
         header = Header(image, labels, setup)
         try:
-            journal = Journal.create(path, {"package": __version__, **header.to_json()})
+            journal = Journal.create(
+                path, {"package": version("napari-hqsam"), **header.to_json()}
+            )
         except BaseException:
             if highest:
                 base.unlink()
@@ -441,6 +444,62 @@ class Session(Steps):
         )
         self.do(Edit("reshape", (label_id,), where, patches))
 
+    def derive(
+        self,
+        label_id: int,
+        bbox: Box,
+        data: NDArray[np.bool_],
+        plane: OnPlane = None,
+        *,
+        confidence: float | None,
+    ) -> bool:
+        """Give an object pixels on a plane that nobody has prompted it on.
+
+        As where it was followed from other planes, or found automatically. They
+        take the place of its pixels there; those of other objects are kept.
+
+        Parameters
+        ----------
+        label_id : int
+            The object; it may be new.
+        bbox, data
+            The mask, as for `paint`.
+        plane : Plane, int or sequence of int, optional
+            Where; by default the only plane.
+        confidence : float or None
+            How sure it is, 0..1. None: the object was not found there, and what it
+            has there goes; the mask does not count.
+
+        Returns
+        -------
+        bool
+            Whether the object has pixels there now.
+
+        Raises
+        ------
+        ImageError
+            If the id, the plane or the mask do not fit the labels.
+        OutputError
+            If the journal or the labels cannot be written to.
+        """
+        where = self._plane(plane)
+        if confidence is None:
+            bbox, data = (0, 0, 0, 0), np.zeros((0, 0), np.bool_)
+        patches, pixels = painted(
+            self.target.array,
+            where,
+            bbox,
+            data,
+            label_id,
+            "keep",
+            instead_of=self.table.box_on(label_id, where),
+        )
+        sure = confidence if pixels else None
+        known = self.table.derived.get(label_id, {}).get(where)
+        if patches or sure != known:
+            self.do(Edit("derive", (label_id,), where, patches, sure))
+        return bool(pixels)
+
     def record(self, strokes: Sequence[Stroke]) -> None:
         """Take note of what others did to the labels, such as napari's brush.
 
@@ -471,7 +530,7 @@ class Session(Steps):
         array = self.target.array
         again = (patch.onto(array) for patch in edit.patches)
         patches = tuple(patch for patch in again if patch is not None)
-        self.do(Edit(edit.kind, edit.ids, edit.plane, patches))
+        self.do(replace(edit, patches=patches))
 
     # --- how -------------------------------------------------------------
 

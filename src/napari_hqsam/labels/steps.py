@@ -152,11 +152,19 @@ class Steps:
         return bool(step)
 
     @contextmanager
-    def grouped(self) -> Iterator[None]:
-        """Make one step, to be undone at once, of all that is done in the block."""
+    def grouped(self, name: str | None = None) -> Iterator[None]:
+        """Make one step, to be undone at once, of all that is done in the block.
+
+        Parameters
+        ----------
+        name : str, optional
+            Blocks of one name are one step together, unless something else was
+            done or undone in between. For names that are never used again, such
+            as those of `uuid.uuid4`.
+        """
         outer = self._group
         if outer is None:
-            self._group = uuid.uuid4().hex
+            self._group = name or uuid.uuid4().hex
         try:
             yield
         finally:

@@ -1,0 +1,183 @@
+"""`napari-hqsam batch`: many planes of a stack, resumed where they broke off."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_hqsam.cli.arguments import cache_of, integers, level_of, limits_of
+from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    AxesOption,
+    ChannelsOption,
+    DeviceOption,
+    LevelOption,
+    ModelOption,
+    NormalizationOption,
+    OutputOption,
+    PrecisionOption,
+)
+from napari_hqsam.cli.saying import say, timed
+
+if TYPE_CHECKING:
+    from napari_hqsam.images import Image
+    from napari_hqsam.jobs import Batch, Done
+    from napari_hqsam.segmentation import Segmenter
+
+INTERRUPTED = 130
+"""Exit code of a command that ctrl-C ended."""
+
+
+def batch(
+    image: Annotated[Path, typer.Argument(help="TIFF, zarr, npy, ...")],
+    prompts: Annotated[
+        Path | None, typer.Argument(help="Prompts: .csv, .geojson or .json.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="same: all prompts on each plane; each: each plane its own; auto: "
+            "none, objects linked from plane to plane. [default: auto without prompts, "
+            "else same]"
+        ),
+    ] = "",
+    planes: Annotated[
+        str | None,
+        typer.Option(help="Planes, such as 0:40, or 3,0:40 of t and z. [default: all]"),
+    ] = None,
+    tracks: Annotated[
+        Path | None, typer.Option(help="Also write the objects' tracks to this .csv.")
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(help="auto: axis to link along. [default: z, else t]")
+    ] = None,
+    min_overlap: Annotated[
+        float, typer.Option(help="auto: IoU from which two are one object.")
+    ] = 0.25,
+    max_gap: Annotated[
+        int, typer.Option(help="auto: planes that an object may be missing from.")
+    ] = 0,
+    typical_size: Annotated[
+        float | None, typer.Option(help="Longer side of an object, pixels.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace labels that are there.")
+    ] = False,
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Forget an interrupted batch; do not resume."),
+    ] = False,
+    axes: AxesOption = None,
+    channels: ChannelsOption = None,
+    normalization: NormalizationOption = "percentile",
+    level: LevelOption = "auto",
+    output: OutputOption = "sam+hq",
+    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
+    overlap: Annotated[
+        str, typer.Option(help="Pixels of two objects: keep or overwrite.")
+    ] = "keep",
+    model: ModelOption = "micro",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    cache: Annotated[
+        str, typer.Option(help="Folder for embeddings; none: keep none.")
+    ] = "none",
+) -> None:
+    """Segment many planes of a stack; run it again to resume what broke off."""
+    from napari_hqsam.images import open_image
+    from napari_hqsam.jobs import parse_planes, plan_batch
+    from napari_hqsam.jobs.storage import Storage
+    from napari_hqsam.jobs.tracks_file import check_tracks_file
+    from napari_hqsam.labels import check_writable
+    from napari_hqsam.prompts import read_prompts
+
+    check_writable(out, overwrite=True, sources=[image])
+    if tracks is not None:
+        check_tracks_file(tracks)
+    shown = None if channels is None else integers(channels, "--channels")
+    limits, store = limits_of(normalization), cache_of(cache)
+    looked_at: Any = level_of(level)
+    with timed("open the image") as details:
+        opened = open_image(image, axes=axes, channels=shown)
+        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    named: Any = mode or ("auto" if prompts is None else "same")
+    plan = plan_batch(
+        opened,
+        named,
+        [] if prompts is None else read_prompts(prompts),
+        planes=None if planes is None else parse_planes(planes, opened),
+        level=looked_at,
+        output=output,  # type: ignore[arg-type]
+        clean=clean,
+        overlap=overlap,  # type: ignore[arg-type]
+        typical_size=typical_size,
+        min_overlap=min_overlap,
+        max_gap=max_gap,
+        linked_axis=link,
+    )
+    Storage(out, opened, overwrite=overwrite)  # before a model is loaded for it
+    from napari_hqsam.models import load_model
+    from napari_hqsam.segmentation import Segmenter
+
+    with timed("load the model") as details:
+        loaded = load_model(model, device=device, precision=precision)
+        dtype = str(loaded.dtype).removeprefix("torch.")
+        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    segmenter = Segmenter(opened, loaded, normalization=limits, cache=store)
+    try:
+        done = _run(segmenter, plan, out, tracks, overwrite=overwrite, restart=restart)
+    except KeyboardInterrupt:
+        say(
+            f"napari-hqsam: interrupted; the planes done are kept in {out}.batch: run "
+            "the same command again to resume, or with --restart to begin anew",
+            error=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    say(f"{_summary(opened, done)} in {out}")
+
+
+def _run(
+    segmenter: Segmenter,
+    plan: Batch,
+    out: Path,
+    tracks: Path | None,
+    *,
+    overwrite: bool,
+    restart: bool,
+) -> Done:
+    """Run the batch with a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    from napari_hqsam.jobs import run_batch
+
+    with (
+        timed("segment") as details,
+        tqdm(total=len(plan.planes), unit="plane", leave=False, disable=None) as bar,
+    ):
+
+        def progress(planes: int, _: int) -> None:
+            bar.update(planes - bar.n)
+
+        done = run_batch(
+            segmenter,
+            out,
+            plan,
+            tracks=tracks,
+            overwrite=overwrite,
+            restart=restart,
+            progress=progress,
+        )
+        details.append(f"{done.planes} planes")
+        if done.resumed:
+            details.append(f"{done.resumed} of them from an earlier run")
+        details.append(f"{segmenter.source.encoded} tiles encoded")
+    return done
+
+
+def _summary(image: Image, done: Done) -> str:
+    """Say what came of it."""
+    things = f"{done.objects} object{'s' * (done.objects != 1)}"
+    return f"{things} on {done.planes} planes of {image.name}"

@@ -1,0 +1,464 @@
+"""``propagate``: from a few prompted slices to the whole stack."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_hqsam.cli.arguments import (
+    cache_of,
+    check_all,
+    check_outputs,
+    floats,
+    integers,
+    level_of,
+    limits_of,
+)
+from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    AxesOption,
+    CacheOption,
+    ChannelsOption,
+    DeviceOption,
+    LevelOption,
+    ModelOption,
+    NormalizationOption,
+    OutputOption,
+    PrecisionOption,
+)
+from napari_hqsam.cli.saying import timed
+from napari_hqsam.errors import HqsamWarning, ImageError, OutputError, PromptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.propagation import StackSlice
+
+COLUMNS = (
+    *("object", "slice", "confidence", "stability", "overlap", "likeness"),
+    *("agreement", "origin", "pixels", "ended"),
+)
+
+
+def propagate(
+    image: Annotated[Path, typer.Argument(help="A stack: TIFF, zarr, npy, ...")],
+    prompts: Annotated[
+        Path,
+        typer.Argument(
+            help="Prompts with their slices: .csv, .geojson or .json. Prompts with "
+            "the same object id on several slices are one object."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    plane: Annotated[
+        str | None,
+        typer.Option(help="Plane of prompts that name none, such as 12 or 0,12."),
+    ] = None,
+    across: Annotated[
+        str | None,
+        typer.Option(help="Axis to walk along, such as z, t, y or x. [default: last]"),
+    ] = None,
+    range_: Annotated[
+        str | None, typer.Option("--range", help="Slices first,end; the end counts not")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="both, forward or backward.")] = "both",
+    spacing: Annotated[
+        str | None,
+        typer.Option(help="z spacing over pixel size. [default: the image's own]"),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Labels accepted already: copied, and never overwritten."),
+    ] = None,
+    confidence: Annotated[
+        Path | None, typer.Option(help="Table of confidence by object and slice: .csv.")
+    ] = None,
+    likeness: Annotated[
+        float, typer.Option(help="An object ends below this likeness, 0 to 1.")
+    ] = 0.55,
+    stability: Annotated[
+        float, typer.Option(help="An object ends below this stability, 0 to 1.")
+    ] = 0.3,
+    overlap: Annotated[
+        float, typer.Option(help="An object ends below this IoU with its neighbour.")
+    ] = 0.4,
+    area_jump: Annotated[
+        float, typer.Option(help="An object ends where its area changes by more.")
+    ] = 2.5,
+    patience: Annotated[
+        int, typer.Option(help="Failing slices in a row that are stepped over.")
+    ] = 1,
+    axes: AxesOption = None,
+    channels: ChannelsOption = None,
+    normalization: NormalizationOption = "percentile",
+    level: LevelOption = "auto",
+    output: OutputOption = "sam+hq",
+    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
+    model: ModelOption = "micro",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    cache: CacheOption = None,
+) -> None:
+    """Follow objects through a stack from a few prompted slices."""
+    from napari_hqsam.images import open_image
+    from napari_hqsam.prompts import read_prompts
+
+    check_outputs(out, None, image)
+    _check_table(confidence, out, image, prompts)
+    shown = None if channels is None else integers(channels, "--channels")
+    limits, looked_at, store = (
+        limits_of(normalization),
+        level_of(level),
+        cache_of(cache),
+    )
+    with timed("open the image") as details:
+        opened = open_image(image, axes=axes, channels=shown)
+        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    view = _View.across(opened, across)
+    turned = open_image(image, axes=view.letters, channels=shown)
+    default = None if plane is None else integers(plane, "--plane")
+    objects, others, groups = _objects(read_prompts(prompts), default, turned, view)
+    check_all(turned, groups, out, output, "keep")
+    from napari_hqsam.segmentation.propagation import StopRules, iter_propagate
+
+    ids = list(objects)
+    kept = None if keep is None else _Kept.read(keep, opened, turned, view, ids)
+    options: dict[str, Any] = {
+        "axis": view.walked,
+        "index": others,
+        "z_range": None if range_ is None else _pair(range_),
+        "direction": direction,
+        "spacing": _spacing(spacing, opened, view),
+        "rules": StopRules(likeness, stability, overlap, area_jump, patience),
+        "level": looked_at,
+        "output": output,
+        "clean": clean,
+        "taken": None if kept is None else kept.region,
+    }
+    from napari_hqsam.labels import copy_labels
+    from napari_hqsam.models import load_model
+    from napari_hqsam.segmentation import Segmenter
+
+    with timed("load the model") as details:
+        loaded = load_model(model, device=device, precision=precision)
+        dtype = str(loaded.dtype).removeprefix("torch.")
+        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    segmenter = Segmenter(turned, loaded, normalization=limits, cache=store)
+    slices = iter_propagate(segmenter, list(objects.values()), **options)
+    table = _Table(confidence)
+    highest = max(*ids, 0 if kept is None else kept.highest)
+    with ExitStack() as open_labels:
+        labels = open_labels.enter_context(_labels(opened, out, highest))
+        if kept is not None:
+            copy_labels(kept.labels.array, labels)
+        with timed("encode, decode") as details:
+            found = _painted(slices, labels, ids, turned, view, table)
+            details.append(f"{len(ids)} objects, {found} slices")
+            details.append(f"{segmenter.source.encoded} tiles encoded")
+        with timed("write the labels") as details:
+            open_labels.close()
+            details.append(str(out))
+    table.write()
+
+
+def _painted(
+    slices: Iterator[StackSlice],
+    labels: Any,  # noqa: ANN401 - a zarr array
+    ids: Sequence[int],
+    image: Image,
+    view: _View,
+    table: _Table,
+) -> int:
+    """Paint slices as they come; return how many there were."""
+    from tqdm import tqdm
+
+    pixels, count = dict.fromkeys(range(len(ids)), 0), 0
+    for count, each in enumerate(  # noqa: B007 - how many there were
+        tqdm(slices, unit="slice", leave=False, disable=None), start=1
+    ):
+        _paint(labels, each, ids, image, view)
+        table.add(each, ids)
+        for i, found in each.objects.items():
+            pixels[i] += found.mask.area
+    if lost := sum(not n for n in pixels.values()):
+        warnings.warn(
+            f"{lost} of {len(ids)} objects gave no pixels: an empty mask, or all of it "
+            "taken by other objects",
+            HqsamWarning,
+            stacklevel=2,
+        )
+    return count
+
+
+# --- which way the stack is cut ---------------------------------------------
+
+
+@dataclass(frozen=True)
+class _View:
+    """Names of the data axes such that the planes to be segmented are y, x.
+
+    Attributes
+    ----------
+    letters : str
+        One for each dimension of the source, as `open_image` takes them.
+    walked : str
+        Which of them is walked.
+    names : mapping of str to str
+        The letters in the source, by those here.
+    """
+
+    letters: str
+    walked: str
+    names: Mapping[str, str]
+
+    @classmethod
+    def across(cls, image: Image, across: str | None) -> _View:
+        """Turn an image such that its slices lie across one of its axes."""
+        leading = image.leading_axes
+        if not leading:
+            raise ImageError(
+                f"{image.name} is one plane ({image.axes} {image.shape}): use `segment`"
+            )
+        walked = leading[-1] if across is None else across
+        if walked not in (*leading, "y", "x"):
+            known = ", ".join((*leading, "y", "x"))
+            raise PromptError(
+                f"--across {across!r} is no axis of {image.name}: {known}"
+            )
+        letter = leading[-1] if walked in "yx" else walked
+        turned = {letter: letter}
+        if walked == "y":
+            turned = {letter: "y", "y": letter}
+        elif walked == "x":
+            turned = {letter: "y", "y": "x", "x": letter}
+        letters = "".join(turned.get(a, a) for a in image.axes)
+        return cls(letters, letter, dict(zip(letters, image.axes, strict=True)))
+
+    def key(
+        self, image: Image, plane: Sequence[int], box: Sequence[int]
+    ) -> tuple[int | slice, ...]:
+        """Index of a box of a plane in labels with the axes of the source.
+
+        Parameters
+        ----------
+        image : Image
+            Opened with `letters`.
+        plane : tuple of int
+            Over its leading axes.
+        box : (y0, x0, y1, x1)
+        """
+        places: dict[str, int | slice] = {
+            self.names[letter]: at
+            for letter, at in zip(image.leading_axes, plane, strict=True)
+        }
+        places[self.names["y"]] = slice(box[0], box[2])
+        places[self.names["x"]] = slice(box[1], box[3])
+        axes = [a for a in self.names.values() if a in places and a not in "yx"]
+        return tuple(places[a] for a in (*axes, "y", "x"))
+
+
+def _spacing(text: str | None, image: Image, view: _View) -> float:
+    """Distance of slices over the size of a pixel; 1 if nobody tells."""
+    if text is not None:
+        return floats(text, 1, "--spacing", "2.5")[0]
+    from napari_hqsam.segmentation.propagation import spacing_of
+
+    found = spacing_of(
+        {a: image.scale[b] for a, b in view.names.items() if b in image.scale},
+        {a: image.units[b] for a, b in view.names.items() if b in image.units},
+        view.walked,
+    )
+    if found is None:
+        warnings.warn(
+            f"{image.name} does not tell how far apart its slices are: taken as one "
+            "pixel; give --spacing, z spacing over pixel size",
+            HqsamWarning,
+            stacklevel=2,
+        )
+    return found or 1.0
+
+
+# --- what goes in -------------------------------------------------------------
+
+
+def _objects(
+    prompts: list[Prompt], plane: tuple[int, ...] | None, image: Image, view: _View
+) -> tuple[
+    dict[int, dict[int, Prompt]], tuple[int, ...], dict[tuple[int, ...], list[Prompt]]
+]:
+    """Prompts of each object by slice; index over the axes not walked; by plane."""
+    from napari_hqsam.cli.arguments import by_plane
+    from napari_hqsam.labels import label_ids
+
+    groups = by_plane(prompts, plane, image)
+    place = image.leading_axes.index(view.walked)
+    others = {index[:place] + index[place + 1 :] for index in groups}
+    if len(others) > 1:
+        raise PromptError(
+            f"prompts at {len(others)} places along the axes that are not walked: "
+            "propagate one after another"
+        )
+    objects: dict[int, dict[int, Prompt]] = {}
+    for index, ids in label_ids(groups).items():
+        if len(index) != len(image.leading_axes):
+            raise PromptError(
+                f"a prompt on plane {index}; {image.name} has the leading axes "
+                f"{image.leading_axes!r}"
+            )
+        for prompt, label_id in zip(groups[index], ids, strict=True):
+            objects.setdefault(label_id, {})[index[place]] = prompt
+    return objects, others.pop(), groups
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Labels of objects that are accepted already."""
+
+    labels: Image
+    turned: Image
+    view: _View
+    highest: int
+
+    @classmethod
+    def read(
+        cls, path: Path, image: Image, turned: Image, view: _View, new: Sequence[int]
+    ) -> _Kept:
+        """Open labels, and see that they fit the image and the new ids."""
+        import numpy as np
+
+        from napari_hqsam.images import open_image
+
+        labels = open_image(path, axes=f"{image.leading_axes}yx")
+        wanted = (*image.leading_shape, *image.plane_shape)
+        if labels.shape != wanted or labels.dtype.kind not in "iu":
+            raise ImageError(
+                f"{path} is {labels.dtype} {labels.shape}; labels to keep must be "
+                f"integers of shape {wanted}"
+            )
+        highest = 0
+        for index in np.ndindex(labels.leading_shape):
+            used = np.unique(labels.read_plane(index))
+            highest = max(highest, int(used[-1]))
+            if (both := np.intersect1d(used, list(new))).size:
+                raise PromptError(
+                    f"object {both[0]} is in {path} already; give the prompts other ids"
+                )
+        return cls(labels, turned, view, highest)
+
+    def region(
+        self, plane: tuple[int, ...], box: tuple[int, int, int, int]
+    ) -> NDArray[Any]:
+        """Labels in a box of a plane."""
+        found: NDArray[Any] = self.labels.array[self.view.key(self.turned, plane, box)]
+        return found
+
+
+# --- what comes out -----------------------------------------------------------
+
+
+def _labels(image: Image, out: Path, highest: int) -> Any:  # noqa: ANN401
+    """Labels of all planes of an image, on the disk, all 0."""
+    from napari_hqsam.labels import id_dtype, labels_on_disk, space_of_image
+
+    axes = f"{image.leading_axes}yx"
+    scale, units = space_of_image(axes, image.scale, image.units)
+    return labels_on_disk(
+        out,
+        (*image.leading_shape, *image.plane_shape),
+        dtype=id_dtype(highest),
+        axes=axes,
+        scale=scale,
+        units=units,
+    )
+
+
+def _paint(
+    labels: Any,  # noqa: ANN401 - a zarr array
+    found: StackSlice,
+    ids: Sequence[int],
+    image: Image,
+    view: _View,
+) -> None:
+    """Write the masks of a slice, which are disjoint, at once."""
+    masks = {ids[i]: each.mask for i, each in found.objects.items() if each.mask.area}
+    if not masks:
+        return
+    boxes = [mask.bbox for mask in masks.values()]
+    y0, x0 = (min(box[k] for box in boxes) for k in (0, 1))
+    y1, x1 = (max(box[k] for box in boxes) for k in (2, 3))
+    key = view.key(image, found.plane, (y0, x0, y1, x1))
+    window = labels[key]
+    for label_id, mask in masks.items():
+        a, b, c, d = mask.bbox
+        window[a - y0 : c - y0, b - x0 : d - x0][mask.data] = label_id
+    labels[key] = window
+
+
+class _Table:
+    """Confidence of each object and slice, in a file that is whole or not there."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._rows: list[tuple[Any, ...]] = []
+
+    def add(self, found: StackSlice, ids: Sequence[int]) -> None:
+        """Take in a slice."""
+        for i, each in found.objects.items():
+            sure = each.confidence
+            parts = (
+                sure.combined,
+                sure.stability,
+                sure.overlap,
+                sure.likeness,
+                sure.agreement,
+            )
+            shown = ("" if part is None else f"{part:.3f}" for part in parts)
+            area = each.mask.area
+            self._rows.append((ids[i], found.z, *shown, each.origin, area, ""))
+        for i, reason in found.ended.items():
+            self._rows.append((ids[i], found.z, *[""] * 6, 0, reason))
+
+    def write(self) -> None:
+        """Write the table, by object and slice."""
+        if self.path is None:
+            return
+        from napari_hqsam.labels import replacing
+
+        rows = sorted(self._rows, key=lambda row: row[:2])
+        with (
+            replacing(self.path) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows(rows)
+
+
+def _check_table(path: Path | None, *used: Path) -> None:
+    """Refuse before any work what could not be written after it."""
+    from napari_hqsam.labels import check_file
+
+    if path is None:
+        return
+    if path.suffix.lower() != ".csv":
+        raise OutputError(f"{path} is no .csv: name the table NAME.csv")
+    if path.resolve() in [each.resolve() for each in used]:
+        raise OutputError(f"{path} is read or written otherwise: name another")
+    check_file(path)
+
+
+def _pair(text: str) -> tuple[int, int]:
+    """Parse --range."""
+    numbers = integers(text, "--range")
+    if len(numbers) != 2:
+        raise PromptError(f"--range {text!r} is not two whole numbers such as 10,40")
+    return numbers[0], numbers[1]

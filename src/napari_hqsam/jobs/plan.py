@@ -1,0 +1,267 @@
+"""The plan of a batch: which planes, how, and what tells it from another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from napari_hqsam.errors import ImageError, PromptError
+from napari_hqsam.labels import MAX_ID, Overlap, label_ids
+from napari_hqsam.network import OUTPUTS, Output
+from napari_hqsam.segmentation.levels import Level, check_level
+from napari_hqsam.segmentation.linking import MIN_OVERLAP, check_overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
+
+Mode = Literal["same", "each", "auto"]
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be done; made and checked by `plan_batch`.
+
+    Attributes
+    ----------
+    mode : {"same", "each", "auto"}
+        The same prompts on each plane; each plane its own; none at all.
+    planes : tuple of tuple of int
+        In the order in which they are done.
+    prompts : mapping of tuple of int to tuple of (int, Prompt)
+        Prompts of a plane with the ids of their objects. In mode "same" one entry,
+        for (): those of all planes.
+    level, output, clean, overlap, typical_size
+        As for `Segmenter.segment` and `labels.paint`.
+    min_overlap, max_gap
+        How objects of mode "auto" are linked, see `segmentation.linking.Linker`.
+    linked_axis : int
+        Which of the leading axes they are linked along, from 0.
+    """
+
+    mode: Mode
+    planes: tuple[Index, ...]
+    prompts: Mapping[Index, tuple[tuple[int, Prompt], ...]] = field(
+        default_factory=dict
+    )
+    level: Level = "auto"
+    output: Output = "sam+hq"
+    clean: bool = True
+    overlap: Overlap = "keep"
+    typical_size: float | None = None
+    min_overlap: float = MIN_OVERLAP
+    max_gap: int = 0
+    linked_axis: int = 0
+
+    def prompts_on(self, index: Index) -> tuple[tuple[int, Prompt], ...]:
+        """Ids and prompts of a plane."""
+        return self.prompts.get(() if self.mode == "same" else index, ())
+
+    def sequence(self, index: Index) -> Index:
+        """Tell what a plane has in common with those that it is linked with."""
+        return index[: self.linked_axis] + index[self.linked_axis + 1 :]
+
+    @property
+    def highest_id(self) -> int:
+        """Highest id that there will be; the highest there can be where unknown."""
+        if self.mode == "auto":
+            return MAX_ID
+        return max((i for some in self.prompts.values() for i, _ in some), default=0)
+
+    def identity(self, segmenter: Segmenter) -> dict[str, Any]:
+        """All that must be the same for a batch to go on: values for JSON."""
+        model, image = segmenter.model, segmenter.image
+        return {
+            "image": image.fingerprint(),
+            "shape": [*image.leading_shape, *image.plane_shape],
+            "model": f"{model.name} {model.digest} {model.dtype}",
+            "normalization": repr(segmenter.normalization),
+            "mode": self.mode,
+            "planes": [list(index) for index in self.planes],
+            "prompts": _digest(self.prompts),
+            "level": self.level,
+            "output": self.output,
+            "clean": self.clean,
+            "overlap": self.overlap,
+            "typical size": self.typical_size,
+            "linking": [self.min_overlap, self.max_gap, self.linked_axis],
+        }
+
+
+def plan_batch(
+    image: Image,
+    mode: Mode,
+    prompts: Sequence[Prompt] = (),
+    *,
+    planes: Sequence[Sequence[int]] | None = None,
+    level: Level = "auto",
+    output: Output = "sam+hq",
+    clean: bool = True,
+    overlap: Overlap = "keep",
+    typical_size: float | None = None,
+    min_overlap: float = MIN_OVERLAP,
+    max_gap: int = 0,
+    linked_axis: str | None = None,
+) -> Batch:
+    """Plan a batch over planes of one image; nothing is computed yet.
+
+    Parameters
+    ----------
+    image : Image
+        Of one plane or many.
+    mode : {"same", "each", "auto"}
+        "same": all prompts on each plane; an object has the same id on all.
+        "each": each prompt on the plane that it names; prompts of several planes
+        with one ``label_id`` are one object. "auto": no prompts; what is found is
+        linked by overlap, plane after plane.
+    prompts : sequence of Prompt
+        None in mode "auto".
+    planes : sequence of tuple of int, optional
+        Which planes; all by default, in mode "each" those that have prompts.
+    level, output, clean, typical_size
+        As for `Segmenter.segment`.
+    overlap : {"keep", "overwrite"}
+        Who gets pixels of several objects: the first or the last prompt. In mode
+        "auto" the best mask does.
+    min_overlap, max_gap
+        See `segmentation.linking.Linker`.
+    linked_axis : str, optional
+        Letter of the axis along which "auto" links; by default "z" if there is one,
+        else the last of the leading axes.
+
+    Raises
+    ------
+    ImageError, PromptError
+        Something does not fit the image, or something else that was given.
+    """
+    _check_choices(mode, output, overlap)
+    check_level(level)
+    check_overlap(min_overlap)
+    if mode == "auto" and level == "whole":
+        raise PromptError('level "whole" needs prompts; use "auto" or an int')
+    if typical_size is not None and not 0 < typical_size < float("inf"):
+        raise PromptError(
+            f"typical size {typical_size} is no size; give pixels above 0"
+        )
+    if max_gap < 0:
+        raise ImageError(f"a gap of {max_gap} planes is none; give 0 or more")
+    grouped = _grouped(image, mode, prompts)
+    named = planes is not None
+    chosen = sorted({tuple(map(int, p)) for p in planes}) if planes is not None else []
+    if not named:
+        chosen = sorted(grouped) if mode == "each" else _all_planes(image)
+    for index in {*chosen, *(grouped if mode == "each" else ())}:
+        image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+    axis = _axis(image, linked_axis)
+    if mode == "each":
+        grouped = {index: some for index, some in grouped.items() if index in chosen}
+        if not grouped:
+            raise PromptError(
+                f"none of the {len(prompts)} prompts is on one of the "
+                f"{len(chosen)} planes; choose other planes"
+            )
+    # along the axis of linking last: what is linked is done in one go
+    chosen.sort(key=lambda i: (*i[:axis], *i[axis + 1 :], *i[axis : axis + 1]))
+    return Batch(
+        mode,
+        tuple(chosen),
+        grouped,
+        level,
+        output,
+        clean,
+        overlap,
+        typical_size,
+        min_overlap,
+        max_gap,
+        axis,
+    )
+
+
+def _check_choices(mode: str, output: str, overlap: str) -> None:
+    for what, value, known in (
+        ("mode", mode, get_args(Mode)),
+        ("output", output, OUTPUTS),
+        ("overlap", overlap, ("keep", "overwrite")),
+    ):
+        if value not in known:
+            raise PromptError(f"{what} {value!r} is unknown: {', '.join(known)}")
+
+
+def _all_planes(image: Image) -> list[Index]:
+    from napari_hqsam.jobs.planes import parse_planes
+
+    return parse_planes(None, image)
+
+
+def _axis(image: Image, letter: str | None) -> int:
+    """Find the number of the axis along which objects are linked."""
+    axes = image.leading_axes
+    if letter is None:
+        return axes.index("z") if "z" in axes else max(len(axes) - 1, 0)
+    if letter not in axes or len(letter) != 1:
+        raise ImageError(
+            f"objects cannot be linked along {letter!r}: {image.name} has planes "
+            f"along {', '.join(axes) or 'no axis'}"
+        )
+    return axes.index(letter)
+
+
+def _grouped(
+    image: Image, mode: Mode, prompts: Sequence[Prompt]
+) -> dict[Index, tuple[tuple[int, Prompt], ...]]:
+    """Prompts with ids by plane, each checked against the plane."""
+    if mode == "auto":
+        if prompts:
+            raise PromptError(
+                f'{len(prompts)} prompts, but mode "auto" takes none: use "same" or '
+                '"each"'
+            )
+        return {}
+    if not prompts:
+        raise PromptError(f'no prompts: mode {mode!r} needs some; or use mode "auto"')
+    groups: dict[Index, list[Prompt]] = defaultdict(list)
+    for prompt in prompts:
+        prompt.check_on(image.plane_shape)
+        groups[_place(image, mode, prompt)].append(prompt)
+    ids = label_ids(groups)
+    return {
+        index: tuple(zip(ids[index], group, strict=True))
+        for index, group in groups.items()
+    }
+
+
+def _place(image: Image, mode: Mode, prompt: Prompt) -> Index:
+    if mode == "same":
+        if prompt.plane is not None:
+            raise PromptError(
+                f'a prompt names plane {prompt.plane}, but in mode "same" all are '
+                'for each plane: use "each", or leave the plane out'
+            )
+        return ()
+    if prompt.plane is None and image.leading_axes:
+        raise PromptError(
+            f'a prompt names no plane, but in mode "each" all must '
+            f'({", ".join(image.leading_axes)}): add the columns, or use "same"'
+        )
+    return prompt.plane or ()
+
+
+def _digest(prompts: Mapping[Index, tuple[tuple[int, Prompt], ...]]) -> str:
+    """SHA-256 of all that the prompts say."""
+    found = hashlib.sha256()
+    for index, group in sorted(prompts.items(), key=lambda item: item[0]):
+        for label_id, p in group:
+            said = (index, label_id, p.points, p.point_labels, p.box, p.mask_offset)
+            found.update(repr(said).encode())
+            if p.mask is not None:
+                found.update(repr(p.mask.shape).encode() + p.mask.tobytes())
+            if p.logits is not None:
+                found.update(repr((p.logits.offset, p.logits.pitch)).encode())
+                found.update(p.logits.values.tobytes())
+    return found.hexdigest()

@@ -1,0 +1,299 @@
+"""Run a batch plane by plane, or go on with one that broke off."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.jobs.ledger import PlaneDone
+from napari_hqsam.jobs.storage import Storage, clear
+from napari_hqsam.jobs.tracks_file import check_tracks_file, write_tracks
+from napari_hqsam.labels import PromptPainter, paint
+from napari_hqsam.segmentation.automatic import (
+    Rules,
+    best_level,
+    iter_everything,
+    make_disjoint,
+    rate_levels,
+)
+from napari_hqsam.segmentation.decoding import PlaneDecoder
+from napari_hqsam.segmentation.linking import Linker, Sight, centre
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.segmentation.tracks import tracks_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from napari_hqsam.jobs.plan import Batch, Index
+    from napari_hqsam.segmentation import Segmenter
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a batch has come to.
+
+    Attributes
+    ----------
+    complete : bool
+        Whether all planes are done and the labels in place.
+    planes : int
+        Planes done, those of earlier runs included.
+    resumed : int
+        Of them, those of earlier runs.
+    objects : int
+        Objects by now.
+    lost : int
+        Prompts that gave no pixels of their own, over all planes.
+    """
+
+    complete: bool
+    planes: int
+    resumed: int
+    objects: int
+    lost: int
+
+
+def run_batch(
+    segmenter: Segmenter,
+    out: str | os.PathLike[str],
+    batch: Batch,
+    *,
+    tracks: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Done:
+    """Segment planes, and write the labels when all are done.
+
+    After each plane its labels and a line of the ledger are on the disk, in the
+    folder ``OUT.batch``. However the run ends, the same call goes on with the next
+    plane and gives the same labels as if it had never broken off.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of the image.
+    out : path
+        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``; of all planes of
+        the image, background where none was asked for.
+    batch : Batch
+        From `plan_batch`.
+    tracks : path, optional
+        Also write the objects' tracks to this ``.csv``, see `write_tracks`.
+    overwrite : bool
+        Whether labels that are there may be replaced.
+    restart : bool
+        Forget an interrupted batch instead of going on with it.
+    progress : callable, optional
+        Called with the planes done and the planes there are: before the first and
+        after each.
+    cancelled : callable, optional
+        Asked before each plane, prompt and tile; if it says so, the run ends there,
+        and what is done of a plane is done again.
+
+    Raises
+    ------
+    OutputError
+        The labels or the ledger cannot be written, or an interrupted batch was made
+        otherwise.
+
+    Warns
+    -----
+    HqsamWarning
+        Prompts gave no pixels of their own.
+    """
+    if tracks is not None:
+        check_tracks_file(tracks)
+    storage = Storage(Path(out), segmenter.image, overwrite=overwrite)
+    with storage.locked():
+        if restart:
+            storage.restart()
+        labels = storage.open(batch, batch.identity(segmenter))
+        run = _Run(segmenter, batch, storage, labels)
+        resumed = run.resume()
+        if progress is not None:
+            progress(resumed, len(batch.planes))
+        for number in range(resumed, len(batch.planes)):
+            try:
+                run.do(number, cancelled)
+            except _Cancelled:
+                return run.summary(number, resumed, complete=False)
+            if progress is not None:
+                progress(number + 1, len(batch.planes))
+        if tracks is not None:
+            sights = (s for done in storage.ledger.planes() for s in done.sights)
+            found = tracks_of(sights, lambda number: batch.planes[number])
+            write_tracks(tracks, found, segmenter.image.leading_axes)
+        storage.place(labels, max(run.ids, default=0))
+        return run.summary(len(batch.planes), resumed, complete=True)
+
+
+class _Cancelled(Exception):
+    """The caller wants no more."""
+
+
+class _Run:
+    """One run of a batch: what it knows between two planes."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        batch: Batch,
+        storage: Storage,
+        labels: Any,  # noqa: ANN401 - zarr
+    ) -> None:
+        self.segmenter, self.batch, self.labels = segmenter, batch, labels
+        self.ledger = storage.ledger
+        self.ids: set[int] = set()
+        self.lost = 0
+        self._linker = self._new_linker(1)
+        self._level: int | None = None
+
+    def resume(self) -> int:
+        """Take over what earlier runs have done; return how many planes."""
+        done = sum(1 for _ in self.ledger.planes())
+        for number, plane in enumerate(self.ledger.planes()):
+            self._count(plane)
+            self._level = plane.level
+            if self.batch.mode == "auto":
+                self._start_sequence(number)
+                near = number >= done - 1 - self.batch.max_gap
+                self._linker.see(self._painted(plane) if near else {}, plane.sights)
+        if done < len(self.batch.planes):
+            clear(self.labels, self.batch.planes[done])  # it may be half painted
+        return done
+
+    def do(self, number: int, cancelled: Callable[[], bool]) -> None:
+        """Segment a plane, paint it, and enter it in the ledger."""
+
+        def check(*_: int) -> None:
+            if cancelled():
+                raise _Cancelled
+
+        check()
+        index = self.batch.planes[number]
+        if self.batch.mode == "auto":
+            done = self._find(number, index, check)
+        else:
+            done = self._prompt(number, index, check)
+        self.ledger.append(done)
+        self._count(done)
+        if done.lost:
+            where = ",".join(map(str, index)) or "0"
+            warnings.warn(
+                f"{done.lost} prompts of plane {where} gave no pixels of their own: an "
+                "empty mask, or all of it taken by other objects",
+                HqsamWarning,
+                stacklevel=3,
+            )
+
+    def summary(self, planes: int, resumed: int, *, complete: bool) -> Done:
+        return Done(complete, planes, resumed, len(self.ids), self.lost)
+
+    def _count(self, plane: PlaneDone) -> None:
+        self.ids.update(sight.object_id for sight in plane.sights)
+        self.lost += plane.lost
+
+    # --- prompts ------------------------------------------------------------
+
+    def _prompt(
+        self, number: int, index: Index, check: Callable[..., None]
+    ) -> PlaneDone:
+        prompts = self.batch.prompts_on(index)
+        ids = [label_id for label_id, _ in prompts]
+        painter = PromptPainter(self.labels, ids, self.batch.overlap, index=index)
+        found = self.segmenter.iter_many(
+            [prompt for _, prompt in prompts],
+            plane=index,
+            level=self.batch.level,
+            output=self.batch.output,
+            clean=self.batch.clean,
+            typical_size=self.batch.typical_size,
+        )
+        seen: dict[int, tuple[Sight, tuple[int, int, int, int]]] = {}
+        for i, mask in found:
+            check()
+            painter.paint(i, mask.bbox, mask.data)
+            if mask.area:
+                seen[i] = Sight(ids[i], number, centre(mask), mask.area), mask.bbox
+        kept = [i for i in sorted(seen) if painter.pixels(i)]
+        return PlaneDone(
+            index,
+            tuple(seen[i][0] for i in kept),
+            tuple(seen[i][1] for i in kept),
+            len(ids) - len(kept),
+        )
+
+    # --- without prompts ----------------------------------------------------
+
+    def _find(self, number: int, index: Index, check: Callable[..., None]) -> PlaneDone:
+        masks = make_disjoint(
+            list(
+                iter_everything(
+                    self.segmenter,
+                    plane=index,
+                    level=self._found_level(),
+                    output=self.batch.output,
+                    clean=self.batch.clean,
+                    progress=check,
+                )
+            )
+        )
+        self._start_sequence(number)
+        sights = self._linker.add(masks)
+        for i, mask in enumerate(masks, 1):
+            paint(self.labels, mask.bbox, mask.data, sights[i].object_id, index=index)
+        return PlaneDone(
+            index,
+            tuple(replace(sights[i], plane=number) for i in sights),
+            tuple(masks[i - 1].bbox for i in sights),
+            level=self._level,
+        )
+
+    def _new_linker(self, next_id: int) -> Linker:
+        return Linker(self.batch.min_overlap, self.batch.max_gap, next_id)
+
+    def _start_sequence(self, number: int) -> None:
+        """Forget the planes before, if a plane is not linked with them."""
+        before, now = self.batch.planes[max(number - 1, 0)], self.batch.planes[number]
+        if self.batch.sequence(before) != self.batch.sequence(now):
+            self._linker = self._new_linker(self._linker.next_id)
+
+    def _painted(self, done: PlaneDone) -> dict[int, Mask]:
+        """Objects of a plane as they are on the disk."""
+        masks = {}
+        for sight, (y0, x0, y1, x1) in zip(done.sights, done.boxes, strict=True):
+            crop = (*done.index, slice(y0, y1), slice(x0, x1))
+            data = np.asarray(self.labels[crop]) == sight.object_id
+            masks[sight.object_id] = Mask((y0, x0, y1, x1), data, 1.0, 1.0)
+        return masks
+
+    def _found_level(self) -> int:
+        """Level of all planes: chosen on the middle one, or where there is more."""
+        if self._level is None:
+            self._level = self._choose_level()
+        return self._level
+
+    def _choose_level(self) -> int:
+        grid = self.segmenter.grid
+        if isinstance(self.batch.level, int):
+            return grid.clip(self.batch.level)
+        planes = self.batch.planes
+        rated: dict[int, float] = {}
+        for share in (1 / 2, 1 / 4, 3 / 4):
+            index = planes[int(share * len(planes))]
+            decoder = PlaneDecoder(
+                self.segmenter.source, self.segmenter.model, grid, index
+            )
+            whole = (0, 0, *grid.plane_shape)
+            rated = rate_levels(decoder, whole, self.batch.typical_size)
+            if max(rated.values()) >= Rules().quality:
+                break
+        return best_level(rated)

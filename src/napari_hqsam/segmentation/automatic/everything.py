@@ -1,0 +1,128 @@
+"""What one asks for: the objects of a plane, one by one or all at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import ImageError, PromptError
+from napari_hqsam.segmentation.automatic.choosing import choose_level
+from napari_hqsam.segmentation.automatic.finds import Rules
+from napari_hqsam.segmentation.automatic.running import Everything
+from napari_hqsam.segmentation.decoding import PlaneDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Literal
+
+    from napari_hqsam.network import Output
+    from napari_hqsam.segmentation.mask import Mask
+    from napari_hqsam.segmentation.segmenter import Segmenter
+
+POINTS_PER_SIDE = 18
+"""Points along the side of a tile: objects of an 18th of it are hit."""
+
+
+def iter_everything(
+    segmenter: Segmenter,
+    *,
+    plane: int | Sequence[int] = (),
+    level: Literal["auto"] | int = "auto",
+    region: Sequence[int] | None = None,
+    taken: Any = None,  # noqa: ANN401 - any array that is read by slices
+    typical_size: float | None = None,
+    points_per_side: int = POINTS_PER_SIDE,
+    output: Output = "sam+hq",
+    clean: bool = True,
+    rules: Rules | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Mask]:
+    """Yield the objects of a plane of any size as they are found.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of the image.
+    plane : tuple of int
+        Index over the leading axes; () for an image of one plane.
+    level : "auto" or int
+        The scale at which the network looks (see `Segmenter.segment`). "auto" goes
+        by `typical_size`, else by a sample of clicks (see `choose_level`).
+    region : (y0, x0, y1, x1), optional
+        Where to look, half-open plane pixels; objects may reach out of it.
+    taken : array-like, optional
+        (h, w) labels of the plane; what is not 0 is an object already, and is
+        neither looked at nor given again. Read by slices.
+    typical_size : float, optional
+        Longer side of an object, plane pixels.
+    points_per_side : int
+        Points along the side of a tile.
+    output, clean
+        As for `Segmenter.segment`.
+    rules : Rules, optional
+        What is kept.
+    progress : callable, optional
+        Called with the tiles done and the tiles there are, after each tile; an
+        exception that it raises ends the work.
+
+    Raises
+    ------
+    ImageError
+        There is no such plane, the region is not on it, or the labels do not fit.
+    PromptError
+        Level, size, points or output cannot be used.
+    """
+    image, grid = segmenter.image, segmenter.grid
+    index = (int(plane),) if isinstance(plane, int) else tuple(map(int, plane))
+    image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+    box = _checked_region(region, grid.plane_shape)
+    if taken is not None and tuple(taken.shape) != grid.plane_shape:
+        raise ImageError(
+            f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
+            f"{grid.plane_shape}; give those of one plane"
+        )
+    if not 1 <= points_per_side <= grid.size // 4:
+        raise PromptError(
+            f"{points_per_side} points per side must be from 1 to {grid.size // 4}, "
+            f"such as {POINTS_PER_SIDE}"
+        )
+    if typical_size is not None and not 0 < typical_size < float("inf"):
+        raise PromptError(
+            f"typical size {typical_size} is no size; give pixels above 0"
+        )
+    if level != "auto" and (isinstance(level, bool) or not isinstance(level, int)):
+        raise PromptError(f'level {level!r} is unknown; use "auto" or an int')
+    decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
+    chosen = (
+        choose_level(decoder, box, typical_size)
+        if level == "auto"
+        else grid.clip(level)
+    )
+    yield from Everything(
+        segmenter,
+        decoder,
+        chosen,
+        box,
+        points_per_side,
+        taken,
+        rules or Rules(),
+        output,
+        clean,
+        progress,
+    )
+
+
+def _checked_region(
+    region: Sequence[int] | None, plane_shape: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    h, w = plane_shape
+    if region is None:
+        return 0, 0, h, w
+    numbers = tuple(map(int, region))
+    if len(numbers) == 4:
+        y0, x0, y1, x1 = numbers
+        if 0 <= y0 < y1 <= h and 0 <= x0 < x1 <= w:
+            return y0, x0, y1, x1
+    raise ImageError(
+        f"region {numbers} must be (y0, x0, y1, x1) on the plane of {h} x {w} pixels, "
+        "and not empty"
+    )

@@ -1,0 +1,153 @@
+"""What a click found at low cost, and how well it rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation.field import Field
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.segmentation.parts import pointed_at
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_hqsam.prompts.geometry import Box, Point
+    from napari_hqsam.segmentation.decoding import Answer
+    from napari_hqsam.tiling import Grid
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is kept of the masks that a lattice of clicks finds.
+
+    The quality of a mask is its score (the network's own guess of the IoU) times the
+    root of its stability: on validation images it tells good masks from bad ones
+    better than either, for the bundled model as for SAM's own, whose scores are
+    higher; the lowest quality kept is the bundled model's.
+
+    Attributes
+    ----------
+    quality : float
+        Least quality of SAM's single mask of a click.
+    candidate_quality : float
+        Least quality of its three candidates (part, object, group), which are more
+        often stable and wrong.
+    sure : float
+        Quality from which no further click is spent on a place.
+    iou, inside : float
+        IoU of two masks, and share of the smaller one inside the other, from which
+        they are sights of one object: the better one stays.
+    share : float
+        Greatest share of a tile that a mask may cover: the rest is background.
+    pixels : int
+        Least area in pixels of SAM's low-resolution masks, 4 x 4 network pixels each.
+    """
+
+    quality: float = 0.27
+    candidate_quality: float = 0.42
+    sure: float = 0.4
+    iou: float = 0.35
+    inside: float = 0.6
+    share: float = 0.5
+    pixels: int = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Find:
+    """A mask that a click found on one tile.
+
+    Attributes
+    ----------
+    point : (y, x)
+        The click, plane pixels.
+    mask : Mask
+        In canvas pixels of its level (see `Field`), not of the plane.
+    pitch : float
+        Plane pixels per canvas pixel.
+    cut : bool
+        Whether it runs into a side of its tile where the plane goes on.
+    """
+
+    point: Point
+    mask: Mask
+    pitch: float
+    cut: bool
+
+    @property
+    def quality(self) -> float:
+        """See `Rules`."""
+        return quality(self.mask)
+
+    @property
+    def box(self) -> Box:
+        """Box round it, continuous plane coordinates."""
+        y0, x0, y1, x1 = (v * self.pitch - 0.5 for v in self.mask.bbox)
+        return y0, x0, y1, x1
+
+    def covers(self, point: Point) -> bool:
+        """Whether a point of the plane lies on it."""
+        r, c = (int((p + 0.5) // self.pitch) for p in point)
+        y0, x0, y1, x1 = self.mask.bbox
+        return y0 <= r < y1 and x0 <= c < x1 and bool(self.mask.data[r - y0, c - x0])
+
+
+def quality(mask: Mask) -> float:
+    """Rate a mask; see `Rules`."""
+    return float(max(mask.score, 0.0) * mask.stability**0.5)
+
+
+def finds_of(answer: Answer, point: Point, grid: Grid, rules: Rules) -> list[Find]:
+    """Take the masks of an answer to a click that rate well enough.
+
+    Parameters
+    ----------
+    answer : Answer
+        SAM's masks on a tile of the grid.
+    point : (y, x)
+        The click.
+    grid : Grid
+        Of the plane.
+    rules : Rules
+    """
+    tile = answer.tile
+    rect = Field(grid, tile.address.level if tile.address else 0).rect(tile)
+    pitch = 4 * 2.0 ** (tile.address.level if tile.address else 0)
+    h, w = rect[2] - rect[0], rect[3] - rect[1]
+    found = []
+    for which, score in enumerate(answer.scores):
+        least = rules.candidate_quality if which else rules.quality
+        if score < least:  # the stability is 1 at best
+            continue
+        logits = answer.sam[which, :h, :w].numpy()
+        outer = int((logits > -1).sum())
+        stability = int((logits > 1).sum()) / outer if outer else 0.0
+        if score * stability**0.5 < least:
+            continue
+        part = pointed_at(logits > 0, Prompt([point]), rect[:2], pitch)
+        mask = Mask.from_crop(part, rect[:2], score, stability)
+        find = Find(point, mask, pitch, _is_cut(part, grid.open_sides(tile)))
+        if (
+            rules.pixels <= mask.area <= rules.share * grid.size**2 / 16
+            and mask.area < 0.95 * grid_area(grid, pitch)
+            and find.covers(point)
+        ):
+            found.append(find)
+    return found
+
+
+def grid_area(grid: Grid, pitch: float) -> float:
+    """Canvas pixels of the whole plane."""
+    h, w = grid.plane_shape
+    return h * w / pitch**2
+
+
+def _is_cut(part: NDArray[np.bool_], open_sides: tuple[bool, bool, bool, bool]) -> bool:
+    """Whether a mask touches a side of its tile where the plane goes on."""
+    sides = part[0], part[:, 0], part[-1], part[:, -1]
+    return any(
+        goes_on and bool(line.any())
+        for goes_on, line in zip(open_sides, sides, strict=True)
+    )

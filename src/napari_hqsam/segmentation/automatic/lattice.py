@@ -1,0 +1,91 @@
+"""Where a plane is clicked, and on which tile each click is looked at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_hqsam.prompts.geometry import Point
+    from napari_hqsam.tiling import Grid, Tile
+
+Region = tuple[int, int, int, int]
+
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
+"""(row, column) parities in which points are asked: later ones are often spared."""
+
+
+def rows_of_tiles(
+    grid: Grid, level: int, region: Region, points_per_side: int
+) -> Iterator[list[tuple[Tile, list[list[Point]]]]]:
+    """Yield rows of tiles, each tile with its points in phases.
+
+    The points of a region lie evenly over the whole plane, so that neighbouring
+    regions go on in the same lattice. Each belongs to the tile whose centre is
+    nearest: there most of its surroundings is seen.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the plane.
+    level : int
+        Of the tiles.
+    region : (y0, x0, y1, x1)
+        Plane pixels, half-open: points within.
+    points_per_side : int
+        Points along the side of a tile.
+    """
+    size = grid.size * 2.0**level / points_per_side
+    ys, xs = (
+        _owned(grid, level, axis, region[axis], region[axis + 2], size)
+        for axis in (0, 1)
+    )
+    for row, rows in ys.items():
+        tiles = []
+        for col, cols in xs.items():
+            phases = [
+                [(y, x) for i, y in rows for j, x in cols if (i % 2, j % 2) == phase]
+                for phase in PHASES
+            ]
+            tiles.append((grid.tile(level, row, col), phases))
+        yield tiles
+
+
+def _owned(
+    grid: Grid, level: int, axis: int, start: int, stop: int, spacing: float
+) -> dict[int, list[tuple[int, float]]]:
+    """Coordinates along an axis, by the row (or column) of tiles that is nearest."""
+    length = grid.plane_shape[axis]
+    steps = max(1, round(length / spacing))
+    places = (np.arange(steps) + 0.5) * (length / steps) - 0.5
+    numbered = [(i, float(p)) for i, p in enumerate(places) if start <= p + 0.5 < stop]
+    owned: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for i, place in numbered or [(0, (start + stop - 1) / 2)]:
+        address = grid.nearest(level, (place, place)).address
+        assert address is not None
+        owned[address[1 + axis]].append((i, place))
+    return dict(owned)
+
+
+def count_tiles(grid: Grid, level: int, region: Region, points_per_side: int) -> int:
+    """Count the tiles that `rows_of_tiles` would yield."""
+    size = grid.size * 2.0**level / points_per_side
+    rows, cols = (
+        len(_owned(grid, level, axis, region[axis], region[axis + 2], size))
+        for axis in (0, 1)
+    )
+    return rows * cols
+
+
+def sample_points(tile: Tile, grid: Grid, per_side: int) -> Sequence[Point]:
+    """Spread a few points evenly over what a tile shows of the plane."""
+    y0, x0, y1, x1 = tile.region
+    h, w = grid.plane_shape
+    y1, x1 = min(y1, h), min(x1, w)
+    at = (np.arange(per_side) + 0.5) / per_side
+    ys, xs = y0 + at * (y1 - y0) - 0.5, x0 + at * (x1 - x0) - 0.5
+    return [(float(y), float(x)) for y in ys for x in xs]

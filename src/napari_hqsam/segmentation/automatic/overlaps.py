@@ -1,0 +1,125 @@
+"""Several sights of one object: which stays; and who gets shared pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.segmentation.automatic.finds import quality
+from napari_hqsam.segmentation.linking import intersection, meeting
+from napari_hqsam.segmentation.mask import Mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hqsam.segmentation.automatic.finds import Find, Rules
+
+
+def without_repeats(
+    masks: Sequence[Mask], kept: Sequence[Mask], rules: Rules
+) -> list[int]:
+    """Numbers of the masks that are no second sight of a better one.
+
+    Parameters
+    ----------
+    masks : sequence of Mask
+        The best first.
+    kept : sequence of Mask
+        Those that stay in any case.
+    rules : Rules
+        Overlap that two objects may have.
+    """
+    areas = [m.area for m in (*kept, *masks)]
+    everyone = [*kept, *masks]
+    rivals: dict[int, list[int]] = {i: [] for i in range(len(masks))}
+    for i, j in meeting(masks, everyone):
+        if j < i + len(kept):
+            rivals[i].append(j)
+    stays = [True] * len(kept)
+    for i, mask in enumerate(masks):
+        area = areas[i + len(kept)]
+        stays.append(
+            not any(
+                stays[j] and _same(mask, everyone[j], area, areas[j], rules)
+                for j in rivals[i]
+            )
+        )
+    return [i for i in range(len(masks)) if stays[i + len(kept)]]
+
+
+def _same(a: Mask, b: Mask, area_a: int, area_b: int, rules: Rules) -> bool:
+    shared = intersection(a, b)
+    if not shared:
+        return False
+    return (
+        shared / (area_a + area_b - shared) > rules.iou
+        or shared / min(area_a, area_b) > rules.inside
+    )
+
+
+def best_first(finds: Sequence[Find]) -> list[Find]:
+    """Whole ones before those that a tile cuts; the better before the worse."""
+    return sorted(finds, key=lambda f: (f.cut, -f.quality, f.point))
+
+
+def make_disjoint(masks: Sequence[Mask], least: float = 0.5) -> list[Mask]:
+    """Give each shared pixel to the mask of highest quality.
+
+    Parameters
+    ----------
+    masks : sequence of Mask
+        On one plane.
+    least : float
+        Share of its pixels that a mask must keep; else it is left out.
+
+    Returns
+    -------
+    list of Mask
+        No two share a pixel; the best first.
+    """
+    order = sorted(masks, key=lambda m: (-quality(m), m.bbox))
+    rivals: dict[int, list[int]] = {i: [] for i in range(len(order))}
+    for i, j in meeting(order, order):
+        if j < i:
+            rivals[i].append(j)
+    done: list[Mask] = []
+    for i, mask in enumerate(order):
+        rest = mask
+        for j in rivals[i]:
+            rest = minus(rest, done[j])
+        # one that is left out takes no pixels either
+        small = rest.area < least * mask.area or not rest.area
+        done.append(_emptied(mask) if small else rest)
+    return [mask for mask in done if mask.area]
+
+
+def minus(mask: Mask, other: Mask) -> Mask:
+    """Take the pixels of another mask from a mask."""
+    if not intersection(mask, other):
+        return mask
+    (ty, tx), (oy, ox) = mask.bbox[:2], other.bbox[:2]
+    y0, x0 = max(ty, oy), max(tx, ox)
+    y1, x1 = min(mask.bbox[2], other.bbox[2]), min(mask.bbox[3], other.bbox[3])
+    data = mask.data.copy()
+    data[y0 - ty : y1 - ty, x0 - tx : x1 - tx] &= ~other.data[
+        y0 - oy : y1 - oy, x0 - ox : x1 - ox
+    ]
+    return cropped(mask, data)
+
+
+def cropped(mask: Mask, data: np.ndarray) -> Mask:
+    """Give a mask other pixels in the same box."""
+    return Mask.from_crop(
+        data,
+        (mask.bbox[0], mask.bbox[1]),
+        mask.score,
+        mask.stability,
+        level=mask.level,
+        complete=mask.complete,
+        logits=mask.logits,
+    )
+
+
+def _emptied(mask: Mask) -> Mask:
+    return cropped(mask, np.zeros_like(mask.data))

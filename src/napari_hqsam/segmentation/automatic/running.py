@@ -1,0 +1,239 @@
+"""Every object of a plane, tile by tile: look, choose, segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation.automatic.finds import Find, Rules, finds_of, quality
+from napari_hqsam.segmentation.automatic.lattice import (
+    Region,
+    count_tiles,
+    rows_of_tiles,
+)
+from napari_hqsam.segmentation.automatic.overlaps import (
+    best_first,
+    cropped,
+    without_repeats,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_hqsam.network import Output
+    from napari_hqsam.prompts.geometry import Point
+    from napari_hqsam.segmentation.decoding import PlaneDecoder
+    from napari_hqsam.segmentation.mask import Mask
+    from napari_hqsam.segmentation.segmenter import Segmenter
+    from napari_hqsam.tiling import Tile
+
+LOOKED_AT_FIRST = 2**22
+"""Plane pixels that are read to see whether a tile shows anything at all."""
+AGREEMENT = 0.5
+"""IoU of a first look and the final mask below which they are of different things."""
+
+
+@dataclass(eq=False)
+class Everything:
+    """The objects of a plane, to be iterated over: tile row by tile row.
+
+    A point of the lattice is asked on the tile whose centre is nearest; points that
+    taken labels or sure masks cover are spared, and so are tiles without contrast.
+    When the row of tiles below has been looked at as well, the finds of a row are
+    chosen: whole ones before those cut by their tile, the better before the worse,
+    none twice. Only what is chosen is segmented in full, as `Segmenter.segment`
+    does, from its click and box; an object that its tile cuts grows from its click.
+
+    Two rows of tiles are held at a time: encoded tiles as far as the source keeps
+    them, finds, and masks that reach down to them.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of the image.
+    decoder : PlaneDecoder
+        Of the plane.
+    level : int
+        Of the tiles.
+    region : (y0, x0, y1, x1)
+        Where points lie, plane pixels; masks may reach out of it.
+    points_per_side : int
+        Points along the side of a tile.
+    taken : array-like (h, w), optional
+        Labels of the plane: objects that are there already, read tile by tile.
+    rules : Rules
+        What is kept.
+    output, clean
+        As for `Segmenter.segment`.
+    progress : callable, optional
+        Called with the tiles done and the tiles there are, after each.
+    """
+
+    segmenter: Segmenter
+    decoder: PlaneDecoder
+    level: int
+    region: Region
+    points_per_side: int
+    taken: Any = None
+    rules: Rules = field(default_factory=Rules)
+    output: Output = "sam+hq"
+    clean: bool = True
+    progress: Callable[[int, int], None] | None = None
+
+    def __iter__(self) -> Iterator[Mask]:
+        """Yield masks of full resolution, each as soon as it is sure."""
+        rows = rows_of_tiles(
+            self.decoder.grid, self.level, self.region, self.points_per_side
+        )
+        total = count_tiles(
+            self.decoder.grid, self.level, self.region, self.points_per_side
+        )
+        done = 0
+        above: list[Find] = []
+        waiting: list[Find] = []
+        given: list[Mask] = []
+        for row in rows:
+            fresh: list[Find] = []
+            for tile, phases in row:
+                fresh += self._look(tile, phases, [*above, *waiting, *fresh])
+                done += 1
+                if self.progress is not None:
+                    self.progress(done, total)
+            above = self._chosen(waiting, fresh, above)
+            top = min(tile.y0 for tile, _ in row)
+            yield from self._finished(above, given, top)
+            waiting = fresh
+        yield from self._finished(self._chosen(waiting, [], above), given, 0)
+
+    # --- look ---------------------------------------------------------------
+
+    def _look(
+        self, tile: Tile, phases: Sequence[Sequence[Point]], known: Sequence[Find]
+    ) -> list[Find]:
+        """Ask a tile at its points."""
+        here = [f for f in known if self._sure(f) and _meets(f, tile)]
+        free = self._free_points(tile, phases)
+        found: list[Find] = []
+        if not any(free) or self._is_flat(tile):
+            return found
+        for phase in free:
+            points = [p for p in phase if not any(f.covers(p) for f in here)]
+            prompts = [Prompt([p]) for p in points]
+            answers = self.decoder.decode(prompts, tile, hq=False)
+            for point, answer in zip(points, answers, strict=True):
+                new = finds_of(answer, point, self.decoder.grid, self.rules)
+                found += new
+                here += [f for f in new if self._sure(f)]
+        # what stays of one tile is little, and its neighbours' finds decide on that
+        order = best_first(found)
+        stays = without_repeats([f.mask for f in order], [], self.rules)
+        return [order[i] for i in stays]
+
+    def _sure(self, find: Find) -> bool:
+        return not find.cut and find.quality >= self.rules.sure
+
+    def _free_points(
+        self, tile: Tile, phases: Sequence[Sequence[Point]]
+    ) -> list[list[Point]]:
+        """Points that lie on no object there is already."""
+        if self.taken is None:
+            return [list(phase) for phase in phases]
+        places = np.array([p for phase in phases for p in phase])
+        pixels = np.floor(places + 0.5).astype(int)
+        y0, x0 = pixels.min(0)
+        y1, x1 = pixels.max(0) + 1
+        labels = np.asarray(self.taken[y0:y1, x0:x1])
+
+        def is_free(point: Point) -> bool:
+            y, x = (int(p + 0.5) for p in point)
+            return not labels[y - y0, x - x0]
+
+        return [[p for p in phase if is_free(p)] for phase in phases]
+
+    def _is_flat(self, tile: Tile) -> bool:
+        """Whether a tile shows one colour only, as far as that is cheap to say."""
+        h, w = self.decoder.grid.plane_shape
+        y0, x0, y1, x1 = tile.region
+        y1, x1 = min(y1, h), min(x1, w)
+        if (y1 - y0) * (x1 - x0) > LOOKED_AT_FIRST:
+            return False
+        source = self.segmenter.source
+        pixels = source.image.read_plane(self.decoder.index, (y0, x0, y1, x1))
+        grey, _ = source.normalization.to_grey8(pixels)
+        return bool(np.ptp(grey.astype(np.int16), axis=(0, 1)).max() <= 1)
+
+    # --- choose -------------------------------------------------------------
+
+    def _chosen(
+        self, waiting: Sequence[Find], fresh: Sequence[Find], above: Sequence[Find]
+    ) -> list[Find]:
+        """Choose the finds of a row, beside those of the rows above and below."""
+        order = best_first([*waiting, *fresh])
+        stays = without_repeats(
+            [f.mask for f in order], [f.mask for f in above], self.rules
+        )
+        mine = set(map(id, waiting))
+        return [order[i] for i in stays if id(order[i]) in mine]
+
+    # --- segment ------------------------------------------------------------
+
+    def _finished(
+        self, finds: Sequence[Find], given: list[Mask], top: int
+    ) -> Iterator[Mask]:
+        """Segment what was chosen; leave out what turns out to be a repeat."""
+        given[:] = [mask for mask in given if mask.bbox[2] > top]
+        prompts = [
+            Prompt([f.point]) if f.cut else Prompt([f.point], box=f.box) for f in finds
+        ]
+        found = self.segmenter.iter_many(
+            prompts,
+            plane=self.decoder.index,
+            level=self.level,
+            output=self.output,
+            clean=self.clean,
+        )
+        masks = [
+            self._not_taken(mask) for i, mask in found if self._agree(finds[i], mask)
+        ]
+        masks = sorted(
+            (m for m in masks if m.area), key=lambda m: (-quality(m), m.bbox)
+        )
+        stays = [masks[i] for i in without_repeats(masks, given, self.rules)]
+        given += stays
+        yield from stays
+
+    def _agree(self, find: Find, mask: Mask) -> bool:
+        """Whether the final mask is of what was found, unless that was cut."""
+        if find.cut or not mask.area:
+            return bool(mask.area)
+        place = [
+            np.floor((np.arange(first, last) + 0.5) * find.pitch).astype(int) - start
+            for first, last, start in zip(
+                find.mask.bbox[:2], find.mask.bbox[2:], mask.bbox[:2], strict=True
+            )
+        ]
+        on = [(p >= 0) & (p < n) for p, n in zip(place, mask.data.shape, strict=True)]
+        seen = mask.data[np.ix_(place[0][on[0]], place[1][on[1]])]
+        pixel = find.pitch**2
+        shared = np.count_nonzero(seen & find.mask.data[np.ix_(*on)]) * pixel
+        return bool(shared >= AGREEMENT * (mask.area + find.mask.area * pixel - shared))
+
+    def _not_taken(self, mask: Mask) -> Mask:
+        """Leave out pixels of objects there are, and the mask if that is most of it."""
+        if self.taken is None or not mask.area:
+            return mask
+        y0, x0, y1, x1 = mask.bbox
+        free = mask.data & (np.asarray(self.taken[y0:y1, x0:x1]) == 0)
+        if 2 * np.count_nonzero(free) < mask.area:
+            free = np.zeros_like(free)
+        return cropped(mask, free)
+
+
+def _meets(find: Find, tile: Tile) -> bool:
+    """Whether a find reaches into a tile."""
+    y0, x0, y1, x1 = find.box
+    top, left, bottom, right = tile.region
+    return y0 < bottom and top < y1 and x0 < right and left < x1

@@ -1,0 +1,148 @@
+"""Pixels that several objects of a slice claim: each goes to one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.segmentation.propagation.maps import at, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.prompts import Logits
+
+Box = tuple[int, int, int, int]
+Taken: TypeAlias = "Callable[[tuple[int, ...], Box], NDArray[Any]] | Any"
+"""Labels of accepted objects: an array (..., h, w), read by regions, or a callable
+(plane index, (y0, x0, y1, x1)) -> (h, w) array. What is not 0 is taken."""
+
+FOLLOWED, PROMPTED, GIVEN = 0, 1, 2
+"""Ranks: what the user said goes before what was followed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What an object would have.
+
+    Attributes
+    ----------
+    mask : Mask
+    logits : Logits or None
+        Of that mask; None is never sure of a pixel.
+    rank : int
+        Claims of a higher rank go first, whatever the logits.
+    """
+
+    mask: Mask
+    logits: Logits | None
+    rank: int = FOLLOWED
+
+
+def check_taken(taken: Taken | None, image: Image) -> None:
+    """Raise ImageError if an array of labels does not fit the image."""
+    if taken is None or callable(taken):
+        return
+    wanted = (*image.leading_shape, *image.plane_shape)
+    if tuple(taken.shape) != wanted:
+        raise ImageError(
+            f"labels of accepted objects have shape {tuple(taken.shape)}; "
+            f"{image.name} needs {wanted}"
+        )
+
+
+def share_out(
+    claims: Mapping[int, Claim], plane: tuple[int, ...], taken: Taken | None
+) -> dict[int, Mask]:
+    """Give every contested pixel to the claim with the highest logit there.
+
+    Compared pixel by pixel, since objects may be seen at different levels. Equal
+    logits: to the object with the lower number. What is taken goes to none.
+
+    Parameters
+    ----------
+    claims : mapping of int to Claim
+    plane : tuple of int
+        Index of the slice, for `taken`.
+    taken : array-like, callable or None
+
+    Returns
+    -------
+    dict of int to Mask
+        Disjoint; the very masks where nothing was lost.
+    """
+    numbers = sorted(i for i, claim in claims.items() if claim.mask.area)
+    left = {i: claims[i].mask.data for i in numbers}
+    if numbers:
+        boxes = np.array([claims[i].mask.bbox for i in numbers])
+        meets = (boxes[:, None, :2] < boxes[None, :, 2:]).all(2)
+        for a, b in np.argwhere(np.triu(meets & meets.T, 1)).tolist():
+            _settle(claims, numbers[a], numbers[b], left)
+    if taken is not None:
+        for i in numbers:
+            free = read_taken(taken, plane, claims[i].mask.bbox) == 0
+            if (left[i] & ~free).any():
+                left[i] = left[i] & free
+    return {
+        i: claim.mask
+        if left.get(i) is claim.mask.data or i not in left
+        else reduced(claim.mask, left[i])
+        for i, claim in claims.items()
+    }
+
+
+def read_taken(taken: Taken, plane: tuple[int, ...], box: Box) -> NDArray[Any]:
+    """Labels of accepted objects in a region of a plane; nothing else is read."""
+    y0, x0, y1, x1 = box
+    if callable(taken):
+        return np.asarray(taken(plane, box))
+    return np.asarray(taken[(*plane, slice(y0, y1), slice(x0, x1))])
+
+
+def _settle(
+    claims: Mapping[int, Claim], i: int, j: int, left: dict[int, NDArray[np.bool_]]
+) -> None:
+    """Take from two objects what goes to the other; i is the lower number."""
+    one, other = claims[i], claims[j]
+    a, b = one.mask.bbox, other.mask.bbox
+    box = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    both = window(one.mask, box) & window(other.mask, box)
+    if not both.any():
+        return
+    if one.rank != other.rank:
+        first = np.full(both.shape, one.rank > other.rank)
+    else:
+        first = _sureness(one, box) >= _sureness(other, box)
+    for k, lost in ((i, both & ~first), (j, both & first)):
+        if not lost.any():
+            continue
+        data = left[k] = left[k].copy()
+        y0, x0 = claims[k].mask.bbox[:2]
+        data[box[0] - y0 : box[2] - y0, box[1] - x0 : box[3] - x0] &= ~lost
+
+
+def _sureness(claim: Claim, box: Box) -> NDArray[np.float32]:
+    if claim.logits is None:
+        return np.zeros((box[2] - box[0], box[3] - box[1]), np.float32)
+    return at(claim.logits, box)
+
+
+def reduced(mask: Mask, data: NDArray[np.bool_]) -> Mask:
+    """Mask of fewer pixels, all else as before."""
+    return Mask.from_crop(
+        data,
+        mask.bbox[:2],
+        mask.score,
+        mask.stability,
+        level=mask.level,
+        complete=mask.complete,
+        logits=mask.logits,
+    )

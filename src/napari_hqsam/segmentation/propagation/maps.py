@@ -1,0 +1,178 @@
+"""Logits of whole objects: from tiles, blended, and as masks of pixels."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_hqsam.prompts import Logits
+from napari_hqsam.segmentation.parts import EIGHT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_hqsam.segmentation.field import Field
+    from napari_hqsam.segmentation.mask import Mask
+
+MARGIN = 8
+"""Canvas pixels kept round an object."""
+SURE = 8.0
+"""Logits are cut at this before they are weighed: one direction that is very sure
+must not outweigh the distance."""
+_BAND = 1 << 22  # pixels made at once
+
+Box = tuple[int, int, int, int]
+
+
+def of_field(field: Field) -> Logits | None:
+    """Logits of the object in a field, cut close; None where there is none."""
+    r0, c0, r1, c1 = field.bounds()
+    if r1 <= r0:
+        return None
+    rows, cols = (-(-side // 4) for side in field.grid.level_shape(field.level))
+    rect = (
+        max(r0 - MARGIN, 0),
+        max(c0 - MARGIN, 0),
+        min(r1 + MARGIN, rows),
+        min(c1 + MARGIN, cols),
+    )
+    corner = rect[0] * field.pitch, rect[1] * field.pitch
+    return Logits(field.read(rect).astype(np.float16), corner, field.pitch)
+
+
+def continued(logits: Logits, before: Mask, reach: float) -> Logits:
+    """Drop parts of an object that do not go on from its mask on the last slice.
+
+    Their logits change sign. Nothing is dropped if none goes on.
+
+    Parameters
+    ----------
+    logits : Logits
+    before : Mask
+        On the slice it comes from.
+    reach : float
+        Pixels that the object may have moved by.
+    """
+    parts, count = ndimage.label(logits.values > 0, EIGHT)
+    if count < 2:
+        return logits
+    rows, cols = np.nonzero(parts)
+    pitch = logits.pitch
+    by = math.ceil(reach + pitch / 2)
+    y0, x0 = before.bbox[:2]
+    wide = np.pad(before.data, by)
+    near = ndimage.distance_transform_edt(~wide) <= reach + pitch / 2
+    ys = np.floor(logits.offset[0] + (rows + 0.5) * pitch).astype(int) - (y0 - by)
+    xs = np.floor(logits.offset[1] + (cols + 0.5) * pitch).astype(int) - (x0 - by)
+    inside = (ys >= 0) & (xs >= 0) & (ys < near.shape[0]) & (xs < near.shape[1])
+    met = np.zeros(count + 1, bool)
+    kept = inside.copy()
+    kept[inside] = near[ys[inside], xs[inside]]
+    met[parts[rows[kept], cols[kept]]] = True
+    if not met.any():
+        return logits
+    met[0] = True
+    values = np.where(met[parts], logits.values, -logits.values)
+    return Logits(values, logits.offset, pitch)
+
+
+def blended(first: Logits, second: Logits, share: float) -> Logits:
+    """Weigh two maps of one object, on the finer of their grids.
+
+    Parameters
+    ----------
+    first, second : Logits
+    share : float
+        Weight of the second, 0..1.
+    """
+    pitch = min(first.pitch, second.pitch)
+    start = [
+        math.floor(min(a, b) / pitch) * pitch
+        for a, b in zip(first.offset, second.offset, strict=True)
+    ]
+    ends = [
+        max(a + n * first.pitch, b + m * second.pitch)
+        for a, n, b, m in zip(
+            first.offset,
+            first.values.shape,
+            second.offset,
+            second.values.shape,
+            strict=True,
+        )
+    ]
+    rows, cols = (
+        math.ceil((end - s) / pitch) for s, end in zip(start, ends, strict=True)
+    )
+    one, other = (
+        np.clip(each.on_grid((start[0], start[1]), pitch, (rows, cols)), -SURE, SURE)
+        for each in (first, second)
+    )
+    values = (1 - share) * one + share * other
+    return Logits(values.astype(np.float16), (start[0], start[1]), pitch)
+
+
+def pixels(
+    logits: Logits, plane_shape: tuple[int, int]
+) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """Mask of a map, bilinear logits above 0.
+
+    Returns
+    -------
+    offset : (y, x)
+    mask : (h, w) bool array
+        As large as the object and a little more.
+    """
+    on = logits.values > 0
+    rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
+    if not len(rows):
+        return (0, 0), np.zeros((0, 0), bool)
+    edges = [
+        (line[0] - 1, line[-1] + 2) for line in (rows, cols)
+    ]  # bilinear reaches half a value further
+    (y0, y1), (x0, x1) = (
+        (
+            min(max(math.floor(start + a * logits.pitch), 0), side),
+            min(max(math.ceil(start + b * logits.pitch), 0), side),
+        )
+        for start, (a, b), side in zip(logits.offset, edges, plane_shape, strict=True)
+    )
+    mask = np.zeros((y1 - y0, x1 - x0), bool)
+    band = max(1, _BAND // max(1, x1 - x0))
+    for top in range(y0, y1, band):
+        bottom = min(top + band, y1)
+        mask[top - y0 : bottom - y0] = at(logits, (top, x0, bottom, x1)) > 0
+    return (y0, x0), mask
+
+
+def at(logits: Logits, box: Box) -> NDArray[np.float32]:
+    """Logits at the pixels of a half-open box (y0, x0, y1, x1)."""
+    y0, x0, y1, x1 = box
+    return logits.on_grid((y0, x0), 1.0, (y1 - y0, x1 - x0))
+
+
+def stability(logits: Logits, offset: float = 1.0) -> float:
+    """IoU of the map above `offset` and above -`offset`; see `Mask.stability`."""
+    inner = np.count_nonzero(logits.values > offset)
+    outer = np.count_nonzero(logits.values > -offset)
+    return inner / outer if outer else 1.0
+
+
+def overlap(a: Mask, b: Mask) -> float:
+    """IoU of two masks of one plane; 1 where both are empty."""
+    both = a.area + b.area
+    y0, x0 = (max(p, q) for p, q in zip(a.bbox[:2], b.bbox[:2], strict=True))
+    y1, x1 = (min(p, q) for p, q in zip(a.bbox[2:], b.bbox[2:], strict=True))
+    if y1 <= y0 or x1 <= x0:
+        return 0.0 if both else 1.0
+    box = y0, x0, y1, x1
+    common = int(np.count_nonzero(window(a, box) & window(b, box)))
+    return common / (both - common)
+
+
+def window(mask: Mask, box: Box) -> NDArray[np.bool_]:
+    """Pixels of a mask in a half-open box that lies within its own."""
+    y0, x0 = mask.bbox[:2]
+    return mask.data[box[0] - y0 : box[2] - y0, box[1] - x0 : box[3] - x0]

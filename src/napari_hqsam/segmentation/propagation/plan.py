@@ -1,0 +1,282 @@
+"""Which slices are walked, in which order, and what a new prompt can change.
+
+Pure; knows neither pixels nor networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from napari_hqsam.errors import PromptError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import TypeAlias
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.mask import Mask
+
+Direction = Literal["both", "forward", "backward"]
+Fixed: TypeAlias = "Mapping[int, Prompt | Mask]"
+"""Of one object: what the user said, by slice."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of an image along one of its leading axes.
+
+    Attributes
+    ----------
+    place : int or None
+        Which of the leading axes is walked; None for an image of one plane.
+    others : tuple of int
+        Index along the other leading axes, in their order.
+    count : int
+        Number of slices.
+    """
+
+    place: int | None
+    others: tuple[int, ...]
+    count: int
+
+    @classmethod
+    def of(cls, image: Image, axis: str | None, index: Sequence[int]) -> Stack:
+        """Find the axis to walk.
+
+        Raises
+        ------
+        PromptError
+            There is no such axis, or the other axes are not all given an index.
+        """
+        letters = image.leading_axes
+        if not letters:
+            if axis is not None and axis not in image.axes:
+                raise PromptError(f"{image.name} has axes {image.axes}, no {axis!r}")
+            return cls(None, (), 1)
+        if axis is not None and (len(axis) != 1 or axis not in letters):
+            raise PromptError(
+                f"{image.name} has no axis {axis!r} to walk along; choose from "
+                f"{', '.join(letters)}"
+            )
+        place = len(letters) - 1 if axis is None else letters.index(axis)
+        rest = letters[:place] + letters[place + 1 :]
+        others = tuple(int(i) for i in index)
+        if len(others) != len(rest):
+            sizes = dict(zip(letters, image.leading_shape, strict=True))
+            raise PromptError(
+                f"index {others} over the axes {rest!r} that are not walked; give "
+                f"{len(rest)} numbers ({image.name} has {sizes})"
+            )
+        for letter, at in zip(rest, others, strict=True):
+            size = image.leading_shape[letters.index(letter)]
+            if not 0 <= at < size:
+                raise PromptError(f"index {letter}={at} is not from 0 to {size - 1}")
+        return cls(place, others, image.leading_shape[place])
+
+    def plane(self, z: int) -> tuple[int, ...]:
+        """Index of a slice over the image's leading axes."""
+        if self.place is None:
+            return ()
+        return (*self.others[: self.place], z, *self.others[self.place :])
+
+
+def as_objects(objects: Fixed | Sequence[Fixed]) -> list[Fixed]:
+    """Return the objects, of which one may come alone."""
+    return [objects] if isinstance(objects, Mapping) else list(objects)
+
+
+def checked_range(
+    z_range: tuple[int, int] | None, count: int, objects: Sequence[Fixed]
+) -> tuple[int, int]:
+    """Return the half-open range to walk; all prompts must lie in it.
+
+    Raises
+    ------
+    PromptError
+        If the range is empty or outside the stack; nothing is prompted; an object
+        has no prompt, or one outside the range.
+    """
+    start, stop = (0, count) if z_range is None else z_range
+    if not 0 <= start < stop <= count:
+        raise PromptError(
+            f"range {start} to {stop} does not lie within the stack's 0 to {count}, or "
+            "is empty; the end counts not"
+        )
+    if not objects:
+        raise PromptError("no objects: give at least one slice with its prompt")
+    for number, fixed in enumerate(objects):
+        if not fixed:
+            raise PromptError(f"object {number} has no prompt: give one on some slice")
+        for z in fixed:
+            if not 0 <= z < count or z != int(z):
+                raise PromptError(
+                    f"object {number} is prompted on slice {z}; the stack has 0 to "
+                    f"{count - 1}"
+                )
+            if not start <= z < stop:
+                raise PromptError(
+                    f"object {number} is prompted on slice {z}, outside the range "
+                    f"{start} to {stop}; widen the range or leave the prompt out"
+                )
+    return start, stop
+
+
+def checked_direction(direction: Direction) -> tuple[bool, bool]:
+    """Return whether to walk forward, and backward.
+
+    Raises
+    ------
+    PromptError
+        If it is no direction.
+    """
+    if direction not in get_args(Direction):
+        known = ", ".join(map(repr, get_args(Direction)))
+        raise PromptError(f"direction {direction!r} is unknown; use one of {known}")
+    return direction != "backward", direction != "forward"
+
+
+def spacing_of(
+    scale: Mapping[str, float], units: Mapping[str, str], letter: str
+) -> float | None:
+    """Distance of slices over the size of a pixel, where an image tells both.
+
+    Parameters
+    ----------
+    scale, units : mapping
+        As `Image.scale` and `Image.units`.
+    letter : str
+        Of the axis that is walked. Steps in time count as one pixel.
+    """
+    if letter == "t":
+        return 1.0
+    known = [scale[a] for a in (letter, "y", "x") if scale.get(a, 0) > 0]
+    if len(known) < 3 or len({units.get(a) for a in (letter, "y", "x")}) > 1:
+        return None
+    return known[0] / math.sqrt(known[1] * known[2])
+
+
+def checked_spacing(spacing: float | None, image: Image, axis: str | None) -> float:
+    """Return the spacing given, else the image's own, else 1.
+
+    Raises
+    ------
+    PromptError
+        If it is not a number above 0.
+    """
+    if spacing is None:
+        letter = image.leading_axes[-1:] if axis is None else axis
+        return spacing_of(image.scale, image.units, letter) or 1.0
+    if not (math.isfinite(spacing) and spacing > 0):
+        raise PromptError(
+            f"spacing {spacing:g} is no distance of slices; give the z spacing over "
+            "the pixel size, such as 2.5, or leave it out"
+        )
+    return float(spacing)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A stretch of slices that is walked and becomes final by itself.
+
+    Attributes
+    ----------
+    start, stop : int
+        Half-open.
+    forward, backward : bool
+        Which ways it is walked. If both, first forward.
+    """
+
+    start: int
+    stop: int
+    forward: bool
+    backward: bool
+
+
+def legs(
+    objects: Sequence[Collection[int]],
+    z_range: tuple[int, int],
+    *,
+    forward: bool = True,
+    backward: bool = True,
+) -> list[Leg]:
+    """Split a range into legs, in the order in which they are walked.
+
+    A slice between prompted ones is final when both directions have passed it.
+    What lies behind the last prompted slice needs the forward pass alone, what
+    lies before the first one the backward pass. In between, the stack is cut at
+    every slice beyond which no object is followed backwards: where all objects
+    with prompts further on are prompted.
+
+    Parameters
+    ----------
+    objects : sequence of collections of int
+        Slices on which each object is prompted.
+    z_range : (int, int)
+        Half-open.
+    """
+    start, stop = z_range
+    every = sorted({z for fixed in objects for z in fixed})
+    first, last = every[0], every[-1]
+    if not (forward and backward):
+        return (
+            [Leg(first, stop, True, False)]
+            if forward
+            else [Leg(start, last + 1, False, True)]
+        )
+    planned = []
+    at = first
+    for z in every:
+        if all(z in fixed or max(fixed) < z for fixed in objects):
+            planned.append(Leg(at, z + 1, True, True))
+            at = z + 1
+    if start < first:  # goes on where the first leg's backward pass came to
+        planned.insert(1, Leg(start, first, False, True))
+    if at < stop:
+        planned.append(Leg(at, stop, True, False))
+    return planned
+
+
+def affected_range(
+    fixed: Iterable[int],
+    z: int,
+    z_range: tuple[int, int],
+    direction: Direction = "both",
+) -> tuple[int, int]:
+    """Slices that a new prompt on a slice can change.
+
+    Those up to the neighbouring prompted or given slices, which are not changed
+    themselves.
+
+    Parameters
+    ----------
+    fixed : iterable of int
+        Slices on which the object was prompted or edited by hand.
+    z : int
+        Slice of the new prompt; replacing an old one is the same.
+    z_range : (int, int)
+        Half-open: the slices that may be touched.
+    direction : {"both", "forward", "backward"}
+        Which way the object is followed.
+
+    Returns
+    -------
+    (start, stop)
+        Half-open; `z` lies in it.
+
+    Raises
+    ------
+    PromptError
+        If `z` is outside the range.
+    """
+    start, stop = z_range
+    if not start <= z < stop:
+        raise PromptError(f"slice {z} is outside the range {start} to {stop}")
+    onward, back = checked_direction(direction)
+    others = set(fixed) - {z}
+    before = max((f + 1 for f in others if f < z), default=start)
+    behind = min((f for f in others if f > z), default=stop)
+    return (max(before, start) if back else z), (min(behind, stop) if onward else z + 1)
