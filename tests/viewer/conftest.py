@@ -25,6 +25,7 @@ from qtpy.QtWidgets import QApplication  # noqa: E402
 import napari_hqsam.segmentation  # noqa: E402, F401 - torch, before the freeze
 from napari_hqsam.segmentation.mask import Mask  # noqa: E402
 from napari_hqsam.viewer.engine import Engine  # noqa: E402
+from napari_hqsam.viewer.layers import OUTLINE, POINTS, SHAPES  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
 
 THROTTLE = 0.008
@@ -78,7 +79,7 @@ class ThresholdEngine(Engine):
         self.gate = threading.Event()
         self.gate.set()
 
-    def warm_up(self, request):
+    def warm_up(self, *_):
         pass
 
     def segmenter(self, image, model):
@@ -90,8 +91,8 @@ class ThresholdEngine(Engine):
     def tiles(self, request):
         return []
 
-    def around(self, request):
-        return []
+    def encode_around(self, *_):
+        pass
 
 
 class Hand:
@@ -100,11 +101,14 @@ class Hand:
     def __init__(self, viewer, widget):
         self.viewer, self.widget = viewer, widget
         self.controller, self.objects = widget.controller, widget.objects
+        self.labelling, self.keeping = widget.labelling, widget.keeping
+        self.batches = widget.batches
         self.scene, self.current = self.controller.scene, self.controller.current
         self.settings = self.controller.settings
         self.canvas = viewer.window._qt_viewer.canvas.native
         self.said, self.notes = [], []
         self.objects.said.connect(self.said.append)
+        self.keeping.said.connect(self.said.append)
 
     @property
     def engine(self):
@@ -112,7 +116,7 @@ class Hand:
 
     @property
     def labels(self):
-        return np.asarray(self.objects.target.layer.data)
+        return np.asarray(self.labelling.target.layer.data)
 
     def screen(self, y, x):
         """Screen position of a position on the plane shown."""
@@ -178,7 +182,7 @@ class Hand:
         return not (
             self.controller._soon.isActive()
             or self.controller.worker.busy
-            or self.objects.files.busy
+            or self.widget.files.busy
             or self.current.waiting
         )
 
@@ -261,6 +265,9 @@ def open_widget(viewer, notes, monkeypatch):
         if not hand.widget._closed:
             viewer.window.remove_dock_widget(hand.widget)
     hands.clear()
+    left = {layer.name for layer in viewer.layers} & {POINTS, SHAPES, OUTLINE}
+    assert not left, "layers are left behind"
+    assert not viewer.mouse_move_callbacks
 
 
 @pytest.fixture

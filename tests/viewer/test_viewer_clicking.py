@@ -5,6 +5,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.state import OUTPUTS
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -69,6 +70,34 @@ def test_a_box_is_dragged(hand):
     assert box_of(hand) == (10, 40, 30, 60)
 
 
+@pytest.mark.parametrize("tool", ["outline", "ellipse", "polygon"])
+def test_outlines_are_drawn(hand, tool):
+    hand.settings.tool = tool
+    corners = [(7, 37), (7, 63), (33, 63), (33, 37)]
+    if tool == "polygon":
+        for corner in corners:
+            hand.click(*corner)
+        hand.key("Escape")
+    elif tool == "ellipse":
+        hand.drag((4, 34), (20, 50), (36, 66))
+    else:
+        hand.drag(*corners, corners[0])
+    assert hand.controller.asked[1].prompt.mask is not None
+    assert box_of(hand) == (10, 40, 30, 60)
+
+
+def test_the_zoom_picks_the_scale(hand):
+    hand.settings.scale = "view"
+    for zoom in (0.25, 1, 4):
+        hand.viewer.scene.camera.zoom = zoom
+        hand.click(20, 50)
+        assert hand.controller.asked[1].level == -np.log2(zoom)
+        hand.key("Q")
+    hand.settings.scale = "whole"
+    hand.click(20, 50)
+    assert hand.controller.asked[1].level == "whole"
+
+
 def test_scribbles_say_where_the_object_is_and_where_not(hand):
     hand.settings.tool = "scribble"
     hand.drag((15, 15), (15, 20), (15, 30), (15, 40), (15, 55))
@@ -104,7 +133,7 @@ def test_what_rests_under_the_cursor_is_outlined(hand):
     hand.key("G")
     assert not hand.settings.hover
     hand.move(20, 50)
-    assert not hand.controller._rest.isActive()
+    assert not hand.controller.hovering.rest.isActive()
 
 
 def test_a_stale_answer_is_dropped(hand):
@@ -124,10 +153,10 @@ def test_a_stale_answer_is_dropped(hand):
 
 def test_the_tools_go_round(hand):
     tools = []
-    for _ in range(5):
+    for _ in range(7):
         hand.key("W")
         tools.append(hand.settings.tool)
-    assert tools == ["box", "scribble", "outline", "edit", "point"]
+    assert tools == [*list(TOOLS)[1:], "point"]
     assert hand.viewer.layers.selection.active == hand.scene.points
 
 

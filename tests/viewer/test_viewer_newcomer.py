@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_hqsam import Prompt, Segmenter
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sample import PROMPTS
 from napari_hqsam.viewer.state import Settings
@@ -20,32 +21,29 @@ def clicks():
     return [p["points"][0] for p in prompts if list(p) == ["id", "points"]]
 
 
-def test_ten_nuclei_of_the_sample_in_a_file(viewer, open_widget, tmp_path):
+def test_ten_nuclei_of_the_sample_in_a_file(viewer, open_widget, tmp_path, micro):
     viewer.open_sample("napari-hqsam", "cells")
     hand = open_widget(engine=None)
+    hand.settings.prefetch = False
+    hand.settings.device = "cpu"
     for y, x in clicks():
         hand.click(y, x)
         assert 200 < hand.current.mask.area < 6000
+        if hand.labelling.target is None:  # the first
+            check_without_viewer(hand, micro)
         hand.key("N")
-    count = len(clicks())
-    hand.objects.save(str(tmp_path / "nuclei.ome.tif"))
+    hand.keeping.save(str(tmp_path / "nuclei.ome.tif"))
     hand.wait()
     saved = read_labels(tmp_path / "nuclei.ome.tif")
     assert np.array_equal(saved, hand.labels)
-    assert len(np.unique(saved)) == count + 1
+    assert len(np.unique(saved)) == len(clicks()) + 1
     assert not hand.notes
 
 
-def test_a_prompt_gives_what_it_gives_without_the_viewer(viewer, open_widget, micro):
-    from napari_hqsam import Prompt, Segmenter
-
-    viewer.open_sample("napari-hqsam", "cells")
-    hand = open_widget(engine=None)
-    hand.settings.device = "cpu"
-    hand.click(126, 225)
-    asked = hand.controller.asked[1]
-    segmenter = Segmenter(viewer.layers["nuclei"].data, micro, cache=False)
-    mask = segmenter.segment(Prompt(asked.prompt.points))
+def check_without_viewer(hand, micro):
+    """The prompt gives what it gives in a script."""
+    segmenter = Segmenter(hand.scene.image.data, micro, cache=False)
+    mask = segmenter.segment(Prompt(hand.controller.asked[1].prompt.points))
     assert hand.current.mask.bbox == mask.bbox
     assert (hand.current.mask.data == mask.data).mean() > 0.999
 
@@ -91,6 +89,31 @@ def test_preferences_are_where_the_widget_begins(monkeypatch):
     found = preferred_settings()
     assert (found.model, found.overlap, found.hover) == ("vit_b", "overwrite", False)
     assert found.stretch == Settings().stretch
+
+
+def test_icons_take_the_colour_of_the_theme(viewer, open_widget):
+    from qtpy.QtWidgets import QAbstractButton
+
+    hand = open_widget()
+
+    def seen():
+        marked = [
+            b
+            for b in hand.widget.findChildren(QAbstractButton)
+            if b.property("hqsam_icon")
+        ]
+        assert len(marked) > 15
+        return [b.icon().pixmap(16, 16).toImage() for b in marked]
+
+    dark = seen()
+    viewer.theme = "light"
+    light = seen()
+    viewer.theme = "dark"
+    assert all(a != b for a, b in zip(dark, light, strict=True))
+    assert all(
+        any(image.pixelColor(x, y).alpha() for x in range(32) for y in range(32))
+        for image in dark
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="one display is enough")

@@ -27,8 +27,8 @@ def accept(hand, *centres):
 
 def rebuilt(hand):
     """The labels as the journal alone tells them."""
-    journal = hand.objects.session.journal.path
-    hand.objects.session.close()
+    journal = hand.labelling.session.journal.path
+    hand.labelling.session.close()
     labels = np.zeros_like(hand.labels)
     with Session.open(journal, ArrayTarget(labels)) as session:
         session.restore()
@@ -37,7 +37,7 @@ def rebuilt(hand):
 
 def test_accepted_objects_go_to_labels_and_their_table(hand):
     accept(hand, *CENTRES[:3])
-    layer = hand.objects.target.layer
+    layer = hand.labelling.target.layer
     assert layer.name == "squares labels"
     assert np.array_equal(np.unique(hand.labels), [0, 1, 2, 3])
     assert (hand.labels[10:30, 40:60] == 2).all()
@@ -56,7 +56,7 @@ def test_reject_drops_the_prompts(hand):
     hand.click(20, 20)
     hand.key("Q")
     assert len(hand.scene.points.data) == 0
-    assert hand.objects.target is None
+    assert hand.labelling.target is None
 
 
 def test_accepting_while_the_answer_is_under_way(hand):
@@ -93,7 +93,7 @@ def test_undo_goes_back_click_by_click_then_object_by_object(hand):
 
 def test_naparis_own_undo_and_redo_work(hand):
     accept(hand, *CENTRES[:2])
-    layer = hand.objects.target.layer
+    layer = hand.labelling.target.layer
     layer.undo()
     assert hand.labels.max() == 1
     assert list(layer.features["index"]) == [1]
@@ -127,14 +127,14 @@ def test_objects_made_by_hand_are_opened_by_their_box(hand, squares):
     labels = np.zeros(squares.shape, np.uint16)
     labels[12:28, 12:28] = 7
     layer = hand.viewer.add_labels(labels, scale=(0.5, 0.5), units=("um", "um"))
-    hand.objects.use_target(layer)
+    hand.labelling.use_target(layer)
     hand.settings.tool = "point"
     hand.controller.take_tool()
     hand.move(20, 20)
     hand.key("J")
     hand.key("N")
     assert (labels[10:30, 10:30] == 7).sum() >= 256
-    assert hand.objects.target.layer == layer
+    assert hand.labelling.target.layer == layer
     accept(hand, CENTRES[1])
     assert labels.max() == 8
 
@@ -156,6 +156,29 @@ def test_merge_split_and_delete(hand):
     assert np.array_equal(rebuilt(hand), expected)
 
 
+def test_holes_and_ripples_of_the_current_object(hand, squares):
+    ring = squares.copy()
+    ring[17:23, 17:23] = 0
+    hand.scene.image.data = ring
+    hand.click(12, 12)
+    assert len(hand.scene.outline.data) == 2  # outside, and round the hole
+    hand.settings.fill = True
+    assert len(hand.scene.outline.data) == 1
+    hand.key("N")
+    assert (hand.labels[10:30, 10:30] == 1).all()
+    hand.key("U")
+    assert not hand.labels.any()  # one step
+    hand.settings.fill = False
+    hand.click(12, 12)
+    hand.key("N")
+    assert (hand.labels[17:23, 17:23] == 0).all()
+    hand.move(12, 12)
+    hand.key("H", modifiers=SHIFT)
+    assert (hand.labels[10:30, 10:30] == 1).all()
+    expected = hand.labels.copy()
+    assert np.array_equal(rebuilt(hand), expected)
+
+
 @pytest.mark.parametrize("policy", ["keep", "overwrite"])
 def test_who_gets_pixels_of_two_objects(hand, policy):
     accept(hand, CENTRES[0])
@@ -169,7 +192,7 @@ def test_who_gets_pixels_of_two_objects(hand, policy):
 
 def test_the_brush_is_in_the_journal(hand):
     accept(hand, CENTRES[0])
-    layer = hand.objects.target.layer
+    layer = hand.labelling.target.layer
     layer.brush_size = 5
     layer.paint((40, 40), 9)
     layer.fill((0, 0), 12)
@@ -186,7 +209,7 @@ def test_labels_on_disk(hand, squares, tmp_path):
         str(tmp_path / "l.zarr"), shape=squares.shape, chunks=(32, 32), dtype="uint32"
     )
     layer = hand.viewer.add_labels(stored, scale=(0.5, 0.5), units=("um", "um"))
-    hand.objects.use_target(layer)
+    hand.labelling.use_target(layer)
     hand.controller.take_tool()
     accept(hand, *CENTRES[:2])
     on_disk = zarr.open_array(str(tmp_path / "l.zarr"), mode="r")[...]
@@ -212,7 +235,7 @@ def test_a_batch_from_any_layer(hand, squares, kind):
         for i, (y, x) in enumerate(CENTRES, 1):
             labels[y - 3 : y + 3, x - 3 : x + 3] = 3 * i
         source = viewer.add_labels(labels, **place)
-    hand.objects.run_batch(source)
+    hand.batches.run(source)
     hand.wait(lambda: hand.said and "objects accepted" in hand.said[-1])
     assert hand.said[-1].startswith("6 of ")
     for y, x in CENTRES:
@@ -225,10 +248,10 @@ def test_a_batch_is_cancelled_and_clicks_come_first(hand):
     source = hand.viewer.add_points(np.array(CENTRES) / 2, units=("um", "um"))
     hand.controller.take_tool()
     hand.engine.gate.clear()
-    hand.objects.run_batch(source)
+    hand.batches.run(source)
     hand.engine.gate.set()
-    hand.wait(lambda: hand.objects.target and hand.labels.any())
-    hand.objects.cancel_batch()
+    hand.wait(lambda: hand.labelling.target and hand.labels.any())
+    hand.batches.cancel()
     count = hand.labels.max()
     hand.wait()
     assert hand.labels.max() == count < 6
@@ -239,7 +262,7 @@ def test_a_batch_is_cancelled_and_clicks_come_first(hand):
 def test_saved_labels_have_scale_and_units(hand, tmp_path):
     accept(hand, *CENTRES[:2])
     for name in ("a.ome.tif", "a.tif", "a.ome.zarr"):
-        hand.objects.save(str(tmp_path / name))
+        hand.keeping.save(str(tmp_path / name))
         hand.wait()
         assert hand.said[-1] == f"Saved {tmp_path / name}"
         key = "0" if name.endswith("zarr") else None
@@ -247,6 +270,6 @@ def test_saved_labels_have_scale_and_units(hand, tmp_path):
     back = hand.viewer.open(str(tmp_path / "a.ome.zarr"), plugin="napari-hqsam")[0]
     assert np.allclose(back.scale, 0.5)
     assert str(back.units[0]) == "micrometer"
-    hand.objects.save(str(tmp_path / "none" / "a.tif"))
+    hand.keeping.save(str(tmp_path / "none" / "a.tif"))
     hand.wait()
     assert "does not exist" in hand.notes[-1]

@@ -3,11 +3,16 @@
 import sys
 import threading
 
+import dask.array as da
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.engine import Engine
+from napari_hqsam.viewer.requests import Answer
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 
@@ -30,6 +35,93 @@ def test_one_pixel(viewer, open_widget):
     hand.click(0, 0)
     hand.key("N")
     assert hand.labels.tolist() == [[1]]
+
+
+def test_numbers_that_are_none(viewer, open_widget, squares):
+    image = squares.astype(np.float32)
+    image[40, 5] = np.nan
+    image[41, 5] = np.inf
+    viewer.add_image(image, contrast_limits=(0, 255))
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.key("N")
+    assert (hand.labels == 1).sum() == 400
+    assert not hand.notes
+
+
+def test_five_axes(viewer, open_widget, squares):
+    viewer.add_image(np.stack([np.stack([np.stack([squares] * 2)] * 3)] * 2))
+    viewer.dims.set_point((0, 1, 2), (1, 2, 1))
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.key("N")
+    assert hand.labels.shape == (2, 3, 2, 80, 100)
+    assert (hand.labels[1, 2, 1] == 1).sum() == 400 == (hand.labels > 0).sum()
+
+
+def test_shapes_of_no_length(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.scene.shapes.add_lines(np.array([(50.0, 50.0), (50.0, 50.0)]))
+    hand.wait()
+    hand.scene.shapes.add_rectangles(np.array([(60.0, 60.0), (60.0, 70.0)]))
+    hand.wait()
+    assert hand.current.mask is not None
+    assert not hand.notes
+    source = viewer.add_shapes(
+        [np.array([(5.0, 5.0), (5.0, 9.0)])], shape_type="rectangle", name="flat"
+    )
+    hand.batches.run(source)
+    hand.wait()
+    assert "nothing on the slice shown" in hand.notes[-1]
+
+
+def test_a_model_file_that_is_gone(viewer, open_widget, squares, tmp_path):
+    viewer.add_image(squares)
+    hand = open_widget(engine=None)
+    hand.settings.prefetch = False
+    hand.settings.model = str(tmp_path / "gone.pth")
+    hand.click(20, 20)
+    assert "gone.pth" in hand.notes[-1]
+    assert "Error:" not in hand.notes[-1]  # one line, no name of a class
+    assert len(hand.scene.points.data) == 1
+
+
+class Elsewhere(Engine):
+    """Answers on planes that nobody could read: a square round the click."""
+
+    def warm_up(self, *_):
+        pass
+
+    def encode_around(self, *_):
+        pass
+
+    def answer(self, request):
+        y, x = (int(v) for v in request.prompt.points[0])
+        mask = Mask((y - 5, x - 5, y + 5, x + 5), np.ones((10, 10), bool), 0.9, 0.9)
+        return Answer(request, (mask,), None, 0.0)
+
+    def answer_if_quick(self, request):
+        return None
+
+
+def test_labels_that_no_memory_holds(viewer, open_widget, monkeypatch):
+    monkeypatch.setattr(layers, "MEMORY_SHARE", 1e-3)
+    side = 100_000
+    levels = [
+        da.zeros((side >> k, side >> k), dtype=np.uint8, chunks=2048)
+        for k in range(0, 9, 2)
+    ]
+    viewer.add_image(levels, multiscale=True, contrast_limits=(0, 255))
+    hand = open_widget(engine=Elsewhere)
+    hand.click(50_000, 50_000)
+    assert hand.current.mask.area == 100
+    hand.key("N")
+    assert "GiB" in hand.notes[-1]
+    assert "zarr" in hand.notes[-1]
+    assert hand.labelling.target is None
+    assert len(hand.scene.points.data) == 1  # nothing is lost
 
 
 def test_only_negative_points(viewer, open_widget, squares):
@@ -71,9 +163,9 @@ def test_targets_that_do_not_fit(viewer, open_widget, squares):
     fixed = viewer.add_labels(fixed, name="fixed")
     hand = open_widget()
     for layer, why in ((small, "shape"), (moved, "elsewhere"), (fixed, "read-only")):
-        hand.objects.use_target(layer)
+        hand.labelling.use_target(layer)
         assert why in hand.notes[-1]
-        assert hand.objects.target is None
+        assert hand.labelling.target is None
     hand.click(20, 20)
     hand.key("N")  # goes to a new one
     assert hand.labels.max() == 1
@@ -85,7 +177,7 @@ def test_all_ids_taken(viewer, open_widget, squares):
     full[70:, 70:] = 255
     layer = viewer.add_labels(full)
     hand = open_widget()
-    hand.objects.use_target(layer)
+    hand.labelling.use_target(layer)
     hand.controller.take_tool()
     hand.click(20, 20)
     hand.key("N")
@@ -140,8 +232,8 @@ def test_own_layers_and_target_may_be_deleted(viewer, open_widget, squares):
     hand = open_widget()
     hand.click(20, 20)
     hand.key("N")
-    viewer.layers.remove(hand.objects.target.layer)
-    assert hand.objects.target is None
+    viewer.layers.remove(hand.labelling.target.layer)
+    assert hand.labelling.target is None
     viewer.layers.remove(hand.scene.points)
     viewer.layers.remove(hand.scene.outline)
     hand.settings.tool = "box"
@@ -157,7 +249,7 @@ def test_the_view_is_3d(viewer, open_widget):
     viewer.dims.ndisplay = 3
     hand.wait()
     source = viewer.add_points([(1, 2, 3)])
-    hand.objects.run_batch(source)
+    hand.batches.run(source)
     assert "the view is 3D" in hand.notes[-1]
 
 
@@ -166,7 +258,7 @@ def test_sources_without_anything_here(viewer, open_widget):
     hand = open_widget()
     source = viewer.add_points([(3, 2, 3)])
     viewer.dims.set_point(0, 0)
-    hand.objects.run_batch(source)
+    hand.batches.run(source)
     assert "nothing on the slice shown" in hand.notes[-1]
 
 
@@ -227,6 +319,18 @@ def test_a_newer_ticket_makes_the_older_stale_even_on_its_way_back():
     for deliver in posted:
         deliver()
     assert done == ["new"]
+
+
+def test_what_nobody_wants_any_more_is_handed_back():
+    posted, done, dropped = [], [], []
+    worker = InferenceWorker(posted.append)
+    ticket = worker.submit(
+        Urgency.CLICK, "a", lambda _: 7, done.append, None, unwanted=dropped.append
+    )
+    run_all(worker)
+    ticket.cancel()
+    posted[0]()
+    assert (done, dropped) == ([], [7])
 
 
 def test_errors_are_delivered_and_closing_ends_the_thread():

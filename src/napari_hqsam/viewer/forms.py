@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QGridLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -16,6 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QCollapsible
+
+from napari_hqsam.viewer.icons import mark
+from napari_hqsam.viewer.keys import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,15 +79,11 @@ def choice(
     options : sequence of (text, value, tip)
     tip : str
     """
-    box = QComboBox()
+    box = narrow(QComboBox())
     for text, value, explanation in options:
         box.addItem(text, value)
         box.setItemData(box.count() - 1, explanation, Qt.ItemDataRole.ToolTipRole)
     box.setToolTip(tip)
-    box.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
-    box.setMinimumContentsLength(5)
 
     def show(value: object) -> None:
         with QSignalBlocker(box):
@@ -110,16 +110,54 @@ def switch(settings: Settings, name: str, text: str, tip: str) -> QCheckBox:
     return box
 
 
+def narrow(box: QComboBox) -> QComboBox:
+    """Keep a combo box from growing with its longest entry."""
+    box.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    box.setMinimumContentsLength(4)
+    return box
+
+
 def button(
-    text: str, tip: str, call: Callable[[], Any], *, key: str = ""
+    text: str, tip: str, call: Callable[[], Any], *, icon: str = ""
 ) -> QPushButton:
-    """Button that says its key."""
-    made = QPushButton(f"{text}  ({key})" if key else text)
-    made.setToolTip(f"{tip}\nKey: {key}" if key else tip)
+    """Button with a text and perhaps an icon."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     made.setAutoDefault(False)
     made.clicked.connect(lambda: call())
-    return made
+    return mark(made, icon) if icon else made
+
+
+def tool_button(icon: str, tip: str) -> QPushButton:
+    """Button that stays pressed, with an icon alone."""
+    made = QPushButton()
+    made.setToolTip(tip)
+    made.setCheckable(True)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return mark(made, icon)
+
+
+def actions(columns: int, *named: tuple[str, str, Callable[[], Any]]) -> QGridLayout:
+    """Buttons of actions that have keys.
+
+    Parameters
+    ----------
+    columns : int
+    *named : (name, tip, call)
+        The name is one of `KEYS`.
+    """
+    grid = QGridLayout()
+    grid.setSpacing(3)
+    for i, (name, tip, call) in enumerate(named):
+        key = KEYS[name]
+        made = button(
+            f"{key.title} ({key.key})", f"{tip}\nKey: {key.key}", call, icon=name
+        )
+        grid.addWidget(made, i // columns, i % columns)
+    return grid
 
 
 def label(text: str = "", tip: str = "") -> QLabel:

@@ -6,39 +6,50 @@ when the widget opens and taken off when it closes; a layer's own keys go first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari.viewer import Viewer
 
-KEYS: dict[str, tuple[str, str]] = {
-    "accept": ("N", "accept the object, begin the next"),
-    "reject": ("Q", "reject the object"),
-    "next_candidate": ("K", "next candidate"),
-    "next_output": ("H", "compare SAM + HQ, SAM, HQ"),
-    "undo": ("U", "undo the last prompt or object"),
-    "reopen": ("J", "reopen the object under the cursor"),
-    "next_tool": ("W", "next tool: click, box, scribble, outline, edit"),
-    "toggle_hover": ("G", "outline under the cursor on or off"),
-    "merge": ("Shift-N", "merge the object into that under the cursor"),
-    "split": ("Shift-K", "split the object off the one below it"),
-    "delete": ("Shift-Q", "delete the object under the cursor"),
+
+class Key(NamedTuple):
+    """A key, and what it does."""
+
+    key: str
+    title: str
+    text: str
+
+
+KEYS: dict[str, Key] = {
+    "accept": Key("N", "Accept", "accept the object, begin the next"),
+    "reject": Key("Q", "Reject", "reject the object"),
+    "next_candidate": Key("K", "Candidate", "next candidate"),
+    "next_output": Key("H", "Output", "compare SAM + HQ, SAM, HQ"),
+    "undo": Key("U", "Undo", "undo the last prompt or object"),
+    "redo": Key("Shift-U", "Redo", "redo what was undone"),
+    "reopen": Key("J", "Reopen", "reopen the one pointed at"),
+    "next_tool": Key("W", "Tool", "next tool"),
+    "toggle_hover": Key("G", "Hover", "outline under the cursor on or off"),
+    "merge": Key("Shift-N", "Merge", "merge it into the one pointed at"),
+    "split": Key("Shift-K", "Split off", "split it off the one below it"),
+    "clean": Key("Shift-H", "Clean", "fill and smooth the one pointed at"),
+    "delete": Key("Shift-Q", "Delete", "delete the one pointed at"),
 }
-"""What a key does: (key, explanation) by the name of the action."""
+"""Keys by the names of the actions."""
 
 
 def bind(viewer: Viewer, actions: Mapping[str, Callable[[], object]]) -> None:
     """Bind the keys."""
     for name, call in actions.items():
-        viewer.bind_key(KEYS[name][0], _ignoring(call), overwrite=True)
+        viewer.bind_key(KEYS[name].key, _ignoring(call), overwrite=True)
 
 
 def unbind(viewer: Viewer) -> None:
     """Take the keys off."""
-    for key, _ in KEYS.values():
-        viewer.bind_key(key, None)
+    for key in KEYS.values():
+        viewer.bind_key(key.key, None)
 
 
 def _ignoring(call: Callable[[], object]) -> Callable[[object], None]:

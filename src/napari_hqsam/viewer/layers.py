@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.viewer.planes import layer_shape
@@ -33,7 +34,8 @@ SYMBOLS = {POSITIVE: "disc", NEGATIVE: "cross"}
 CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
 OUTLINE_PIXELS = 2.0
 """Width of the outline on the screen."""
-_MAX_TARGET_BYTES = 2**33
+MEMORY_SHARE = 0.5
+"""Share of the free memory that new labels may take; others need some as well."""
 
 
 def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def add_outline(viewer: Viewer, image: Image, dropped: int) -> Shapes:
     return layer
 
 
-def add_target(viewer: Viewer, image: Image, dropped: int, name: str) -> Labels:
+def add_target(viewer: Viewer, image: Image, dropped: int) -> Labels:
     """Add an empty Labels layer as large as the image.
 
     Raises
@@ -120,15 +122,45 @@ def add_target(viewer: Viewer, image: Image, dropped: int, name: str) -> Labels:
     """
     shape = layer_shape(image)[dropped:]
     size = int(np.prod(shape, dtype=np.int64)) * 4
-    if size > _MAX_TARGET_BYTES:
+    free = psutil.virtual_memory().available
+    if size > free * MEMORY_SHARE:
         raise ImageError(
-            f"labels of shape {shape} take {size / 2**30:.0f} GiB of memory, the limit "
-            f"is {_MAX_TARGET_BYTES / 2**30:.0f}; open a zarr array of this shape as "
-            "Labels layer and choose it as target"
+            f"labels of shape {shape} take {size / 2**30:.1f} GiB, "
+            f"{free / 2**30:.1f} GiB of memory are free; open a zarr array of this "
+            "shape as Labels layer and choose it as target, or crop the image"
         )
-    return viewer.add_labels(
-        np.zeros(shape, np.uint32), name=name, **placement(image, dropped)
-    )
+    labels = np.zeros(shape, np.uint32)
+    return _add_below(viewer, image, dropped, labels, f"{image.name} labels")
+
+
+def add_restored(
+    viewer: Viewer, image: Image, dropped: int, labels: NDArray[Any], name: str
+) -> Labels:
+    """Add a Labels layer with what a session had.
+
+    Raises
+    ------
+    ImageError
+        It is of another shape than the image.
+    """
+    shape = layer_shape(image)[dropped:]
+    if labels.shape != shape:
+        raise ImageError(
+            f"the session is on labels of shape {labels.shape}, {image.name} needs "
+            f"{shape}; choose the image that it was made on"
+        )
+    return _add_below(viewer, image, dropped, labels, name)
+
+
+def _add_below(
+    viewer: Viewer, image: Image, dropped: int, labels: NDArray[Any], name: str
+) -> Labels:
+    """Add labels below the prompts, without taking the tool out of the hand."""
+    active = viewer.layers.selection.active
+    layer = viewer.add_labels(labels, name=name, **placement(image, dropped))
+    viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(image) + 1)
+    viewer.layers.selection.active = active
+    return layer
 
 
 def outlines(
@@ -180,8 +212,7 @@ def show_outline(
         else [view.to_data(line) for line in outlines(mask.bbox, mask.data)]
     )
     if not lines:
-        if len(layer.data):
-            layer.data = []
+        show_nothing(layer)
         return
     layer.current_edge_color = colour
     layer.current_edge_width = width
@@ -189,3 +220,9 @@ def show_outline(
     layer.edge_color = colour
     if any(w != width for w in layer.edge_width):
         layer.edge_width = width
+
+
+def show_nothing(layer: Shapes) -> None:
+    """Take the outline away, if there is one."""
+    if len(layer.data):
+        layer.data = []

@@ -6,7 +6,7 @@ any time. Says what happened by signals, and decides nothing.
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,15 @@ from psygnal import Signal
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.planes import Placing, camera, layer_shape, shown_plane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.layers import Image, Layer, Points, Shapes
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
+    from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import Settings, Tool
 
@@ -33,26 +34,9 @@ _MODES: dict[str, tuple[str, str]] = {
     "box": ("shapes", "add_rectangle"),
     "scribble": ("shapes", "add_path"),
     "outline": ("shapes", "add_polygon_lasso"),
+    "polygon": ("shapes", "add_polygon"),
+    "ellipse": ("shapes", "add_ellipse"),
 }
-
-
-class Connections:
-    """Connections to events of napari, all undone at once."""
-
-    def __init__(self) -> None:
-        self._made: list[tuple[Any, Callable[..., Any]]] = []
-
-    def add(self, emitter: Any, callback: Callable[..., Any]) -> None:  # noqa: ANN401
-        """Connect a callback to an emitter of napari."""
-        emitter.connect(callback)
-        self._made.append((emitter, callback))
-
-    def close(self) -> None:
-        """Disconnect everything."""
-        for emitter, callback in self._made:
-            with suppress(ValueError, RuntimeError, KeyError):
-                emitter.disconnect(callback)
-        self._made.clear()
 
 
 class Scene:
@@ -156,16 +140,19 @@ class Scene:
         sides = [float(np.linalg.norm(linear[:, axis])) for axis in view.axes]
         return max(float(camera(self.viewer).zoom) * sum(sides) / 2, 1e-9)
 
+    def middle(self, view: PlaneView) -> NDArray[np.float64]:
+        """Return what is in the middle of the canvas, (ndim,) data coordinates."""
+        assert self.image is not None
+        world = np.array(self.viewer.dims.point, float)
+        shown = list(self.viewer.dims.displayed)
+        world[shown] = camera(self.viewer).center[-len(shown) :]
+        return np.asarray(self.image.world_to_data(world))[-view.ndim :]
+
     def part_in_view(
         self, view: PlaneView, size: tuple[int, int]
     ) -> tuple[int, int, int, int]:
         """Return the box (y0, x0, y1, x1) of a plane that the canvas shows."""
-        middle = np.array(self.viewer.dims.point, float)
-        shown = list(self.viewer.dims.displayed)
-        middle[shown] = camera(self.viewer).center[-len(shown) :]
-        assert self.image is not None
-        data = np.asarray(self.image.world_to_data(middle))[-view.ndim :]
-        y, x = view.to_plane(data)[0]
+        y, x = view.to_plane(self.middle(view))[0]
         height, width = getattr(
             getattr(self.viewer, "canvas", None), "size", (600, 800)
         )
@@ -281,6 +268,42 @@ class Scene:
                 with self.unheard():
                     layer.selected_data = gone
                     layer.remove_selected()
+
+    def prompts_on_plane(self) -> list[tuple[Layer, int]]:
+        """Layer and number of each prompt on the plane shown."""
+        try:
+            own = self.view().without(self.dropped)
+        except ImageError:
+            return []
+        return [
+            (layer, i)
+            for layer in (self.shapes, self.points)
+            if layer is not None
+            for i, data in enumerate(layer.data)
+            if own.holds(data).all()
+        ]
+
+    def put_prompt(self, prompt: Prompt, own: PlaneView) -> None:
+        """Lay a prompt into the own layers again.
+
+        A mask comes back as its outline, which gives the same mask again but
+        for pixels cut by it.
+        """
+        points, shapes, _ = self.ensure_layers()
+        with self.unheard():
+            if prompt.mask is not None and prompt.foreground is not None:
+                corner = prompt.mask_offset or (0, 0)
+                lines = layers.outlines(corner, prompt.foreground)
+                shapes.add_polygons(own.to_data(max(lines, key=len)[:-1]))
+            elif prompt.box is not None:
+                y0, x0, y1, x1 = prompt.box
+                corners = [(y0, x0), (y0, x1), (y1, x1), (y1, x0)]
+                shapes.add_rectangles(own.to_data(corners))
+            for point, label in zip(prompt.points, prompt.point_labels, strict=True):
+                self.set_sign(negative=not label)
+                points.add(own.to_data([point])[0])
+            points.selected_data = set()
+            self.set_sign(negative=self.settings.negative)
 
     def unheard(self) -> _Quiet:
         """Context in which changes of prompts are not told."""

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Stretch = Literal["percentile", "contrast limits"]
 Scale = Literal["auto", "view", "whole"]
-Tool = Literal["point", "box", "scribble", "outline", "edit", "none"]
+Tool = Literal[
+    "point", "box", "scribble", "outline", "polygon", "ellipse", "edit", "none"
+]
 
 OUTPUTS: tuple[Output, ...] = ("sam+hq", "sam", "hq")
 
@@ -45,6 +47,10 @@ class Settings:
         Scale at which the network looks at a click.
     clean : bool
         Drop specks and fill pinholes.
+    fill : bool
+        Fill all holes.
+    smooth : int
+        Pixels up to which ripples of an object's edge are smoothed away.
     overlap : {"keep", "overwrite", "empty"}
         What an accepted object does where others are, see `labels.paint`.
     hover, prefetch : bool
@@ -65,6 +71,8 @@ class Settings:
     output: Output = "sam+hq"
     scale: Scale = "auto"
     clean: bool = True
+    fill: bool = False
+    smooth: int = 0
     overlap: Overlap = "keep"
     hover: bool = True
     prefetch: bool = True

@@ -86,6 +86,22 @@ class LayerTarget:
         finally:
             self.writing = False
 
+    def show(self, labels: NDArray[Any] | None) -> None:
+        """Show labels that were put together elsewhere.
+
+        Parameters
+        ----------
+        labels : ndarray or None
+            None: what the layer has on the disk has changed.
+        """
+        self.writing = True
+        try:
+            if labels is not None and labels is not self.layer.data:
+                self.layer.data[...] = labels
+            self.layer.refresh()
+        finally:
+            self.writing = False
+
     def looks_like(self, step: Sequence[Event], *, undone: bool) -> bool:
         """Whether the pixels that a step changes are as before it, or as after it."""
         patches = [patch for event in step for patch in event.patches]

@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
+from napari_hqsam.viewer import icons
+from napari_hqsam.viewer.batches import Batches
+from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.controller import Controller
 from napari_hqsam.viewer.forms import Section, label
+from napari_hqsam.viewer.keeping import Keeping
 from napari_hqsam.viewer.keys import KEYS, bind, unbind
+from napari_hqsam.viewer.labelling import Labelling
 from napari_hqsam.viewer.objects import Objects
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.sections import (
     ImageSection,
+    LabelsSection,
     ModelSection,
     ObjectSection,
     PromptSection,
-    TargetSection,
+    SessionSection,
 )
+from napari_hqsam.viewer.sections.prompts import TOOLS
+from napari_hqsam.viewer.worker import InferenceWorker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.viewer import Viewer
-
-    from napari_hqsam.viewer.state import Tool
-
-_TOOLS: tuple[Tool, ...] = ("point", "box", "scribble", "outline", "edit")
 
 
 class HqsamWidget(QScrollArea):
@@ -55,29 +61,43 @@ class HqsamWidget(QScrollArea):
         self.controller = Controller(
             viewer, preferred_settings(), synchronous=synchronous, parent=self
         )
-        self.objects = Objects(self.controller)
-        self._build()
-        bind(
-            viewer,
-            {
-                "accept": self.objects.accept,
-                "reject": self.objects.reject,
-                "next_candidate": self.controller.next_candidate,
-                "next_output": self.controller.next_output,
-                "undo": self.objects.undo,
-                "reopen": self.objects.reopen,
-                "next_tool": self.next_tool,
-                "toggle_hover": self.toggle_hover,
-                "merge": self.objects.merge,
-                "split": self.objects.split,
-                "delete": self.objects.delete,
-            },
+        controller = self.controller
+        self.files = InferenceWorker(controller.to_main, synchronous=synchronous)
+        self.labelling = Labelling(
+            controller.scene, controller.engine, controller.worker, self.files, self
         )
-        self.controller.scene.layers_changed.connect(self._on_layers)
+        self.objects = Objects(controller, self.labelling)
+        self.batches = Batches(self.objects)
+        self.keeping = Keeping(controller.scene, self.labelling, self.files)
+        self._build()
+        self._of_viewer = Connections()
+        self._of_viewer.add(viewer.events.theme, self._on_theme)
+        bind(viewer, self._actions())
+        controller.scene.layers_changed.connect(self._on_layers)
         # With the viewer Qt deletes its children without a word to them.
-        self.destroyed.connect(self.controller.worker.close)
-        self.destroyed.connect(self.objects.files.close)
+        self.destroyed.connect(controller.worker.close)
+        self.destroyed.connect(self.files.close)
         self._on_layers()
+        self.keeping.look_up()
+
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        """Return what the keys do."""
+        objects, controller = self.objects, self.controller
+        return {
+            "accept": objects.accept,
+            "reject": objects.reject,
+            "next_candidate": controller.next_candidate,
+            "next_output": controller.next_output,
+            "undo": objects.undo,
+            "redo": objects.redo,
+            "reopen": objects.reopen,
+            "next_tool": self.next_tool,
+            "toggle_hover": self.toggle_hover,
+            "merge": objects.merge,
+            "split": objects.split,
+            "clean": objects.clean,
+            "delete": objects.delete,
+        }
 
     def _build(self) -> None:
         self.setObjectName("napari-hqsam")
@@ -91,10 +111,11 @@ class HqsamWidget(QScrollArea):
         controller, objects = self.controller, self.objects
         self.sections: dict[str, Section] = {
             "image": ImageSection(controller),
-            "model": ModelSection(controller, objects),
-            "prompts": PromptSection(controller, objects),
+            "model": ModelSection(controller, self.files),
+            "prompts": PromptSection(controller, objects, self.batches),
             "object": ObjectSection(controller, objects),
-            "labels": TargetSection(controller, objects),
+            "labels": LabelsSection(controller, self.labelling, objects),
+            "session": SessionSection(self.labelling, objects, self.keeping),
             "keys": _keys_section(),
         }
         for section in self.sections.values():
@@ -102,6 +123,7 @@ class HqsamWidget(QScrollArea):
         rows.addStretch()
         self.setWidget(body)
         self.setMinimumWidth(280)
+        icons.paint(self, self.viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a laptop."""
@@ -109,13 +131,16 @@ class HqsamWidget(QScrollArea):
 
     def next_tool(self) -> None:
         """Take the next tool in the hand."""
-        tool = self.controller.settings.tool
-        at = _TOOLS.index(tool) if tool in _TOOLS else -1
-        self.controller.settings.tool = _TOOLS[(at + 1) % len(_TOOLS)]
+        tools, tool = list(TOOLS), self.controller.settings.tool
+        at = tools.index(tool) if tool in tools else -1
+        self.controller.settings.tool = tools[(at + 1) % len(tools)]
 
     def toggle_hover(self) -> None:
         """Outline what is under the cursor, or do not."""
         self.controller.settings.hover = not self.controller.settings.hover
+
+    def _on_theme(self, event: object) -> None:
+        icons.paint(self, self.viewer)
 
     def _on_layers(self) -> None:
         """Begin with the image that is there, or the first that comes."""
@@ -133,8 +158,9 @@ class HqsamWidget(QScrollArea):
         """Stop the work and leave the viewer as it was, but for the labels."""
         if not self._closed:
             self._closed = True
+            self._of_viewer.close()
             unbind(self.viewer)
-            self.objects.close()
+            self.labelling.let_go()
             self.controller.close()
 
     def event(self, event: QEvent | None) -> bool:
@@ -155,6 +181,11 @@ class HqsamWidget(QScrollArea):
         return handled
 
 
+def show_widget(viewer: Viewer) -> None:
+    """Open the widget, or bring it to the front: for the menu Layers > Segment."""
+    viewer.window.add_plugin_dock_widget("napari-hqsam", "HQ-SAM")
+
+
 def _is_image(layer: object) -> bool:
     from napari.layers import Image
 
@@ -164,8 +195,8 @@ def _is_image(layer: object) -> bool:
 def _keys_section() -> Section:
     section = Section("Keys", "Keys on the canvas", is_open=False)
     lines = [
-        f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{text}</td></tr>"
-        for key, text in KEYS.values()
+        f"<tr><td><b>{key.key}</b>&nbsp;&nbsp;</td><td>{key.text}</td></tr>"
+        for key in KEYS.values()
     ]
     lines.append(
         "<tr><td><b>Shift</b>&nbsp;&nbsp;</td><td>click or scribble: "

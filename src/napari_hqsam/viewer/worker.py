@@ -47,6 +47,7 @@ class Ticket:
     _work: Callable[[Ticket], Any]
     _done: Callable[[Any], None]
     _failed: Callable[[Exception], None]
+    _unwanted: Callable[[Any], None] | None
     _number: int
     _gone: threading.Event = field(default_factory=threading.Event)
 
@@ -102,6 +103,7 @@ class InferenceWorker:
         failed: Callable[[Exception], None],
         *,
         replace: bool = True,
+        unwanted: Callable[[T], None] | None = None,
     ) -> Ticket:
         """Hand in work.
 
@@ -117,13 +119,18 @@ class InferenceWorker:
             is called once the ticket is cancelled.
         replace : bool
             Cancel what else there is of this topic: its answer would be stale.
+        unwanted : callable, optional
+            Gets the result instead of `done` if the ticket was cancelled
+            meanwhile: to close what must be closed.
 
         Raises
         ------
         RuntimeError
             The worker is closed.
         """
-        ticket = Ticket(urgency, topic, work, done, failed, next(self._numbers))
+        ticket = Ticket(
+            urgency, topic, work, done, failed, unwanted, next(self._numbers)
+        )
         if replace:
             self.cancel(topic)
         if self.synchronous:
@@ -189,13 +196,14 @@ class InferenceWorker:
 
     def _run(self, ticket: Ticket) -> None:
         call: Callable[[Any], None]
+        drop: Callable[[Any], None] | None
         value: Any
         try:
-            call, value = ticket._done, ticket._work(ticket)
+            call, drop, value = ticket._done, ticket._unwanted, ticket._work(ticket)
         except Cancelled:
             return
         except Exception as error:  # all end as a notification
-            call, value = ticket._failed, error
+            call, drop, value = ticket._failed, None, error
 
         def answer() -> None:
             with self._changed:
@@ -203,6 +211,8 @@ class InferenceWorker:
             # Asked only here: it may have become stale on its way.
             if not ticket.cancelled:
                 call(value)
+            elif drop is not None:
+                drop(value)
 
         with self._changed:
             self._posted.append(ticket)

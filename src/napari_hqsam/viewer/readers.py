@@ -1,7 +1,4 @@
-"""Readers and writers for napari: label files with their scale and units.
-
-What napari's own dialogs call, and the widget's save button too.
-"""
+"""Readers for napari: OME-Zarr and zarr folders, lazily, with scale and units."""
 
 from __future__ import annotations
 
@@ -15,76 +12,6 @@ if TYPE_CHECKING:
 
 
 LayerData = tuple[Any, dict[str, Any], str]
-_OME_ORDER = "tczyx"
-
-
-def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # noqa: ANN401
-    """Write labels as TIFF, OME-TIFF or OME-Zarr, by the suffix.
-
-    Parameters
-    ----------
-    path : str
-    data : array
-        Integers.
-    attributes : mapping
-        Of the layer, as napari hands them to writers: scale, units, axis labels.
-
-    Returns
-    -------
-    str
-        The path.
-
-    Raises
-    ------
-    HqsamError
-        As `write_labels`.
-    """
-    from napari_hqsam.labels import write_labels
-
-    space = space_of(attributes, len(data.shape))
-    write_labels(path, np.asarray(data), **space)
-    return path
-
-
-def space_of(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
-    """Axes, scale and units of a layer, as keywords of `write_labels`.
-
-    Parameters
-    ----------
-    attributes : mapping
-        Of the layer, as napari hands them to writers.
-    ndim : int
-    """
-    scale = [abs(float(s)) for s in attributes.get("scale", np.ones(ndim))]
-    units = [_unit(u) for u in attributes.get("units") or [None] * ndim]
-    known = any(s != 1 for s in scale) or any(units)
-    return {
-        "axes": axes_of(attributes.get("axis_labels"), ndim),
-        "scale": scale if known else None,
-        "units": units if known else None,
-    }
-
-
-def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:  # noqa: ANN401
-    """Write a Labels layer, as npe2 calls it."""
-    return [save_labels(path, data, attributes)]
-
-
-def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401
-    """Axes letters from napari's axis labels, where these are such.
-
-    None, for the default, where they are numbers, as napari's own default is.
-    """
-    letters = "".join(str(n).lower() for n in names or ())
-    in_order = [a for a in _OME_ORDER if a in letters]
-    if len(letters) == ndim and letters == "".join(in_order) and letters[-2:] == "yx":
-        return letters
-    return None
-
-
-def _unit(unit: object) -> str | None:
-    name = str(unit or "pixel")
-    return None if name in ("pixel", "dimensionless", "") else name
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -169,4 +96,4 @@ def _place(ome: Mapping[str, Any]) -> dict[str, list[Any]]:
     return place
 
 
-__all__ = ["get_reader", "read_zarr", "save_labels", "write_labels_layer"]
+__all__ = ["get_reader", "read_zarr"]

@@ -1,0 +1,95 @@
+"""Make the pictures of the widget: every section, light and dark.
+
+Usage: xvfb-run -a -s "-screen 0 1920x1080x24" python docs/screenshots.py FOLDER
+
+What is shown was really done: the clicks are real ones on the canvas, and the
+outlines those of the bundled model. The same pictures come out each time but for
+the times that answers took.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+
+    from napari_hqsam.viewer.widget import HqsamWidget
+
+WIDE, LAPTOP = (1440, 900), (1366, 768)
+CLICKS = ((50, 122), (88, 63), (177, 168), (203, 297), (302, 102), (126, 225))
+"""(y, x) on nuclei of the sample that one click is enough for."""
+
+
+def main(folder: Path) -> None:
+    """Make all pictures."""
+    import napari
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as own:
+        os.environ["NAPARI_HQSAM_SESSIONS"] = str(Path(own) / "sessions")
+        os.environ["NAPARI_HQSAM_CACHE"] = str(Path(own) / "cache")
+        viewer = napari.Viewer()
+        viewer.window.resize(*WIDE)
+        viewer.open_sample("napari-hqsam", "cells")
+        _, widget = viewer.window.add_plugin_dock_widget("napari-hqsam", "HQ-SAM")
+        widget.controller.settings.hover = False
+        work(viewer, widget)
+        for theme in ("dark", "light"):
+            viewer.theme = theme
+            pictures(viewer, widget, folder, theme)
+        viewer.close()
+
+
+def work(viewer: Viewer, widget: HqsamWidget) -> None:
+    """Accept some nuclei, and leave one open."""
+    settle(lambda: widget.controller.scene.points is not None)
+    for click in CLICKS:
+        if widget.controller.current.mask is not None:
+            widget.objects.accept()
+        widget.controller.scene.points.add(click)
+        settle(lambda: widget.controller.current.mask is not None)
+    settle(lambda: not widget.controller.worker.busy)
+    widget.sections["image"].look.click()
+    settle(lambda: not widget.sections["image"].picture.pixmap().isNull())
+
+
+def pictures(viewer: Viewer, widget: HqsamWidget, folder: Path, theme: str) -> None:
+    """Picture the window, the window on a laptop, and each section."""
+    settle(seconds=0.5)
+    widget.sections["image"].picture.hide()
+    for name, size in (("window", WIDE), ("laptop", LAPTOP)):
+        viewer.window.resize(*size)
+        settle(seconds=0.5)
+        viewer.window.screenshot(str(folder / f"{name}-{theme}.png"), flash=False)
+    widget.sections["image"].picture.show()
+    for section in widget.sections.values():
+        section.expand(animate=False)
+    settle(seconds=0.5)
+    for name, section in widget.sections.items():
+        section.grab().save(str(folder / f"{name}-{theme}.png"))
+    for name in ("image", "model", "keys"):
+        widget.sections[name].collapse(animate=False)
+
+
+def settle(until: Callable[[], bool] = lambda: False, seconds: float = 120) -> None:
+    """Let things happen until something is so; or only for a while."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not until() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))

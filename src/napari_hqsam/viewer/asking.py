@@ -1,0 +1,130 @@
+"""From what lies in the viewer to requests. Runs on the main thread."""
+
+from __future__ import annotations
+
+import math
+from statistics import median_low
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.prompting import current_prompt, plane_size
+from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.viewer.planes import PlaneView
+    from napari_hqsam.viewer.scene import Scene
+    from napari_hqsam.viewer.state import Settings
+
+TYPICAL_OF = 21
+"""Objects accepted last whose level is taken for typical."""
+
+
+class Asking:
+    """Makes requests of what is in the viewer and what was chosen.
+
+    Parameters
+    ----------
+    scene : Scene
+    settings : Settings
+    """
+
+    def __init__(self, scene: Scene, settings: Settings) -> None:
+        self.scene, self.settings = scene, settings
+        self.levels: list[int] = []
+        """Levels at which the accepted objects were found."""
+
+    def prompt(self) -> tuple[PlaneView, Prompt] | None:
+        """Return what lies on the plane shown; None if nothing does.
+
+        Raises
+        ------
+        HqsamError
+            No plane is shown, or the prompts there are none.
+        """
+        scene = self.scene
+        if scene.image is None or scene.points is None or scene.shapes is None:
+            return None
+        view = scene.view()
+        own = view.without(scene.dropped)
+        found = current_prompt(scene.points, scene.shapes, own)
+        if found is None:
+            return None
+        found.check_on(plane_size(scene.image, view))
+        return view, found
+
+    def request(
+        self, view: PlaneView, prompt: Prompt, what: Literal["mask", "all"] = "mask"
+    ) -> Request:
+        """Snapshot of all that an answer depends on."""
+        s, image = self.settings, self._image()
+        _, channel_axis = self.scene.axes_and_channels(view)
+        return Request(
+            self.image_spec(view),
+            ModelSpec(s.model, s.device),
+            view.index(layer_shape(image), channel_axis),
+            prompt,
+            self._level(view, prompt),
+            s.output,
+            s.clean,
+            what=what,
+        )
+
+    def image_spec(self, view: PlaneView) -> ImageSpec:
+        """Snapshot of the image as it is shown."""
+        image = self._image()
+        axes, _ = self.scene.axes_and_channels(view)
+        more = self._more_layers()
+        arrays = tuple(
+            layer.data[0] if layer.multiscale else layer.data for layer in more
+        )
+        return ImageSpec(
+            list(image.data) if image.multiscale else image.data,
+            axes,
+            self.settings.channels if "c" in axes else (),
+            self._normalization(image, more, axes),
+            (self.scene.key, tuple(id(array) for array in arrays)),
+            image.name,
+            arrays,
+        )
+
+    def _image(self) -> Image:
+        image = self.scene.image
+        assert image is not None  # else there would be no view to ask about
+        return image
+
+    def _more_layers(self) -> list[Image]:
+        """Further layers that are channels, those of them that are still there."""
+        layers = self.scene.viewer.layers
+        return [layers[name] for name in self.settings.more_layers if name in layers]
+
+    def _normalization(
+        self, image: Image, more: list[Image], axes: str
+    ) -> str | tuple[tuple[float, float], ...]:
+        if image.rgb:
+            return "none" if image.dtype == np.uint8 else "percentile"
+        if self.settings.stretch == "percentile":
+            return "percentile"
+        limits = [layer.contrast_limits for layer in (image, *more)]
+        if "c" in axes:
+            distinct = len(dict.fromkeys(self.settings.channels))
+            limits *= distinct or min(layer_shape(image)[axes.index("c")], 3)
+        return tuple((float(low), float(high)) for low, high in limits)
+
+    def _level(self, view: PlaneView, prompt: Prompt) -> Literal["auto", "whole"] | int:
+        """Scale to look at; of boxes and masks their size tells it."""
+        scale = self.settings.scale
+        if scale == "whole":
+            return "whole"
+        if prompt.box is None and prompt.mask is None:
+            if scale == "view":
+                return round(-math.log2(self.scene.pixel_size(view)))
+            if self.levels:
+                # Not the objects' size: levels chosen by sizes found at such
+                # levels would drift.
+                return median_low(self.levels[-TYPICAL_OF:])
+        return "auto"

@@ -1,0 +1,96 @@
+"""What is done to a mask after the network: holes filled, its edge smoothed.
+
+Knows arrays alone. Specks and pinholes are the segmenter's own business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_hqsam.labels.patches import Box
+    from napari_hqsam.segmentation import Mask
+
+MAX_SMOOTHING = 9
+"""Pixels."""
+
+
+def finish(mask: Mask, *, fill: bool, smooth: int, size: tuple[int, int]) -> Mask:
+    """Fill the holes of a mask and smooth its edge.
+
+    Parameters
+    ----------
+    mask : Mask
+    fill, smooth, size
+        As for `finish_crop`.
+
+    Returns
+    -------
+    Mask
+        The mask itself where there is nothing to do, or nothing would be left.
+    """
+    if not mask.area or not (fill or smooth):
+        return mask
+    bbox, data = finish_crop(mask.bbox, mask.data, fill=fill, smooth=smooth, size=size)
+    if bbox == mask.bbox and np.array_equal(data, mask.data):
+        return mask
+    return replace(mask, bbox=bbox, data=data)
+
+
+def finish_crop(
+    bbox: Box,
+    data: NDArray[np.bool_],
+    *,
+    fill: bool,
+    smooth: int,
+    size: tuple[int, int],
+) -> tuple[Box, NDArray[np.bool_]]:
+    """Fill the holes of an object and smooth its edge.
+
+    Parameters
+    ----------
+    bbox, data
+        (y0, x0, y1, x1) on the plane, half-open, and (h, w) bool.
+    fill : bool
+        Fill all holes.
+    smooth : int
+        Pixels up to which ripples of the edge vanish; 0 leaves it as it is.
+    size : (height, width)
+        Of the plane; no pixel goes beyond.
+
+    Returns
+    -------
+    bbox, data
+        The same of the finished object; as it was if nothing would be left.
+    """
+    y0, x0, y1, x1 = bbox
+    box = (
+        max(y0 - smooth, 0),
+        max(x0 - smooth, 0),
+        min(y1 + smooth, size[0]),
+        min(x1 + smooth, size[1]),
+    )
+    crop = np.pad(data, ((y0 - box[0], box[2] - y1), (x0 - box[1], box[3] - x1)))
+    if fill:
+        crop = ndimage.binary_fill_holes(crop)
+    if smooth:
+        # Beyond the plane its edge goes on: there is nothing to be rounded off.
+        blurred = ndimage.gaussian_filter(crop.astype(np.float32), smooth / 2)
+        crop = blurred > 0.5
+    rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
+    if not rows.size:
+        return bbox, data
+    tight = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+    top, left = box[:2]
+    return (
+        int(top + rows[0]),
+        int(left + cols[0]),
+        int(top + rows[-1] + 1),
+        int(left + cols[-1] + 1),
+    ), crop[tight]

@@ -1,0 +1,59 @@
+"""Icons of the widget: black SVGs, shown in the colour of the theme."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, TypeVar
+
+from qtpy.QtCore import QByteArray, QSize, Qt
+from qtpy.QtGui import QIcon, QPainter, QPixmap
+from qtpy.QtSvg import QSvgRenderer
+from qtpy.QtWidgets import QAbstractButton, QWidget
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+SIDE = 16
+"""Screen pixels."""
+_SHARPNESS = 2  # pixels drawn per pixel of a usual screen
+_NAME = "hqsam_icon"
+_BLACK = "#000000"
+
+Button = TypeVar("Button", bound=QAbstractButton)
+
+
+def mark(button: Button, name: str) -> Button:
+    """Say which icon a button shall have; `paint` gives it."""
+    button.setProperty(_NAME, name)
+    return button
+
+
+def paint(parent: QWidget, viewer: Viewer) -> None:
+    """Give all buttons of a widget that are marked their icons."""
+    from napari.utils.theme import get_theme
+
+    colour = get_theme(viewer.theme).icon.as_hex(format="long")[:7]
+    for button in parent.findChildren(QAbstractButton):
+        name = button.property(_NAME)
+        if name:
+            button.setIcon(icon(name, colour))
+            button.setIconSize(QSize(SIDE, SIDE))
+
+
+def icon(name: str, colour: str) -> QIcon:
+    """Return an icon in a colour such as "#ffffff".
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none of this name.
+    """
+    svg = files(__name__).joinpath(f"{name}.svg").read_text("utf-8")
+    renderer = QSvgRenderer(QByteArray(svg.replace(_BLACK, colour).encode()))
+    pixmap = QPixmap(SIDE * _SHARPNESS, SIDE * _SHARPNESS)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    renderer.render(painter)
+    painter.end()
+    pixmap.setDevicePixelRatio(_SHARPNESS)
+    return QIcon(pixmap)

@@ -1,0 +1,115 @@
+"""Saving labels, and what of earlier sessions was not saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+from qtpy.QtCore import QObject
+
+from napari_hqsam.viewer.journaling import discard, unsaved_sessions
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.viewer.writers import save_labels
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.journaling import Unsaved
+    from napari_hqsam.viewer.labelling import Labelling
+    from napari_hqsam.viewer.scene import Scene
+
+
+class Keeping(QObject):
+    """Files of labels and journals.
+
+    Parameters
+    ----------
+    scene : Scene
+    labelling : Labelling
+    files : InferenceWorker
+    """
+
+    listed = Signal()
+    """The unsaved sessions were looked up."""
+    said = Signal(str)
+
+    def __init__(
+        self, scene: Scene, labelling: Labelling, files: InferenceWorker
+    ) -> None:
+        super().__init__(labelling)
+        self._scene, self._labelling, self._files = scene, labelling, files
+        self.unsaved: list[Unsaved] = []
+
+    def suggested_path(self) -> Path:
+        """Where labels would be saved: beside their image."""
+        image = self._scene.image
+        path = None if image is None else image.source.path
+        if path is None:
+            return Path.cwd() / "labels.ome.tif"
+        stem = Path(path).name.split(".")[0]
+        return Path(path).with_name(f"{stem}-labels.ome.tif")
+
+    def save(self, path: str) -> None:
+        """Save the target in the background, with the image's scale and units.
+
+        Its journal goes with it.
+        """
+        target = self._labelling.target
+        if target is None:
+            self.said.emit("There are no labels to save yet")
+            return
+        data, attributes = target.layer.data, target.layer.as_layer_data_tuple()[1]
+        # A copy of it as it is now, for painting goes on meanwhile.
+        snapshot = data.copy() if isinstance(data, np.ndarray) else data
+
+        def done(written: str) -> None:
+            if self._labelling.target is target:
+                self._labelling.follow(written)
+            self.said.emit(f"Saved {written}")
+
+        self._files.submit(
+            Urgency.BATCH,
+            "save",
+            lambda _: save_labels(path, snapshot, attributes),
+            done,
+            tell,
+            replace=False,
+        )
+
+    def look_up(self) -> None:
+        """Look for sessions that were not saved."""
+        self._files.submit(
+            Urgency.PREFETCH, "unsaved", lambda _: unsaved_sessions(), self._list, tell
+        )
+
+    def _list(self, found: list[Unsaved]) -> None:
+        self.unsaved = found
+        self.listed.emit()
+        here = [one for one in found if self.fits(one)]
+        if here:
+            self.said.emit(
+                f"{here[0].text}: was not saved. Restore it in the section Session"
+            )
+
+    def fits(self, session: Unsaved) -> bool:
+        """Whether a session was made on the image that is open, as far as one sees."""
+        image = self._scene.image
+        if image is None or image.name != session.image:
+            return False
+        return layer_shape(image)[self._scene.dropped :] == session.shape
+
+    def restore(self, session: Unsaved) -> None:
+        """Make the labels of an unsaved session again, and go on with it."""
+        self._labelling.restore(session.journal)
+        self._forget(session)
+
+    def discard(self, session: Unsaved) -> None:
+        """Remove the journal of an unsaved session for good."""
+        discard(session.journal)
+        self._forget(session)
+
+    def _forget(self, session: Unsaved) -> None:
+        self.unsaved = [one for one in self.unsaved if one != session]
+        self.listed.emit()

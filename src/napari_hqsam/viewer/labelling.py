@@ -1,0 +1,372 @@
+"""The target and the session on it: one layer, one journal, one undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from weakref import WeakSet
+
+from app_model.types import KeyCode, KeyMod
+from psygnal import Signal
+from qtpy.QtCore import QObject
+
+from napari_hqsam.errors import HqsamError, OutputError
+from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.connections import Connections
+from napari_hqsam.viewer.journaling import (
+    Opened,
+    begin_session,
+    journal_beside,
+    journal_file,
+    move_journal,
+    open_session,
+)
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.object_rows import ObjectRows
+from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile, strokes_of
+from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari.layers import Labels
+
+    from napari_hqsam.labels.session import Session
+    from napari_hqsam.viewer.engine import Engine
+    from napari_hqsam.viewer.requests import Request
+    from napari_hqsam.viewer.scene import Scene
+
+UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
+REDO = KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
+
+
+class Waiting(NamedTuple):
+    """What waits for a session."""
+
+    go_on: Callable[[], None]
+    give_up: Callable[[Exception], None]
+
+
+class Labelling(QObject):
+    """Labels that accepted objects go to.
+
+    Parameters
+    ----------
+    scene : Scene
+    engine : Engine
+    worker : InferenceWorker
+        That of the engine.
+    files : InferenceWorker
+        For what needs no model.
+    """
+
+    changed = Signal()
+    """The target, or what can be undone."""
+    said = Signal(str)
+    """Something went well."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        engine: Engine,
+        worker: InferenceWorker,
+        files: InferenceWorker,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._scene, self._engine = scene, engine
+        self._worker, self._files = worker, files
+        self.target: LayerTarget | None = None
+        self.session: Session | None = None
+        self._rows: ObjectRows | None = None
+        self._is_new = False
+        self._waiting: list[Waiting] | None = None  # while a session is opened
+        self._of_target = Connections()
+        scene.layers_changed.connect(self._on_layers)
+        scene.image_changed.connect(self.let_go)
+        _open.add(self)
+
+    # --- the target ----------------------------------------------------------
+
+    def use_target(self, layer: Labels | None) -> None:
+        """Send accepted objects to a Labels layer; None: to a new one, if any.
+
+        Where a journal lies beside the file of the layer, its session goes on.
+        """
+        if self.target is not None and layer == self.target.layer:
+            return
+        self.let_go()
+        if layer is None or self._scene.image is None:
+            return
+        try:
+            check_target(layer, self._scene.image, self._scene.dropped)
+        except HqsamError as error:
+            tell(error)
+            self.changed.emit()
+            return
+        target = self._take(layer, is_new=False)
+        beside = journal_beside(layer)
+        if beside is not None:
+            self._begin(target, self._files, lambda: open_session(beside, target.array))
+
+    def new_target(self) -> Labels:
+        """Add an empty Labels layer and use it.
+
+        Raises
+        ------
+        ImageError
+            There is no image, or no memory for its labels.
+        """
+        self._scene.view()
+        image = self._scene.image
+        assert image is not None
+        layer = layers.add_target(self._scene.viewer, image, self._scene.dropped)
+        self.let_go()
+        self._take(layer, is_new=True)
+        return layer
+
+    def restore(self, journal: Path) -> None:
+        """Add a Labels layer with what an unsaved session had, and go on with it."""
+        if self._scene.image is None:
+            self.said.emit("Open the image of the session first")
+            return
+        self.let_go()
+
+        def done(opened: Opened) -> None:
+            image, dropped = self._scene.image, self._scene.dropped
+            assert opened.labels is not None
+            try:
+                layer = layers.add_restored(
+                    self._scene.viewer, image, dropped, opened.labels, opened.name
+                )
+            except HqsamError as error:
+                opened.session.close()
+                tell(error)
+                return
+            self._take(layer, is_new=False)
+            self._adopt(opened)
+
+        self._files.submit(
+            Urgency.CLICK,
+            "session",
+            lambda _: open_session(journal),
+            done,
+            tell,
+            unwanted=_close,
+        )
+
+    def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
+        self.target = LayerTarget(layer)
+        self._is_new = is_new
+        self._of_target.add(layer.events.set_data, self._on_target_data)
+        self._of_target.add(layer.events.paint, self._on_paint)
+        # One undo for all of it, back to the first click; napari's own forgets.
+        layer.bind_key(UNDO, lambda _: self._undo_key("undo"), overwrite=True)
+        layer.bind_key(REDO, lambda _: self._undo_key("redo"), overwrite=True)
+        self.changed.emit()
+        return self.target
+
+    def let_go(self) -> None:
+        """Have no target; its layer stays, and so does its journal."""
+        self._of_target.close()
+        target, self.target = self.target, None
+        session, self.session = self.session, None
+        self._files.cancel("session")
+        self._worker.cancel("session")
+        if target is not None:
+            if self.opening:
+                target.layer.editable = True
+            for key in (UNDO, REDO):
+                target.layer.bind_key(key, None)
+        self._waiting = self._rows = None
+        if session is not None:
+            session.close()
+        self.changed.emit()
+
+    # --- the session -----------------------------------------------------------
+
+    def ready(
+        self,
+        request: Request,
+        go_on: Callable[[], None],
+        give_up: Callable[[Exception], None],
+    ) -> Session | None:
+        """Return the session to write to; None if it must be begun first.
+
+        Then `go_on` is called as soon as it is there, or else `give_up`.
+
+        Raises
+        ------
+        HqsamError
+            The target cannot be written to.
+        """
+        image = self._scene.image
+        assert image is not None
+        if self.target is None:
+            self.new_target()
+        target = self.target
+        assert target is not None
+        if not self.opening:
+            check_target(target.layer, image, self._scene.dropped)
+            if self.session is None:
+                self._begin(target, self._worker, self._new_session(request, target))
+        if self._waiting is not None:
+            self._waiting.append(Waiting(go_on, give_up))
+        return self.session
+
+    @property
+    def opening(self) -> bool:
+        """Whether a session is being begun or opened."""
+        return self._waiting is not None
+
+    def _new_session(
+        self, request: Request, target: LayerTarget
+    ) -> Callable[[], Opened]:
+        """Return what begins a journal; labels and image are looked at for that."""
+        engine, found = self._engine, not self._is_new
+        place = target.layer.as_layer_data_tuple()[1]
+        path = journal_file(target.layer.name)
+        return lambda: begin_session(
+            path,
+            target,
+            engine.image_record(request),
+            engine.setup(request),
+            place,
+            found=found,
+        )
+
+    def _begin(
+        self, target: LayerTarget, worker: InferenceWorker, work: Callable[[], Opened]
+    ) -> None:
+        """Get a session in the background; the labels must not change meanwhile."""
+        waiting: list[Waiting] = []
+        self._waiting = waiting
+        target.layer.editable = False
+
+        def done(opened: Opened) -> None:
+            target.layer.editable = True
+            self._adopt(opened)
+            for one in waiting:
+                one.go_on()
+
+        def failed(error: Exception) -> None:
+            self._waiting = None
+            target.layer.editable = True
+            tell(error)
+            for one in waiting:
+                one.give_up(error)
+
+        worker.submit(
+            Urgency.CLICK, "session", lambda _: work(), done, failed, unwanted=_close
+        )
+
+    def _adopt(self, opened: Opened) -> None:
+        """Go on with a session that is open on the target's labels, or a copy."""
+        assert self.target is not None
+        self._waiting = None
+        self.session = opened.session
+        self.session.target = self.target
+        self._rows = ObjectRows(self.session)
+        if opened.text:  # an old one
+            self.target.show(opened.labels)
+            self._rows.show(self.target.layer)
+            self.said.emit(opened.text)
+        self.changed.emit()
+
+    def took_step(self, text: str) -> None:
+        """Tell of the last step of the session."""
+        assert self.session is not None
+        self.note_rows()
+        self.show_rows()
+        self.said.emit(text)
+        self.changed.emit()
+
+    def note_rows(self, *, back: bool = False) -> None:
+        """Bring the rows of what the last step touched up to date."""
+        if self.session is not None and self._rows is not None:
+            history = self.session.history
+            self._rows.update(history.to_redo if back else history.to_undo)
+
+    def show_rows(self) -> None:
+        """Put the rows into the target's features table."""
+        if self._rows is not None and self.target is not None:
+            self._rows.show(self.target.layer)
+
+    def step(self, which: Literal["undo", "redo"]) -> bool:
+        """Undo or redo a step of the session; False if there is none."""
+        if self.session is None:
+            return False
+        try:
+            done = self.session.undo() if which == "undo" else self.session.redo()
+        except HqsamError as error:
+            tell(error)
+            return True
+        if done:
+            self.note_rows(back=which == "undo")
+            self.show_rows()
+            self.changed.emit()
+        return done
+
+    def _undo_key(self, which: Literal["undo", "redo"]) -> None:
+        """Undo in the session; what was done before it, as napari does."""
+        if not self.step(which) and self.target is not None:
+            getattr(self.target.layer, which)()
+
+    def follow(self, path: str) -> None:
+        """Move the journal to where the labels were saved."""
+        if self.session is not None:
+            try:
+                move_journal(self.session, path)
+            except HqsamError as error:
+                tell(error)
+            self.changed.emit()
+
+    # --- what happens ----------------------------------------------------------------
+
+    def _on_layers(self) -> None:
+        if (
+            self.target is not None
+            and self.target.layer not in self._scene.viewer.layers
+        ):
+            self.let_go()
+
+    def _on_target_data(self, event: object) -> None:
+        """Take over what was undone in the layer by others than us."""
+        if self.session is None or self.target is None or self.target.writing:
+            return
+        try:
+            if reconcile(self.session, self.target):
+                self._rows = ObjectRows(self.session)
+                self.show_rows()
+                self.changed.emit()
+        except HqsamError as error:
+            tell(error)
+
+    def _on_paint(self, event: Any) -> None:  # noqa: ANN401
+        """Take note of the brush, so that a replay paints the same."""
+        if self.session is None or self.target is None or self.target.writing:
+            return
+        try:
+            self.session.record(strokes_of(event.value))
+            self.note_rows()
+            self.show_rows()
+        except (HqsamError, ValueError, TypeError, IndexError) as error:
+            tell(OutputError(f"a brush stroke is missing in the journal: {error}"))
+
+    def holds(self, data: object) -> bool:
+        """Whether these are the labels that are worked on."""
+        return self.target is not None and self.target.layer.data is data
+
+
+def _close(opened: Opened) -> None:
+    opened.session.close()
+
+
+_open: WeakSet[Labelling] = WeakSet()
+
+
+def follow_saved(path: str, data: object) -> None:
+    """Let the journal of labels go with them to where anybody has saved them."""
+    for labelling in list(_open):
+        if labelling.holds(data):
+            labelling.follow(path)

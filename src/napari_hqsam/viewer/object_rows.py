@@ -1,0 +1,76 @@
+"""The features table of the target: what is known of each accepted object.
+
+Rows are made anew only for the objects that a step touched, so that the five
+hundredth object costs what the first one did.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.labels.features import COLUMNS
+from napari_hqsam.labels.records import Accept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Labels
+
+    from napari_hqsam.labels.records import Event
+    from napari_hqsam.labels.session import Session
+
+
+class ObjectRows:
+    """Rows of all objects of a session, by ascending ids.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.columns: dict[str, list[Any]] = session.features()
+        """Values by the names of `COLUMNS`."""
+        self._ids: list[int] = self.columns["index"]
+
+    def update(self, step: Iterable[Event]) -> None:
+        """Make the rows anew of all objects that a step touched."""
+        there = self._session.table
+        for label_id in sorted(_touched(step)):
+            # as `ObjectTable.ids` has it, for one id
+            known = (
+                bool(there.made.get(label_id))
+                if there.was_found(label_id)
+                else there.pixels[label_id] > 0
+            )
+            self._set(label_id, self._session.feature_row(label_id) if known else None)
+
+    def _set(self, label_id: int, row: list[Any] | None) -> None:
+        at = bisect_left(self._ids, label_id)
+        there = at < len(self._ids) and self._ids[at] == label_id
+        span = slice(at, at + there)
+        for i, name in enumerate(COLUMNS):
+            self.columns[name][span] = [] if row is None else [row[i]]
+
+    def show(self, layer: Labels) -> None:
+        """Give a layer the table, unless it has one of somebody else.
+
+        A table without the column "index" goes by position: not ours to change.
+        """
+        import pandas as pd
+
+        if not len(layer.features.columns) or "index" in layer.features:
+            layer.features = pd.DataFrame(self.columns)
+
+
+def _touched(step: Iterable[Event]) -> set[int]:
+    """Ids of the objects that a step is about, or took pixels from."""
+    ids: set[int] = set()
+    for event in step:
+        ids.update((event.label_id,) if isinstance(event, Accept) else event.ids)
+        for patch in event.patches:
+            gained, lost = patch.counts()
+            ids.update(gained, lost)
+    return ids - {0}

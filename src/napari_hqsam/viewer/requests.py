@@ -1,0 +1,166 @@
+"""Questions to the model and answers, as frozen records.
+
+What makes an answer is all in its request, so that nothing which happens in the
+viewer meanwhile can change it. Must not know napari, Qt or torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.labels.records import Setup
+    from napari_hqsam.network import Output
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Mask
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Which model, and where it computes."""
+
+    source: str
+    device: str
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """An image as a layer shows it.
+
+    Attributes
+    ----------
+    data : object
+        What `open_image` takes: an array, or arrays from fine to coarse. Where
+        `channel_arrays` are given, only its axes count.
+    axes : str
+    channels : tuple of int
+        Channel mapping; empty for the default.
+    normalization : str or tuple of pairs
+    key : hashable
+        Differs for other data.
+    name : str
+    channel_arrays : tuple of arrays
+        One array per channel of the network's input, where channels are layers.
+    """
+
+    data: object = field(compare=False, repr=False)
+    axes: str
+    channels: tuple[int, ...]
+    normalization: str | tuple[tuple[float, float], ...]
+    key: Hashable
+    name: str = field(default="array", compare=False)
+    channel_arrays: tuple[object, ...] = field(default=(), compare=False, repr=False)
+
+    def open(self) -> Image:
+        """Open it; no pixels are read yet."""
+        from napari_hqsam.images import open_image
+
+        if self.channel_arrays:
+            stack = Channels([self.data, *self.channel_arrays])
+            return open_image(stack, axes="c" + self.axes)
+        return open_image(self.data, axes=self.axes, channels=self.channels or None)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question to the model; a snapshot that nothing changes any more.
+
+    Attributes
+    ----------
+    what : {"mask", "all"}
+        SAM's one mask, or that and its three candidates.
+    after : Request, optional
+        The request whose answer the prompt corrects, `as_link`: the logits of its
+        mask go with the prompt.
+    candidate : int
+        Which of the masks of `after`.
+    """
+
+    image: ImageSpec
+    model: ModelSpec
+    plane: tuple[int, ...]
+    prompt: Prompt
+    level: Literal["auto", "whole"] | int
+    output: Output
+    clean: bool
+    typical_size: float | None = None
+    what: Literal["mask", "all"] = "mask"
+    after: Request | None = None
+    candidate: int = 0
+
+    def as_link(self) -> Request:
+        """Return it without what makes no difference to SAM's own logits."""
+        return replace(self, output="sam", clean=False, what="mask")
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Keywords of the segmenter's methods."""
+        return {
+            "plane": self.plane,
+            "level": self.level,
+            "output": self.output,
+            "clean": self.clean,
+            "typical_size": self.typical_size,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Masks for a request.
+
+    Attributes
+    ----------
+    setup : Setup
+        Model and normalisation, for the journal.
+    seconds : float
+        How long it took to find them.
+    """
+
+    request: Request
+    masks: tuple[Mask, ...]
+    setup: Setup
+    seconds: float
+
+
+class Channels:
+    """Arrays of one shape as the channels of one lazily read array.
+
+    Parameters
+    ----------
+    arrays : sequence of array-likes
+
+    Raises
+    ------
+    ImageError
+        Their shapes or data types differ.
+    """
+
+    def __init__(self, arrays: list[Any]) -> None:
+        # Of pyramids the finest level: the others need not agree.
+        self.arrays = [a[0] if isinstance(a, (list, tuple)) else a for a in arrays]
+        shapes = {tuple(a.shape) for a in self.arrays}
+        if len(shapes) > 1:
+            raise ImageError(
+                "layers taken as channels have shapes "
+                f"{', '.join(map(str, sorted(shapes)))}; choose layers of one shape"
+            )
+        self.shape = (len(self.arrays), *shapes.pop())
+        self.dtype = np.result_type(*[np.dtype(a.dtype) for a in self.arrays])
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        channel, *rest = key
+        if isinstance(channel, slice):
+            chosen = self.arrays[channel]
+            return np.stack([np.asarray(a[tuple(rest)]) for a in chosen])
+        return np.asarray(self.arrays[channel][tuple(rest)])

@@ -1,0 +1,17 @@
+"""The sections of the dock widget. They show state and call controllers."""
+
+from napari_hqsam.viewer.sections.image import ImageSection
+from napari_hqsam.viewer.sections.labels import LabelsSection
+from napari_hqsam.viewer.sections.model import ModelSection
+from napari_hqsam.viewer.sections.object import ObjectSection
+from napari_hqsam.viewer.sections.prompts import PromptSection
+from napari_hqsam.viewer.sections.session import SessionSection
+
+__all__ = [
+    "ImageSection",
+    "LabelsSection",
+    "ModelSection",
+    "ObjectSection",
+    "PromptSection",
+    "SessionSection",
+]

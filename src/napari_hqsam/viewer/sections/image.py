@@ -1,0 +1,189 @@
+"""Layer, channels, normalisation, and what the model sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.viewer.forms import Section, button, choice, label, narrow
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.prompting import plane_size
+from napari_hqsam.viewer.sections.layer_box import LayerBox
+from napari_hqsam.viewer.worker import Urgency
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_hqsam.viewer.controller import Controller
+
+_SHOWN = 220
+"""Side of the picture of what the model sees, screen pixels."""
+_STRETCHES = (
+    ("percentiles", "percentile", "0.1 % to 99.9 % of a sample"),
+    ("contrast limits", "contrast limits", "Those of the layer: what you see"),
+)
+
+
+class ImageSection(Section):
+    """What is segmented.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__("Image", "What is segmented", is_open=False)
+        self.controller = controller
+        scene = controller.scene
+        self.layer = LayerBox(scene, ("image",), "Image layer to segment")
+        self.layer.activated.connect(lambda: scene.use(self.layer.layer))
+        self.stretch = choice(
+            controller.settings,
+            "stretch",
+            _STRETCHES,
+            "How pixel values become grey for the model: once for the whole image,\n"
+            "the same in every tile and slice",
+        )
+        form = self.form()
+        form.addRow("layer", self.layer)
+        form.addRow("grey", self.stretch)
+        form.addRow("channels", self._channel_fields())
+        form.addRow("also", self._more_layers())
+        self._add_preview()
+        scene.image_changed.connect(self.refresh)
+        scene.layers_changed.connect(self._show_name)
+        self.refresh()
+
+    def _channel_fields(self) -> QHBoxLayout:
+        """Which axis holds channels, and which of them are shown."""
+        self.axis = narrow(QComboBox())
+        self.axis.setToolTip("Axis of the data that holds channels, if there is one")
+        self.axis.activated.connect(self._on_axis)
+        self.channels = QLineEdit()
+        self.channels.setPlaceholderText("R, G, B")
+        self.channels.setToolTip(
+            "Channels shown to the model as red, green and blue, such as 0 or 2, 0, 1"
+        )
+        self.channels.editingFinished.connect(self._on_channels)
+        row = QHBoxLayout()
+        row.addWidget(self.axis, 3)
+        row.addWidget(self.channels, 2)
+        return row
+
+    def _more_layers(self) -> QHBoxLayout:
+        """Choices of layers that are channels."""
+        scene = self.controller.scene
+        self.more = [
+            LayerBox(
+                scene,
+                ("image",),
+                f"Further layer of the same shape, shown to the model as {colour}",
+                first="-",
+                skip=lambda layer: layer == scene.image,
+            )
+            for colour in ("green", "blue")
+        ]
+        row = QHBoxLayout()
+        for box in self.more:
+            box.activated.connect(self._on_more)
+            row.addWidget(box)
+        return row
+
+    def _add_preview(self) -> None:
+        """Add the picture of what the model sees."""
+        self.look = button(
+            "What the model sees",
+            "Show the part in view as the model gets it",
+            self._look,
+            icon="eye",
+        )
+        self.picture = label()
+        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.picture.hide()
+        self.rows.addWidget(self.look)
+        self.rows.addWidget(self.picture)
+
+    def refresh(self) -> None:
+        """Show the image layer that is worked on, and what it has."""
+        image = self.controller.scene.image
+        self._show_name()
+        self.layer.show_layer(image)
+        for box in self.more:
+            box.refresh()
+        with QSignalBlocker(self.axis):
+            self.axis.clear()
+            self.axis.addItem("no axis", None)
+            if image is not None and not image.rgb:
+                for i, n in enumerate(layer_shape(image)):
+                    self.axis.addItem(f"{i}: {image.axis_labels[i]} ({n})", i)
+            at = self.axis.findData(self.controller.settings.channel_axis)
+            self.axis.setCurrentIndex(max(at, 0))
+        many = image is not None and not image.rgb and image.ndim > 2
+        self.axis.setEnabled(many)
+        self.channels.setEnabled(many or (image is not None and bool(image.rgb)))
+        self.picture.hide()
+
+    def _show_name(self) -> None:
+        """Say in the title what is segmented: it is seen when folded as well."""
+        image = self.controller.scene.image
+        self.setText("Image" if image is None else f"Image: {image.name}")
+
+    def _on_axis(self) -> None:
+        self.controller.settings.channel_axis = self.axis.currentData()
+
+    def _on_channels(self) -> None:
+        text = self.channels.text().replace(",", " ").split()
+        if all(t.isdecimal() for t in text) and len(text) <= 3:
+            self.controller.settings.channels = tuple(int(t) for t in text)
+        else:
+            self.channels.setText(
+                ", ".join(map(str, self.controller.settings.channels))
+            )
+
+    def _on_more(self) -> None:
+        chosen = [box.layer.name for box in self.more if box.layer is not None]
+        self.controller.settings.more_layers = tuple(chosen)
+
+    def _look(self) -> None:
+        """Ask the worker for the picture of the part in view."""
+        controller = self.controller
+        try:
+            view = controller.scene.view()
+            image = controller.scene.image
+            assert image is not None
+            size = plane_size(image, view)
+            request = controller.asking.request(view, Prompt([(0, 0)]))
+        except HqsamError as error:
+            tell(error)
+            return
+        region = controller.scene.part_in_view(view, size)
+        controller.worker.submit(
+            Urgency.CLICK,
+            "look",
+            lambda _: controller.engine.view(request, region),
+            self._show,
+            tell,
+        )
+
+    def _show(self, rgb: NDArray[np.uint8]) -> None:
+        data = np.ascontiguousarray(rgb)
+        h, w = data.shape[:2]
+        rgb888 = QImage.Format.Format_RGB888
+        picture = QImage(data.tobytes(), w, h, 3 * w, rgb888).copy()
+        scaled = QPixmap.fromImage(picture).scaled(
+            _SHOWN,
+            _SHOWN,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        self.picture.setPixmap(scaled)
+        self.picture.setToolTip(f"{w} x {h} pixels of the part in view, as 8-bit RGB")
+        self.picture.show()

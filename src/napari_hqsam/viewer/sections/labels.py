@@ -1,0 +1,74 @@
+"""Where accepted objects go, and what can be done with them there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hqsam.viewer.forms import Section, actions, choice
+from napari_hqsam.viewer.sections.layer_box import LayerBox
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.labelling import Labelling
+    from napari_hqsam.viewer.objects import Objects
+
+_OVERLAPS = (
+    ("keep the others", "keep", "The object gets what is free"),
+    ("overwrite others", "overwrite", "The object gets all its pixels"),
+    ("only where empty", "empty", "No pixel that has an id is changed"),
+)
+_UNDER = "the accepted object under the cursor"
+
+
+class LabelsSection(Section):
+    """Where accepted objects go.
+
+    Parameters
+    ----------
+    controller : Controller
+    labelling : Labelling
+    objects : Objects
+    """
+
+    def __init__(
+        self, controller: Controller, labelling: Labelling, objects: Objects
+    ) -> None:
+        super().__init__("Labels", "Where accepted objects go", is_open=True)
+        self.labelling = labelling
+        self.layer = LayerBox(
+            controller.scene,
+            ("labels",),
+            "Labels layer that accepted objects go to; it must fit the image",
+            first="a new layer",
+        )
+        self.layer.activated.connect(lambda: labelling.use_target(self.layer.layer))
+        self.overlap = choice(
+            controller.settings,
+            "overlap",
+            _OVERLAPS,
+            "What happens where an object overlaps others",
+        )
+        form = self.form()
+        form.addRow("target", self.layer)
+        form.addRow("overlap", self.overlap)
+        self.rows.addLayout(
+            actions(
+                2,
+                ("reopen", f"Open {_UNDER} again", objects.reopen),
+                ("delete", f"Remove {_UNDER} from this slice", objects.delete),
+                ("merge", f"Add the current object to {_UNDER}", objects.merge),
+                (
+                    "split",
+                    "Take the current object out of the one below it",
+                    objects.split,
+                ),
+                ("clean", f"Fill and smooth {_UNDER}", objects.clean),
+            )
+        )
+        labelling.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the target."""
+        target = self.labelling.target
+        self.layer.show_layer(None if target is None else target.layer)

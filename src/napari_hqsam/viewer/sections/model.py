@@ -1,0 +1,154 @@
+"""Which model, where it computes; fetching."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QProgressBar
+
+from napari_hqsam.models import find_checkpoint, is_cached, list_models
+from napari_hqsam.viewer.forms import Section, button, choice, narrow
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.worker import Urgency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_hqsam.models.download import ProgressFactory
+    from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.worker import InferenceWorker, Ticket
+
+
+class ModelSection(Section):
+    """Which model, where it computes; fetching."""
+
+    def __init__(self, controller: Controller, files: InferenceWorker) -> None:
+        super().__init__("Model", "Which HQ-SAM, and where it computes", is_open=False)
+        self.controller, self._files = controller, files
+        form = self.form()
+        self.model = narrow(QComboBox())
+        self.model.setToolTip(
+            "The bundled model needs nothing; the official ones are fetched once"
+        )
+        self.model.activated.connect(self._on_model)
+        form.addRow("model", self.model)
+        self.device = choice(
+            controller.settings,
+            "device",
+            [
+                ("automatic", "auto", "A GPU if there is one"),
+                ("CPU", "cpu", ""),
+                ("CUDA", "cuda", "NVIDIA GPU"),
+                ("MPS", "mps", "Apple GPU"),
+            ],
+            "Where the model computes",
+        )
+        form.addRow("device", self.device)
+        self.progress = QProgressBar()
+        self.progress.setToolTip("Download of the weights")
+        self.progress.hide()
+        self.cancel = button(
+            "Cancel", "Stop the download; it can go on later", self._cancel
+        )
+        self.cancel.hide()
+        row = QHBoxLayout()
+        row.addWidget(self.progress)
+        row.addWidget(self.cancel)
+        self.rows.addLayout(row)
+        self._ticket: Ticket | None = None
+        controller.settings.events.model.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the models, and say which are on this machine."""
+        chosen = self.controller.settings.model
+        with QSignalBlocker(self.model):
+            self.model.clear()
+            for found in list_models():
+                size = f"{found.bytes / 2**20:.0f} MB"
+                state = "" if is_cached(found.name) else ", fetch"
+                self.model.addItem(f"{found.name} ({size}{state})", found.name)
+                at = self.model.count() - 1
+                self.model.setItemData(
+                    at, found.description, Qt.ItemDataRole.ToolTipRole
+                )
+            if self.model.findData(chosen) < 0:
+                self.model.addItem(chosen, chosen)
+            self.model.addItem("from a file ...", "")
+            self.model.setCurrentIndex(self.model.findData(chosen))
+
+    def _on_model(self) -> None:
+        name = self.model.currentData()
+        if not name:
+            name, _ = QFileDialog.getOpenFileName(
+                self, "HQ-SAM weights", "", "Weights (*.pth *.safetensors)"
+            )
+            if not name:
+                self.refresh()
+                return
+        elif not is_cached(name):
+            self.fetch(name)
+            return
+        self.controller.settings.model = name
+
+    def fetch(self, name: str) -> None:
+        """Fetch the weights of a model in the background, then use it."""
+        controller = self.controller
+        size = find_checkpoint(name).bytes
+        self.progress.setRange(0, 1000)
+        self.progress.setValue(0)
+        self.progress.show()
+        self.cancel.show()
+
+        def show(done: int) -> None:
+            self.progress.setValue(int(1000 * done / size))
+
+        def work(ticket: Ticket) -> None:
+            from napari_hqsam.models import fetch
+
+            fetch(name, progress=bars(ticket, controller.to_main, show))
+
+        def done(_: None) -> None:
+            self._end()
+            controller.settings.model = name
+
+        def failed(error: Exception) -> None:
+            self._end()
+            tell(error)
+
+        self._ticket = self._files.submit(Urgency.BATCH, "fetch", work, done, failed)
+
+    def _cancel(self) -> None:
+        if self._ticket is not None:
+            self._ticket.cancel()
+        self._end()
+
+    def _end(self) -> None:
+        self.progress.hide()
+        self.cancel.hide()
+        self.refresh()
+
+
+def bars(
+    ticket: Ticket,
+    to_main: Callable[[Callable[[], None]], None],
+    show: Callable[[int], None],
+) -> ProgressFactory:
+    """Return what makes progress bars that count on the main thread."""
+
+    class Bar:
+        def __init__(self, *, initial: int = 0, **_: object) -> None:
+            self.done = initial
+
+        def update(self, n: int, /) -> None:
+            """Count bytes; stop if nobody wants them any more."""
+            ticket.check()
+            self.done += n
+            done = self.done
+            to_main(lambda: show(done))
+
+        def close(self) -> None:
+            """Nothing is left open."""
+
+    return Bar

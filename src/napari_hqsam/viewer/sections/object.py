@@ -1,0 +1,108 @@
+"""The current object: what it is, how sure, what becomes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox
+
+from napari_hqsam.viewer.finishing import MAX_SMOOTHING
+from napari_hqsam.viewer.forms import Section, actions, choice, label, switch
+from napari_hqsam.viewer.keys import KEYS
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.objects import Objects
+
+_OUTPUTS = (
+    ("SAM + HQ", "sam+hq", "As in the HQ-SAM paper"),
+    ("SAM", "sam", "Without the HQ token"),
+    ("HQ", "hq", "The HQ token alone"),
+)
+
+
+class ObjectSection(Section):
+    """The object with the yellow outline.
+
+    Parameters
+    ----------
+    controller : Controller
+    objects : Objects
+    """
+
+    def __init__(self, controller: Controller, objects: Objects) -> None:
+        super().__init__("Object", "The object with the yellow outline", is_open=True)
+        self.controller = controller
+        self.status = label(
+            "",
+            "The model's own guess of the quality, and how little the "
+            "mask depends on its threshold; both up to 1",
+        )
+        self.rows.addWidget(self.status)
+        self.output = choice(
+            controller.settings,
+            "output",
+            _OUTPUTS,
+            f"Which mask is shown. Key {KEYS['next_output'].key} compares them",
+        )
+        self.form().addRow(f"mask ({KEYS['next_output'].key})", self.output)
+        self.rows.addLayout(self._finishing())
+        self.rows.addLayout(
+            actions(
+                2,
+                ("accept", "Put it into the target and begin the next", objects.accept),
+                ("reject", "Drop it and its prompts", objects.reject),
+                (
+                    "next_candidate",
+                    "Other readings of the click",
+                    controller.next_candidate,
+                ),
+                (
+                    "undo",
+                    "Last prompt; without one, the last accepted object",
+                    objects.undo,
+                ),
+            )
+        )
+        events = controller.current.events
+        for name in ("masks", "chosen", "waiting", "label_id"):
+            getattr(events, name).connect(self.refresh)
+        self.refresh()
+
+    def _finishing(self) -> QHBoxLayout:
+        """Specks, holes, ripples of the edge."""
+        settings, row = self.controller.settings, QHBoxLayout()
+        row.addWidget(
+            switch(settings, "clean", "clean", "Drop specks and fill pinholes")
+        )
+        row.addWidget(switch(settings, "fill", "fill holes", "Fill all holes"))
+        smooth = QSpinBox()
+        smooth.setRange(0, MAX_SMOOTHING)
+        smooth.setValue(settings.smooth)
+        smooth.setSuffix(" px")
+        smooth.setToolTip("Smooth ripples of the edge up to this size away")
+        smooth.valueChanged.connect(lambda v: setattr(settings, "smooth", v))
+        row.addStretch()
+        row.addWidget(QLabel("smooth"))
+        row.addWidget(smooth)
+        return row
+
+    def refresh(self) -> None:
+        """Say what there is to say of the current object."""
+        current = self.controller.current
+        mask = current.mask
+        if mask is None:
+            self.status.setText(
+                "looking ..." if current.waiting else "Click on an object in the image"
+            )
+            return
+        which = ""
+        if len(current.masks) > 1:
+            which = f"candidate {current.chosen + 1} of {len(current.masks)}, "
+        name = "" if current.label_id is None else f"object {current.label_id}: "
+        unsure = "" if mask.complete else "; it goes on beyond what was looked at"
+        self.status.setText(
+            f"{name}{which}{mask.area} pixels{unsure}\n"
+            f"score {mask.score:.2f}, stability {mask.stability:.2f}, "
+            f"{current.seconds:.2f} s"
+        )

@@ -1,0 +1,153 @@
+"""Tools of the mouse; whole layers as prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
+
+from napari_hqsam.viewer.forms import Section, button, choice, switch, tool_button
+from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.sections.layer_box import LayerBox
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QPushButton
+
+    from napari_hqsam.viewer.batches import Batches
+    from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.objects import Objects
+    from napari_hqsam.viewer.state import Tool
+
+TOOLS: dict[Tool, tuple[str, str]] = {
+    "point": ("Click", "Click on the object; with Shift beside it, on what is not"),
+    "box": ("Box", "Drag a box round the object"),
+    "scribble": ("Scribble", "Draw along the object; with Shift where it is not"),
+    "outline": ("Outline", "Draw roughly round the object"),
+    "polygon": ("Polygon", "Click the corners of an outline; double-click ends it"),
+    "ellipse": ("Ellipse", "Drag an ellipse over the object"),
+    "edit": ("Edit", "Select and move prompts; Delete removes them"),
+}
+"""What a tool is called and does."""
+_SCALES = (
+    ("automatic", "auto", "By the objects accepted so far, else by trying"),
+    ("the view's zoom", "view", "A cell should fill about a third of the view"),
+    ("the whole image", "whole", "As the original SAM does"),
+)
+
+
+class PromptSection(Section):
+    """How to say which object is meant.
+
+    Parameters
+    ----------
+    controller : Controller
+    objects : Objects
+    batches : Batches
+    """
+
+    def __init__(
+        self, controller: Controller, objects: Objects, batches: Batches
+    ) -> None:
+        super().__init__("Prompts", "How to say which object is meant", is_open=True)
+        self.controller, self.objects, self.batches = controller, objects, batches
+        self.rows.addLayout(self._tool_row())
+        self.rows.addLayout(self._switches())
+        self.scale = choice(
+            controller.settings,
+            "scale",
+            _SCALES,
+            "How closely the model looks at a click; a box tells it by itself",
+        )
+        self.source = LayerBox(
+            controller.scene,
+            ("points", "shapes", "labels"),
+            "Points, Shapes or Labels layer: one object per point, shape or label",
+            skip=controller.scene.own,
+        )
+        form = self.form()
+        form.addRow("scale by", self.scale)
+        form.addRow("from layer", self.source)
+        self._add_batch()
+        controller.settings.events.tool.connect(self.refresh)
+        batches.progress.connect(self._on_progress)
+        self.refresh()
+
+    def _tool_row(self) -> QHBoxLayout:
+        self.group = QButtonGroup(self)
+        self.tools: dict[Tool, QPushButton] = {}
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        key = KEYS["next_tool"].key
+        for tool, (text, tip) in TOOLS.items():
+            tip = f"{text}: {tip}\nKey: {key} takes the next tool"
+            made = tool_button(tool, tip)
+            made.clicked.connect(lambda _=False, t=tool: self._on_tool(t))
+            self.group.addButton(made)
+            self.tools[tool] = made
+            row.addWidget(made)
+        return row
+
+    def _switches(self) -> QHBoxLayout:
+        settings, row = self.controller.settings, QHBoxLayout()
+        row.addWidget(
+            switch(
+                settings,
+                "negative",
+                "negative",
+                "The next clicks and scribbles mark what is not the object\n"
+                "(as Shift does for one)",
+            )
+        )
+        row.addWidget(
+            switch(
+                settings,
+                "hover",
+                f"hover ({KEYS['toggle_hover'].key})",
+                "Outline the object under the resting cursor",
+            )
+        )
+        return row
+
+    def _add_batch(self) -> None:
+        self.run = button(
+            "Segment all of it",
+            "One object for each point, shape or label on the slice shown",
+            self._run,
+            icon="batch",
+        )
+        self.progress = QProgressBar()
+        self.progress.setFormat("%v of %m")
+        self.progress.setToolTip("Objects that were looked for")
+        self.progress.hide()
+        self.rows.addWidget(self.run)
+        self.rows.addWidget(self.progress)
+
+    def refresh(self) -> None:
+        """Show which tool is in the hand."""
+        tool = self.controller.settings.tool
+        self.group.setExclusive(False)
+        for name, made in self.tools.items():
+            made.setChecked(name == tool)
+        self.group.setExclusive(True)
+
+    def _on_tool(self, tool: Tool) -> None:
+        settings = self.controller.settings
+        if settings.tool == tool:  # taken up again after another layer
+            self.controller.take_tool()
+        settings.tool = tool
+        self.refresh()
+
+    def _run(self) -> None:
+        if self.batches.running:
+            self.batches.cancel()
+        elif self.source.layer is not None:
+            self.batches.run(self.source.layer)
+        else:
+            self.objects.said.emit("Add a Points, Shapes or Labels layer first")
+
+    def _on_progress(self, done: int, total: int) -> None:
+        self.progress.setVisible(total > 0)
+        self.run.setText("Cancel" if total else "Segment all of it")
+        if total:
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)

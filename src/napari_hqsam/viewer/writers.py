@@ -1,0 +1,88 @@
+"""Writers for napari: label files with their scale and units.
+
+What napari's own dialogs call, and the widget's save button too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OME_ORDER = "tczyx"
+
+
+def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # noqa: ANN401
+    """Write labels as TIFF, OME-TIFF or OME-Zarr, by the suffix.
+
+    Parameters
+    ----------
+    path : str
+    data : array
+        Integers.
+    attributes : mapping
+        Of the layer, as napari hands them to writers: scale, units, axis labels.
+
+    Returns
+    -------
+    str
+        The path.
+
+    Raises
+    ------
+    HqsamError
+        As `write_labels`.
+    """
+    from napari_hqsam.labels import write_labels
+
+    space = space_of(attributes, len(data.shape))
+    write_labels(path, np.asarray(data), **space)
+    return path
+
+
+def space_of(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
+    """Axes, scale and units of a layer, as keywords of `write_labels`.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the layer, as napari hands them to writers.
+    ndim : int
+    """
+    scale = [abs(float(s)) for s in attributes.get("scale", np.ones(ndim))]
+    units = [_unit(u) for u in attributes.get("units") or [None] * ndim]
+    known = any(s != 1 for s in scale) or any(units)
+    return {
+        "axes": axes_of(attributes.get("axis_labels"), ndim),
+        "scale": scale if known else None,
+        "units": units if known else None,
+    }
+
+
+def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:  # noqa: ANN401
+    """Write a Labels layer, as npe2 calls it; its journal goes with it."""
+    from napari_hqsam.viewer.labelling import follow_saved
+
+    written = save_labels(path, data, attributes)
+    follow_saved(written, data)
+    return [written]
+
+
+def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401
+    """Axes letters from napari's axis labels, where these are such.
+
+    None, for the default, where they are numbers, as napari's own default is.
+    """
+    letters = "".join(str(n).lower() for n in names or ())
+    in_order = [a for a in _OME_ORDER if a in letters]
+    if len(letters) == ndim and letters == "".join(in_order) and letters[-2:] == "yx":
+        return letters
+    return None
+
+
+def _unit(unit: object) -> str | None:
+    name = str(unit or "pixel")
+    return None if name in ("pixel", "dimensionless", "") else name

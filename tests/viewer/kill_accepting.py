@@ -1,0 +1,30 @@
+"""Accept three objects in a real viewer, and be killed at once.
+
+Run by `test_viewer_session`, which sets the folder of the sessions.
+"""
+
+import os
+import signal
+import sys
+import warnings
+
+warnings.simplefilter("ignore")
+
+import conftest  # noqa: E402
+import napari  # noqa: E402
+import numpy as np  # noqa: E402
+
+import napari_hqsam.viewer.controller as controller  # noqa: E402
+from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
+
+controller.Engine = conftest.ThresholdEngine
+viewer = napari.Viewer()
+viewer.add_image(np.load(sys.argv[1]), name="squares")
+widget = HqsamWidget(viewer)
+viewer.window.add_dock_widget(widget)
+hand = conftest.Hand(viewer, widget)
+hand.wait()
+for y, x in ((20, 20), (20, 50), (20, 80)):
+    hand.click(y, x)
+    hand.key("N")
+os.kill(os.getpid(), signal.SIGKILL)

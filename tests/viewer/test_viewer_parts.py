@@ -1,0 +1,156 @@
+"""Parts of the widget that need no viewer: rows, finishing, getting ready."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_hqsam import Prompt, open_image
+from napari_hqsam.embeddings.prefetch import Priority
+from napari_hqsam.labels.patches import ArrayTarget
+from napari_hqsam.labels.records import Header, ImageRecord, LabelsRecord, Setup
+from napari_hqsam.labels.session import Session
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.tiling import Grid
+from napari_hqsam.viewer.engine import Engine, Kept
+from napari_hqsam.viewer.finishing import finish
+from napari_hqsam.viewer.object_rows import ObjectRows
+from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
+
+# --- rows ---------------------------------------------------------------------
+
+
+class Counting(Session):
+    rows = 0
+
+    def feature_row(self, label_id):
+        self.rows += 1
+        return super().feature_row(label_id)
+
+
+@pytest.fixture
+def session():
+    labels = np.zeros((100, 130), np.uint16)
+    header = Header(
+        ImageRecord("a", "yx", labels.shape, "0"),
+        LabelsRecord(labels.shape, "yx", (0.5, 0.5), ("micrometer",) * 2),
+        Setup("threshold", "0", (0, 0, 0), ((0, 1),)),
+    )
+    return Counting(ArrayTarget(labels), header)
+
+
+def accept(session, y, x, side=3, **how):
+    mask = Mask((y, x, y + side, x + side), np.ones((side, side), bool), 0.9, 0.8)
+    return session.accept(mask, Prompt([(y, x)]), **how)
+
+
+def test_the_500th_object_touches_as_many_rows_as_the_first(session):
+    rows = ObjectRows(session)
+    made = []
+    for i in range(500):
+        session.rows = 0
+        accept(session, 4 * (i // 30), 4 * (i % 30))
+        rows.update(session.history.to_undo)
+        made.append(session.rows)
+    assert set(made) == {1}
+    assert rows.columns == session.features()
+
+
+def test_rows_follow_undo_deletion_and_pixels_that_change_hands(session):
+    rows = ObjectRows(session)
+
+    def check(step):
+        rows.update(step)
+        assert rows.columns == session.features()
+
+    for x in (0, 10, 20):
+        accept(session, 0, x)
+        check(session.history.to_undo)
+    session.delete(2)
+    check(session.history.to_undo)
+    session.undo()
+    check(session.history.to_redo)
+    from napari_hqsam.labels.records import Settings
+
+    accept(session, 0, 1, settings=Settings(overlap="overwrite"))
+    check(session.history.to_undo)
+    assert rows.columns["pixels"][0] == 3  # of 9: the new one has the others
+    session.merge([1, 2])
+    check(session.history.to_undo)
+
+
+# --- finishing ------------------------------------------------------------------
+
+
+def mask_of(data, corner=(20, 30)):
+    return Mask.from_crop(np.asarray(data, bool), corner, 0.9, 0.8)
+
+
+def test_holes_are_filled_and_the_scores_stay():
+    ring = np.ones((9, 9), bool)
+    ring[2:7, 2:7] = False
+    done = finish(mask_of(ring), fill=True, smooth=0, size=(100, 100))
+    assert done.data.all()
+    assert done.bbox == (20, 30, 29, 39)
+    assert done.score == 0.9
+
+
+def test_ripples_vanish_and_the_plane_ends():
+    comb = np.ones((12, 41), bool)
+    comb[:2, ::2] = False
+    done = finish(mask_of(comb, (0, 0)), fill=False, smooth=4, size=(12, 41))
+    edge = done.to_plane((12, 41)).argmax(0)[5:-5]
+    assert np.ptp(edge) == 0
+    assert done.bbox[2] <= 12
+
+
+def test_nothing_to_do_is_the_mask_itself():
+    mask = mask_of(np.ones((9, 9)))
+    assert finish(mask, fill=False, smooth=0, size=(100, 100)) is mask
+    assert finish(mask, fill=True, smooth=0, size=(100, 100)) is mask
+    dot = mask_of(np.ones((1, 1)))
+    assert finish(dot, fill=False, smooth=9, size=(100, 100)) is dot
+
+
+# --- getting ready ----------------------------------------------------------------
+
+
+class Noting(Engine):
+    def __init__(self, image, size):
+        super().__init__(cache=False)
+        self.wanted, self.cancelled = [], 0
+        grid = Grid(image.plane_shape, size)
+        segmenter = SimpleNamespace(grid=grid, image=image)
+        background = SimpleNamespace(submit=self.submit, cancel=self.cancel)
+        self._only = Kept(segmenter, background)
+
+    def _keep(self, image, model):
+        self._kept[0] = self._only
+        return self._only
+
+    def submit(self, plane, tile, priority=Priority.NEIGHBOUR):
+        self.wanted.append((plane, tile))
+
+    def cancel(self):
+        self.cancelled += 1
+
+
+def test_the_tile_itself_comes_first_then_its_neighbours_then_other_slices():
+    image = open_image(np.zeros((5, 2000, 2000), np.uint8), axes="zyx")
+    engine = Noting(image, 448)
+    spec = ImageSpec(None, "zyx", (), "percentile", 0)
+    prompt = Prompt([(1000, 1000)])
+    model = ModelSpec("micro", "cpu")
+    request = Request(spec, model, (2,), prompt, 0, "sam", True)
+    engine.encode_around(request, lambda: None)
+    planes = [plane for plane, _ in engine.wanted]
+    (own,) = engine.tiles(request)
+    assert engine.wanted[0] == ((2,), own)
+    assert planes == [(2,)] * 9 + [(3,), (1,)]
+    assert len({tile for _, tile in engine.wanted[:9]}) == 9
+    assert engine.wanted[-1][1] == own
+    engine.rest()
+    assert engine.cancelled == 1
+    engine.wanted.clear()
+    engine.warm_up(request, lambda: None)
+    assert engine.wanted == [((2,), own)]

@@ -1,0 +1,113 @@
+"""Clicks that correct an answer, and what goes with them to the model."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_hqsam.prompts import Logits, Prompt
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.viewer.engine import Engine
+from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
+from napari_hqsam.viewer.trail import Trail
+
+A, B, C = (10, 10), (20, 20), (30, 30)
+
+
+def request(*points, what="mask", output="sam+hq", **parts):
+    image = ImageSpec(None, "yx", (), "percentile", 0)
+    prompt = Prompt(list(points), **parts)
+    model = ModelSpec("micro", "cpu")
+    return Request(image, model, (), prompt, "auto", output, True, what=what)
+
+
+class Noting(Engine):
+    """An engine whose segmenter tells with what it was asked."""
+
+    def __init__(self):
+        super().__init__(cache=False)
+        self.asked = []
+
+    def segmenter(self, image, model):
+        def segment(prompt, **how):
+            seen = None if prompt.logits is None else float(prompt.logits.values[0, 0])
+            self.asked.append((len(prompt.points), seen))
+            return self.mask(len(prompt.points))
+
+        def candidates(prompt, **how):
+            return [self.mask(100 + i) for i in range(3)]
+
+        return SimpleNamespace(segment=segment, candidates=candidates)
+
+    def setup(self, request):
+        return None
+
+    @staticmethod
+    def mask(number):
+        logits = Logits(np.full((2, 2), number, np.float16), (0, 0), 1.0)
+        return Mask((0, 0, 1, 1), np.ones((1, 1), bool), 0.9, 0.9, logits=logits)
+
+
+def test_a_click_that_is_added_corrects_the_answer_before():
+    trail, engine = Trail(), Noting()
+    engine.answer(trail.follow(request(A)))
+    engine.answer(trail.follow(request(A, B)))
+    engine.answer(trail.follow(request(A, B, C)))
+    assert engine.asked == [(1, None), (2, 1.0), (3, 2.0)]
+
+
+def test_answers_that_nobody_waited_for_count_all_the_same():
+    trail, engine = Trail(), Noting()
+    trail.follow(request(A))
+    engine.answer(trail.follow(request(A, B)))
+    assert engine.asked == [(1, None), (2, 1.0)]
+
+
+def test_a_click_taken_back_is_the_question_before():
+    trail = Trail()
+    first = trail.follow(request(A))
+    second = trail.follow(request(A, B))
+    trail.follow(request(A, B, C))
+    assert trail.follow(request(A, B)) == second
+    assert trail.follow(request(A)) == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request(A, C),  # the second was moved
+        request(B),  # the first was deleted
+        request(A, B, point_labels=(1, 0)),
+        request(A, B, box=(0, 0, 40, 40)),
+        request(A, B, C, mask=np.ones((50, 50), bool)),
+    ],
+)
+def test_what_is_changed_is_looked_at_afresh(other):
+    trail, engine = Trail(), Noting()
+    trail.follow(request(A, B))
+    engine.answer(trail.follow(other))
+    assert engine.asked == [(len(other.prompt.points), None)]
+
+
+def test_a_box_is_corrected_by_clicks():
+    trail, engine = Trail(), Noting()
+    engine.answer(trail.follow(request(box=(0, 0, 40, 40))))
+    engine.answer(trail.follow(request(A, box=(0, 0, 40, 40))))
+    assert engine.asked == [(0, None), (1, 0.0)]
+
+
+def test_the_candidate_that_was_shown_is_corrected():
+    trail, engine = Trail(), Noting()
+    engine.answer(trail.follow(request(A, what="all")))
+    engine.answer(trail.follow(request(A, B), chosen=2))
+    assert engine.asked[-1] == (2, 101.0)
+
+
+def test_comparing_outputs_does_not_ask_for_all_clicks_again():
+    trail, engine = Trail(), Noting()
+    for output in ("sam+hq", "sam", "hq"):
+        for points in ((A,), (A, B)):
+            engine.answer(trail.follow(request(*points, output=output)))
+    before = len(engine.asked)
+    engine.answer(trail.follow(request(A, B, output="sam")))
+    assert len(engine.asked) == before + 1
