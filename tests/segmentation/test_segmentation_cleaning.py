@@ -34,6 +34,18 @@ def test_a_clicked_part_stays_however_small():
     assert not clean_mask(mask)[3, 3]
 
 
+def test_parts_that_no_click_is_on_go_where_clicks_say_all():
+    mask = np.zeros((60, 60), bool)
+    mask[5:30, 5:30] = mask[35:55, 35:55] = True
+    one = clean_mask(mask, np.array([[10.0, 10.0]]), only_clicked=True)
+    assert one[5:30, 5:30].all()
+    assert one.sum() == 25 * 25
+    beside = clean_mask(mask, np.array([[50.0, 10.0]]), only_clicked=True)
+    np.testing.assert_array_equal(beside, mask)
+    both = clean_mask(mask, np.array([[10.0, 10.0], [40, 40]]), only_clicked=True)
+    np.testing.assert_array_equal(both, mask)
+
+
 def test_a_bay_at_the_border_is_no_hole():
     mask = np.ones((40, 40), bool)
     mask[0:2, 20] = False

@@ -19,7 +19,10 @@ MIN_PIXELS = 8
 
 
 def clean_mask(
-    mask: NDArray[np.bool_], clicks: NDArray[np.float64] | None = None
+    mask: NDArray[np.bool_],
+    clicks: NDArray[np.float64] | None = None,
+    *,
+    only_clicked: bool = False,
 ) -> NDArray[np.bool_]:
     """Drop specks and fill pinholes.
 
@@ -32,6 +35,8 @@ def clean_mask(
         (h, w) bool.
     clicks : ndarray, optional
         (n, 2) positive clicks, (y, x) in the mask's own pixels.
+    only_clicked : bool
+        Drop all parts without a click, where any part has one.
 
     Returns
     -------
@@ -46,7 +51,10 @@ def clean_mask(
     keep = areas >= max(SPECK_SHARE * areas.max(), min(MIN_PIXELS, areas.max()))
     if clicks is not None and len(clicks):
         inside = np.clip(np.rint(clicks).astype(int), 0, np.array(mask.shape) - 1)
-        keep[parts[inside[:, 0], inside[:, 1]]] = True
+        clicked = parts[inside[:, 0], inside[:, 1]]
+        if only_clicked and clicked.any():
+            keep[:] = False
+        keep[clicked] = True
     keep[0] = False
     cleaned: NDArray[np.bool_] = keep[parts]
     del parts  # a mask may be large

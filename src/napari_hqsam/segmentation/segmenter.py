@@ -130,7 +130,8 @@ class Segmenter:
             SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
             alone, or the HQ mask alone.
         clean : bool
-            Drop specks and fill pinholes.
+            Drop specks and fill pinholes; after clicks alone, also parts that
+            none of them is on.
         typical_size : float, optional
             Longer side of an object such as this, pixels: of those accepted so far.
 
@@ -444,7 +445,10 @@ class Segmenter:
                     stacklevel=4,
                 )
         if clean:
-            crop = clean_mask(crop, clicks_in(prompt, offset, crop.shape))
+            # clicks say which part is meant; a box or a mask holds all of them
+            only = prompt.box is None and prompt.mask is None
+            clicks = clicks_in(prompt, offset, crop.shape)
+            crop = clean_mask(crop, clicks, only_clicked=only)
         level = None if tile.address is None else tile.address.level
         return Mask.from_crop(
             crop,
