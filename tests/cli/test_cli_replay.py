@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image as Pillow
 from napari_hqsam import Segmenter, cli, open_image, read_labels
 from napari_hqsam.labels import (
     ArrayTarget,
+    Corrected,
     ImageRecord,
     Plane,
     Session,
@@ -131,6 +133,33 @@ def test_the_network_makes_the_same_labels_again(command, tmp_path, nuclei):
     assert (code, err) == (0, "")
     assert "0 of 7 masks differ" in said
     np.testing.assert_array_equal(read_labels(out), labels)
+
+
+def test_clicks_that_corrected_an_answer_are_given_click_by_click(
+    command, tmp_path, micro
+):
+    path = tmp_path / "labels.tif.journal.jsonl"
+    segmenter = Segmenter(open_image(NUCLEI), micro, cache=False)
+    labels = np.zeros(segmenter.image.plane_shape, np.uint16)
+    clicks = Prompt([(88, 63), (95, 75), (80, 90)], [1, 1, 0])
+    first = segmenter.candidates(clicks.first(1), output="sam")[2]
+    second = segmenter.segment(replace(clicks.first(2), logits=first.logits))
+    third = segmenter.segment(replace(clicks, logits=second.logits))
+    answers = Corrected(1, 2, "sam"), Corrected(2)
+    with begin(path, segmenter, labels) as session:
+        session.accept(third, clicks, settings=Settings(corrects=answers))
+    out = tmp_path / "labels.tif"
+    again = path, NUCLEI, "-o", out, "-m", "micro", "--cache", "none"
+    code, said, err = command(*again)
+    assert (code, err) == (0, "")
+    assert "0 of 1 masks differ" in said
+    np.testing.assert_array_equal(read_labels(out), labels)
+    assert not np.array_equal(segmenter.segment(clicks).data, third.data)
+    # A journal from before has none of it, and is replayed as it says.
+    said = json.loads(path.read_text().splitlines()[1])["settings"]
+    assert [answer["points"] for answer in said.pop("corrects")] == [1, 2]
+    assert Settings.from_json(said) == Settings()
+    assert "corrects" not in Settings().to_json()
 
 
 def test_a_volume_looked_at_from_the_side(command, tmp_path, micro, discs):

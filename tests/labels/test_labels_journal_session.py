@@ -143,7 +143,7 @@ def test_features_tell_what_napari_shows(begin, square):
     session.accept(square(1, 1, 3, 0.5), Prompt([(1, 1), (2, 2)]), **same)
     second = session.accept(square(8, 8, 2), CLICK, plane=0)
     table = session.features()
-    assert table == {
+    known = {
         "index": [first, second],
         "plane": ["2 .. 3", "0"],
         "score": [0.5, 0.9],
@@ -154,14 +154,30 @@ def test_features_tell_what_napari_shows(begin, square):
         "model": ["micro"] * 2,
         "prompts": [3, 1],
         "level": [0, 0],
+        "confidence": [math.nan] * 2,
+        "worst": [""] * 2,
     }
-    assert session.feature_row(first) == [column[0] for column in table.values()]
+    np.testing.assert_equal(table, known)
+    np.testing.assert_equal(
+        session.feature_row(first), [column[0] for column in table.values()]
+    )
     session.accept(
         square(1, 1, 3), CLICK, plane=2, settings=Settings(overlap="overwrite")
     )
     assert session.feature_row(first)[4] == 9  # its other pixels are taken
     session.delete(first)
     assert session.features()["index"] == [2, 3]
+
+
+def test_the_slice_it_is_least_sure_on_is_told(begin, square):
+    session = begin(np.zeros((9, 12, 14), np.uint8))
+    label_id = session.accept(square(1, 1), CLICK, plane=4)
+    for z, sure in ((5, 0.8), (6, 0.3), (7, 0.6)):
+        mask = square(1, 1)
+        session.derive(label_id, mask.bbox, mask.data, z, confidence=sure)
+    row = dict(zip(session.features(), session.feature_row(label_id), strict=True))
+    assert (row["confidence"], row["worst"]) == (0.3, "6")
+    assert row["plane"] == "4 .. 7"
 
 
 def test_pixels_of_unknown_size_have_no_area(begin, square):

@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from napari_hqsam.images import Image
-    from napari_hqsam.labels import Accept, Plane, Recorded, Remade
+    from napari_hqsam.labels import (
+        Accept,
+        Corrected,
+        Plane,
+        Recorded,
+        Remade,
+        Settings,
+    )
     from napari_hqsam.models import Model
+    from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Mask, Segmenter
 
 
@@ -123,16 +131,15 @@ class SegmentAgain:
         options: dict[str, Any] = {
             "plane": self._index(accept.plane),
             "level": how.level,
-            "output": how.output,
             "clean": how.clean,
             "typical_size": how.typical_size,
         }
         segmenter = self._segmenter(accept)
         prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned
-        if how.candidate is None:
-            return segmenter.segment(prompt, **options)
-        candidates = segmenter.candidates(prompt, **options)
-        return candidates[min(how.candidate, len(candidates) - 1)]
+        for answer in how.corrects:
+            mask = _chosen(segmenter, prompt.first(answer.points), answer, options)
+            prompt = replace(prompt, logits=mask.logits)
+        return _chosen(segmenter, prompt, how, options)
 
     def _segmenter(self, accept: Accept) -> Segmenter:
         """Segmenter that shows the image as an accepted mask was made."""
@@ -172,6 +179,19 @@ class SegmentAgain:
             for letter, number in zip(across, plane.index, strict=True)
             if sizes[letter] > 1
         )
+
+
+def _chosen(
+    segmenter: Segmenter,
+    prompt: Prompt,
+    how: Settings | Corrected,
+    options: dict[str, Any],
+) -> Mask:
+    """Return the mask that was chosen among the answers to a prompt."""
+    if how.candidate is None:
+        return segmenter.segment(prompt, output=how.output, **options)
+    candidates = segmenter.candidates(prompt, output=how.output, **options)
+    return candidates[min(how.candidate, len(candidates) - 1)]
 
 
 # --- what there is ----------------------------------------------------------

@@ -19,7 +19,14 @@ from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
 from napari_hqsam.labels.patches import ArrayTarget, Plane, Target, Write, indices_of
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.labels.recorded import Recorded, read_session
-from napari_hqsam.labels.records import Accept, Edit, ImageRecord, Settings, Setup
+from napari_hqsam.labels.records import (
+    Accept,
+    Corrected,
+    Edit,
+    ImageRecord,
+    Settings,
+    Setup,
+)
 from napari_hqsam.labels.replay import Remade, rebuild, remake
 from napari_hqsam.labels.session import Session
 from napari_hqsam.labels.space import space_of_image
@@ -31,6 +38,7 @@ __all__ = [
     "MAX_ID",
     "Accept",
     "ArrayTarget",
+    "Corrected",
     "Edit",
     "ImageRecord",
     "JournalError",

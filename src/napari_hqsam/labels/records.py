@@ -209,6 +209,36 @@ class Header:
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """An answer that further clicks corrected: its logits went with them.
+
+    Attributes
+    ----------
+    points : int
+        How many of the prompt's points it was the answer to; the first ones.
+    candidate : int, optional
+        Which mask of it, as in `Settings`.
+    output : {"sam+hq", "sam", "hq"}
+        As in `Segmenter.segment`.
+    """
+
+    points: int
+    candidate: int | None = None
+    output: str = "sam+hq"
+
+    def to_json(self) -> Json:
+        """Return plain values."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Corrected:
+        """Read them back."""
+        if said["points"] < 0:
+            raise ValueError(f"{said['points']} points are none")
+        return cls(**said)
+
+
+@dataclass(frozen=True)
 class Settings:
     """How a mask was asked for, and how it was painted.
 
@@ -227,6 +257,9 @@ class Settings:
         As in `Segmenter.segment`.
     overlap : {"keep", "overwrite", "empty"}
         As in `paint`.
+    corrects : tuple of Corrected
+        The answers that the prompt's points corrected one after another, the
+        first one first; empty where all were given at once.
     """
 
     output: str = "sam+hq"
@@ -235,17 +268,24 @@ class Settings:
     typical_size: float | None = None
     clean: bool = True
     overlap: Overlap = "keep"
+    corrects: tuple[Corrected, ...] = ()
 
     def to_json(self) -> Json:
         """Return plain values."""
-        return dict(vars(self))
+        said = dict(vars(self))
+        del said["corrects"]
+        if self.corrects:
+            said["corrects"] = [answer.to_json() for answer in self.corrects]
+        return said
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Settings:
         """Read them back."""
         if said["overlap"] not in get_args(Overlap):
             raise ValueError(f"overlap {said['overlap']!r} is unknown")
-        return cls(**said)
+        answers = said.get("corrects", ())
+        corrects = tuple(Corrected.from_json(answer) for answer in answers)
+        return cls(**{**said, "corrects": corrects})
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,17 @@ class Prompt:
         changes.update(self._clipped_mask(h, w, where))
         return replace(self, **changes) if changes else self
 
+    def first(self, count: int) -> Prompt:
+        """Return it with no more than its first points: as it was before the others.
+
+        Raises
+        ------
+        PromptError
+            If nothing, or nothing positive, is left.
+        """
+        labels = self.point_labels[:count]
+        return replace(self, points=self.points[:count], point_labels=labels)
+
     def _clipped_mask(self, h: int, w: int, where: str) -> dict[str, Any]:
         """Return the fields to change so that the mask lies on an (h, w) plane."""
         if self.mask is None or self.foreground is None:
