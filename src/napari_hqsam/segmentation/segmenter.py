@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -10,18 +9,15 @@ import numpy as np
 import torch
 
 from napari_hqsam.embeddings import TileSource
-from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.errors import PromptError
 from napari_hqsam.images import Image, normalization, open_image
-from napari_hqsam.network import Output, upsample_logits
-from napari_hqsam.prompts import Logits
+from napari_hqsam.network import Output
 from napari_hqsam.segmentation.automatic import (
     iter_everything,
     make_disjoint,
     quality,
 )
-from napari_hqsam.segmentation.cleaning import clean_mask
 from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile, place
-from napari_hqsam.segmentation.growth import Growth
 from napari_hqsam.segmentation.levels import (
     Level,
     check_level,
@@ -29,8 +25,8 @@ from napari_hqsam.segmentation.levels import (
     look_again,
     tile_for,
 )
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.segmentation.propagation import iter_propagate, propagate
+from napari_hqsam.segmentation.whole import whole_mask
 from napari_hqsam.tiling import Grid, fit_plane
 
 if TYPE_CHECKING:
@@ -38,13 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Literal
 
-    from numpy.typing import NDArray
-    from torch import Tensor
-
     from napari_hqsam.images import Normalization, NormalizationSpec
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.decoding import Answer
+    from napari_hqsam.segmentation.mask import Mask
     from napari_hqsam.segmentation.propagation import StackObject, StackSlice
     from napari_hqsam.segmentation.propagation.plan import Fixed
     from napari_hqsam.tiling import Tile
@@ -270,7 +263,12 @@ class Segmenter:
             Number of these tiles.
         """
         index, on_plane = self._checked(prompts, plane, level, typical_size)
-        tiles = {t for p in on_plane for t in self._looks(p, level, typical_size)}
+        decoder = PlaneDecoder(self.source, self.model, self.grid, index)
+        tiles = {
+            tile
+            for p in on_plane
+            for tile in self._looks(decoder, p, level, typical_size)
+        }
         for tile in sorted(tiles, key=place):
             self.source.features(index, tile)
         wait_for(self.model.device)
@@ -364,7 +362,7 @@ class Segmenter:
             for i in chosen:
                 best = max(answers[i], key=lambda a: a.scores[wanted[0][1]])
                 masks = [
-                    self._mask(decoder, on_plane[i], best, *each, clean=clean)
+                    whole_mask(decoder, on_plane[i], best, *each, clean=clean)
                     for each in wanted
                 ]
                 yield i, masks
@@ -403,67 +401,6 @@ class Segmenter:
         )
         return [tile_for(prompt, self.grid, k) for k in levels]
 
-    def _mask(
-        self,
-        decoder: PlaneDecoder,
-        prompt: Prompt,
-        answer: Answer,
-        output: Output,
-        which: int,
-        *,
-        clean: bool,
-    ) -> Mask:
-        """From an answer on one tile to the whole object, in plane pixels."""
-        logits = answer.logits(output, which)
-        tile = answer.tile
-        seen = tile.decoded_shape
-        complete = True
-        if tile.address is None:
-            offset, crop = (tile.y0, tile.x0), whole_tile(logits, tile)
-            stability = answer.stability(output, which)
-        else:
-            grown = Growth(decoder, prompt, output, which).run(answer)
-            offset, crop = grown.field.render()
-            complete = grown.complete
-            stability = grown.field.stability()
-            if not complete:
-                warnings.warn(
-                    f"the object at (y, x) = ({prompt.focus[0]:g}, "
-                    f"{prompt.focus[1]:g}) goes on beyond the {grown.tiles} tiles "
-                    "looked at; the mask ends there. Prompt its further parts, or "
-                    "choose a coarser level",
-                    HqsamWarning,
-                    stacklevel=4,
-                )
-            elif not grown.refined:
-                warnings.warn(
-                    f"the boundary of the object at (y, x) = ({prompt.focus[0]:g}, "
-                    f"{prompt.focus[1]:g}) runs through too many tiles to be looked "
-                    f"at again: it is as fine as level {grown.field.level} shows it. "
-                    "Choose that level, or segment parts",
-                    HqsamWarning,
-                    stacklevel=4,
-                )
-        if clean:
-            # clicks say which part is meant; a box or a mask holds all of them
-            only = prompt.box is None and prompt.mask is None
-            clicks = clicks_in(prompt, offset, crop.shape)
-            crop = clean_mask(crop, clicks, only_clicked=only)
-        level = None if tile.address is None else tile.address.level
-        return Mask.from_crop(
-            crop,
-            offset,
-            answer.scores[which],
-            stability,
-            level=level,
-            complete=complete,
-            logits=Logits.near_object(
-                answer.sam[which, : seen[0], : seen[1]].numpy(),
-                (tile.y0, tile.x0),
-                tile.decoded_pitch,
-            ),
-        )
-
     def _plane(
         self, prompts: Sequence[Prompt], plane: int | Sequence[int] | None
     ) -> tuple[int, ...]:
@@ -478,28 +415,6 @@ class Segmenter:
                 "segment plane by plane"
             )
         return meant.pop() if meant else ()
-
-
-def whole_tile(logits: Tensor, tile: Tile) -> NDArray[np.bool_]:
-    """Mask (h, w) of all the plane pixels of a tile, upsampled as SAM does."""
-    full = upsample_logits(
-        logits[None, None], tile.size, tile.resized_shape, tile.shape
-    )
-    return (full[0, 0] > 0).numpy()
-
-
-def clicks_in(
-    prompt: Prompt, offset: tuple[int, int], shape: tuple[int, ...]
-) -> NDArray[np.float64]:
-    """(n, 2) positive clicks that lie on a crop, (y, x) in its own pixels."""
-    on = [
-        point
-        for point, label in zip(prompt.points, prompt.point_labels, strict=True)
-        if label
-    ]
-    clicks = np.array(on).reshape(-1, 2) - offset
-    inside = ((clicks >= -0.5) & (clicks < np.array(shape) - 0.5)).all(1)
-    return clicks[inside]
 
 
 def wait_for(device: torch.device) -> None:
