@@ -188,9 +188,10 @@ def _chosen(
     options: dict[str, Any],
 ) -> Mask:
     """Return the mask that was chosen among the answers to a prompt."""
+    asked = {**options, "output": how.output}
     if how.candidate is None:
-        return segmenter.segment(prompt, output=how.output, **options)
-    candidates = segmenter.candidates(prompt, output=how.output, **options)
+        return segmenter.segment(prompt, **asked)
+    candidates = segmenter.candidates(prompt, **asked)
     return candidates[min(how.candidate, len(candidates) - 1)]
 
 

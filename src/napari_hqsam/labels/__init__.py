@@ -12,6 +12,7 @@ journal, on the disk, before it is in the labels.
 
 from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.base import copy_labels
+from napari_hqsam.labels.headers import ImageRecord, Setup
 from napari_hqsam.labels.ids import label_ids
 from napari_hqsam.labels.journal import JournalError, journal_path
 from napari_hqsam.labels.overlay import draw_overlay
@@ -19,14 +20,7 @@ from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
 from napari_hqsam.labels.patches import ArrayTarget, Plane, Target, Write, indices_of
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.labels.recorded import Recorded, read_session
-from napari_hqsam.labels.records import (
-    Accept,
-    Corrected,
-    Edit,
-    ImageRecord,
-    Settings,
-    Setup,
-)
+from napari_hqsam.labels.records import Accept, Corrected, Edit, Settings
 from napari_hqsam.labels.replay import Remade, rebuild, remake
 from napari_hqsam.labels.session import Session
 from napari_hqsam.labels.space import space_of_image

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_hqsam.labels.headers import LabelsRecord
     from napari_hqsam.labels.objects import ObjectTable
     from napari_hqsam.labels.patches import Plane
-    from napari_hqsam.labels.records import LabelsRecord
     from napari_hqsam.prompts import Prompt
 
 COLUMNS = (

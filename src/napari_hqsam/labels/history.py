@@ -12,8 +12,9 @@ from napari_hqsam.labels.objects import ObjectTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_hqsam.labels.headers import LabelsRecord
     from napari_hqsam.labels.objects import Entry
-    from napari_hqsam.labels.records import Event, LabelsRecord
+    from napari_hqsam.labels.records import Event
 
 
 class History:

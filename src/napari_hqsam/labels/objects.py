@@ -18,8 +18,9 @@ from napari_hqsam.labels.records import Accept
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from napari_hqsam.labels.headers import LabelsRecord
     from napari_hqsam.labels.patches import Box, Patch
-    from napari_hqsam.labels.records import Event, LabelsRecord
+    from napari_hqsam.labels.records import Event
 
 Made = dict[Plane, tuple[Accept, ...]]
 """The masks that make up an object, by their planes."""
@@ -178,7 +179,7 @@ class ObjectTable:
     def _by_hand(
         self, label_ids: Iterable[int], planes: Iterable[Plane]
     ) -> dict[int, Derived]:
-        """Tell of objects changed by hand on planes; others than derived do not count."""
+        """Tell of objects changed by hand on planes; only derived ones count."""
         return {
             i: {**there, **dict.fromkeys(planes)}
             for i in label_ids

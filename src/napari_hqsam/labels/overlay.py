@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy  # its parts come when first used
 from PIL import Image as Pillow
 from PIL import ImageDraw
-from scipy import ndimage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +71,8 @@ def _colour(rgb: NDArray[np.uint8], labels: NDArray[np.integer], rows: slice) ->
     ids = labels[rows]
     first = max(rows.start - 1, 0)  # a rim is seen from the next row as well
     around = labels[first : rows.stop + 1]
-    rim = ndimage.grey_erosion(around, size=(3, 3)) != around
-    rim |= ndimage.grey_dilation(around, size=(3, 3)) != around
+    rim = scipy.ndimage.grey_erosion(around, size=(3, 3)) != around
+    rim |= scipy.ndimage.grey_dilation(around, size=(3, 3)) != around
     rim = rim[rows.start - first :][: len(ids)]
     weight = np.where(ids > 0, np.where(rim, 1.0, FILL), 0.0)[..., None]
     palette = np.array(COLORS, np.float32)[(ids - 1) % len(COLORS)]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hqsam.labels.headers import Header
 from napari_hqsam.labels.history import History
 from napari_hqsam.labels.journal import JournalError, read_lines
-from napari_hqsam.labels.records import Accept, Edit, Header
+from napari_hqsam.labels.records import Accept, Edit
 
 if TYPE_CHECKING:
     import os

@@ -1,4 +1,4 @@
-"""What a journal says, as objects: the image, the labels, and each thing done.
+"""What a journal says, as objects: each thing done. Its head: see `headers`.
 
 Every record is written as plain JSON values and read back equal. What is read
 may be wrong in any way: then the reading raises KeyError, TypeError or
@@ -8,11 +8,11 @@ ValueError, and who knows the file and the line says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from napari_hqsam.labels.headers import Setup
 from napari_hqsam.labels.painting import Overlap
 from napari_hqsam.labels.patches import Box, Patch, Plane
 from napari_hqsam.labels.prompt_records import prompt_from_json, prompt_to_json
@@ -23,189 +23,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.images import Image
     from napari_hqsam.labels.journal import Json
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.segmentation import Mask
 
 EditKind = Literal["delete", "merge", "split", "reshape", "brush", "derive"]
-
-
-@dataclass(frozen=True)
-class ImageRecord:
-    """Which image was segmented.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file or layer.
-    axes : str
-        One letter per dimension of the image, see `open_image`.
-    shape : tuple of int
-        Its shape.
-    fingerprint : str
-        `Image.fingerprint`, with the channels of the session's first setup.
-    """
-
-    name: str
-    axes: str
-    shape: tuple[int, ...]
-    fingerprint: str
-
-    @classmethod
-    def of(cls, image: Image) -> ImageRecord:
-        """Record an image; a few windows of it are read for the fingerprint."""
-        return cls(image.name, image.axes, image.shape, image.fingerprint())
-
-    def to_json(self) -> Json:
-        """Return plain values."""
-        return vars(self) | {"shape": list(self.shape)}
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> ImageRecord:
-        """Read them back."""
-        shape = tuple(map(int, said["shape"]))
-        return cls(said["name"], said["axes"], shape, said["fingerprint"])
-
-
-@dataclass(frozen=True)
-class Setup:
-    """The model, and how the image was shown to it.
-
-    Attributes
-    ----------
-    model : str
-        Name of the model.
-    digest : str
-        `Model.digest`.
-    channels : tuple of int
-        The channels shown as red, green and blue.
-    limits : tuple of (low, high)
-        The numbers that became black and white, for each distinct channel.
-    """
-
-    model: str
-    digest: str
-    channels: tuple[int, int, int]
-    limits: tuple[tuple[float, float], ...]
-
-    @classmethod
-    def of(cls, segmenter: Segmenter) -> Setup:
-        """Record the setup of a segmenter, whose normalisation is computed for it."""
-        scaling = segmenter.normalization
-        return cls(
-            segmenter.model.name,
-            segmenter.model.digest,
-            segmenter.image.channels,
-            tuple(zip(scaling.lows, scaling.highs, strict=True)),
-        )
-
-    def to_json(self) -> Json:
-        """Return plain values."""
-        return {
-            "model": self.model,
-            "digest": self.digest,
-            "channels": list(self.channels),
-            "limits": [list(pair) for pair in self.limits],
-        }
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Setup:
-        """Read them back."""
-        red, green, blue = map(int, said["channels"])
-        limits = tuple((float(low), float(high)) for low, high in said["limits"])
-        return cls(said["model"], said["digest"], (red, green, blue), limits)
-
-
-@dataclass(frozen=True)
-class LabelsRecord:
-    """The labels that a session changes.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        ``(..., h, w)``.
-    axes : str
-        One letter per dimension.
-    scale : tuple of float, optional
-        Size of a pixel along each dimension.
-    units : tuple of (str or None)
-        Its unit, by OME-Zarr's name.
-    base : str, optional
-        Name of the file, beside the journal, with the labels that the session
-        started from; None where it started from nothing.
-    highest : int
-        Highest id of these, 0 where there are none.
-    """
-
-    shape: tuple[int, ...]
-    axes: str
-    scale: tuple[float, ...] | None = None
-    units: tuple[str | None, ...] | None = None
-    base: str | None = None
-    highest: int = 0
-
-    def to_json(self) -> Json:
-        """Return plain values."""
-        return {
-            "shape": list(self.shape),
-            "axes": self.axes,
-            "scale": None if self.scale is None else list(self.scale),
-            "units": None if self.units is None else list(self.units),
-            "base": self.base,
-            "highest": self.highest,
-        }
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> LabelsRecord:
-        """Read them back."""
-        scale, units, base = said["scale"], said["units"], said["base"]
-        if base is not None and Path(base).name != base:
-            raise ValueError(f"{base!r} is not the name of a file")
-        return cls(
-            tuple(map(int, said["shape"])),
-            said["axes"],
-            None if scale is None else tuple(map(float, scale)),
-            None if units is None else tuple(units),
-            base,
-            int(said["highest"]),
-        )
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a whole session has in common: the first line of a journal.
-
-    Attributes
-    ----------
-    image : ImageRecord
-        Which image.
-    labels : LabelsRecord
-        Which labels.
-    setup : Setup
-        What the first of the objects were made with.
-    """
-
-    image: ImageRecord
-    labels: LabelsRecord
-    setup: Setup
-
-    def to_json(self) -> Json:
-        """Return plain values."""
-        return {
-            "image": self.image.to_json(),
-            "labels": self.labels.to_json(),
-            "setup": self.setup.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Header:
-        """Read them back."""
-        return cls(
-            ImageRecord.from_json(said["image"]),
-            LabelsRecord.from_json(said["labels"]),
-            Setup.from_json(said["setup"]),
-        )
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Self
 
+    from napari_hqsam.labels.headers import Header
     from napari_hqsam.labels.journal import Journal, Json
     from napari_hqsam.labels.patches import Target, Write
-    from napari_hqsam.labels.records import Event, Header
+    from napari_hqsam.labels.records import Event
 
 
 class Steps:

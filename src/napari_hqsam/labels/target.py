@@ -11,11 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import zarr
-
 from napari_hqsam.errors import OutputError
 from napari_hqsam.images.source import reason
-from napari_hqsam.images.zarrs import ome_metadata
 from napari_hqsam.labels.space import check_axes
 
 if TYPE_CHECKING:
@@ -122,6 +119,10 @@ def _is_label_image(folder: Path) -> bool:
     """Whether a folder is an OME-Zarr label image, or empty."""
     if not any(folder.iterdir()):
         return True
+    import zarr
+
+    from napari_hqsam.images.zarrs import ome_metadata
+
     try:
         group = zarr.open_group(str(folder), mode="r")
         return "image-label" in ome_metadata(group)

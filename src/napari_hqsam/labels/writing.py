@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
-import zarr
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.labels.atomic import replacing
@@ -26,6 +25,7 @@ from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import zarr
     from numpy.typing import DTypeLike
 
 _TIFF_TILE = 512
@@ -207,6 +207,8 @@ def _create_zarr(
     path: Path, shape: tuple[int, ...], dtype: np.dtype, space: Space, name: str
 ) -> zarr.Array[Any]:
     """Make a zarr v3 group of one array and the metadata of a label image."""
+    import zarr  # when first used: it takes longer than a window may
+
     title = name[: -len(ZARR_SUFFIX)].removesuffix(".ome")
     group = zarr.create_group(
         store=str(path), zarr_format=3, attributes=space.ome_zarr(title)
@@ -228,6 +230,8 @@ def _create_tiles(
     A chunk of zarr v2 with the codec zlib is what TIFF calls a tile compressed
     with Adobe Deflate: whole even at the border, and without header.
     """
+    import zarr
+
     tile = tuple(min(_TIFF_TILE, _round_up(n)) for n in shape[-2:])
     return zarr.create_array(
         str(folder),

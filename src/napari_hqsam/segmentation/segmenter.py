@@ -263,12 +263,7 @@ class Segmenter:
             Number of these tiles.
         """
         index, on_plane = self._checked(prompts, plane, level, typical_size)
-        decoder = PlaneDecoder(self.source, self.model, self.grid, index)
-        tiles = {
-            tile
-            for p in on_plane
-            for tile in self._looks(decoder, p, level, typical_size)
-        }
+        tiles = {t for p in on_plane for t in self._looks(p, level, typical_size)}
         for tile in sorted(tiles, key=place):
             self.source.features(index, tile)
         wait_for(self.model.device)
