@@ -18,6 +18,7 @@ fast as the 10th.
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import sys
 import tempfile
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 BEAT = 0.005
 """Seconds between two beats of the heart."""
 CLICKS, OBJECTS = 50, 500
+STACK = 64, 2048, 2048
+"""Labels of 1 GiB."""
 DISC, PITCH = 11, 30
 """Radius of the cells of the made-up image and their distance, pixels."""
 
@@ -154,8 +157,9 @@ class Bench:
         self.accepting(objects)
         with self.heart.watching("saving"):
             self.widget.keeping.save(str(self.folder / "cells.ome.tif"))
-            self.wait_until_quiet()
-        self.viewer.close()
+            self.wait_until_saved()
+        self.large_labels()
+        self.closing()
 
     def outlines(self, clicks: int) -> None:
         """Time clicks on a tile that is encoded."""
@@ -181,9 +185,68 @@ class Bench:
                 taken.append(
                     (time.perf_counter() - start, time.thread_time() - computed)
                 )
-        for name, some in (("5 to 15", taken[4:15]), ("the last 11", taken[-11:])):
+        n = min(50, len(taken) // 3)
+        for name, some in ((f"1 to {n}", taken[:n]), (f"the last {n}", taken[-n:])):
             wall, own = (median(column) for column in zip(*some, strict=True))
             print(f"accepting objects {name}: median {wall:.3f} s ({own:.3f} s)")
+
+    def large_labels(self) -> None:
+        """Begin a session on labels of 1 GiB, save them, and open them again."""
+        from napari_hqsam.labels import journal_path
+
+        plane = np.resize(self.image, (STACK[1], self.image.shape[1]))
+        plane = np.tile(plane, (1, 3))[:, : STACK[2]]
+        labels = np.zeros(STACK, np.uint32)
+        for z in range(STACK[0]):
+            labels[z, 1024:] = (plane[1024:] > 100) * (z + 1)
+        self.viewer.layers.clear()
+        stack = np.broadcast_to(plane, STACK)
+        image = self.viewer.add_image(stack, contrast_limits=(0, 255), name="stack")
+        layer = self.viewer.add_labels(labels, name="large")
+        self.controller.scene.use(image)
+        self.controller.settings.tool = "point"
+        self.widget.labelling.use_target(layer)
+        self.controller.take_tool()
+        self.viewer.reset_view()
+        self.viewer.scene.camera.center = (0, 300, 400)
+        self.viewer.scene.camera.zoom = 1
+        settle(seconds=1)
+        self.click(*self.centres[30])
+        path = self.folder / "large.ome.tif"
+        with self.heart.watching("beginning a session on 1 GiB of labels"):
+            self.widget.objects.accept()
+            settle(lambda: self.widget.labelling.session is not None, seconds=300)
+            self.wait_until_quiet()
+        with self.heart.watching("saving 1 GiB of labels"):
+            self.widget.keeping.save(str(path))
+            self.wait_until_saved()
+        self.widget.labelling.let_go()
+        self.viewer.layers.remove(layer)
+        del labels, layer
+        with self.heart.watching("opening the session on 1 GiB of labels again"):
+            self.widget.labelling.restore(journal_path(path))
+            settle(lambda: self.widget.labelling.session is not None, seconds=300)
+            self.wait_until_quiet()
+
+    def closing(self) -> None:
+        """Close widget and viewer, and count what is left."""
+        from qtpy.QtCore import QEvent
+        from qtpy.QtWidgets import QApplication
+
+        self.viewer.window.remove_dock_widget(self.widget)
+        layers = [layer.name for layer in self.viewer.layers]
+        del self.widget, self.controller
+        settle(seconds=0.2)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        widgets = [w for w in QApplication.allWidgets() if "Hqsam" in type(w).__name__]
+        threads = [t.name for t in threading.enumerate() if "hqsam" in t.name]
+        print(f"left after closing: layers {layers}, {len(widgets)} widgets, {threads}")
+        self.viewer.close()
+
+    def wait_until_saved(self) -> None:
+        """Wait until labels are in their file."""
+        settle(lambda: not self.widget.keeping.saving, seconds=300)
 
     def click(self, y: float, x: float) -> float:
         """Click on the canvas; seconds until the outline is painted."""
@@ -240,12 +303,15 @@ def settle(until: Callable[[], bool] = lambda: False, seconds: float = 60) -> No
 
     As the loop of the application does: events as they come, idle in between.
     """
-    from qtpy.QtCore import QEventLoop
+    from qtpy.QtCore import QEventLoop, QTimer
     from qtpy.QtWidgets import QApplication
 
+    waker = QTimer()
+    waker.start(int(BEAT * 1000))
     end = time.perf_counter() + seconds
     while not until() and time.perf_counter() < end:
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 5)
+        # Without a limit of time: with one, Qt does not wait but spins.
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.widget import HqsamWidget
 
 WIDE, LAPTOP = (1440, 900), (1366, 768)
+SLICE = 12
+"""Of the stack."""
 CLICKS = (
     *((50, 122), (88, 63), (211, 205), (203, 297), (295, 145)),
     *((317, 240), (215, 45), (126, 225)),
@@ -49,6 +51,10 @@ def main(folder: Path) -> None:
         for theme in ("dark", "light"):
             viewer.theme = theme
             pictures(viewer, widget, folder, theme)
+        follow(viewer, widget)
+        for theme in ("dark", "light"):
+            viewer.theme = theme
+            stack_pictures(viewer, widget, folder, theme)
         viewer.close()
 
 
@@ -81,6 +87,38 @@ def pictures(viewer: Viewer, widget: HqsamWidget, folder: Path, theme: str) -> N
         section.grab().save(str(folder / f"{name}-{theme}.png"))
     for name in ("image", "model", "keys"):
         widget.sections[name].collapse(animate=False)
+
+
+def follow(viewer: Viewer, widget: HqsamWidget) -> None:
+    """Follow a cell of the other sample through its stack."""
+    import numpy as np
+
+    viewer.layers.clear()
+    (stack,) = viewer.open_sample("napari-hqsam", "stack")
+    viewer.dims.set_point(0, SLICE * stack.scale[0])
+    viewer.reset_view()
+    settle(lambda: widget.controller.scene.points is not None)
+    label = stack.data[SLICE] > 1600
+    y, x = np.argwhere(label)[len(np.argwhere(label)) // 2]
+    widget.controller.scene.points.add((SLICE, y, x))
+    settle(lambda: widget.controller.current.mask is not None)
+    for section in widget.sections.values():
+        section.collapse(animate=False)
+    for name in ("object", "stack", "session"):
+        widget.sections[name].expand(animate=False)
+    widget.stack_section.toggle()
+    settle(lambda: not widget.stacks.running and bool(widget.stacks.cells()))
+    widget.stacks.worst()
+
+
+def stack_pictures(
+    viewer: Viewer, widget: HqsamWidget, folder: Path, theme: str
+) -> None:
+    """Picture the section Stack, and the window of a laptop with it."""
+    viewer.window.resize(*LAPTOP)
+    settle(seconds=0.5)
+    viewer.window.screenshot(str(folder / f"following-{theme}.png"), flash=False)
+    widget.stack_section.grab().save(str(folder / f"stack-{theme}.png"))
 
 
 def settle(until: Callable[[], bool] = lambda: False, seconds: float = 120) -> None:

@@ -183,6 +183,7 @@ class Hand:
             self.controller._soon.isActive()
             or self.controller.worker.busy
             or self.widget.files.busy
+            or self.keeping.saving
             or self.current.waiting
         )
 

@@ -1,10 +1,12 @@
 """Clicks that correct an answer, and what goes with them to the model."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from napari_hqsam.labels import Corrected, Settings
 from napari_hqsam.prompts import Logits, Prompt
 from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.engine import Engine
@@ -103,6 +105,27 @@ def test_the_candidate_that_was_shown_is_corrected():
     assert engine.asked[-1] == (2, 101.0)
 
 
+def test_an_accepted_object_goes_on_where_it_stood():
+    trail, engine, resumed = Trail(), Noting(), Trail()
+    trail.follow(request(A, what="all", output="sam"))
+    trail.follow(request(A, B), chosen=2)
+    last = trail.follow(request(A, B, C))
+    assert last.corrects == (Corrected(1, 1, "sam"), Corrected(2, None, "sam+hq"))
+    resumed.resume(last.prompt, Settings(corrects=last.corrects))
+    assert resumed.follow(request(A, B, C)) == last
+    engine.answer(last)
+    assert [points for points, _ in engine.asked] == [1, 2, 3]
+
+
+def test_the_output_that_was_shown_is_corrected():
+    trail = Trail()
+    for output in ("sam+hq", "sam"):
+        trail.follow(request(A, output=output))
+    assert trail.follow(request(A, B, output="hq")).corrects == (
+        Corrected(1, None, "sam"),
+    )
+
+
 def test_comparing_outputs_does_not_ask_for_all_clicks_again():
     trail, engine = Trail(), Noting()
     for output in ("sam+hq", "sam", "hq"):
@@ -111,3 +134,15 @@ def test_comparing_outputs_does_not_ask_for_all_clicks_again():
     before = len(engine.asked)
     engine.answer(trail.follow(request(A, B, output="sam")))
     assert len(engine.asked) == before + 1
+
+
+def test_what_is_accepted_meanwhile_makes_no_difference_to_an_object():
+    trail, other = Trail(), replace(request(A, B), typical_size=30.0)
+    first = trail.follow(replace(request(A), typical_size=20.0))
+    second = trail.follow(other)
+    assert (first.typical_size, second.typical_size) == (20.0, 20.0)
+    assert second.after == first.as_link()
+    trail.clear()
+    assert trail.follow(other).typical_size == 30.0
+    trail.resume(second.prompt, Settings(typical_size=20.0, corrects=second.corrects))
+    assert trail.follow(other) == second

@@ -1,6 +1,5 @@
 """Bad input, layers that go in mid-flight, and closing while working."""
 
-import sys
 import threading
 
 import dask.array as da
@@ -276,13 +275,6 @@ def test_closing_while_working(viewer, open_widget, squares):
     assert worker.join(20)
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QApplication.processEvents()
-
-
-def test_the_widget_opens_without_torch_on_the_main_thread():
-    import subprocess
-
-    code = "import sys, napari_hqsam.viewer.widget; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0
 
 
 # --- the worker -------------------------------------------------------------

@@ -15,13 +15,12 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import zarr
-from zarr.storage import LocalStore
-
 from napari_hqsam.errors import HqsamWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import zarr
 
     from napari_hqsam.images.source import LazyArray
 
@@ -45,6 +44,9 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
         any of them gives an `HqsamWarning`, if the array has other chunks; that
         of a file cut short to nothing raises an `OSError`.
     """
+    import zarr
+    from zarr.storage import LocalStore
+
     watch = _Watch(name)
     return [
         _WatchedArray(array, Path(array.store.root, array.path), watch)

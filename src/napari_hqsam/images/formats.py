@@ -2,6 +2,9 @@
 
 The content of a file decides how it is read, not its name: a PNG named
 ``.tif`` opens as PNG, and a text file named ``.tif`` opens as nothing.
+
+zarr, and the readers that need it, are imported when first used: that takes longer
+than a window may take to open.
 """
 
 from __future__ import annotations
@@ -15,14 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import zarr
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.axes import axes_from_names
 from napari_hqsam.images.raster import open_raster
 from napari_hqsam.images.source import Reduced, Source, reason
-from napari_hqsam.images.tiff import open_tiff
-from napari_hqsam.images.zarrs import open_node, open_zarr
 
 if TYPE_CHECKING:
     from napari_hqsam.images.source import LazyArray
@@ -66,7 +66,11 @@ def open_source(
     """
     if isinstance(source, (str, os.PathLike)):
         return _open_path(Path(source).expanduser(), key, keep_indices)
+    import zarr
+
     if isinstance(source, (zarr.Group, zarr.Array)):
+        from napari_hqsam.images.zarrs import open_node
+
         return open_node(source, key, source.basename or "array")
     if key is not None:
         raise ImageError(f"key={key!r} needs a file or a zarr group, not an array")
@@ -103,6 +107,8 @@ def _open_multiscale(arrays: Sequence[LazyArray]) -> Source:
 def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
     """Choose the reader by what lies at the path."""
     if path.is_dir():
+        from napari_hqsam.images.zarrs import open_zarr
+
         return open_zarr(path, key)
     if not path.exists():
         raise ImageError(f"{path}: no such file or folder; check the path")
@@ -112,6 +118,8 @@ def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {reason(error)}") from error
     if magic in _TIFF_MAGIC:
+        from napari_hqsam.images.tiff import open_tiff
+
         return open_tiff(path, key)
     if key is not None:
         raise ImageError(f"{path} holds a single image; leave out key={key!r}")

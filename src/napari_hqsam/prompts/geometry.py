@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used
 
 from napari_hqsam.errors import PromptError
 
@@ -108,7 +108,7 @@ def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float
     depth : float
         Its distance in pixels from the nearest one outside.
     """
-    depth = ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1]
+    depth = scipy.ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1]
     y, x = divmod(int(np.argmax(depth)), depth.shape[1])
     return (y, x), float(depth[y, x])
 

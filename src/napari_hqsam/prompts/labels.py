@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
@@ -58,7 +58,7 @@ def from_labels(
     return [
         _prompt(ranks[window] == rank, window, int(label_id), kind)
         for rank, (label_id, window) in enumerate(
-            zip(ids, ndimage.find_objects(ranks), strict=True), start=1
+            zip(ids, scipy.ndimage.find_objects(ranks), strict=True), start=1
         )
     ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class Logits:
         ]
         at = np.meshgrid(*lines, indexing="ij")
         values = self.values.astype(np.float32)
-        sampled: NDArray[np.float32] = ndimage.map_coordinates(
+        sampled: NDArray[np.float32] = scipy.ndimage.map_coordinates(
             values, at, order=1, mode="nearest"
         )
         return sampled

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from statistics import median_low
+from collections import defaultdict, deque
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.scene import Scene
     from napari_hqsam.viewer.state import Settings
 
 TYPICAL_OF = 21
-"""Objects accepted last whose level is taken for typical."""
+"""Objects accepted last whose median size is taken for typical."""
 
 
 class Asking:
@@ -35,8 +37,9 @@ class Asking:
 
     def __init__(self, scene: Scene, settings: Settings) -> None:
         self.scene, self.settings = scene, settings
-        self.levels: list[int] = []
-        """Levels at which the accepted objects were found."""
+        self._sizes: defaultdict[tuple[int, int], deque[int]] = defaultdict(
+            lambda: deque(maxlen=TYPICAL_OF)
+        )
 
     def prompt(self) -> tuple[PlaneView, Prompt] | None:
         """Return what lies on the plane shown; None if nothing does.
@@ -71,8 +74,23 @@ class Asking:
             self._level(view, prompt),
             s.output,
             s.clean,
+            self._typical_size(view),
             what=what,
         )
+
+    def note_accepted(self, view: PlaneView, request: Request, mask: Mask) -> None:
+        """Learn from an accepted object how large objects are.
+
+        What was found at a scale of the user's choice tells nothing: objects there
+        are as large as can be seen.
+        """
+        if request.level == "auto" and mask.area:
+            y0, x0, y1, x1 = mask.bbox
+            self._sizes[view.axes].append(max(y1 - y0, x1 - x0))
+
+    def forget_sizes(self) -> None:
+        """Another image has other objects."""
+        self._sizes.clear()
 
     def image_spec(self, view: PlaneView) -> ImageSpec:
         """Snapshot of the image as it is shown."""
@@ -120,11 +138,14 @@ class Asking:
         scale = self.settings.scale
         if scale == "whole":
             return "whole"
-        if prompt.box is None and prompt.mask is None:
-            if scale == "view":
-                return round(-math.log2(self.scene.pixel_size(view)))
-            if self.levels:
-                # Not the objects' size: levels chosen by sizes found at such
-                # levels would drift.
-                return median_low(self.levels[-TYPICAL_OF:])
+        if scale == "view" and prompt.box is None and prompt.mask is None:
+            return round(-math.log2(self.scene.pixel_size(view)))
         return "auto"
+
+    def _typical_size(self, view: PlaneView) -> float | None:
+        """Longer side of the objects accepted so far, plane pixels.
+
+        Of planes in this orientation: pixels may be longer along other axes.
+        """
+        sizes = self._sizes.get(view.axes)
+        return float(median(sizes)) if sizes else None

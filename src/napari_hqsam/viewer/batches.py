@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-    from napari_hqsam.labels.records import Setup
+    from napari_hqsam.labels.headers import Setup
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.objects import Objects

@@ -32,6 +32,8 @@ from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_hqsam.labels.records import Settings as JournalSettings
+    from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
@@ -165,6 +167,19 @@ class Controller(QObject):
             self._trails.pop(self.scene.view(), None)
         self.clear_current()
 
+    def resume(self, view: PlaneView, prompt: Prompt, how: JournalSettings) -> None:
+        """Ask again for an accepted object, whose prompts lie on the plane shown."""
+        self._trails[view].resume(prompt, how)
+        self.predict()
+
+    def question(self, view: PlaneView, prompt: Prompt) -> tuple[Request, int]:
+        """Return what is asked for prompts on a plane, and which mask is shown."""
+        shown = self.shown is not None and self.shown[0] == view
+        chosen = self.current.chosen if shown else 0
+        what: Literal["mask", "all"] = "all" if chosen else "mask"
+        request = self.asking.request(view, prompt, what)
+        return self._trails[view].follow(request, chosen), chosen
+
     def _drop_prompts_off_image(self) -> None:
         """Take away clicks beside the image, which nobody means."""
         scene = self.scene
@@ -245,7 +260,7 @@ class Controller(QObject):
 
     def _on_image(self) -> None:
         self.worker.cancel()
-        self.asking.levels.clear()
+        self.asking.forget_sizes()
         self._trails.clear()
         self._view = None
         self.hovering.clear()

@@ -16,14 +16,14 @@ from napari_hqsam.viewer.preloading import load_libraries
 from napari_hqsam.viewer.requests import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_hqsam.embeddings import Prefetcher
     from napari_hqsam.images import NormalizationSpec
-    from napari_hqsam.labels.records import ImageRecord, Setup
+    from napari_hqsam.labels.headers import ImageRecord, Setup
     from napari_hqsam.models import Model
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.prompts import Logits, Prompt
@@ -179,13 +179,13 @@ class Engine:
 
     def setup(self, request: Request) -> Setup:
         """Model and normalisation of a request, for the journal."""
-        from napari_hqsam.labels.records import Setup
+        from napari_hqsam.labels.headers import Setup
 
         return Setup.of(self.segmenter(request.image, request.model))
 
     def image_record(self, request: Request) -> ImageRecord:
         """Name and fingerprint of the image of a request, for the journal."""
-        from napari_hqsam.labels.records import ImageRecord
+        from napari_hqsam.labels.headers import ImageRecord
 
         record = ImageRecord.of(self.segmenter(request.image, request.model).image)
         return replace(record, name=request.image.name)
@@ -239,15 +239,27 @@ class Engine:
         check()
         self._encode_soon(request, wanted)
 
-    def encode_around(self, request: Request, check: Callable[[], None]) -> None:
+    def encode_around(
+        self,
+        request: Request,
+        check: Callable[[], None],
+        slices: Sequence[tuple[int, ...]] = (),
+    ) -> None:
         """Have the tiles encoded that are likely to be wanted next.
 
-        Those of the request itself, then those beside them, then the same place
-        on the next and the last slice. Parameters as of `warm_up`.
+        Those of the request itself, then the same place on the slices that are
+        likely to be next, then those beside them.
+
+        Parameters
+        ----------
+        request, check
+            As for `warm_up`.
+        slices : sequence of tuple of int
+            Planes, the likeliest first.
         """
         segmenter = self.segmenter(request.image, request.model)
         tiles = self.tiles(request)
-        wanted = [(request.plane, tile) for tile in tiles]
+        wanted = [(p, tile) for p in (request.plane, *slices) for tile in tiles]
         for tile in tiles:
             if tile.address is None:
                 continue
@@ -255,11 +267,6 @@ class Engine:
                 beside = segmenter.grid.neighbour(tile, down, right)
                 if beside is not None:
                     wanted.append((request.plane, beside))
-        if request.plane:
-            *outer, z = request.plane
-            for other in (z + 1, z - 1):
-                if 0 <= other < segmenter.image.leading_shape[-1]:
-                    wanted += [((*outer, other), tile) for tile in tiles]
         check()
         self._encode_soon(request, wanted)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,10 +78,10 @@ def finish_crop(
     )
     crop = np.pad(data, ((y0 - box[0], box[2] - y1), (x0 - box[1], box[3] - x1)))
     if fill:
-        crop = ndimage.binary_fill_holes(crop)
+        crop = scipy.ndimage.binary_fill_holes(crop)
     if smooth:
         # Beyond the plane its edge goes on: there is nothing to be rounded off.
-        blurred = ndimage.gaussian_filter(crop.astype(np.float32), smooth / 2)
+        blurred = scipy.ndimage.gaussian_filter(crop.astype(np.float32), smooth / 2)
         crop = blurred > 0.5
     rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
     if not rows.size:

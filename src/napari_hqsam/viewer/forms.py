@@ -24,6 +24,7 @@ from napari_hqsam.viewer.keys import KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_hqsam.viewer.stack_state import StackState
     from napari_hqsam.viewer.state import Settings
 
 
@@ -67,13 +68,16 @@ class Section(QCollapsible):
 
 
 def choice(
-    settings: Settings, name: str, options: Sequence[tuple[str, object, str]], tip: str
+    settings: Settings | StackState,
+    name: str,
+    options: Sequence[tuple[str, object, str]],
+    tip: str,
 ) -> QComboBox:
     """Combo box for a setting, both ways.
 
     Parameters
     ----------
-    settings : Settings
+    settings : Settings or StackState
     name : str
         Of the setting.
     options : sequence of (text, value, tip)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
+    from napari_hqsam.labels.headers import ImageRecord, Setup
     from napari_hqsam.labels.patches import Target
-    from napari_hqsam.labels.records import ImageRecord, Setup
 
 FOLDER_VARIABLE = "NAPARI_HQSAM_SESSIONS"
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.viewer.journaling import discard, unsaved_sessions
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.snapshots import Snapshot
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 from napari_hqsam.viewer.writers import save_labels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_hqsam.viewer.journaling import Unsaved
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.scene import Scene
@@ -41,6 +43,12 @@ class Keeping(QObject):
         super().__init__(labelling)
         self._scene, self._labelling, self._files = scene, labelling, files
         self.unsaved: list[Unsaved] = []
+        self._saving = 0
+
+    @property
+    def saving(self) -> bool:
+        """Whether labels are being written."""
+        return self._saving > 0
 
     def suggested_path(self) -> Path:
         """Where labels would be saved: beside their image."""
@@ -54,29 +62,39 @@ class Keeping(QObject):
     def save(self, path: str) -> None:
         """Save the target in the background, with the image's scale and units.
 
-        Its journal goes with it.
+        As it is now, or a moment later, but no edit is saved half. Its journal goes
+        with it.
         """
         target = self._labelling.target
         if target is None:
             self.said.emit("There are no labels to save yet")
             return
-        data, attributes = target.layer.data, target.layer.as_layer_data_tuple()[1]
-        # A copy of it as it is now, for painting goes on meanwhile.
-        snapshot = data.copy() if isinstance(data, np.ndarray) else data
+        attributes = target.layer.as_layer_data_tuple()[1]
+        self._saving += 1
+        self.said.emit(f"Saving {path}; go on meanwhile")
+
+        def write(labels: NDArray[Any]) -> None:
+            self._files.submit(
+                Urgency.BATCH,
+                "save",
+                lambda _: save_labels(path, labels, attributes),
+                done,
+                failed,
+                replace=False,
+            )
 
         def done(written: str) -> None:
+            self._saving -= 1
             if self._labelling.target is target:
                 self._labelling.follow(written)
             self.said.emit(f"Saved {written}")
 
-        self._files.submit(
-            Urgency.BATCH,
-            "save",
-            lambda _: save_labels(path, snapshot, attributes),
-            done,
-            tell,
-            replace=False,
-        )
+        def failed(error: Exception) -> None:
+            self._saving -= 1
+            self.said.emit(f"{path} is not saved")
+            tell(error)
+
+        Snapshot(target, self._files, write, failed, parent=self)
 
     def look_up(self) -> None:
         """Look for sessions that were not saved."""

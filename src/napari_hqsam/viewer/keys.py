@@ -36,6 +36,8 @@ KEYS: dict[str, Key] = {
     "split": Key("Shift-K", "Split off", "split it off the one below it"),
     "clean": Key("Shift-H", "Clean", "fill and smooth the one pointed at"),
     "delete": Key("Shift-Q", "Delete", "delete the one pointed at"),
+    "follow": Key("Shift-G", "Follow", "work on the slices, as chosen under Stack"),
+    "worst": Key("Shift-W", "Least sure", "go to the slice it is least sure on"),
 }
 """Keys by the names of the actions."""
 

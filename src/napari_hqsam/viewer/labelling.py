@@ -22,11 +22,12 @@ from napari_hqsam.viewer.journaling import (
 )
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.object_rows import ObjectRows
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile, strokes_of
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from napari.layers import Labels
@@ -287,6 +288,11 @@ class Labelling(QObject):
             history = self.session.history
             self._rows.update(history.to_redo if back else history.to_undo)
 
+    def note_objects(self, label_ids: Iterable[int]) -> None:
+        """Bring the rows of objects up to date."""
+        if self._rows is not None:
+            self._rows.update_objects(label_ids)
+
     def show_rows(self) -> None:
         """Put the rows into the target's features table."""
         if self._rows is not None and self.target is not None:
@@ -310,7 +316,7 @@ class Labelling(QObject):
     def _undo_key(self, which: Literal["undo", "redo"]) -> None:
         """Undo in the session; what was done before it, as napari does."""
         if not self.step(which) and self.target is not None:
-            getattr(self.target.layer, which)()
+            self.target.napari_step(which)
 
     def follow(self, path: str) -> None:
         """Move the journal to where the labels were saved."""
@@ -334,6 +340,8 @@ class Labelling(QObject):
         """Take over what was undone in the layer by others than us."""
         if self.session is None or self.target is None or self.target.writing:
             return
+        if layer_shape(self.target.layer) != self.session.header.labels.shape:
+            return  # who goes on with the session says so
         try:
             if reconcile(self.session, self.target):
                 self._rows = ObjectRows(self.session)

@@ -37,8 +37,12 @@ class ObjectRows:
 
     def update(self, step: Iterable[Event]) -> None:
         """Make the rows anew of all objects that a step touched."""
+        self.update_objects(_touched(step))
+
+    def update_objects(self, label_ids: Iterable[int]) -> None:
+        """Make the rows of objects anew."""
         there = self._session.table
-        for label_id in sorted(_touched(step)):
+        for label_id in sorted(label_ids):
             # as `ObjectTable.ids` has it, for one id
             known = (
                 bool(there.made.get(label_id))

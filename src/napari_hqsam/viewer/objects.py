@@ -21,6 +21,7 @@ from napari_hqsam.prompts import from_labels
 from napari_hqsam.viewer.finishing import finish_crop
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.prompting import plane_size
+from napari_hqsam.viewer.requests import from_candidate, to_candidate
 from napari_hqsam.viewer.target import id_at, plane_of
 from napari_hqsam.viewer.worker import Urgency
 
@@ -143,8 +144,7 @@ class Objects(QObject):
             tell(error)
             give_up(error)
             return
-        if mask.level is not None:
-            self.controller.asking.levels.append(mask.level)
+        self.controller.asking.note_accepted(view, answer.request, mask)
         self.labelling.took_step(f"Object {number} accepted")
 
     def _take_back(
@@ -161,11 +161,12 @@ class Objects(QObject):
         """Tell the journal how a mask was asked for."""
         return Settings(
             output=request.output,
-            candidate=chosen - 1 if chosen else None,
+            candidate=to_candidate(chosen),
             level=request.level,
             typical_size=request.typical_size,
             clean=request.clean,
             overlap=self.settings.overlap,
+            corrects=request.corrects,
         )
 
     def _begin_next(self, view: PlaneView) -> None:
@@ -221,21 +222,21 @@ class Objects(QObject):
         view, label_id = found
         own = view.without(self.scene.dropped)
         try:
-            prompt, chosen = self._prompt_of(view, own, label_id)
+            prompt, how = self._prompt_of(view, own, label_id)
             self._begin_next(view)
             self.current.label_id = label_id
-            self.current.chosen = chosen
+            self.current.chosen = from_candidate(how.candidate)
             self.scene.put_prompt(prompt, own)
         except HqsamError as error:
             tell(error)
             return
         self.said.emit(f"Object {label_id} is open again")
-        self.controller.predict()
+        self.controller.resume(view, prompt, how)
 
     def _prompt_of(
         self, view: PlaneView, own: PlaneView, label_id: int
-    ) -> tuple[Prompt, int]:
-        """Prompt that made an object, and which mask it gave; else its box."""
+    ) -> tuple[Prompt, Settings]:
+        """Prompt that made an object, and how it was asked for; else its box."""
         session, target, image = (
             self.labelling.session,
             self.labelling.target,
@@ -245,14 +246,13 @@ class Objects(QObject):
             with suppress(PromptError):  # an object that the session does not know
                 made = session.reopen(label_id, plane_of(own))
                 if made:
-                    candidate = made[-1].settings.candidate
-                    return made[-1].prompt, 0 if candidate is None else candidate + 1
+                    return made[-1].prompt, made[-1].settings
         assert target is not None
         assert image is not None
         window = own.window((0, 0, *plane_size(image, view)))
         here = np.asarray(target.layer.data[window]) == label_id
         (prompt,) = from_labels(here, "box")
-        return prompt, 0
+        return prompt, Settings()
 
     def merge(self) -> None:
         """Add the current object to the accepted one under the cursor."""

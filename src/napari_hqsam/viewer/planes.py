@@ -93,6 +93,12 @@ class PlaneView:
         key[self.axes[1]] = slice(bbox[1], bbox[3])
         return tuple(key)
 
+    def moved(self, axis: int, step: int) -> PlaneView:
+        """Return the plane so many slices on along an axis."""
+        position = list(self.position)
+        position[axis] += step
+        return PlaneView(self.axes, tuple(position))
+
     def without(self, dropped: int) -> PlaneView:
         """Return the same plane in data that lack the first axes."""
         return PlaneView(

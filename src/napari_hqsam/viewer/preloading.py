@@ -24,7 +24,7 @@ _LIBRARIES = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib"}
 
 
 def load_libraries() -> None:
-    """Import what answers need: torch, and what draws outlines."""
+    """Import what answers need: torch, scipy, zarr, and what draws outlines."""
     if "torch" in sys.modules:
         return
     with suppress(OSError, AttributeError):

@@ -171,9 +171,14 @@ def _from_shapes(
     source: Shapes, image: Layer, view: PlaneView, dims: Dims
 ) -> list[Prompt]:
     """One object per shape; those without length or area are left out."""
+    if not len(source.data):
+        return []
+    # All at once: there may be thousands, and as many slices.
+    ends = np.cumsum([len(vertices) for vertices in source.data])
+    every = transfer(np.concatenate(source.data), source, image, dims.point)
     prompts = []
-    for vertices, kind in zip(source.data, source.shape_type, strict=True):
-        rows = transfer(vertices, source, image, dims.point)
+    shapes = zip(np.split(every, ends[:-1]), source.shape_type, strict=True)
+    for rows, kind in shapes:
         if is_on(rows, view):
             try:
                 prompts.append(from_shape(str(kind), view.to_plane(rows)))
@@ -186,7 +191,8 @@ def _from_labels(
     source: Labels, image: Layer, view: PlaneView, dims: Dims
 ) -> list[Prompt]:
     """One object per label id, by its mask; the ids are kept."""
-    own = shown_plane(dims, source)
+    shown_plane(dims, source)  # raises where it lacks an axis that is displayed
+    own = view.without(image.ndim - source.ndim)
     same_place = Placing.of(source).agrees(
         Placing.of(image) if source.ndim == image.ndim else _last(image, source.ndim),
         layer_shape(source),
@@ -197,6 +203,8 @@ def _from_labels(
             f"{source.name} has {size[0]} x {size[1]} pixels on this plane or lies "
             f"elsewhere than {image.name}; choose labels that cover the image"
         )
+    if any(own.position[a] >= layer_shape(source)[a] for a in own.others):
+        return []
     data = source.data[0] if source.multiscale else source.data
     return from_labels(np.asarray(data[own.window((0, 0, *size))]), "mask")
 

@@ -12,6 +12,7 @@ from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.scrolling import Scrolling
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Readiness(QObject):
     ) -> None:
         super().__init__(parent)
         self._asking, self._worker, self._engine = asking, worker, engine
+        self._scrolling = Scrolling(asking.scene)
         self._next: Request | None = None
         self.soon = timer(self, BEGIN_MS, self._begin)
         self.idle = timer(self, IDLE_MS, self._encode_around)
@@ -87,9 +89,23 @@ class Readiness(QObject):
     def _encode_around(self) -> None:
         request, self._next = self._next, None
         if request is not None:
+            slices = self._next_slices(request)
             self._submit(
-                lambda ticket: self._engine.encode_around(request, ticket.check)
+                lambda ticket: self._engine.encode_around(request, ticket.check, slices)
             )
+
+    def _next_slices(self, request: Request) -> list[tuple[int, ...]]:
+        """Slices likely to be looked at next, if the request is of that in view."""
+        scene = self._asking.scene
+        try:
+            view = scene.view()
+        except HqsamError:
+            return []
+        assert scene.image is not None
+        shape, (_, channels) = layer_shape(scene.image), scene.axes_and_channels(view)
+        if view.index(shape, channels) != request.plane:
+            return []
+        return [v.index(shape, channels) for v in self._scrolling.next_slices(view)]
 
     def _submit(self, work: Callable[[Ticket], None]) -> None:
         if self._asking.settings.prefetch and not self._worker.synchronous:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.labels.records import Corrected
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.images import Image
-    from napari_hqsam.labels.records import Setup
+    from napari_hqsam.labels.headers import Setup
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Mask
@@ -99,8 +100,23 @@ class Request:
     candidate: int = 0
 
     def as_link(self) -> Request:
-        """Return it without what makes no difference to SAM's own logits."""
-        return replace(self, output="sam", clean=False, what="mask")
+        """Return it without what makes no difference to SAM's own logits.
+
+        The output does: it takes part in the choice of the level.
+        """
+        return replace(self, clean=False, what="mask")
+
+    @property
+    def corrects(self) -> tuple[Corrected, ...]:
+        """The answers that it goes back to, the first one first; for the journal."""
+        if self.after is None:
+            return ()
+        last = Corrected(
+            len(self.after.prompt.points),
+            to_candidate(self.candidate),
+            self.after.output,
+        )
+        return (*self.after.corrects, last)
 
     @property
     def how(self) -> dict[str, Any]:
@@ -130,6 +146,16 @@ class Answer:
     masks: tuple[Mask, ...]
     setup: Setup
     seconds: float
+
+
+def to_candidate(chosen: int) -> int | None:
+    """Which candidate a mask of an answer is; None for the first, SAM's one mask."""
+    return chosen - 1 if chosen else None
+
+
+def from_candidate(candidate: int | None) -> int:
+    """Which mask of an answer a candidate is."""
+    return 0 if candidate is None else candidate + 1
 
 
 class Channels:

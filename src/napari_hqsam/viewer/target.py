@@ -6,9 +6,10 @@ what napari undoes, and what its brush paints, is told to the session.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from psygnal import Signal
 
 from napari_hqsam.errors import OutputError
 from napari_hqsam.labels.patches import Plane
@@ -66,6 +67,9 @@ class LayerTarget:
     layer : Labels
     """
 
+    undone = Signal()
+    """napari's own undo or redo changed the labels: it does not tell where."""
+
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
         self.writing = False
@@ -86,6 +90,11 @@ class LayerTarget:
         finally:
             self.writing = False
 
+    def napari_step(self, which: Literal["undo", "redo"]) -> None:
+        """Undo or redo what was done in the layer before there was a session."""
+        getattr(self.layer, which)()
+        self.undone.emit()
+
     def show(self, labels: NDArray[Any] | None) -> None:
         """Show labels that were put together elsewhere.
 
@@ -97,7 +106,7 @@ class LayerTarget:
         self.writing = True
         try:
             if labels is not None and labels is not self.layer.data:
-                self.layer.data[...] = labels
+                self.layer.data = labels  # to copy them would take too long
             self.layer.refresh()
         finally:
             self.writing = False

@@ -10,16 +10,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_hqsam.viewer.requests import from_candidate
+
 if TYPE_CHECKING:
+    from napari_hqsam.labels.records import Settings
+    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.requests import Request
 
 
 class Step(NamedTuple):
-    """Prompts as they lay, and which mask of the step before they correct."""
+    """Prompts as they lay, and what was asked for.
+
+    Attributes
+    ----------
+    prompt : Prompt
+    candidate : int
+        Which mask of the step before they correct.
+    output : {"sam+hq", "sam", "hq"}
+        What was shown last.
+    """
 
     prompt: Prompt
     candidate: int
+    output: Output
 
 
 class Trail:
@@ -27,10 +41,28 @@ class Trail:
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
+        self._typical_size: float | None = None
 
     def clear(self) -> None:
         """Begin another object."""
         self._steps.clear()
+
+    def resume(self, prompt: Prompt, how: Settings) -> None:
+        """Go on from where an accepted object stood.
+
+        Parameters
+        ----------
+        prompt, how
+            As the journal has them.
+        """
+        corrected = [from_candidate(answer.candidate) for answer in how.corrects]
+        shown = [(answer.points, answer.output) for answer in how.corrects]
+        shown.append((len(prompt.points), how.output))
+        self._steps = [
+            Step(prompt.first(n), candidate, output)  # type: ignore[arg-type]
+            for (n, output), candidate in zip(shown, [0, *corrected], strict=True)
+        ]
+        self._typical_size = how.typical_size
 
     def follow(self, request: Request, chosen: int = 0) -> Request:
         """Tie a request to those whose answers it corrects.
@@ -42,22 +74,27 @@ class Trail:
         chosen : int
             Which mask of the last answer was shown.
         """
-        self._go_to(request.prompt, chosen)
+        if not self._steps:
+            self._typical_size = request.typical_size
+        # Others that are accepted meanwhile make no difference to this object.
+        request = replace(request, typical_size=self._typical_size)
+        self._go_to(request, chosen)
         before: Request | None = None
-        for prompt, candidate in self._steps:
-            request = replace(request, prompt=prompt, after=before, candidate=candidate)
+        for step in self._steps:
+            request = replace(request, after=before, **step._asdict())
             before = request.as_link()
         return request
 
-    def _go_to(self, prompt: Prompt, chosen: int) -> None:
+    def _go_to(self, request: Request, chosen: int) -> None:
+        prompt, output = request.prompt, request.output
         for i, step in enumerate(self._steps):
             if step.prompt == prompt:
-                del self._steps[i + 1 :]
+                self._steps[i:] = [step._replace(output=output)]
                 return
         if self._steps and _grew(self._steps[-1].prompt, prompt):
-            self._steps.append(Step(prompt, chosen))
+            self._steps.append(Step(prompt, chosen, output))
         else:
-            self._steps = [Step(prompt, 0)]
+            self._steps = [Step(prompt, 0, output)]
 
 
 def _grew(old: Prompt, new: Prompt) -> bool:

@@ -27,8 +27,10 @@ from napari_hqsam.viewer.sections import (
     ObjectSection,
     PromptSection,
     SessionSection,
+    StackSection,
 )
 from napari_hqsam.viewer.sections.prompts import TOOLS
+from napari_hqsam.viewer.stacks import Stacks
 from napari_hqsam.viewer.worker import InferenceWorker
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class HqsamWidget(QScrollArea):
         )
         self.objects = Objects(controller, self.labelling)
         self.batches = Batches(self.objects)
+        self.stacks = Stacks(self.objects)
         self.keeping = Keeping(controller.scene, self.labelling, self.files)
         self._build()
         self._of_viewer = Connections()
@@ -97,6 +100,8 @@ class HqsamWidget(QScrollArea):
             "split": objects.split,
             "clean": objects.clean,
             "delete": objects.delete,
+            "follow": self.stack_section.toggle,
+            "worst": self.stacks.worst,
         }
 
     def _build(self) -> None:
@@ -109,11 +114,13 @@ class HqsamWidget(QScrollArea):
         rows.setContentsMargins(4, 2, 4, 2)
         rows.setSpacing(2)
         controller, objects = self.controller, self.objects
+        self.stack_section = StackSection(controller, self.stacks)
         self.sections: dict[str, Section] = {
             "image": ImageSection(controller),
             "model": ModelSection(controller, self.files),
             "prompts": PromptSection(controller, objects, self.batches),
             "object": ObjectSection(controller, objects),
+            "stack": self.stack_section,
             "labels": LabelsSection(controller, self.labelling, objects),
             "session": SessionSection(self.labelling, objects, self.keeping),
             "keys": _keys_section(),

@@ -88,6 +88,7 @@ class InferenceWorker:
         self._deliver = deliver
         self._waiting: list[Ticket] = []
         self._running: Ticket | None = None
+        self._aside: Ticket | None = None  # lets others go first
         self._posted: list[Ticket] = []  # answered, and on their way
         self._numbers = count()
         self._thread: threading.Thread | None = None
@@ -151,7 +152,8 @@ class InferenceWorker:
     def cancel(self, topic: str | None = None) -> None:
         """Drop what waits and runs of a topic; of all topics by default."""
         with self._changed:
-            for ticket in [*self._waiting, *self._posted, self._running]:
+            begun = [self._running, self._aside]
+            for ticket in [*self._waiting, *self._posted, *begun]:
                 if ticket is not None and topic in (None, ticket.topic):
                     ticket.cancel()
             self._waiting = [t for t in self._waiting if not t.cancelled]
@@ -177,6 +179,24 @@ class InferenceWorker:
             thread.join(timeout)
         return thread is None or not thread.is_alive()
 
+    def make_way(self, urgency: Urgency) -> None:
+        """Run all that waits and is more urgent; for long work, between two steps.
+
+        To be called on the worker's thread.
+        """
+        with self._changed:
+            mine = self._running
+            self._aside = mine
+        while (ticket := self._more_urgent(urgency)) is not None:
+            self._run(ticket)
+        with self._changed:
+            self._running, self._aside = mine, None
+
+    def _more_urgent(self, urgency: Urgency) -> Ticket | None:
+        with self._changed:
+            urgent = [t for t in self._waiting if t.urgency < urgency]
+            return self._begin(urgent) if urgent else None
+
     # --- the thread ------------------------------------------------------
 
     def _loop(self) -> None:
@@ -189,10 +209,14 @@ class InferenceWorker:
             if not self._waiting or not threading.main_thread().is_alive():
                 self._thread = None
                 return None
-            ticket = min(self._waiting, key=lambda t: (t.urgency, t._number))
-            self._waiting.remove(ticket)
-            self._running = ticket
-            return ticket
+            return self._begin(self._waiting)
+
+    def _begin(self, tickets: list[Ticket]) -> Ticket:
+        """Take the most urgent ticket out of those that wait."""
+        ticket = min(tickets, key=lambda t: (t.urgency, t._number))
+        self._waiting.remove(ticket)
+        self._running = ticket
+        return ticket
 
     def _run(self, ticket: Ticket) -> None:
         call: Callable[[Any], None]

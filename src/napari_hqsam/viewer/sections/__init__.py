@@ -6,6 +6,7 @@ from napari_hqsam.viewer.sections.model import ModelSection
 from napari_hqsam.viewer.sections.object import ObjectSection
 from napari_hqsam.viewer.sections.prompts import PromptSection
 from napari_hqsam.viewer.sections.session import SessionSection
+from napari_hqsam.viewer.sections.stack import StackSection
 
 __all__ = [
     "ImageSection",
@@ -14,4 +15,5 @@ __all__ = [
     "ObjectSection",
     "PromptSection",
     "SessionSection",
+    "StackSection",
 ]

@@ -1,0 +1,235 @@
+"""Many slices: what to do with them, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSpinBox, QWidget
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.forms import Section, actions, button, choice, label, narrow
+from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.sections.layer_box import LayerBox
+from napari_hqsam.viewer.stack_plans import axes_of
+from napari_hqsam.viewer.strip import ConfidenceStrip
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.stack_walk import Walk
+    from napari_hqsam.viewer.stacks import Stacks
+
+_TASKS = (
+    ("follow the prompted object", "follow", "Prompt it on one slice or on several"),
+    ("follow the accepted objects", "accepted", "All that the slice shown has"),
+    ("same prompts, each slice", "same", "Those on the slice shown, on every slice"),
+    ("each slice by its prompts", "each", "One object per prompt, slice by slice"),
+    ("find all, slice by slice", "auto", "No prompts; what overlaps is one object"),
+)
+_DIRECTIONS = (
+    ("both ways", "both", "From the first slice to the last"),
+    ("onward", "forward", "To higher slices"),
+    ("backward", "backward", "To lower slices"),
+)
+
+
+class StackSection(Section):
+    """Objects through slices.
+
+    Parameters
+    ----------
+    controller : Controller
+    stacks : Stacks
+    """
+
+    def __init__(self, controller: Controller, stacks: Stacks) -> None:
+        super().__init__("Stack", "Objects through many slices", is_open=False)
+        self.controller, self.stacks = controller, stacks
+        self.state = stacks.state
+        self._ids: list[int] = []
+        self._add_choices()
+        self._add_run()
+        self._add_strip()
+        stacks.changed.connect(self.refresh)
+        stacks.progress.connect(self._on_progress)
+        for name in ("task", "axis", "start", "stop", "object_id"):
+            getattr(self.state.events, name).connect(self.refresh)
+        controller.scene.layers_changed.connect(self.refresh)
+        self.refresh()
+
+    # --- what there is ----------------------------------------------------------
+
+    def _add_choices(self) -> None:
+        self.form_rows = form = self.form()
+        self.task = choice(self.state, "task", _TASKS, "What to do with the slices")
+        self.source = LayerBox(
+            self.controller.scene,
+            ("points", "shapes", "labels"),
+            "Whose prompts: the widget's own, or one object per point, shape or label",
+            first="the current prompts",
+            skip=self.controller.scene.own,
+        )
+        self.axis = narrow(QComboBox())
+        self.axis.setToolTip("Slider to go along; the one moved last is taken")
+        self.axis.activated.connect(self._on_axis)
+        self.direction = choice(
+            self.state, "direction", _DIRECTIONS, "Which way objects are followed"
+        )
+        form.addRow("do", self.task)
+        form.addRow("from", self.source)
+        form.addRow("along", self.axis)
+        form.addRow("slices", self._range())
+        form.addRow("go", self.direction)
+
+    def _range(self) -> QWidget:
+        """First and last slice, and all of them again."""
+        body = QWidget()
+        row = QHBoxLayout(body)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.first, self.last = QSpinBox(), QSpinBox()
+        self.first.setToolTip("First slice")
+        self.last.setToolTip("Last slice; it counts")
+        for box in (self.first, self.last):
+            box.setKeyboardTracking(False)
+            box.setMinimumWidth(60)
+            box.valueChanged.connect(self._on_range)
+            row.addWidget(box, 3)
+        row.addWidget(button("All", "All slices there are", self._all), 2)
+        return body
+
+    def _add_run(self) -> None:
+        key = KEYS["follow"].key
+        self.run = button(
+            "",
+            "Slices appear in the target as they come; all of it is one step of undo.\n"
+            f"Other accepted objects are never changed. Key: {key}",
+            self.toggle,
+            icon="batch",
+        )
+        self.progress = QProgressBar()
+        self.progress.setFormat("%v of %m slices")
+        self.progress.setToolTip("Slices that are done")
+        self.progress.hide()
+        self.rows.addWidget(self.run)
+        self.rows.addWidget(self.progress)
+
+    def _add_strip(self) -> None:
+        """Add the confidence of an object, slice by slice."""
+        self.known = QWidget()
+        row = QHBoxLayout(self.known)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.object = narrow(QComboBox())
+        self.object.setToolTip("Object whose confidence is shown")
+        self.object.activated.connect(self._on_object)
+        row.addWidget(self.object, 2)
+        row.addLayout(
+            actions(
+                1,
+                (
+                    "worst",
+                    "Go to the slice that the object is least sure on; a prompt there "
+                    "changes\nonly what it can change. Again: to the next one",
+                    self.stacks.worst,
+                ),
+            ),
+            3,
+        )
+        self.strip = ConfidenceStrip(self.controller.viewer)
+        self.strip.clicked.connect(self.stacks.go_to)
+        self.rows.addWidget(self.known)
+        self.rows.addWidget(self.strip)
+        self.tracks = button(
+            "Tracks layer",
+            "Add the target's labels as tracks along the slider: an id is one object",
+            self.stacks.tracks,
+        )
+        self.rows.addWidget(self.tracks)
+        self.none = label("", "What is missing")
+        self.rows.addWidget(self.none)
+
+    # --- show ---------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show what there is to walk along, and what is known."""
+        try:
+            walk: Walk | None = self.stacks.walk()
+            self.none.setText("")
+        except HqsamError as error:
+            walk = None
+            self.none.setText(str(error))
+        batch = self.state.task in ("same", "each")
+        follows = self.state.task in ("follow", "accepted")
+        self.form_rows.setRowVisible(self.source, batch)
+        self.form_rows.setRowVisible(self.direction, follows)
+        self.run.setEnabled(walk is not None)
+        self.tracks.setEnabled(walk is not None)
+        self.none.setVisible(walk is None)
+        self._show_run()
+        if walk is not None:
+            self._show_walk(walk)
+        self._show_object(walk)
+
+    def _show_walk(self, walk: Walk) -> None:
+        image = self.controller.scene.image
+        assert image is not None
+        with QSignalBlocker(self.axis):
+            self.axis.clear()
+            for axis in axes_of(self.controller.scene):
+                name = f"{image.axis_labels[axis]} ({walk.shape[axis]})"
+                self.axis.addItem(name, axis)
+            self.axis.setCurrentIndex(self.axis.findData(walk.axis))
+        start, stop = self.state.span(walk)
+        for box, value in ((self.first, start), (self.last, stop - 1)):
+            with QSignalBlocker(box):
+                box.setRange(0, walk.count - 1)
+                box.setValue(value)
+
+    def _show_object(self, walk: Walk | None) -> None:
+        ids = self.stacks.results.objects()
+        with QSignalBlocker(self.object):
+            if ids != self._ids:  # there may be thousands, and slices come fast
+                self._ids = ids
+                self.object.clear()
+                self.object.addItems([f"object {label_id}" for label_id in ids])
+            shown = self.state.object_id
+            self.object.setCurrentIndex(ids.index(shown) if shown in ids else -1)
+        there = walk is not None and bool(ids)
+        self.known.setVisible(there)
+        self.strip.setVisible(there)
+        if walk is not None:
+            self.strip.show_cells(self.stacks.cells(), walk.count, walk.z)
+
+    def _show_run(self) -> None:
+        follows = self.state.task in ("follow", "accepted")
+        text = "Propagate" if follows else "Segment the slices"
+        key = KEYS["follow"].key
+        self.run.setText("Cancel" if self.stacks.running else f"{text} ({key})")
+
+    # --- change -------------------------------------------------------------------
+
+    def toggle(self) -> None:
+        """Begin, or cancel what is under way."""
+        if self.stacks.running:
+            self.stacks.cancel()
+        else:
+            self.stacks.start(self.source.layer)
+
+    def _on_progress(self, done: int, total: int) -> None:
+        self.progress.setVisible(total > 0)
+        if total:
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
+        self._show_run()
+
+    def _on_axis(self) -> None:
+        self._all()
+        self.state.axis = self.axis.currentData()
+
+    def _on_range(self) -> None:
+        self.state.start, self.state.stop = self.first.value(), self.last.value() + 1
+
+    def _all(self) -> None:
+        self.state.start = self.state.stop = None
+
+    def _on_object(self) -> None:
+        self.state.object_id = self._ids[self.object.currentIndex()]

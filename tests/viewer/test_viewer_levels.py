@@ -1,0 +1,89 @@
+"""How large the network sees what is clicked on, with the bundled model."""
+
+import numpy as np
+import pytest
+
+from napari_hqsam import models
+from napari_hqsam.segmentation.levels import CLICK_SHARE
+
+ROW = [(40, 40), (40, 110), (40, 180)]
+LONE = (150, 110)
+
+
+@pytest.fixture
+def hand(viewer, open_widget, micro, monkeypatch):
+    """Small discs in a row, and one alone."""
+    monkeypatch.setattr(models, "load_model", lambda *_, **__: micro, raising=False)
+    yy, xx = np.mgrid[:200, :220]
+    image = np.full(yy.shape, 40, np.uint8)
+    for y, x in [*ROW, LONE]:
+        image[np.hypot(yy - y, xx - x) < 9] = 200
+    viewer.add_image(image, name="discs")
+    hand = open_widget(engine=None)
+    hand.settings.prefetch = False
+    hand.settings.hover = False
+    return hand
+
+
+def levels(hand):
+    """Levels at which the last request is looked at first."""
+    tiles = hand.engine.tiles(hand.controller.asked[1])
+    return [tile.address.level for tile in tiles]
+
+
+def fitting(hand, size):
+    request = hand.controller.asked[1]
+    grid = hand.engine.segmenter(request.image, request.model).grid
+    return grid.level_for(size, CLICK_SHARE)
+
+
+def accept(hand, *centres):
+    """Accept objects; their longer sides."""
+    sides = []
+    for centre in centres:
+        hand.click(*centre)
+        y0, x0, y1, x1 = hand.current.mask.bbox
+        sides.append(max(y1 - y0, x1 - x0))
+        hand.key("N")
+    return sides
+
+
+def test_accepted_objects_tell_how_large_the_next_is(hand):
+    hand.click(*LONE)
+    assert len(levels(hand)) > 1  # nobody knows yet
+    hand.key("Q")
+    sides = accept(hand, *ROW)
+    hand.click(*LONE)
+    request = hand.controller.asked[1]
+    assert (request.level, request.typical_size) == ("auto", np.median(sides))
+    assert levels(hand) == [fitting(hand, np.median(sides))]
+    assert hand.current.mask.level == levels(hand)[0]
+    hand.click(LONE[0] + 2, LONE[1])  # corrects it: its own size counts
+    request = hand.controller.asked[1]
+    assert (request.level, request.typical_size) == ("auto", np.median(sides))
+    assert hand.current.mask.level != levels(hand)[0]
+    hand.key("N")
+    settings = [e.settings for e in hand.labelling.session.history.events]
+    assert [s.typical_size for s in settings] == [
+        None,
+        sides[0],
+        np.median(sides[:2]),
+        np.median(sides),
+    ]
+
+
+def test_what_was_seen_at_a_chosen_scale_tells_nothing(hand):
+    hand.settings.scale = "whole"
+    accept(hand, ROW[0])
+    hand.settings.scale = "auto"
+    hand.click(*LONE)
+    assert len(levels(hand)) > 1
+
+
+def test_sizes_are_of_one_image(hand, viewer):
+    accept(hand, ROW[0])
+    other = viewer.add_image(np.array(hand.scene.image.data), name="other")
+    hand.scene.use(other)
+    hand.settings.tool = "point"
+    hand.click(*LONE)
+    assert len(levels(hand)) > 1

@@ -1,0 +1,185 @@
+"""Saving in the background: the window lives, and no edit is saved half."""
+
+import threading
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+
+from napari_hqsam.labels import read_labels
+from napari_hqsam.viewer import snapshots
+
+
+class Copying:
+    """Copies half of the labels, and the rest once the gate is open."""
+
+    def __init__(self):
+        self.gate, self.is_half = threading.Event(), threading.Event()
+        self.threads = []
+
+    def __call__(self, data):
+        self.threads.append(threading.current_thread())
+        half = data.shape[0] // 2
+        first = np.array(data[:half])
+        self.is_half.set()
+        assert self.gate.wait(30)
+        return np.concatenate([first, np.array(data[half:])])
+
+
+@pytest.fixture
+def copying(monkeypatch):
+    made = Copying()
+    monkeypatch.setattr(snapshots, "_copied", made)
+    yield made
+    made.gate.set()
+
+
+@pytest.fixture
+def hand(viewer, open_widget, squares):
+    """One object is accepted, another one is outlined."""
+    viewer.add_image(squares, name="squares")
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.key("N")
+    return hand
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "cells.tif"
+
+
+def begin(hand, copying, path):
+    hand.keeping.save(str(path))
+    hand.wait(copying.is_half.is_set)
+
+
+def end(hand, copying, path):
+    copying.gate.set()
+    hand.wait()
+    assert hand.said[-1] == f"Saved {path}"
+    return read_labels(path)
+
+
+def test_the_window_lives_while_labels_are_copied(hand, copying, path):
+    begin(hand, copying, path)
+    beats = []
+    heart = QTimer()
+    heart.timeout.connect(lambda: beats.append(len(copying.threads)))
+    heart.start(1)
+    hand.wait(lambda: len(beats) >= 20)
+    heart.stop()
+    assert hand.keeping.saving
+    assert not path.exists()
+    saved = end(hand, copying, path)
+    assert not hand.keeping.saving
+    assert threading.main_thread() not in copying.threads
+    assert np.array_equal(saved, hand.labels)
+
+
+def across(layer):
+    """Paint a line from the upper half of the labels to the lower one."""
+    layer.brush_size = 1
+    with layer.block_history():
+        for y in range(0, 80, 4):
+            layer.paint((y, 95), 7)
+
+
+def test_what_is_accepted_meanwhile_is_saved_wholly(
+    hand, copying, path, viewer, squares
+):
+    whole = squares.copy()
+    whole[10:65, 70:90] = 200  # the object reaches from one half into the other
+    hand.scene.image.data = whole
+    begin(hand, copying, path)
+    hand.click(30, 80, wait=False)
+    hand.wait(lambda: hand.current.masks)
+    hand.key("N", wait=False)
+    hand.wait(lambda: hand.labels.max() == 2)
+    saved = end(hand, copying, path)
+    assert (saved == 2).sum() == 55 * 20
+    assert np.array_equal(saved, hand.labels)
+    assert len(copying.threads) == 1  # what was painted, but not all of it again
+
+
+def test_strokes_of_the_brush_are_saved_wholly(hand, copying, path):
+    begin(hand, copying, path)
+    across(hand.labelling.target.layer)
+    saved = end(hand, copying, path)
+    assert (saved == 7).sum() == 20
+    assert np.array_equal(saved, hand.labels)
+    assert len(copying.threads) == 1
+
+
+def test_a_stroke_that_goes_on_is_waited_for(hand, copying, path):
+    layer = hand.labelling.target.layer
+    hand.viewer.layers.selection.active = layer
+    layer.mode, layer.brush_size, layer.selected_label = "paint", 3, 7
+    left = Qt.MouseButton.LeftButton
+    begin(hand, copying, path)
+    QTest.mousePress(
+        hand.canvas, left, Qt.KeyboardModifier.NoModifier, hand.screen(5, 5)
+    )
+    hand.move(5, 60, buttons=left)
+    copying.gate.set()
+    hand.wait(lambda: not hand.widget.files.busy)
+    QTest.qWait(3 * snapshots.STROKE_MS)
+    assert not path.exists()
+    hand.move(70, 60, buttons=left)
+    QTest.mouseRelease(
+        hand.canvas, left, Qt.KeyboardModifier.NoModifier, hand.screen(70, 60)
+    )
+    saved = end(hand, copying, path)
+    assert (saved[[5, 5, 40, 70], [5, 40, 60, 60]] == 7).all()
+    assert np.array_equal(saved, hand.labels)
+
+
+def test_what_naparis_own_undo_changes_is_saved_wholly(hand, copying, path):
+    layer = hand.viewer.add_labels(np.zeros((80, 100), np.uint32))
+    across(layer)
+    hand.labelling.use_target(layer)  # only now
+    begin(hand, copying, path)
+    hand.viewer.layers.selection.active = layer
+    hand.key("Z", modifiers=Qt.KeyboardModifier.ControlModifier, wait=False)
+    assert not layer.data.any()
+    assert not end(hand, copying, path).any()
+    assert len(copying.threads) == 2
+
+
+def test_so_much_that_the_window_would_stand_is_copied_by_the_worker(
+    hand, copying, path, monkeypatch
+):
+    monkeypatch.setattr(snapshots, "AT_ONCE", 10)
+    begin(hand, copying, path)
+    across(hand.labelling.target.layer)
+    assert np.array_equal(end(hand, copying, path), hand.labels)
+    assert len(copying.threads) == 2
+
+
+def test_labels_on_the_disk_are_saved_as_of_one_moment(
+    viewer, open_widget, copying, path, squares, tmp_path
+):
+    zarr = pytest.importorskip("zarr")
+    viewer.add_image(squares)
+    stored = zarr.create_array(
+        str(tmp_path / "own.zarr"), shape=squares.shape, dtype="u4", chunks=(32, 32)
+    )
+    layer = viewer.add_labels(stored)
+    hand = open_widget()
+    hand.labelling.use_target(layer)
+    begin(hand, copying, path)
+    across(layer)
+    saved = end(hand, copying, path)
+    assert (saved == 7).sum() == 20
+    assert len(copying.threads) == 1
+
+
+def test_closing_while_saving_loses_nothing(hand, copying, path, viewer, open_widget):
+    begin(hand, copying, path)
+    viewer.window.remove_dock_widget(hand.widget)
+    copying.gate.set()
+    hand.widget.files.join(20)
+    viewer.layers.remove(hand.viewer.layers["squares labels"])
+    again = open_widget()
+    assert path.exists() or [one.steps for one in again.keeping.unsaved] == [1]
