@@ -169,9 +169,16 @@ def test_a_stack_that_does_not_tell_its_spacing(command, tmp_path, stack):
         (("--spacing", "far"), "--spacing"),
         (("--overlap", "2"), "stop rule overlap"),
         (("--confidence", "sure.txt"), "no .csv"),
+        (("--range", "3,9"), "range 3 to 9 does not lie within"),
+        (("--range", "0,3"), "prompted on slice 4, outside the range"),
+        (("--direction", "up"), "direction 'up'"),
+        (("--spacing", "0"), "spacing 0"),
     ],
 )
-def test_wrong_options(command, tmp_path, stack, options, message):
+def test_wrong_options_are_told_before_a_model_is_loaded(
+    command, monkeypatch, tmp_path, stack, options, message
+):
+    monkeypatch.delattr("napari_hqsam.models.load_model")
     code, _, err = command(*stack, "-o", tmp_path / "a.tif", *options)
     assert code == 2
     assert message in err.splitlines()[-1]

@@ -20,6 +20,7 @@ from napari_hqsam.cli.arguments import (
     level_of,
     limits_of,
 )
+from napari_hqsam.cli.batching import INTERRUPTED
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     AxesOption,
     CacheOption,
@@ -31,7 +32,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OutputOption,
     PrecisionOption,
 )
-from napari_hqsam.cli.saying import timed
+from napari_hqsam.cli.saying import say, timed
 from napari_hqsam.errors import HqsamWarning, ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:
@@ -128,17 +129,26 @@ def propagate(
     default = None if plane is None else integers(plane, "--plane")
     objects, others, groups = _objects(read_prompts(prompts), default, turned, view)
     check_all(turned, groups, out, output, "keep")
-    from napari_hqsam.segmentation.propagation import StopRules, iter_propagate
+    from napari_hqsam.segmentation.propagation import (
+        StopRules,
+        check_walk,
+        iter_propagate,
+    )
 
     ids = list(objects)
-    kept = None if keep is None else _Kept.read(keep, opened, turned, view, ids)
-    options: dict[str, Any] = {
+    rules = StopRules(likeness, stability, overlap, area_jump, patience)
+    where: dict[str, Any] = {
         "axis": view.walked,
         "index": others,
         "z_range": None if range_ is None else _pair(range_),
         "direction": direction,
         "spacing": _spacing(spacing, opened, view),
-        "rules": StopRules(likeness, stability, overlap, area_jump, patience),
+    }
+    check_walk(turned, list(objects.values()), **where)  # before a model is loaded
+    kept = None if keep is None else _Kept.read(keep, opened, turned, view, ids)
+    options: dict[str, Any] = {
+        **where,
+        "rules": rules,
         "level": looked_at,
         "output": output,
         "clean": clean,
@@ -156,17 +166,21 @@ def propagate(
     slices = iter_propagate(segmenter, list(objects.values()), **options)
     table = _Table(confidence)
     highest = max(*ids, 0 if kept is None else kept.highest)
-    with ExitStack() as open_labels:
-        labels = open_labels.enter_context(_labels(opened, out, highest))
-        if kept is not None:
-            copy_labels(kept.labels.array, labels)
-        with timed("encode, decode") as details:
-            found = _painted(slices, labels, ids, turned, view, table)
-            details.append(f"{len(ids)} objects, {found} slices")
-            details.append(f"{segmenter.source.encoded} tiles encoded")
-        with timed("write the labels") as details:
-            open_labels.close()
-            details.append(str(out))
+    try:
+        with ExitStack() as open_labels:
+            labels = open_labels.enter_context(_labels(opened, out, highest))
+            if kept is not None:
+                copy_labels(kept.labels.array, labels)
+            with timed("encode, decode") as details:
+                found = _painted(slices, labels, ids, turned, view, table)
+                details.append(f"{len(ids)} objects, {found} slices")
+                details.append(f"{segmenter.source.encoded} tiles encoded")
+            with timed("write the labels") as details:
+                open_labels.close()
+                details.append(str(out))
+    except KeyboardInterrupt:
+        say(f"napari-hqsam: interrupted; {out} is as it was before", error=True)
+        raise typer.Exit(INTERRUPTED) from None
     table.write()
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from napari_hqsam import Prompt, Segmenter, open_image
 from napari_hqsam.errors import ImageError, PromptError
+from napari_hqsam.prompts import Logits
 from napari_hqsam.segmentation import Mask, StopRules, revise
 from napari_hqsam.segmentation.propagation import Hints, collect, iter_propagate
+from napari_hqsam.segmentation.propagation.hints import next_prompts
 
 SIDE = 96
 
@@ -228,7 +230,7 @@ def test_a_new_prompt_redoes_only_what_it_can_change(walk):
 
 
 class Lazy:
-    """A stack that is computed where it is read, and counts the planes at once."""
+    """A stack that is computed where it is read, and counts the pixels of a plane."""
 
     dtype = np.dtype(np.uint8)
     ndim = 3
@@ -240,9 +242,9 @@ class Lazy:
     def __getitem__(self, key):
         z, ys, xs = key
         assert isinstance(z, (int, np.integer)), "more than a plane at once"
-        self.read[int(z)] = self.read.get(int(z), 0) + 1
-        plane = cone([[(40, 40)]], [[12]])[0]
-        return plane[ys, xs]
+        found = cone([[(40, 40)]], [[12]])[0][ys, xs]
+        self.read[int(z)] = self.read.get(int(z), 0) + found.size
+        return found
 
 
 def test_a_stack_is_read_slice_by_slice_and_no_further(walk):
@@ -252,7 +254,8 @@ def test_a_stack_is_read_slice_by_slice_and_no_further(walk):
     for _ in range(5):
         next(slices)
     assert set(stack.read) == set(range(499_996, 500_001))
-    assert max(stack.read.values()) == 1
+    # the tile, and once more about the object
+    assert SIDE**2 <= max(stack.read.values()) < 2 * SIDE**2
 
 
 def test_one_slice_and_one_pixel(walk):
@@ -310,3 +313,51 @@ def test_other_axes_are_walked(walk):
         {2: ask(centres[2][0])}, index=(1,), level=0
     )
     assert list(each.slices) == list(range(5))
+
+
+def test_a_mask_that_is_only_repeated_ends_where_the_image_ends_it(walk, monkeypatch):
+    """A network that gives back what it is told, as real ones nearly do."""
+    stack, centres = drifting(9, 1)
+    stack[:] = stack[4]  # stands still
+    stack[7:] = 20
+    segmenter = walk(stack)
+    network = segmenter.model.network
+    decode = network.decode
+
+    def repeated(tile, prompts, *, hq=True):
+        found = decode(tile, prompts, hq=hq)
+        if prompts.mask_logits is not None:
+            found.sam[:] = prompts.mask_logits
+        return found
+
+    monkeypatch.setattr(network, "decode", repeated)
+    loose = StopRules(0, 0, 0, area_jump=99, patience=0)
+    (each,) = segmenter.propagate({4: ask(centres[4][0])}, level=0, rules=loose)
+    assert each.extent == (0, 9)
+    rules = StopRules(0.55, 0, 0, area_jump=99, patience=0)
+    (each,) = segmenter.propagate({4: ask(centres[4][0])}, level=0, rules=rules)
+    assert each.extent == (0, 7)
+    assert "likeness 0.00" in each.ended[7]
+
+
+@pytest.mark.parametrize(("slope", "likeness"), [(0, 1.0), (0.5, 0.5)])
+def test_the_likeness_is_what_is_left_of_the_contrast(walk, slope, likeness):
+    """Of an object as bright as before, its surroundings may rise as well."""
+    stack, centres = drifting(5, 1)
+    stack[4][stack[4] < 100] = 20 + slope * 200  # below half: the mask stays the same
+    loose = StopRules(0, 0, 0, area_jump=99)
+    (each,) = walk(stack).propagate({2: ask(centres[2][0])}, level=0, rules=loose)
+    assert each.slices[4].confidence.likeness == pytest.approx(likeness, abs=0.1)
+
+
+def test_what_is_told_again_is_less_sure_of_the_outline_alone():
+    yy, xx = np.mgrid[:40, :40]
+    values = np.where(np.hypot(yy - 20, xx - 20) < 10, 12, -12).astype(np.float16)
+    mask = Mask.from_crop(
+        values > 0, (0, 0), 1.0, 1.0, logits=Logits(values, (0, 0), 1)
+    )
+    told = next_prompts({0: mask}, {0: 1.0}, (40, 40), Hints())[0].logits.values
+    assert told[20, 20] == pytest.approx(12, abs=0.1)
+    assert told[2, 2] == pytest.approx(-12, abs=0.1)
+    assert abs(told[20, 29]) < 6
+    assert abs(told[20, 30]) < 6

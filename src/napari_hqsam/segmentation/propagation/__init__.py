@@ -9,6 +9,7 @@ from napari_hqsam.segmentation.propagation.hints import Hints
 from napari_hqsam.segmentation.propagation.plan import (
     Direction,
     affected_range,
+    check_walk,
     spacing_of,
 )
 from napari_hqsam.segmentation.propagation.result import (
@@ -34,6 +35,7 @@ __all__ = [
     "StackSlice",
     "StopRules",
     "affected_range",
+    "check_walk",
     "collect",
     "iter_propagate",
     "propagate",

@@ -138,7 +138,7 @@ def follow(
         if claim is None:
             failed[i] = "empty"
             continue
-        likes[i] = _like(decoder, answer.tile, claim, fronts[i].reference)
+        likes[i] = _like(decoder, claim, fronts[i].reference)
         if reason := judge.broken(i, claim.mask, likes[i][0]):
             failed[i] = reason
         else:
@@ -174,14 +174,12 @@ class _Judge:
 
 def _like(
     decoder: PlaneDecoder,
-    tile: Tile,
     claim: Claim,
     reference: NDArray[np.float32] | None,
 ) -> tuple[float, NDArray[np.float32] | None]:
     """Likeness to the reference, and the reference; what is seen first becomes it."""
     assert claim.logits is not None
-    features = decoder.source.features(decoder.index, tile)
-    now = contrast(features, tile, claim.logits)
+    now = contrast(decoder.source, decoder.index, claim.logits)
     if now is None or reference is None:
         return 1.0, now if reference is None else reference
     return likeness(now, reference), reference

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.prompts import Logits
     from napari_hqsam.segmentation.mask import Mask
 
 MAX_POINTS = 4
 """Parts of an object that get a point of their own, the largest first."""
 NEAR = 0.5
 """Neighbours within this share of an object's longer side may get a point."""
+
+BLUR = 1.0
+"""Standard deviation that logits are blurred by before they are told again, in
+values. Sure logits are given back as they came, and a mask would not change its
+outline from slice to slice, whatever the image shows."""
 
 Box = tuple[int, int, int, int]
 
@@ -40,7 +46,7 @@ class Hints:
     points : bool
         The point furthest from the background, in each part of the mask.
     logits : bool
-        SAM's own logits of the mask.
+        SAM's own logits of the mask, blurred by `BLUR`.
     negatives : int
         At most so many negative points, in the nearest other objects.
     margin : float
@@ -72,6 +78,14 @@ def widened(bbox: Box, hints: Hints, step: float) -> tuple[float, float, float, 
     longer = max(y1 - y0, x1 - x0)
     by = max(min(hints.margin * step, hints.widest * longer), 0.0)
     return y0 - 0.5 - by, x0 - 0.5 - by, y1 - 0.5 + by, x1 - 0.5 + by
+
+
+def blurred(logits: Logits) -> Logits:
+    """Return logits that say less exactly where the outline was."""
+    values = ndimage.gaussian_filter(
+        logits.values.astype(np.float32), BLUR, mode="nearest"
+    )
+    return replace(logits, values=values.astype(np.float16))
 
 
 def inner_points(mask: Mask) -> list[tuple[float, float]]:
@@ -121,7 +135,7 @@ def next_prompts(
     prompts = {}
     for k, (i, mask) in enumerate(masks.items()):
         y0, x0, y1, x1 = widened(mask.bbox, hints, steps[i])
-        logits = mask.logits if hints.logits else None
+        logits = blurred(mask.logits) if hints.logits and mask.logits else None
         boxed = hints.box or logits is None
         points = inner[k] if hints.points or not boxed else []
         # one known on the next slice may lie where this one was

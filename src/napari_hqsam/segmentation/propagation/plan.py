@@ -179,6 +179,52 @@ def checked_spacing(spacing: float | None, image: Image, axis: str | None) -> fl
 
 
 @dataclass(frozen=True)
+class Walk:
+    """Where a walk goes: all that can be said of it before there is a model.
+
+    Attributes
+    ----------
+    stack : Stack
+    span : (start, stop)
+        Half-open range of slices.
+    forward, backward : bool
+    spacing : float
+        Of the slices, over the size of a pixel.
+    """
+
+    stack: Stack
+    span: tuple[int, int]
+    forward: bool
+    backward: bool
+    spacing: float
+
+
+def check_walk(
+    image: Image,
+    objects: Fixed | Sequence[Fixed],
+    *,
+    axis: str | None = None,
+    index: Sequence[int] = (),
+    z_range: tuple[int, int] | None = None,
+    direction: Direction = "both",
+    spacing: float | None = None,
+) -> Walk:
+    """See that objects can be followed through an image so; reads no pixels.
+
+    Parameters as for `iter_propagate`.
+
+    Raises
+    ------
+    PromptError
+        A prompt's slice, the axis, range, direction or spacing is wrong.
+    """
+    stack = Stack.of(image, axis, index)
+    span = checked_range(z_range, stack.count, as_objects(objects))
+    onward, back = checked_direction(direction)
+    return Walk(stack, span, onward, back, checked_spacing(spacing, image, axis))
+
+
+@dataclass(frozen=True)
 class Leg:
     """A stretch of slices that is walked and becomes final by itself.
 

@@ -27,8 +27,8 @@ class Confidence:
         IoU with the mask on the neighbouring slice that it came from, per step of
         one pixel in z (`rules.per_step`). None where the slice was prompted.
     likeness : float or None
-        How much of what sets the object apart from its surroundings, in the image
-        embedding, is still there (`likeness.likeness`). None where the slice was
+        How much of what sets the object apart from its surroundings, in the image,
+        is still there (`likeness.likeness`). None where the slice was
         prompted.
     agreement : float or None
         IoU of what came from the prompted slice before and from the one behind;

@@ -37,9 +37,7 @@ from napari_hqsam.segmentation.propagation.plan import (
     Stack,
     affected_range,
     as_objects,
-    checked_direction,
-    checked_range,
-    checked_spacing,
+    check_walk,
     legs,
 )
 from napari_hqsam.segmentation.propagation.result import (
@@ -130,20 +128,26 @@ def iter_propagate(
         The image cannot be read; `taken` has another shape.
     """
     many = as_objects(objects)
-    stack = Stack.of(segmenter.image, axis, index)
+    walk = check_walk(
+        segmenter.image,
+        many,
+        axis=axis,
+        index=index,
+        z_range=z_range,
+        direction=direction,
+        spacing=spacing,
+    )
     check_level(level)
     if output not in get_args(Output):
         known = ", ".join(map(repr, get_args(Output)))
         raise PromptError(f"output {output!r} is unknown; use one of {known}")
     check_taken(taken, segmenter.image)
-    span = checked_range(z_range, stack.count, many)
-    onward, back = checked_direction(direction)
     for fixed in many:
         for said in fixed.values():
             if not isinstance(said, Mask):
                 said.check_on(segmenter.image.plane_shape)
     how = How(
-        spacing=checked_spacing(spacing, segmenter.image, axis),
+        spacing=walk.spacing,
         rules=rules or StopRules(),
         hints=hints or Hints(),
         taken=taken,
@@ -151,8 +155,9 @@ def iter_propagate(
         output=output,
         clean=clean,
     )
-    planned = legs(many, span, forward=onward, backward=back)
-    run = _Run(segmenter, many, stack, how, _asked(cancel), two_ways=onward and back)
+    planned = legs(many, walk.span, forward=walk.forward, backward=walk.backward)
+    both = walk.forward and walk.backward
+    run = _Run(segmenter, many, walk.stack, how, _asked(cancel), two_ways=both)
     return run.slices(planned)
 
 

@@ -1,0 +1,69 @@
+"""Ctrl-C, as the terminal sends it, to the real command with the bundled model."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+SLICES, SIDE = 400, 64
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """A bright disc on far more slices than are looked at before ctrl-C."""
+    yy, xx = np.mgrid[:SIDE, :SIDE]
+    disc = np.where(np.hypot(yy - 30, xx - 30) < 12, 200, 40).astype("u1")
+    np.save(tmp_path / "stack.npy", np.broadcast_to(disc, (SLICES, SIDE, SIDE)))
+    return tmp_path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
+@pytest.mark.parametrize(
+    ("command", "prompt", "begun", "kept", "says"),
+    [
+        (
+            ("propagate", "--spacing", "1"),
+            "object,z,y0,x0,y1,x1\n1,200,18,18,42,42\n",
+            ".labels.tif.*.partial/tiles",
+            [],
+            "labels.tif is as it was before",
+        ),
+        (
+            ("batch",),
+            "y0,x0,y1,x1\n18,18,42,42\n",
+            "labels.tif.batch/*",
+            ["labels.tif.batch"],
+            "run the same command again to resume",
+        ),
+    ],
+)
+def test_ctrl_c_leaves_nothing_half_written(stack, command, prompt, begun, kept, says):
+    (stack / "p.csv").write_text(prompt)
+    before = {path.name for path in stack.iterdir()}
+    said = f"{' '.join(command)} stack.npy p.csv --axes zyx -o labels.tif --cache none"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "napari_hqsam.cli", *said.split()],
+        cwd=stack,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        end = time.monotonic() + 120
+        while not list(stack.glob(begun)) and time.monotonic() < end:
+            assert running.poll() is None, running.communicate()[1]
+            time.sleep(0.05)
+        time.sleep(0.5)  # some slices
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130, err
+    assert err.count("\n") == 1, err
+    assert says in err
+    assert sorted({path.name for path in stack.iterdir()} - before) == kept
