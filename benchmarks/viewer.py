@@ -222,6 +222,9 @@ class Bench:
             self.wait_until_saved()
         self.widget.labelling.let_go()
         self.viewer.layers.remove(layer)
+        with self.heart.watching("for comparison, napari alone adds such a layer"):
+            layer = self.viewer.add_labels(labels)
+        self.viewer.layers.remove(layer)
         del labels, layer
         with self.heart.watching("opening the session on 1 GiB of labels again"):
             self.widget.labelling.restore(journal_path(path))
