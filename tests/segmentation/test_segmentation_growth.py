@@ -1,15 +1,19 @@
 """Objects larger than a tile: whole, without seams, and at a bounded price."""
 
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
 from napari_hqsam import Prompt, Segmenter
-from napari_hqsam.errors import HqsamWarning
-from napari_hqsam.segmentation import growth
+from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.segmentation import field as fields
+from napari_hqsam.segmentation import following, growth
+from napari_hqsam.segmentation.decoding import PlaneDecoder
 from napari_hqsam.segmentation.field import Field
+from napari_hqsam.segmentation.refining import boundary_tiles
 from napari_hqsam.tiling import Grid
 
 LIMITS = (0, 255)
@@ -51,6 +55,7 @@ def test_an_object_four_tiles_wide_comes_back_whole(drawn, soft, bright, unsure)
     truth = shape(*np.ogrid[:800, :1200]) > 0
     wrong = mask.to_plane((800, 1200)) ^ truth
     assert mask.complete
+    assert model.network.decoded <= 51
     assert wrong.sum() < 0.01 * truth.sum()
     distance = np.abs(shape(*np.ogrid[:800, :1200]))
     assert distance[wrong].max() < 4  # nowhere cut, nowhere off
@@ -86,7 +91,7 @@ def test_a_long_thin_object_is_followed_from_tile_to_tile(drawn, soft, bright):
 
 
 def test_the_bound_is_told_when_it_is_hit(drawn, soft, bright, monkeypatch):
-    monkeypatch.setattr(growth, "MAX_TILES", 10)
+    monkeypatch.setattr(following, "MAX_TILES", 10)
     image = drawn((600, 21_000), lambda y, x: soft(winding(y, x)))
     model = bright(448)
     segmenter = segmenter_of(image, model)
@@ -95,6 +100,179 @@ def test_the_bound_is_told_when_it_is_hit(drawn, soft, bright, monkeypatch):
     assert not mask.complete
     assert mask.area > 10_000  # what was found is given
     assert model.network.encoded < 30
+
+
+def hairpin(gap, half_width, length):
+    """Distance to two lines along x, joined at their far end."""
+
+    def distance(y, x):
+        far = length + half_width
+        upper = np.minimum(half_width - np.abs(y - 100), np.minimum(x - 50, far - x))
+        lower = np.minimum(
+            half_width - np.abs(y - 100 - gap), np.minimum(x - 50, far - x)
+        )
+        along = np.minimum(y - 100 + half_width, 100 + gap + half_width - y)
+        joint = np.minimum(half_width - np.abs(x - length), along)
+        return np.maximum.reduce([*np.broadcast_arrays(upper, lower, joint)])
+
+    return distance
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How often each tile was asked."""
+    counts = Counter()
+    decode = PlaneDecoder.decode
+
+    def counted(self, prompts, tile, **how):
+        counts[tile.address] += len(prompts)
+        return decode(self, prompts, tile, **how)
+
+    monkeypatch.setattr(PlaneDecoder, "decode", counted)
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("gap", "half_width", "size"),
+    [(100, 16, 448), (300, 16, 448), (100, 6, 448), (30, 6, 128), (40, 6, 128)],
+)
+def test_an_object_that_comes_back_into_a_tile_is_whole(
+    drawn, soft, bright, asked, gap, half_width, size
+):
+    """Also where the coarse look loses its thin joint, or tiles see one arm each."""
+    shape = hairpin(gap, half_width, 1500)
+    image = drawn((500, 1600), lambda y, x: soft(shape(y, x)))
+    segmenter = segmenter_of(image, bright(size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mask = segmenter.segment(Prompt([(100, 300)]), level=0)
+    truth = shape(*np.ogrid[:500, :1600]) > 0
+    found = mask.to_plane((500, 1600))
+    assert mask.complete
+    assert (found & truth).sum() > 0.99 * truth.sum()
+    assert (found & ~truth).sum() < 0.12 * truth.sum()
+    assert max(asked.values()) <= following.MAX_LOOKS + 1  # upwards, then refined
+
+
+def test_what_a_tile_may_not_be_asked_again_is_told(
+    drawn, soft, bright, asked, monkeypatch
+):
+    monkeypatch.setattr(following, "MAX_LOOKS", 1)
+    shape = hairpin(40, 6, 1500)
+    image = drawn((500, 1600), lambda y, x: soft(shape(y, x)))
+    monkeypatch.setattr(growth.Growth, "_ascend", lambda _, first: [first])
+    segmenter = segmenter_of(image, bright(448))
+    with pytest.warns(HqsamWarning, match="goes on beyond"):
+        mask = segmenter.segment(Prompt([(100, 300)]), level=0)
+    assert not mask.complete
+    assert max(asked.values()) == 1
+
+
+def test_what_the_coarse_look_loses_beyond_the_bound_is_told(
+    drawn, soft, bright, monkeypatch
+):
+    shape = hairpin(3000, 6, 4000)
+    image = drawn((3300, 4300), lambda y, x: soft(shape(y, x)))
+    monkeypatch.setattr(following, "MAX_TILES", 12)
+    with pytest.warns(HqsamWarning, match="goes on beyond"):
+        mask = segmenter_of(image, bright(448)).segment(Prompt([(100, 700)]), level=0)
+    assert not mask.complete
+
+
+def test_a_part_that_a_finer_tile_denies_stays(drawn, soft, bright, monkeypatch):
+    """Each tile answers for the first of the points that it is given alone."""
+    shape = hairpin(100, 16, 1500)
+    image = drawn((500, 1600), lambda y, x: soft(shape(y, x)))
+    model = bright(448)
+    ask = following.Question.ask
+
+    def of_one(self, field, tile, parts, before=None):
+        logits = ask(self, field, tile, parts, before)
+        others = np.any(parts[1:], axis=0) if before is not None else np.False_
+        if others.any():
+            h, w = others.shape
+            logits = logits.clone()
+            logits[:h, :w][torch.from_numpy(others)] = -6.0
+        return logits
+
+    monkeypatch.setattr(following.Question, "ask", of_one)
+    mask = segmenter_of(image, model).segment(Prompt([(100, 300)]), level=0)
+    truth = shape(*np.ogrid[:500, :1600]) > 0
+    found = mask.to_plane((500, 1600))
+    assert (found & truth).sum() > 0.97 * truth.sum()
+
+
+class Arms:
+    """A question that each tile answers for the one part it is asked about."""
+
+    def __init__(self, vertical):
+        self.vertical = vertical
+
+    def ask(self, field, tile, parts, before=None):
+        return said(self.vertical, field.rect(tile))
+
+
+def said(arm, rect):
+    """Logits of a tile that knows only one arm: rows and columns of the canvas."""
+    logits = torch.full((32, 32), -6.0)
+    (top, bottom), (left, right) = arm
+    logits[
+        max(top - rect[0], 0) : max(bottom - rect[0], 0),
+        max(left - rect[1], 0) : max(right - rect[1], 0),
+    ] = 6.0
+    return logits
+
+
+def test_a_tile_denies_nothing_that_it_was_not_asked_for():
+    """Neither what it is told before it is asked, nor what is found later."""
+    grid = Grid((256, 256), 128)
+    across, down = ((42, 44), (16, 48)), ((46, 64), (30, 32))
+    field = Field(grid, 0)
+    trail = following.Trail(Arms(down), field)
+    first, second = grid.tile(0, 1, 1), grid.tile(0, 2, 1)
+    rect = field.rect(first)
+    both = torch.maximum(said(across, rect), said(down, rect))
+    trail.add(first, both, (both > 0).numpy())
+    assert trail.follow(trail.exits(first, (said(down, rect) > 0).numpy()))
+    assert field.tiles == [first, second]
+    assert (field.read((42, 18, 44, 46)) > 0).all()
+    assert (field.read((46, 30, 60, 32)) > 0).all()
+
+    field = Field(grid, 0)
+    trail = following.Trail(Arms(down), field)
+    high = ((34, 36), (18, 46))  # where the first tile's word weighs more
+    for tile, arm in ((first, across), (second, high)):
+        logits = said(arm, field.rect(tile))
+        trail.add(tile, logits, (logits > 0).numpy())
+    assert (field.read((34, 20, 36, 44)) > 0).all()
+
+
+def test_the_boundary_of_a_long_diagonal_takes_little_memory():
+    import tracemalloc
+
+    grid = Grid((20_000, 20_000), 128)
+    yy, xx = np.indices((32, 32))
+    disc = torch.from_numpy(9 - np.hypot(yy - 16, xx - 16)).float()
+    coarse = Field.of(grid, grid.tile(0, 1, 1), disc)
+    rows, cols = grid.shape(0)
+    coarse.add(grid.tile(0, rows - 2, cols - 2), disc)
+    tracemalloc.start()
+    tiles = boundary_tiles(coarse, Field(grid, -1, coarse))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(tiles) >= 8
+    assert peak < 16e6  # 25 million canvas pixels lie between
+
+
+def test_a_mask_too_large_to_be_held_is_one_clear_error(
+    drawn, soft, bright, monkeypatch
+):
+    monkeypatch.setattr(fields, "MAX_CROP", 1000)
+    shape = ellipse((150, 200), (20, 20))
+    image = drawn((400, 400), lambda y, x: soft(shape(y, x)))
+    with pytest.raises(ImageError, match=r"at most 1000: prompt its parts") as error:
+        segmenter_of(image, bright()).segment(Prompt([(150, 200)]), level=0)
+    assert "\n" not in str(error.value)
 
 
 def boundary_errors(found, truth_distance):
@@ -200,7 +378,7 @@ def test_a_line_is_followed_past_fatter_things_of_the_same_look(drawn, soft, bri
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(growth.Growth, "_object", both)
-        patch.setattr(growth.Growth, "_ascend", lambda _, field, tile: [(field, tile)])
+        patch.setattr(growth.Growth, "_ascend", lambda _, first: [first])
         mask = segmenter_of(image, bright()).segment(
             Prompt([(88, 60), (150, 110)]), level=0, clean=False
         )
@@ -243,7 +421,7 @@ def test_padding_beyond_the_plane_does_not_count():
 def test_a_boundary_too_long_to_refine_is_told(drawn, soft, bright, monkeypatch):
     shape = ellipse((400, 600), (180, 256))
     image = drawn((800, 1200), lambda y, x: soft(shape(y, x)))
-    monkeypatch.setattr(growth, "MAX_TILES", 6)
+    monkeypatch.setattr(following, "MAX_TILES", 6)
     with pytest.warns(HqsamWarning, match="as fine as level"):
         mask = segmenter_of(image, bright()).segment(Prompt([(390, 610)]), level=0)
     assert mask.complete

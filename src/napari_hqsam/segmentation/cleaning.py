@@ -1,13 +1,20 @@
-"""Specks and pinholes: what a mask of one object should not have."""
+"""Specks and pinholes: what a mask of one object should not have.
+
+Masks may be large: beside the mask that is given back, memory is taken for a
+stripe of it only, and the result is the same as if it were cleaned at once.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse import csgraph
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 SPECK_SHARE = 0.1
@@ -16,6 +23,10 @@ PINHOLE_SHARE = 0.01
 """A hole smaller than this share of the mask is a pinhole."""
 MIN_PIXELS = 8
 """Parts and holes below this are specks and pinholes, however small the mask."""
+STRIPE = 1 << 20
+"""Pixels of a mask labelled at once."""
+
+_EIGHT, _FOUR = np.ones((3, 3), bool), ndimage.generate_binary_structure(2, 1)
 
 
 def clean_mask(
@@ -43,35 +54,124 @@ def clean_mask(
     ndarray
         A new (h, w) bool array.
     """
-    parts, count = ndimage.label(mask, np.ones((3, 3)))
-    if not count:
+    if not mask.any():
         return mask.copy()
-    areas = _areas(parts, count)
-    areas[0] = 0
+    parts = _Regions(mask, on=True)
+    areas = parts.areas
     keep = areas >= max(SPECK_SHARE * areas.max(), min(MIN_PIXELS, areas.max()))
     if clicks is not None and len(clicks):
-        inside = np.clip(np.rint(clicks).astype(int), 0, np.array(mask.shape) - 1)
-        clicked = parts[inside[:, 0], inside[:, 1]]
+        clicked = parts.at(clicks)
         if only_clicked and clicked.any():
             keep[:] = False
         keep[clicked] = True
     keep[0] = False
-    cleaned: NDArray[np.bool_] = keep[parts]
-    del parts  # a mask may be large
-    holes, count = ndimage.label(~cleaned)
-    sizes = _areas(holes, count)
-    small = sizes < max(MIN_PIXELS, PINHOLE_SHARE * np.count_nonzero(cleaned))
-    border = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
-    small[border] = False  # open to the outside: no hole
+    cleaned = np.empty_like(mask)
+    for rows, kept in parts.chosen(keep):
+        cleaned[rows] = kept
+    holes = _Regions(cleaned, on=False)
+    small = holes.areas < max(MIN_PIXELS, PINHOLE_SHARE * np.count_nonzero(cleaned))
+    small[holes.bordering] = False  # open to the outside: no hole
     small[0] = False
-    cleaned |= small[holes]
+    for rows, filled in holes.chosen(small):
+        cleaned[rows] |= filled
     return cleaned
 
 
-def _areas(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-    """Pixels of each label from 0 to count; `bincount` of all would double memory."""
-    areas = np.zeros(count + 1, np.int64)
-    rows = max(1, (1 << 22) // max(1, labels.shape[1]))
-    for top in range(0, len(labels), rows):
-        areas += np.bincount(labels[top : top + rows].ravel(), minlength=count + 1)
-    return areas
+class _Regions:
+    """Connected regions of a mask or of its background, numbered from 1.
+
+    The mask is labelled stripe by stripe, and labels that meet where two stripes
+    do are joined.
+
+    Parameters
+    ----------
+    mask : ndarray
+        (h, w) bool, not empty. Rows that `chosen` gave out may be changed.
+    on : bool
+        Parts of the mask, connected at corners, too; else of the background,
+        connected at sides.
+
+    Attributes
+    ----------
+    areas : ndarray
+        Pixels of each; 0 at 0.
+    bordering : ndarray
+        Those that reach the border of the mask; 0 may be among them.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], *, on: bool) -> None:
+        self._mask, self._on = mask, on
+        self._structure = _EIGHT if on else _FOUR
+        height, width = mask.shape
+        step = max(1, STRIPE // max(1, width))
+        self._stripes = [slice(y, y + step) for y in range(0, height, step)]
+        self._newest: tuple[int, NDArray[np.int32]] | None = None
+        self._before = [0]  # labels in the stripes before
+        areas = [np.zeros(1, np.int64)]
+        pairs: list[NDArray[np.intp]] = []
+        lines: list[NDArray[np.intp]] = []
+        below = np.zeros(width, np.intp)
+        for i in range(len(self._stripes)):
+            labels = self._labels(i)
+            areas.append(np.bincount(labels.ravel(), minlength=1)[1:])
+            top, bottom, left, right = (
+                np.where(line > 0, line + self._before[i], 0).astype(np.intp)
+                for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+            )
+            pairs.append(_touching(below, top, corners=on))
+            lines += [left, right] if i else [left, right, top]
+            below = bottom
+            self._before.append(self._before[-1] + len(areas[-1]))
+        one, other = np.concatenate(pairs, axis=1)
+        size = self._before[-1] + 1
+        links = sparse.coo_array((np.ones(len(one), bool), (one, other)), (size, size))
+        # the background is node 0, which nothing is linked to: it comes first
+        found, self._region = csgraph.connected_components(links, directed=False)
+        self.areas = np.zeros(found, np.int64)
+        np.add.at(self.areas, self._region, np.concatenate(areas))
+        self.bordering = np.unique(self._region[np.concatenate([*lines, below])])
+
+    def _labels(self, i: int) -> NDArray[np.int32]:
+        """Labels of one stripe by itself; those of the newest are kept."""
+        if self._newest is None or self._newest[0] != i:
+            self._newest = None
+            stripe = self._mask[self._stripes[i]]
+            labels, _ = ndimage.label(stripe == self._on, self._structure)
+            self._newest = i, labels
+        return self._newest[1]
+
+    def _of_stripe(self, i: int) -> NDArray[np.int32]:
+        """Region of each label of a stripe."""
+        first, last = self._before[i] + 1, self._before[i + 1] + 1
+        regions: NDArray[np.int32] = np.append(0, self._region[first:last])
+        return regions
+
+    def chosen(
+        self, wanted: NDArray[np.bool_]
+    ) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+        """Yield rows, and which pixels of them belong to wanted regions."""
+        for i, rows in enumerate(self._stripes):
+            yield rows, wanted[self._of_stripe(i)][self._labels(i)]
+
+    def at(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Regions at (n, 2) points (y, x); 0 for none. Points beside count as on it."""
+        last = np.array(self._mask.shape) - 1
+        inside = np.clip(np.rint(points).astype(np.intp), 0, last)
+        step = self._stripes[0].stop
+        found = np.zeros(len(points), np.intp)
+        for i in np.unique(inside[:, 0] // step).tolist():
+            here = inside[:, 0] // step == i
+            rows, cols = inside[here].T
+            found[here] = self._of_stripe(i)[self._labels(i)[rows - i * step, cols]]
+        return found
+
+
+def _touching(
+    above: NDArray[np.int64], below: NDArray[np.int64], *, corners: bool
+) -> NDArray[np.int64]:
+    """(2, n) labels that meet across two adjacent rows."""
+    pairs = [(above, below)]
+    if corners:
+        pairs += [(above[1:], below[:-1]), (above[:-1], below[1:])]
+    met = np.concatenate([np.stack(pair) for pair in pairs], axis=1)
+    return np.unique(met[:, (met > 0).all(0)], axis=1)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from napari_hqsam.errors import ImageError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -22,7 +24,9 @@ UNKNOWN = -8.0
 """Logit where no tile was looked at: surely not the object."""
 COARSE_WEIGHT = 0.02
 """Weight of the coarser field below a tile's; a tile's own falls from 1 to 0."""
-_BAND = 1 << 22  # plane pixels upsampled at once
+MAX_CROP = 1 << 31
+"""Pixels of the smallest box around an object, at most: bytes of its mask."""
+_BAND = 1 << 21  # plane pixels upsampled at once
 
 
 class Field:
@@ -73,8 +77,24 @@ class Field:
     def add(self, tile: Tile, logits: Tensor) -> None:
         """Blend in the (S/4, S/4) logits of a tile of this level."""
         assert tile.address is not None
-        weight = _window(2 * self._cell, self.grid.open_sides(tile))
-        stacked = np.stack([logits.numpy() * weight, weight])
+        weight = self._weight(tile)
+        self._spread(tile, np.stack([logits.numpy() * weight, weight]))
+        self.tiles.append(tile)
+
+    def change(self, tile: Tile, by: NDArray[np.float32]) -> None:
+        """Add to the logits of a tile that is there, (h, w) without its padding."""
+        weight = self._weight(tile)
+        h, w = by.shape
+        stacked = np.zeros((2, *weight.shape), np.float32)
+        stacked[0, :h, :w] = by * weight[:h, :w]
+        self._spread(tile, stacked)
+
+    def _weight(self, tile: Tile) -> NDArray[np.float32]:
+        return _window(2 * self._cell, self.grid.open_sides(tile))
+
+    def _spread(self, tile: Tile, stacked: NDArray[np.float32]) -> None:
+        """Add (2, S/4, S/4) weighted logits and weights to the cells of a tile."""
+        assert tile.address is not None
         for dr in (0, 1):
             for dc in (0, 1):
                 key = tile.address.row + dr, tile.address.col + dc
@@ -85,7 +105,6 @@ class Field:
                 ]
                 known = self._cells.get(key)
                 self._cells[key] = part.copy() if known is None else known + part
-        self.tiles.append(tile)
 
     def read(self, rect: Rect) -> NDArray[np.float32]:
         """Blended logits (r1 - r0, c1 - c0) of a rectangle of the canvas."""
@@ -194,6 +213,11 @@ class Field:
         mask : ndarray
             (h, w) bool, as large as the object; bilinear logits above 0. Nothing
             larger than the mask is made, but for a band of it.
+
+        Raises
+        ------
+        ImageError
+            The object spans more than `MAX_CROP` pixels.
         """
         h, w = self.grid.plane_shape
         r0, c0, r1, c1 = self.bounds()
@@ -202,6 +226,12 @@ class Field:
         x0, x1 = (int(np.clip(v * self.pitch, 0, w)) for v in (c0 - 1, c1 + 1))
         if r1 <= r0:
             return (0, 0), np.zeros((0, 0), bool)
+        if (y1 - y0) * (x1 - x0) > MAX_CROP:
+            raise ImageError(
+                f"the object spans {y1 - y0} x {x1 - x0} pixels, and a mask holds at "
+                f"most {MAX_CROP}: prompt its parts, or segment a smaller copy of the "
+                "image"
+            )
         mask = np.empty((y1 - y0, x1 - x0), bool)
         band = max(1, _BAND // max(1, x1 - x0))
         for top in range(y0, y1, band):

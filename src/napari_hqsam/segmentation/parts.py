@@ -1,4 +1,4 @@
-"""Which part of a mask a prompt means."""
+"""Parts of a mask: which are meant, where they leave, how deep they are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_hqsam.segmentation.cleaning import SPECK_SHARE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 EIGHT = np.ones((3, 3), bool)
 """Pixels that touch at a corner are connected."""
+REACH = 1
+"""Pixels from a side of a mask within which it runs into it."""
 
 
 def pointed_at(
@@ -61,6 +65,66 @@ def pointed_at(
         wanted.update(np.unique(inside).tolist())
     wanted.discard(0)
     return np.isin(labels, sorted(wanted)) if wanted else mask
+
+
+def part_at(mask: NDArray[np.bool_], row: int, col: int) -> NDArray[np.bool_]:
+    """Keep the part of a mask that holds one of its pixels."""
+    labels, _ = ndimage.label(mask, EIGHT)
+    return np.asarray(mask & (labels == labels[row, col]))
+
+
+def touching(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the parts of a mask that share a pixel with another one."""
+    labels, _ = ndimage.label(mask, EIGHT)
+    shared = np.unique(labels[part])
+    return np.isin(labels, shared[shared > 0])
+
+
+def sizeable(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Parts of a mask that are no specks, the deepest first."""
+    labels, count = ndimage.label(mask, EIGHT)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    areas[0] = 0
+    kept = np.flatnonzero(areas >= max(SPECK_SHARE * areas.max(), 1))
+    return sorted((labels == k for k in kept), key=lambda p: -float(depth(p).max()))
+
+
+def depth(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each pixel of a mask to what is not; beyond the array nothing is."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
+
+
+def exits(
+    part: NDArray[np.bool_], open_sides: Sequence[bool]
+) -> Iterator[tuple[float, float]]:
+    """Yield where an object leaves its tile: (row, col), the middle of a crossing.
+
+    Parameters
+    ----------
+    part : ndarray
+        (h, w) bool, the whole tile.
+    open_sides : sequence of bool
+        Where the plane goes on: top, left, bottom, right.
+    """
+    h, w = part.shape
+    lines = part[:REACH], part[:, :REACH], part[-REACH:], part[:, -REACH:]
+    for side, (goes_on, strip) in enumerate(zip(open_sides, lines, strict=True)):
+        if goes_on:
+            for a, b in runs(np.asarray(strip.any(side % 2))):
+                along = (a + b) / 2
+                across = 0 if side < 2 else (h, w)[side % 2]
+                yield (across, along) if side % 2 == 0 else (along, across)
+
+
+def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """Intersection over union; 1 where both are empty."""
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def covers(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> float:
+    """Share of a part that a mask covers."""
+    return int(np.count_nonzero(mask & part)) / max(int(np.count_nonzero(part)), 1)
 
 
 def runs(line: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

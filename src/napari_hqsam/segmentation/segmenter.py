@@ -133,12 +133,13 @@ class Segmenter:
         PromptError
             The prompt does not lie on the plane; level or output is unknown.
         ImageError
-            There is no such plane, or it cannot be read.
+            There is no such plane, or it cannot be read; or the mask's box has more
+            than 2^31 pixels.
 
         Warns
         -----
         HqsamWarning
-            The object was followed through `growth.MAX_TILES` tiles and still
+            The object was followed through `following.MAX_TILES` tiles and still
             goes on; the mask is what was found.
         """
         (found,) = self.iter_many(
