@@ -194,7 +194,34 @@ def test_warnings_come_once_and_not_for_each_tile(command, tmp_path, discs, cach
     tifffile.imwrite(tmp_path / "nan.tif", pixels)
     code, out, err = command("embed", tmp_path / "nan.tif", "--cache", cache)
     assert (code, counts(out)) == (0, (3, 0, 3))
-    assert err.count("NaN") <= 1
+    assert err.count("NaN") == 1
+
+
+def test_a_budget_below_one_tile_leaves_nothing(command, image, cache, monkeypatch):
+    monkeypatch.setenv("NAPARI_HQSAM_EMBEDDINGS_GB", "0")
+    code, _, err = command("embed", image, "--cache", cache)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "NAPARI_HQSAM_EMBEDDINGS_GB" in err
+    assert "all may take 0.0 MB" in err
+    assert not cache.exists()
+
+
+def test_limits_that_are_none_are_told_before_a_model_is_loaded(
+    command, image, monkeypatch
+):
+    monkeypatch.delattr("napari_hqsam.models.load_model")
+    code, _, err = command("embed", image, "--normalization", "3,3")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_an_image_of_several_is_chosen(command, tmp_path, discs, cache):
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        writer.write(discs[0][:20, :20])
+        writer.write(discs[0])
+    common = ("embed", tmp_path / "two.tif", "--cache", cache, "--level", "0")
+    code, out, err = command(*common, "--key", "1")
+    assert (code, err, counts(out)) == (0, "", (1, 0, 1))
+    assert "(200, 300)" in out
 
 
 # --- cache -------------------------------------------------------------------

@@ -217,6 +217,121 @@ def test_a_failure_on_the_way_leaves_what_was_there(command, tmp_path, small):
     np.testing.assert_array_equal(read_labels(out), before)
 
 
+def test_one_image_of_several_is_chosen_by_its_key(command, tmp_path):
+    group = zarr.create_group(str(tmp_path / "two.zarr"))
+    for name, side in (("a", 60), ("b", 80)):
+        group.create_array(name, data=np.arange(side**2, dtype="u2").reshape(side, -1))
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        for side in (60, 80):
+            writer.write(np.arange(side**2, dtype="u2").reshape(side, -1))
+    out = tmp_path / "labels.tif"
+    common = ("--box", "5,10,25,30", "-o", out)
+    code, said, err = command("segment", tmp_path / "two.zarr", *common)
+    assert (code, said, err.count("\n")) == (2, "", 1)
+    assert "--key" in err
+    assert "one of 'a', 'b'" in err
+    for name, key in (("two.zarr", "b"), ("two.tif", "1")):
+        code, _, err = command("segment", tmp_path / name, "--key", key, *common)
+        assert (code, err) == (0, "")
+        assert read_labels(out).shape == (80, 80)
+    code, _, err = command("segment", tmp_path / "two.tif", "--key", "2", *common)
+    assert code == 2
+    assert "--key" in err
+
+
+class ReadingSegmenter(BoxSegmenter):
+    """Reads the box of each prompt."""
+
+    def iter_many(self, prompts, **how):
+        for number, mask in super().iter_many(prompts, **how):
+            images.read_rgb8(self.image, self.normalization, (), mask.bbox, 0)
+            yield number, mask
+
+
+def test_pixels_that_are_nan_are_told_once_a_command(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_hqsam.segmentation.Segmenter", ReadingSegmenter)
+    pixels = np.arange(6000, dtype="f4").reshape(60, 100)
+    pixels[::2, ::3] = np.nan
+    np.save(tmp_path / "nan.npy", pixels)
+    for _ in range(2):  # a second command in this process tells it as well
+        code, _, err = command(
+            "segment", tmp_path / "nan.npy", *BOXES, "-o", tmp_path / "a.tif"
+        )
+        assert (code, err.count("NaN")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "words"),
+    [
+        (np.ones((60, 100), "u1"), ("--normalization", "3,3"), "low < high"),
+        (np.full((60, 100), np.nan, "f4"), (), "no finite pixel"),
+        (np.ones((60, 100), "u2"), ("--normalization", "none"), "needs uint8"),
+    ],
+)
+def test_what_cannot_be_shown_is_told_before_a_model_is_loaded(
+    command, tmp_path, monkeypatch, pixels, options, words
+):
+    monkeypatch.delattr("napari_hqsam.models.load_model")
+    np.save(tmp_path / "a.npy", pixels)
+    code, _, err = command(
+        "segment", tmp_path / "a.npy", *BOXES, "-o", tmp_path / "a.tif", *options
+    )
+    assert (code, err.count("\n")) == (2, 1)
+    assert words in err
+
+
+def test_the_image_is_sampled_once(command, tmp_path, small, monkeypatch):
+    sampled = []
+    sample = images.normalizing.sample_pixels
+    monkeypatch.setattr(
+        images.normalizing,
+        "sample_pixels",
+        lambda image: sampled.append(image) or sample(image),
+    )
+    assert command("segment", small, *BOXES, "-o", tmp_path / "a.tif")[0] == 0
+    assert len(sampled) == 1
+
+
+def test_labels_are_not_put_among_the_arrays_of_an_image(command, tmp_path):
+    path = tmp_path / "image.zarr"
+    group = zarr.create_group(str(path))
+    group.create_array("0", data=np.arange(6000, dtype="u2").reshape(60, 100))
+    (path / "labels").mkdir()
+    before = sorted(path.rglob("*"))
+    for options in (
+        ("-o", path / "cells.zarr"),
+        ("-o", path / "0" / "cells.tif"),
+        ("-o", tmp_path / "a.tif", "--overlay", path / "a.png"),
+    ):
+        code, said, err = command("segment", path, *BOXES, *options)
+        assert (code, said, err.count("\n")) == (2, "", 1)
+        assert "lies inside the image" in err
+        assert "labels/" in err
+    assert sorted(path.rglob("*")) == before
+    out = path / "labels" / "cells.zarr"
+    assert command("segment", path, "--key", "0", *BOXES, "-o", out)[0] == 0
+    assert read_labels(out).max() == 3
+
+
+def test_prompts_that_are_not_there(command, tmp_path, small):
+    missing = tmp_path / "nothere.csv"
+    out = tmp_path / "a.tif"
+    code, _, err = command("segment", small, "--prompts", missing, "-o", out)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "nothere.csv: no such file; check the path" in err
+
+
+def test_a_damaged_chunk_is_named(command, tmp_path):
+    path = tmp_path / "image.zarr"
+    array = zarr.create_array(str(path), shape=(60, 100), dtype="u2", chunks=(32, 32))
+    array[...] = 7
+    (path / "c" / "0" / "0").write_bytes(b"spoilt")
+    code, _, err = command("segment", path, *BOXES, "-o", tmp_path / "a.tif")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "its chunk c/0/0: " in err
+    assert "copy it again" in err
+
+
 @pytest.fixture
 def slide(tmp_path):
     """A whole slide of 2 x 40,000 x 30,000 pixels, of which one chunk is stored."""
@@ -231,7 +346,7 @@ def slide(tmp_path):
     return tmp_path / "slide.zarr"
 
 
-@pytest.mark.filterwarnings("ignore:.*chunks read.* are missing")
+@pytest.mark.filterwarnings("ignore:.*chunks.* are missing")
 @pytest.mark.parametrize("name", ["a.ome.zarr", "a.tif"])
 def test_a_slide_takes_memory_for_masks_only(command, tmp_path, slide, name):
     boxes = ("--box", "20480,10240,21504,11264", "--box", "39000,10,39990,500")

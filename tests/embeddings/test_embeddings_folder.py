@@ -179,6 +179,17 @@ def test_what_killed_writers_left_goes_before_any_tile(tmp_path, one_tile):
     assert len(records(source.store)) == 3
 
 
+def test_a_tile_beyond_the_whole_budget_pushes_nothing_out(tmp_path, one_tile):
+    source = tiny_source(tmp_path)
+    source.embed((), tiles_of(source)[0])
+    kept = chunks(tmp_path)
+    small = tiny_source(tmp_path, noise(seed=1), disk_bytes=one_tile // 2)
+    with pytest.raises(OutputError, match=r"may take .*NAPARI_HQSAM_EMBEDDINGS_GB"):
+        small.embed((), tiles_of(small)[0])
+    assert chunks(tmp_path) == kept
+    assert StoreFolder(tmp_path).paths() == [source.store.path]
+
+
 def test_a_store_without_tiles_goes_when_room_is_made(tmp_path, one_tile):
     old = tiny_source(tmp_path, noise(seed=1))
     old.embed((), tiles_of(old)[0])

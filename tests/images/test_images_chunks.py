@@ -49,22 +49,20 @@ def test_missing_chunks_are_told_once(tmp_path, layout):
     image = open_image(path)
     image.read_plane((), (0, 0, 32, 130))
     image.read_plane((), (32, 0, 100, 32))
-    with pytest.warns(HqsamWarning, match=r"i.zarr: 2 of the 9 chunks") as caught:
+    with pytest.warns(HqsamWarning, match=r"i.zarr: 3 of the 20 chunks are") as caught:
         plane = image.read_plane((), (0, 0, 96, 96))
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
     assert (plane[32:64, 32:96] == 0).all()
     np.testing.assert_array_equal(plane[:32, :, 0], PLANE[:32, :96])
     image.read_plane()  # no second warning
-    with pytest.warns(HqsamWarning, match="3 of the 20 chunks"):
-        open_image(path).read_plane()
 
 
 def test_a_region_without_any_chunk_is_told_if_there_are_chunks_elsewhere(tmp_path):
     path = tmp_path / "i.zarr"
     write(path)
     chunk(path, 1, 1).unlink()
-    with pytest.warns(HqsamWarning, match="1 of the 1 chunks"):
+    with pytest.warns(HqsamWarning, match="1 of the 20 chunks"):
         open_image(path).read_plane((), (40, 40, 50, 50))
 
 
@@ -84,7 +82,7 @@ def test_an_ome_zarr_tells_of_one_level_and_names_it(tmp_path):
         write(tmp_path / "i.zarr" / name, array=PLANE[::step, ::step])
         chunk(tmp_path / "i.zarr" / name, 0, 1).unlink()
     image = open_image(tmp_path / "i.zarr")
-    with pytest.warns(HqsamWarning, match="1 of the 6 chunks read of its array s1"):
+    with pytest.warns(HqsamWarning, match="1 of the 6 chunks of its array s1"):
         read_rgb8(image, HOW, (), (0, 0, 100, 130), 1)
     read_rgb8(image, HOW, (), (0, 0, 100, 130), 0)  # once per image
 
@@ -129,9 +127,12 @@ def test_a_truncated_chunk_is_an_error_and_the_others_read_on(tmp_path, layout, 
     image = open_image(path)
     corner = image.read_plane((), (0, 0, 100, 32))
     np.testing.assert_array_equal(corner[..., 0], PLANE[:, :32])
+    name = file.relative_to(path).as_posix()
     for level in (-1, 0, 1, 6):
-        with pytest.raises(
-            ImageError, match=r"i.zarr: the pixels .* damaged"
-        ) as caught:
+        with pytest.raises(ImageError) as caught:
             read_rgb8(image, HOW, (), (0, 0, 64, 64), level)
-        assert "\n" not in str(caught.value)
+        told = str(caught.value)
+        assert told.startswith("i.zarr: the pixels at [")
+        assert f"its chunk {name}" in told
+        assert told.endswith("copy it again")
+        assert "\n" not in told

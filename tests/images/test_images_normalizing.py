@@ -280,3 +280,13 @@ def test_equal_normalisations_are_equal_keys():
     assert len({first, second}) == 1
     assert repr(first) == repr(second)
     assert first != quietly(array, (0, 1))
+
+
+def test_one_that_was_made_is_taken_as_it_is():
+    image = open_image(np.arange(60, dtype="u2").reshape(6, 10))
+    flat = Normalization((7.0,), (7.0,), GREY)  # its limits could not be given
+    for how in (flat, normalization(image)):
+        assert normalization(image, how) is how
+    colour = open_image(np.zeros((6, 10, 3), "u1"))
+    with pytest.raises(ImageError, match="for other channels than the 3 shown"):
+        normalization(colour, flat)

@@ -141,7 +141,7 @@ def test_a_file_with_levels_is_closed_with_the_image(tmp_path):
         writer.write(STACK[0, 0], subifds=1, compression="zlib")
         writer.write(STACK[0, 0, ::2, ::2], subfiletype=1, compression="zlib")
     image = open_image(path)
-    handle = image.array.store._data[0].keyframe.parent.filehandle
+    handle = image.array.store._store._data[0].keyframe.parent.filehandle
     coarse = image.pyramid[1]
     del image
     assert not handle.closed

@@ -13,11 +13,12 @@ import tifffile
 from PIL import Image as Pillow
 
 from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.images import normalization, open_image
+from napari_hqsam.images import normalization, open_image, read_rgb8
 
 RNG = np.random.default_rng(0)
 STACK = RNG.integers(0, 4000, (6, 150, 200), dtype=np.uint16)
 ZLIB = {"compression": "zlib"}
+ZLIB_CODE = 8
 TILED = ZLIB | {"tile": (64, 64)}
 WRITERS = {
     "shaped": {},
@@ -93,6 +94,77 @@ def test_only_the_pages_of_the_plane_are_decoded(tmp_path, whole):
     else:
         corner = image.read_plane((2,), (128, 192, 150, 200))
         np.testing.assert_array_equal(corner[..., 0], STACK[2, 128:, 192:])
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Bytes of each piece that was decompressed, in order."""
+    pieces = []
+    inflate = tifffile.TIFF.DECOMPRESSORS[ZLIB_CODE]
+
+    def counted(data, **options):
+        piece = inflate(data, **options)
+        pieces.append(len(piece))
+        return piece
+
+    monkeypatch.setitem(tifffile.TIFF.DECOMPRESSORS._codecs, ZLIB_CODE, counted)
+    return pieces
+
+
+LARGE = RNG.integers(0, 250, (3000, 2500), dtype=np.uint8)  # sampled in windows
+
+
+def click(image, row, col, side=200):
+    """What a click reads of a tile, after the normalisation of the image."""
+    how = normalization(image)
+    box = row, col, row + side, col + side
+    rgb = read_rgb8(image, how, (), box, 0)
+    pixels = LARGE[row : row + side, col : col + side]
+    np.testing.assert_array_equal(rgb, how.to_rgb8(pixels))
+
+
+@pytest.mark.parametrize("rows", [3000, 1])
+def test_a_page_that_is_read_in_windows_is_decoded_once(tmp_path, decoded, rows):
+    path = tmp_path / "one.tif"
+    tifffile.imwrite(path, LARGE, **ZLIB, rowsperstrip=rows)
+    image = open_image(path)
+    click(image, 1400, 1000)
+    image.fingerprint()
+    assert sum(decoded) == LARGE.nbytes
+    image.read_plane()
+    assert sum(decoded) == LARGE.nbytes
+
+
+def test_of_a_large_page_only_the_strips_of_a_region_are_decoded(tmp_path, decoded):
+    path = tmp_path / "strips.tif"
+    tifffile.imwrite(path, np.tile(LARGE, (2, 1)), **ZLIB, rowsperstrip=50)
+    image = open_image(path)
+    image.read_plane((), (1400, 1000, 1600, 1200))
+    assert sum(decoded) == 200 * LARGE.shape[1]
+    click(image, 1400, 1000)
+    assert sum(decoded) <= 2 * LARGE.nbytes, "a strip was decoded twice"
+
+
+def test_what_is_kept_of_decoded_pages_is_bounded(tmp_path, decoded, monkeypatch):
+    monkeypatch.setattr("napari_hqsam.images.tiff._KEPT_BYTES", 2 * STACK[0].nbytes)
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, STACK, photometric="minisblack", **ZLIB)
+    image = open_image(path)
+    counts = []
+    for z in (0, 1, 0, 1, 2, 1, 0):
+        np.testing.assert_array_equal(image.read_plane((z,))[..., 0], STACK[z])
+        counts.append(len(decoded))
+    assert counts == [1, 2, 2, 2, 3, 3, 4]
+
+
+def test_a_page_beyond_what_is_kept_is_kept_alone(tmp_path, decoded, monkeypatch):
+    monkeypatch.setattr("napari_hqsam.images.tiff._KEPT_BYTES", 1)
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, STACK, photometric="minisblack", **ZLIB)
+    image = open_image(path)
+    for z in (0, 0, 1, 1, 0):
+        image.read_plane((z,), (0, 0, 10, 10))
+    assert len(decoded) == 3
 
 
 def test_uncompressed_pixels_are_mapped_and_not_loaded(tmp_path):
@@ -254,7 +326,7 @@ def test_the_file_is_closed_with_the_image(tmp_path):
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, STACK, photometric="minisblack", **ZLIB)
     image = open_image(path)
-    store = image.array.store
+    store = image.array.store._store
     handle = store._data[0].keyframe.parent.filehandle
     assert not handle.closed
     del image

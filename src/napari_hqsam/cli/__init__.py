@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     CacheOption,
     ChannelsOption,
     DeviceOption,
+    KeyOption,
     LevelOption,
     ModelOption,
     NormalizationOption,
@@ -32,13 +33,16 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
 from napari_hqsam.cli.propagating import propagate
 from napari_hqsam.cli.replaying import replay
 from napari_hqsam.cli.run import run
-from napari_hqsam.cli.saying import say
+from napari_hqsam.cli.saying import PROGRAM, say
+from napari_hqsam.cli.stopping import Commands, terminated_like_interrupted
 from napari_hqsam.errors import HqsamError, HqsamWarning
 
-PROGRAM = "napari-hqsam"
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = typer.Typer(
     name=PROGRAM,
+    cls=Commands,
     help="Click to segment large and 3D microscopy images with HQ-SAM.",
     no_args_is_help=True,
     add_completion=False,
@@ -54,9 +58,9 @@ app.add_typer(models_app, name="models", invoke_without_command=True)
 def main() -> None:
     """Entry point of ``napari-hqsam``."""
     try:
-        with warnings.catch_warnings():
+        with terminated_like_interrupted(), warnings.catch_warnings():
             warnings.simplefilter("always", HqsamWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _once_each()
             app()
     except HqsamError as error:
         say(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
@@ -70,12 +74,23 @@ def main() -> None:
         sys.exit(2)
 
 
-def _show_warning(
-    message: Warning | str, category: type[Warning], *rest: object, **named: object
-) -> None:
-    """One line for our own warnings; other libraries' do not concern the user."""
-    if issubclass(category, HqsamWarning):
-        say(f"{PROGRAM}: warning: {' '.join(str(message).split())}", error=True)
+def _once_each() -> Callable[..., None]:
+    """Make what shows warnings: ours, in one line, and each of them once.
+
+    The same is warned of at every tile. (The filter "once" of `warnings` would
+    remember beyond this command.) Other libraries' do not concern the user.
+    """
+    said: set[str] = set()
+
+    def show(
+        message: Warning | str, category: type[Warning], *rest: object, **named: object
+    ) -> None:
+        text = " ".join(str(message).split())
+        if issubclass(category, HqsamWarning) and text not in said:
+            said.add(text)
+            say(f"{PROGRAM}: warning: {text}", error=True)
+
+    return show
 
 
 def _version(value: bool) -> None:
@@ -138,6 +153,7 @@ def segment(
     plane: Annotated[
         str | None, typer.Option(help="Plane of a stack, such as 12 or 0,12.")
     ] = None,
+    key: KeyOption = None,
     axes: AxesOption = None,
     channels: ChannelsOption = None,
     normalization: NormalizationOption = "percentile",
@@ -163,6 +179,7 @@ def segment(
         points=point or [],
         boxes=box or [],
         plane=plane,
+        key=key,
         axes=axes,
         channels=channels,
         normalization=normalization,

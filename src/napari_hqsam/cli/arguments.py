@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from napari_hqsam.cli.saying import timed
 from napari_hqsam.errors import ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_hqsam.images import Image, NormalizationSpec
+    from napari_hqsam.images import Image, Normalization, NormalizationSpec
     from napari_hqsam.prompts import Prompt
 
 
@@ -70,13 +71,33 @@ def cache_of(text: str | None) -> Path | Literal[False] | None:
     return folder
 
 
+def normalized(image: Image, limits: NormalizationSpec) -> Normalization:
+    """Make the normalisation of an image, before a model is loaded for it."""
+    from napari_hqsam.images import normalization
+
+    with timed("sample the pixels") as details:
+        how = normalization(image, limits)
+        pairs = dict.fromkeys(zip(how.lows, how.highs, strict=True))
+        details += [f"shown from {low:g} to {high:g}" for low, high in pairs]
+    return how
+
+
+def prompts_of(path: Path) -> list[Prompt]:
+    """Read prompts from a file."""
+    from napari_hqsam.prompts import read_prompts
+
+    if not path.exists():
+        raise PromptError(f"{path}: no such file; check the path of the prompts")
+    return read_prompts(path)
+
+
 def all_prompts(
     path: Path | None, points: Sequence[str], boxes: Sequence[str]
 ) -> list[Prompt]:
     """Collect the prompts of the file and of the options."""
-    from napari_hqsam.prompts import Prompt, read_prompts
+    from napari_hqsam.prompts import Prompt
 
-    prompts = [] if path is None else read_prompts(path)
+    prompts = [] if path is None else prompts_of(path)
     prompts += [Prompt([floats(p, 2, "--point", "120,64")]) for p in points]
     prompts += [Prompt(box=floats(b, 4, "--box", "10,20,60,80")) for b in boxes]
     if not prompts:
@@ -119,7 +140,7 @@ def check_all(
             raise PromptError(f"{option} {value!r} is unknown: {' or '.join(known)}")
     check_writable(out, axes=f"{image.leading_axes}yx")
     for index, group in groups.items():
-        image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+        image.check_index(index)
         for prompt in group:
             prompt.check_on(image.plane_shape)
 
@@ -129,12 +150,28 @@ def check_outputs(out: Path, overlay: Path | None, image: Path) -> None:
     from napari_hqsam.labels import check_file, check_writable
 
     check_writable(out, sources=[image])
+    check_outside(out, image)
     if overlay is not None:
         if overlay.suffix.lower() != ".png":
             raise OutputError(f"{overlay} is no .png: name the overlay NAME.png")
         if overlay.resolve() in (image.resolve(), out.resolve()):
             raise OutputError(f"{overlay} is the image or the labels: name another")
         check_file(overlay)
+        check_outside(overlay, image)
+
+
+def check_outside(out: Path, image: Path) -> None:
+    """Refuse to write among the arrays of an image, but where OME-Zarr has labels."""
+    folder = image.resolve()
+    if not any(
+        (folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
+    ):
+        return  # a file, or a folder that holds no image
+    if folder in out.resolve().parents and out.resolve().parent.name != "labels":
+        raise OutputError(
+            f"{out} lies inside the image {image}: write beside it, such as to "
+            f"{image.with_name(out.name)}, or into its folder labels/"
+        )
 
 
 @contextmanager

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_hqsam.cli.arguments import cache_of, integers, level_of, limits_of
+from napari_hqsam.cli.arguments import (
+    cache_of,
+    check_outside,
+    integers,
+    level_of,
+    limits_of,
+    normalized,
+    prompts_of,
+)
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     AxesOption,
     ChannelsOption,
     DeviceOption,
+    KeyOption,
     LevelOption,
     ModelOption,
     NormalizationOption,
@@ -19,14 +28,12 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     PrecisionOption,
 )
 from napari_hqsam.cli.saying import say, timed
+from napari_hqsam.cli.stopping import told_if_stopped
 
 if TYPE_CHECKING:
     from napari_hqsam.images import Image
     from napari_hqsam.jobs import Batch, Done
     from napari_hqsam.segmentation import Segmenter
-
-INTERRUPTED = 130
-"""Exit code of a command that ctrl-C ended."""
 
 
 def batch(
@@ -70,6 +77,7 @@ def batch(
         bool,
         typer.Option("--restart", help="Forget an interrupted batch; do not resume."),
     ] = False,
+    key: KeyOption = None,
     axes: AxesOption = None,
     channels: ChannelsOption = None,
     normalization: NormalizationOption = "percentile",
@@ -92,22 +100,22 @@ def batch(
     from napari_hqsam.jobs.storage import Storage
     from napari_hqsam.jobs.tracks_file import check_tracks_file
     from napari_hqsam.labels import check_writable
-    from napari_hqsam.prompts import read_prompts
 
     check_writable(out, overwrite=True, sources=[image])
+    check_outside(out, image)
     if tracks is not None:
         check_tracks_file(tracks)
     shown = None if channels is None else integers(channels, "--channels")
     limits, store = limits_of(normalization), cache_of(cache)
     looked_at: Any = level_of(level)
     with timed("open the image") as details:
-        opened = open_image(image, axes=axes, channels=shown)
+        opened = open_image(image, key=key, axes=axes, channels=shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
     named: Any = mode or ("auto" if prompts is None else "same")
     plan = plan_batch(
         opened,
         named,
-        [] if prompts is None else read_prompts(prompts),
+        [] if prompts is None else prompts_of(prompts),
         planes=None if planes is None else parse_planes(planes, opened),
         level=looked_at,
         output=output,  # type: ignore[arg-type]
@@ -119,6 +127,7 @@ def batch(
         linked_axis=link,
     )
     Storage(out, opened, overwrite=overwrite)  # before a model is loaded for it
+    how = normalized(opened, limits)
     from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
 
@@ -126,16 +135,12 @@ def batch(
         loaded = load_model(model, device=device, precision=precision)
         dtype = str(loaded.dtype).removeprefix("torch.")
         details.append(f"{loaded.name}, {loaded.device} {dtype}")
-    segmenter = Segmenter(opened, loaded, normalization=limits, cache=store)
-    try:
+    segmenter = Segmenter(opened, loaded, normalization=how, cache=store)
+    with told_if_stopped(
+        f"the planes done are kept in {out}.batch: run the same command again to "
+        "resume, or with --restart to begin anew"
+    ):
         done = _run(segmenter, plan, out, tracks, overwrite=overwrite, restart=restart)
-    except KeyboardInterrupt:
-        say(
-            f"napari-hqsam: interrupted; the planes done are kept in {out}.batch: run "
-            "the same command again to resume, or with --restart to begin anew",
-            error=True,
-        )
-        raise typer.Exit(INTERRUPTED) from None
     say(f"{_summary(opened, done)} in {out}")
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hqsam.cli.arguments import cache_of, integers, limits_of
+from napari_hqsam.cli.arguments import cache_of, integers, limits_of, normalized
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     AxesOption,
     ChannelsOption,
     DeviceOption,
+    KeyOption,
     ModelOption,
     NormalizationOption,
     PrecisionOption,
 )
 from napari_hqsam.cli.saying import say, timed
-from napari_hqsam.errors import HqsamWarning, ImageError, OutputError
+from napari_hqsam.cli.stopping import told_if_stopped
+from napari_hqsam.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +58,7 @@ def embed(
     region: Annotated[
         str | None, typer.Option(help="Part y0,x0,y1,x1 of it. [default: whole]")
     ] = None,
+    key: KeyOption = None,
     axes: AxesOption = None,
     channels: ChannelsOption = None,
     normalization: NormalizationOption = "percentile",
@@ -66,7 +68,6 @@ def embed(
     cache: FolderOption = None,
 ) -> None:
     """Encode tiles of an image ahead, so that no click has to wait for them."""
-    from napari_hqsam.images import normalization as normalize
     from napari_hqsam.images import open_image
 
     levels = None if level is None else integers(level, "--level")
@@ -74,9 +75,10 @@ def embed(
     limits = limits_of(normalization)
     folder = _store_folder(cache)
     with timed("open the image") as details:
-        opened = open_image(image, axes=axes, channels=shown)
+        opened = open_image(image, key=key, axes=axes, channels=shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
     planes, box = _planes(opened, plane), _box(opened, region)
+    how = normalized(opened, limits)
 
     from napari_hqsam.embeddings import TileSource
     from napari_hqsam.models import load_model
@@ -93,7 +95,7 @@ def embed(
         for k in chosen:
             yield from grid.meeting(k, box)
 
-    source = TileSource(opened, loaded, normalize(opened, limits), cache=folder)
+    source = TileSource(opened, loaded, how, cache=folder)
     total = len(planes) * sum(1 for _ in tiles())
     _embed(source, ((index, tile) for index in planes for tile in tiles()), total)
 
@@ -120,8 +122,7 @@ def _planes(image: Image, plane: str | None) -> list[tuple[int, ...]]:
     if plane is None:
         return [*product(*map(range, image.leading_shape))]
     index = integers(plane, "--plane")
-    image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
-    return [index]
+    return [image.check_index(index)]
 
 
 def _box(image: Image, region: str | None) -> tuple[int, ...]:
@@ -160,8 +161,10 @@ def _embed(
     assert store is not None
     there = 0
     try:
-        with timed("encode the tiles") as details, warnings.catch_warnings():
-            warnings.simplefilter("once", HqsamWarning)  # not for each tile
+        with (
+            told_if_stopped("the same command goes on from here"),
+            timed("encode the tiles") as details,
+        ):
             for index, tile in tqdm(
                 jobs, total=total, unit="tile", leave=False, disable=None
             ):
@@ -169,9 +172,6 @@ def _embed(
                 if source.encoded + there == 1:
                     _check_budget(store.folder, store.path, total)
             details.append(f"{total} tiles")
-    except KeyboardInterrupt:
-        say("stopped: the same command goes on from here", error=True)
-        raise
     finally:
         if source.encoded + there:
             _report(store.path, source.encoded, there)

@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+KeyOption = Annotated[
+    str | None,
+    typer.Option(help="Image of several: path in a zarr, number of a TIFF series."),
+]
 AxesOption = Annotated[
     str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
 ]

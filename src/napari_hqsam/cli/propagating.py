@@ -19,20 +19,23 @@ from napari_hqsam.cli.arguments import (
     integers,
     level_of,
     limits_of,
+    normalized,
+    prompts_of,
 )
-from napari_hqsam.cli.batching import INTERRUPTED
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     AxesOption,
     CacheOption,
     ChannelsOption,
     DeviceOption,
+    KeyOption,
     LevelOption,
     ModelOption,
     NormalizationOption,
     OutputOption,
     PrecisionOption,
 )
-from napari_hqsam.cli.saying import say, timed
+from napari_hqsam.cli.saying import timed
+from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ def propagate(
     patience: Annotated[
         int, typer.Option(help="Failing slices in a row that are stepped over.")
     ] = 1,
+    key: KeyOption = None,
     axes: AxesOption = None,
     channels: ChannelsOption = None,
     normalization: NormalizationOption = "percentile",
@@ -111,7 +115,6 @@ def propagate(
 ) -> None:
     """Follow objects through a stack from a few prompted slices."""
     from napari_hqsam.images import open_image
-    from napari_hqsam.prompts import read_prompts
 
     check_outputs(out, None, image)
     _check_table(confidence, out, image, prompts)
@@ -122,12 +125,12 @@ def propagate(
         cache_of(cache),
     )
     with timed("open the image") as details:
-        opened = open_image(image, axes=axes, channels=shown)
+        opened = open_image(image, key=key, axes=axes, channels=shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
     view = _View.across(opened, across)
-    turned = open_image(image, axes=view.letters, channels=shown)
+    turned = open_image(image, key=key, axes=view.letters, channels=shown)
     default = None if plane is None else integers(plane, "--plane")
-    objects, others, groups = _objects(read_prompts(prompts), default, turned, view)
+    objects, others, groups = _objects(prompts_of(prompts), default, turned, view)
     check_all(turned, groups, out, output, "keep")
     from napari_hqsam.segmentation.propagation import (
         StopRules,
@@ -154,6 +157,7 @@ def propagate(
         "clean": clean,
         "taken": None if kept is None else kept.region,
     }
+    how = normalized(turned, limits)
     from napari_hqsam.labels import copy_labels
     from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
@@ -162,25 +166,24 @@ def propagate(
         loaded = load_model(model, device=device, precision=precision)
         dtype = str(loaded.dtype).removeprefix("torch.")
         details.append(f"{loaded.name}, {loaded.device} {dtype}")
-    segmenter = Segmenter(turned, loaded, normalization=limits, cache=store)
+    segmenter = Segmenter(turned, loaded, normalization=how, cache=store)
     slices = iter_propagate(segmenter, list(objects.values()), **options)
     table = _Table(confidence)
     highest = max(*ids, 0 if kept is None else kept.highest)
-    try:
-        with ExitStack() as open_labels:
-            labels = open_labels.enter_context(_labels(opened, out, highest))
-            if kept is not None:
-                copy_labels(kept.labels.array, labels)
-            with timed("encode, decode") as details:
-                found = _painted(slices, labels, ids, turned, view, table)
-                details.append(f"{len(ids)} objects, {found} slices")
-                details.append(f"{segmenter.source.encoded} tiles encoded")
-            with timed("write the labels") as details:
-                open_labels.close()
-                details.append(str(out))
-    except KeyboardInterrupt:
-        say(f"napari-hqsam: interrupted; {out} is as it was before", error=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with (
+        told_if_stopped(f"{out} is as it was before"),
+        ExitStack() as open_labels,
+    ):
+        labels = open_labels.enter_context(_labels(opened, out, highest))
+        if kept is not None:
+            copy_labels(kept.labels.array, labels)
+        with timed("encode, decode") as details:
+            found = _painted(slices, labels, ids, turned, view, table)
+            details.append(f"{len(ids)} objects, {found} slices")
+            details.append(f"{segmenter.source.encoded} tiles encoded")
+        with timed("write the labels") as details:
+            open_labels.close()
+            details.append(str(out))
     table.write()
 
 

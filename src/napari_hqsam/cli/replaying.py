@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from napari_hqsam.cli.arguments import cache_of, integers
+from napari_hqsam.cli.arguments import cache_of, check_outside, integers
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     CacheOption,
     DeviceOption,
+    KeyOption,
     PrecisionOption,
 )
 from napari_hqsam.cli.saying import say, timed
+from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, OutputError
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def replay(
             "masks as they were accepted]",
         ),
     ] = None,
+    key: KeyOption = None,
     axes: Annotated[
         str | None, typer.Option(help="Axes of the image. [default: the journal's]")
     ] = None,
@@ -64,6 +67,7 @@ def replay(
     from napari_hqsam.labels import check_writable, read_session
 
     check_writable(out, sources=[image, journal])
+    check_outside(out, image)
     shown = None if channels is None else integers(channels, "--channels")
     store = cache_of(cache)
     with timed("read the journal") as details:
@@ -71,25 +75,31 @@ def replay(
         details.append(_summary(recorded))
     check_writable(out, axes=recorded.header.labels.axes, sources=_sources(recorded))
     with timed("open the image") as details:
-        opened = _open(recorded, image, axes, shown)
+        opened = _open(recorded, image, key, axes, shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
     _check_same(recorded, opened)
-    if model is None:
-        with _labels(recorded, out) as labels:
-            _rebuild(recorded, labels)
-        say(f"{_objects(recorded)} as they were accepted, in {out}")
-        return
+    with told_if_stopped(f"{out} is as it was before"):
+        if model is None:
+            with _labels(recorded, out) as labels:
+                _rebuild(recorded, labels)
+            told = f"{_objects(recorded)} as they were accepted, in {out}"
+        else:
+            loaded = _load(model, device, precision)
+            again = SegmentAgain(opened, image, recorded, loaded, shown, store, key)
+            with _labels(recorded, out) as labels:
+                remade = _remake(recorded, labels, again)
+            told = f"{_comparison(remade)}\nmasks of {loaded.name} in {out}"
+    say(told)
+
+
+def _load(name: str, device: str, precision: str) -> Model:
     from napari_hqsam.models import load_model
 
     with timed("load the model") as details:
-        loaded = load_model(model, device=device, precision=precision)
+        loaded = load_model(name, device=device, precision=precision)
         dtype = str(loaded.dtype).removeprefix("torch.")
         details.append(f"{loaded.name}, {loaded.device} {dtype}")
-    again = SegmentAgain(opened, image, recorded, loaded, shown, store)
-    with _labels(recorded, out) as labels:
-        remade = _remake(recorded, labels, again)
-    say(_comparison(remade))
-    say(f"masks of {loaded.name} in {out}")
+    return loaded
 
 
 class SegmentAgain:
@@ -109,6 +119,8 @@ class SegmentAgain:
         Channels to show instead of those of the session.
     cache : path, False or None
         As for `Segmenter`.
+    key : str, optional
+        Which image of several in the file.
     """
 
     def __init__(
@@ -119,8 +131,9 @@ class SegmentAgain:
         model: Model,
         channels: Sequence[int] | None,
         cache: Path | Literal[False] | None,
+        key: str | None = None,
     ) -> None:
-        self.image, self.path, self.model = image, path, model
+        self.image, self.path, self.model, self.key = image, path, model, key
         self.letters = _letters(recorded, image)
         self.channels, self.cache = channels, cache
         self._segmenters: dict[object, Segmenter] = {}
@@ -154,7 +167,7 @@ class SegmentAgain:
             # A channel without contrast has no limits that could be given.
             flat = any(low >= high for low, high in setup.limits)
             self._segmenters[key] = Segmenter(
-                open_image(self.path, axes=axes, channels=shown),
+                open_image(self.path, key=self.key, axes=axes, channels=shown),
                 self.model,
                 normalization="percentile" if flat else setup.limits,
                 cache=self.cache,
@@ -221,12 +234,17 @@ def _sources(recorded: Recorded) -> list[Path]:
 
 
 def _open(
-    recorded: Recorded, path: Path, axes: str | None, channels: Sequence[int] | None
+    recorded: Recorded,
+    path: Path,
+    key: str | None,
+    axes: str | None,
+    channels: Sequence[int] | None,
 ) -> Image:
     from napari_hqsam.images import open_image
 
     return open_image(
         path,
+        key=key,
         axes=axes or recorded.header.image.axes,
         channels=channels or recorded.header.setup.channels,
     )

@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_hqsam.cli.arguments import (
     all_prompts,
@@ -17,8 +17,10 @@ from napari_hqsam.cli.arguments import (
     integers,
     level_of,
     limits_of,
+    normalized,
 )
 from napari_hqsam.cli.saying import timed
+from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.images import Image
+    from napari_hqsam.images import Image, Normalization
     from napari_hqsam.labels import PromptPainter
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
@@ -44,6 +46,7 @@ def run(
     points: Sequence[str] = (),
     boxes: Sequence[str] = (),
     plane: str | None = None,
+    key: str | None = None,
     axes: str | None = None,
     channels: str | None = None,
     normalization: str = "percentile",
@@ -67,11 +70,51 @@ def run(
     looked_at, store = level_of(level), cache_of(cache)
     index = None if plane is None else integers(plane, "--plane")
     with timed("open the image") as details:
-        image = open_image(image_path, axes=axes, channels=shown)
+        image = open_image(image_path, key=key, axes=axes, channels=shown)
         details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
     groups = by_plane(all_prompts(prompts_file, points, boxes), index, image)
     ids = label_ids(groups)
     check_all(image, groups, out, output, overlap)
+    shown_plane = next(iter(groups))
+    small = None
+    with told_if_stopped(f"{out} is as it was before"):
+        how = normalized(image, limits)
+        segmenter = _segmenter(image, model, device, precision, how, store)
+        with ExitStack() as open_labels:
+            labels = open_labels.enter_context(_labels_of(image, out, ids))
+            for index, group in groups.items():
+                painter = PromptPainter(labels, ids[index], overlap, index=index)
+                _segment_plane(
+                    segmenter,
+                    group,
+                    painter,
+                    level=looked_at,
+                    output=output,
+                    clean=clean,
+                )
+            if overlay is not None:
+                small = _reduced(labels, shown_plane)
+            with timed("write the labels") as details:
+                open_labels.close()
+                details.append(str(out))
+    if small is not None and overlay is not None:
+        with (
+            told_if_stopped(f"{out} is complete, {overlay} was not written"),
+            timed("draw the overlay") as details,
+        ):
+            _draw(segmenter, small, shown_plane, groups[shown_plane], overlay)
+            details.append(str(overlay))
+
+
+def _segmenter(
+    image: Image,
+    model: str,
+    device: str,
+    precision: str,
+    normalization: Normalization,
+    cache: Path | Literal[False] | None,
+) -> Segmenter:
+    """Load the model; that takes seconds, so all else was checked before."""
     start = time.perf_counter()
     from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
@@ -82,23 +125,7 @@ def run(
         dtype = str(loaded.dtype).removeprefix("torch.")
         details.append(f"{loaded.name}, {loaded.device} {dtype}")
         details.append(f"after {imported:.1f} s for importing torch")
-    segmenter = Segmenter(image, loaded, normalization=limits, cache=store)
-    with ExitStack() as open_labels:
-        labels = open_labels.enter_context(_labels_of(image, out, ids))
-        for index, group in groups.items():
-            painter = PromptPainter(labels, ids[index], overlap, index=index)
-            _segment_plane(
-                segmenter, group, painter, level=looked_at, output=output, clean=clean
-            )
-        shown_plane = next(iter(groups))
-        small = None if overlay is None else _reduced(labels, shown_plane)
-        with timed("write the labels") as details:
-            open_labels.close()
-            details.append(str(out))
-    if small is not None and overlay is not None:
-        with timed("draw the overlay") as details:
-            _draw(segmenter, small, shown_plane, groups[shown_plane], overlay)
-            details.append(str(overlay))
+    return Segmenter(image, loaded, normalization=normalization, cache=cache)
 
 
 def _labels_of(image: Image, out: Path, ids: dict[tuple[int, ...], list[int]]) -> Any:  # noqa: ANN401

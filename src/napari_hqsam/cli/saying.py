@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PROGRAM = "napari-hqsam"
+
 
 def say(text: str = "", *, error: bool = False) -> None:
     """Print a line, to standard error if it is not a result."""

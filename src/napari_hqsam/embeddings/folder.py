@@ -140,7 +140,8 @@ class StoreFolder:
         said = os.environ.get(SIZE_VARIABLE)
         if said:
             return _gigabytes(said)
-        free = shutil.disk_usage(self.path).free
+        there = next(p for p in (self.path, *self.path.parents) if p.exists())
+        free = shutil.disk_usage(there).free
         return min(DEFAULT_BYTES, int((free + used) * FREE_SHARE))
 
     def make_room(self, size: int) -> None:
@@ -152,7 +153,8 @@ class StoreFolder:
         Raises
         ------
         OutputError
-            The environment variable does not hold a size.
+            It is more than the whole budget, and nothing was removed; or the
+            environment variable does not hold a size.
         """
         with self._lock:
             self._written += size
@@ -161,6 +163,11 @@ class StoreFolder:
             self._written = size
             used = self.bytes()
             limit = self.limit(used)
+            if size > limit:
+                raise OutputError(
+                    f"a tile takes {size / 1e6:.1f} MB, and all may take "
+                    f"{limit / 1e6:.1f} MB: see {SIZE_VARIABLE}"
+                )
             if used + size > limit:
                 self._free(used + size - int(limit * (1 - SPARE)))
 

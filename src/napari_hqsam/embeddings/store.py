@@ -206,8 +206,8 @@ class EmbeddingStore:
             It cannot be written; nothing of it is left.
         """
         tile = (*index, address.row, address.col)
-        arrays = self._make(address.level, embedding)
         self.folder.make_room(embedding.nbytes)
+        arrays = self._make(address.level, embedding)
         record = self._chunk("record", address.level, tile)
         record.unlink(missing_ok=True)
         try:

@@ -1,14 +1,17 @@
-"""Chunks that are missing from a zarr folder are told, once per image.
+"""Chunks of a zarr folder that are missing or damaged are told by name and number.
 
 Zarr reads a chunk that is not there as the fill value, without a word: a file
 lost in copying becomes a black square. But many writers leave out chunks that
-hold nothing but the fill value, so this can only be a hint. A file without a
-single byte, however, is no chunk, and an error; zarr passes over empty shards.
+hold nothing but the fill value, so this can only be a hint, once per image. A
+file without a single byte, however, is no chunk, and an error; zarr passes over
+empty shards.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import threading
 import warnings
 from itertools import product
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.images.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.images.source import LazyArray
 
-_METADATA = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
+_CHUNK = re.compile(r"c|(c\.)?\d+(\.\d+)*")  # name of its file, v2 and v3
 
 
 def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
@@ -42,7 +46,7 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
     list of LazyArray
         The arrays, which read as before. The first read of a missing chunk in
         any of them gives an `HqsamWarning`, if the array has other chunks; that
-        of a file cut short to nothing raises an `OSError`.
+        of a damaged one raises an `OSError` which names its file.
     """
     import zarr
     from zarr.storage import LocalStore
@@ -64,13 +68,31 @@ class _WatchedArray:
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:  # noqa: ANN401
-        names = list(_stored_names(self._array, key))
-        sizes = [_size(self._folder / name) for name in names]
-        if 0 in sizes:
-            raise OSError(f"chunk {names[sizes.index(0)]} is an empty file")
-        if None in sizes:
-            self._watch.tell(self._array, self._folder, sizes)
-        return self._array[key]
+        places = dict(_places(self._array, key))
+        sizes = {name: _size(self._folder / name) for name in places}
+        for name, size in sizes.items():
+            if size == 0:
+                raise OSError(f"{self._named(name)} is an empty file")
+        if None in sizes.values():
+            self._watch.tell(self._array, self._folder)
+        try:
+            return self._array[key]
+        except MemoryError:
+            raise
+        except Exception as error:  # each codec has its own
+            for name, place in places.items():
+                self._check(name, place)
+            raise error from None  # all well, one by one: it is not the chunks
+
+    def _check(self, name: str, place: tuple[slice, ...]) -> None:
+        """Raise with the name of a chunk, if it cannot be read by itself."""
+        try:
+            self._array[place]
+        except Exception as error:
+            raise OSError(f"{self._named(name)}: {reason(error)}") from error
+
+    def _named(self, name: str) -> str:
+        return f"its chunk {Path(self._array.path, name).as_posix()}"
 
 
 class _Watch:
@@ -81,37 +103,49 @@ class _Watch:
         self._told = False
         self._lock = threading.Lock()
 
-    def tell(
-        self, array: zarr.Array[Any], folder: Path, sizes: list[int | None]
-    ) -> None:
-        """Warn of the chunks without a size, unless the array has none at all."""
-        if self._told or not (any(sizes) or _holds_chunks(folder)):
-            return
+    def tell(self, array: zarr.Array[Any], folder: Path) -> None:
+        """Warn that an array has not all its chunks, unless it has none at all."""
         with self._lock:
             if self._told:
                 return
+            stored = _count_chunks(folder)
+            if not stored:
+                return
             self._told = True
+        total = math.prod(
+            -(-length // side)
+            for length, side in zip(array.shape, _sides(array), strict=True)
+        )
+        missing = max(total - stored, 1)  # there may be chunks of a former shape
         where = f" of its array {array.path}" if array.path else ""
         warnings.warn(
-            f"{self._name}: {sizes.count(None)} of the {len(sizes)} chunks read{where} "
-            f"are missing and count as {array.fill_value}; writers leave out empty "
-            "chunks, but if there should be something, copy the image again",
+            f"{self._name}: {missing} of the {total} chunks{where} are missing "
+            f"and count as {array.fill_value}. Writers leave out empty chunks; but if "
+            "there should be something, it cannot be found there: copy the image again",
             HqsamWarning,
             stacklevel=5,
         )
 
 
-def _stored_names(
+def _sides(array: zarr.Array[Any]) -> tuple[int, ...]:
+    """Shape of what lies in one file: a shard, or else a chunk."""
+    return tuple(array.shards or array.chunks)
+
+
+def _places(
     array: zarr.Array[Any], key: tuple[int | slice, ...]
-) -> Iterator[str]:
-    """Yield the path, inside the array's folder, of each chunk (shard) of a region."""
+) -> Iterator[tuple[str, tuple[slice, ...]]]:
+    """Yield each chunk (shard) of a region: path inside the array's folder, place."""
+    sides = _sides(array)
     ranges = []
-    for part, size in zip(key, array.shards or array.chunks, strict=True):
+    for part, side in zip(key, sides, strict=True):
         start, stop = (
             (part.start, part.stop) if isinstance(part, slice) else (part, part + 1)
         )
-        ranges.append(range(start // size, -(-stop // size)))
-    return (array.metadata.encode_chunk_key(place) for place in product(*ranges))
+        ranges.append(range(start // side, -(-stop // side)))
+    for place in product(*ranges):
+        whole = (slice(n * s, (n + 1) * s) for n, s in zip(place, sides, strict=True))
+        yield array.metadata.encode_chunk_key(place), tuple(whole)
 
 
 def _size(path: Path) -> int | None:
@@ -122,6 +156,10 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _holds_chunks(folder: Path) -> bool:
-    """Whether an array has any chunk at all; a new one has none."""
-    return any(not _METADATA.issuperset(files) for _, _, files in os.walk(folder))
+def _count_chunks(folder: Path) -> int:
+    """How many chunks (shards) an array has on the disk; a new one has none."""
+    return sum(
+        _CHUNK.fullmatch(name) is not None
+        for _, _, names in os.walk(folder)
+        for name in names
+    )

@@ -73,7 +73,7 @@ def open_source(
 
         return open_node(source, key, source.basename or "array")
     if key is not None:
-        raise ImageError(f"key={key!r} needs a file or a zarr group, not an array")
+        raise ImageError(f"key {key!r} needs a file or a zarr group, not an array")
     # A multiscale sequence has a shape and a dtype as well: look for it first.
     if isinstance(source, Sequence) and source and all(map(_is_array, source)):
         return _open_multiscale(source)
@@ -122,7 +122,7 @@ def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
 
         return open_tiff(path, key)
     if key is not None:
-        raise ImageError(f"{path} holds a single image; leave out key={key!r}")
+        raise ImageError(f"{path} holds a single image; leave out key {key!r}")
     if magic == _NPY_MAGIC:
         return _open_npy(path)
     return open_raster(path, keep_indices=keep_indices)

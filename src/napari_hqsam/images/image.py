@@ -145,7 +145,7 @@ class Image:
             If the index or the region is missing, malformed or out of range,
             or the file cannot be read there.
         """
-        chosen = dict(zip(self.leading_axes, self._check_index(index), strict=True))
+        chosen = dict(zip(self.leading_axes, self.check_index(index), strict=True))
         y0, x0, y1, x1 = self._check_region(region, level)
         spans: dict[str, int | slice] = {"y": slice(y0, y1), "x": slice(x0, x1)}
         if self.axes[-1] == "c":
@@ -162,6 +162,31 @@ class Image:
         block = block.view()
         block.flags.writeable = False
         return block
+
+    def check_index(self, index: int | Sequence[int]) -> tuple[int, ...]:
+        """Return a plane index as ints in range; nothing is read.
+
+        Raises
+        ------
+        ImageError
+            If it is malformed or out of range.
+        """
+        shape = self.leading_shape
+        numbers = as_ints(index, f"plane index {index!r} must be a tuple of ints")
+        if len(numbers) != len(shape):
+            example = ", ".join("0" for _ in shape) + ("," if len(shape) == 1 else "")
+            axes = f'axes "{self.leading_axes}" of shape {shape}' if shape else "axes"
+            raise ImageError(
+                f"plane index {numbers} has {len(numbers)} numbers, {self.name} has "
+                f"{len(shape)} leading {axes}; pass for example ({example})"
+            )
+        for letter, number, size in zip(self.leading_axes, numbers, shape, strict=True):
+            if not 0 <= number < size:
+                raise ImageError(
+                    f"plane index {letter}={number} is out of range; {self.name} has "
+                    f"{letter} from 0 to {size - 1}"
+                )
+        return numbers
 
     def fingerprint(self) -> str:
         """Name the image by its content, not by its path.
@@ -204,30 +229,11 @@ class Image:
             raise ImageError(
                 f"{self.name}: the pixels at {_text(key)}"
                 f"{f' of level {level}' if level else ''} cannot be read "
-                f"({reason(error)}); the file may be damaged"
+                f"({reason(error)}); the file may be damaged: copy it again"
             ) from error
         left = [letter for letter in self.axes if letter in order]
         block = block.transpose([left.index(letter) for letter in order])
         return block.astype(self.dtype, copy=False)
-
-    def _check_index(self, index: int | Sequence[int]) -> tuple[int, ...]:
-        """Return the plane index as ints in range."""
-        shape = self.leading_shape
-        numbers = as_ints(index, f"plane index {index!r} must be a tuple of ints")
-        if len(numbers) != len(shape):
-            example = ", ".join("0" for _ in shape) + ("," if len(shape) == 1 else "")
-            axes = f'axes "{self.leading_axes}" of shape {shape}' if shape else "axes"
-            raise ImageError(
-                f"plane index {numbers} has {len(numbers)} numbers, {self.name} has "
-                f"{len(shape)} leading {axes}; pass for example ({example})"
-            )
-        for letter, number, size in zip(self.leading_axes, numbers, shape, strict=True):
-            if not 0 <= number < size:
-                raise ImageError(
-                    f"plane index {letter}={number} is out of range; {self.name} has "
-                    f"{letter} from 0 to {size - 1}"
-                )
-        return numbers
 
     def _check_region(
         self, region: tuple[int, int, int, int] | None, level: int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_hqsam.images.image import Image
 
 Limits: TypeAlias = Sequence[float] | Sequence[Sequence[float]]
-NormalizationSpec: TypeAlias = Literal["percentile", "none"] | Limits
+NormalizationSpec: TypeAlias = "Literal['percentile', 'none'] | Limits | Normalization"
 
 # The brightest and darkest of a thousand pixels are left out: hot pixels, dust.
 LOW_PERCENTILE = 0.1
@@ -147,14 +147,15 @@ def normalization(
     ----------
     image : Image
         The image; a bounded sample of it is read for "percentile" alone.
-    spec : {"percentile", "none"} or (low, high) or sequence of (low, high)
+    spec : {"percentile", "none"}, (low, high), sequence of these, or Normalization
         "percentile": the 0.1 and 99.9 percentiles of a fixed sample over the
         whole stack (see `sampling`), for each channel; for RGB of all three
         together, so that colours keep their hue. They are values that occur in
         the sample; where they coincide, its extremes are used. bool is shown
         as black and white. "none": 8-bit values as they are. Numbers: these
         limits, one pair for all channels or one pair for each of
-        `image.shown_channels`, as a viewer's contrast limits.
+        `image.shown_channels`, as a viewer's contrast limits. A normalisation
+        that was made before is returned as it is.
 
     Returns
     -------
@@ -166,7 +167,7 @@ def normalization(
     ImageError
         If the limits are not numbers with low < high or not one pair per
         channel; if "none" is asked for other than 8-bit data; if no sampled
-        pixel is finite.
+        pixel is finite; if one made before is for other channels.
 
     Warns
     -----
@@ -174,11 +175,18 @@ def normalization(
         If a channel is constant in the sample.
     """
     count = len(image.shown_channels)
+    mapping = tuple(image.shown_channels.index(channel) for channel in image.channels)
+    if isinstance(spec, Normalization):
+        if (len(spec.lows), spec.mapping) != (count, mapping):
+            raise ImageError(
+                f"{spec} is for other channels than the {count} shown of {image.name}; "
+                "make one for this image"
+            )
+        return spec
     if isinstance(spec, str):
         limits = _named_limits(image, spec)
     else:
         limits = _given_limits(spec, count)
-    mapping = tuple(image.shown_channels.index(channel) for channel in image.channels)
     return Normalization(
         lows=tuple(low for low, _ in limits),
         highs=tuple(high for _, high in limits),

@@ -1,7 +1,7 @@
 """TIFF in all its dialects, by tifffile, read page by page or tile by tile.
 
 Uncompressed data are mapped into memory; all else goes through tifffile's zarr
-store, which decodes only the chunks asked for.
+store, which decodes only the chunks asked for, and those once for several reads.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.images.axes import COLOUR_SAMPLES, axes_from_names
+from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source, reason
 
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # A page up to this size is decoded whole: faster than one request per strip.
-# Larger ones are read strip by strip, so that a small region stays cheap.
-_WHOLE_PAGE_BYTES = 2**26
+# Larger ones are read strip by strip, so that a small region stays cheap,
+_WHOLE_PAGE_BYTES = 2**22
+# but for those whose strips are so small that requests take longer than decoding.
+_SMALL_STRIP_BYTES = 2**15
+_WHOLE_PAGE_BYTES_OF_SMALL_STRIPS = 2**26
+# Decoded strips, tiles and pages that are kept of a file: a page may be one strip.
+_KEPT_BYTES = 2**27
 _COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
 _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
 
@@ -63,7 +69,9 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
             for level in series.levels:
                 _check_complete(level, path)
                 _check_codec(level.keyframe, path)
-            arrays = [_open_level(series, n, path) for n in range(len(series.levels))]
+            kept = Kept(_KEPT_BYTES)
+            numbers = range(len(series.levels))
+            arrays = [_open_level(series, n, path, kept) for n in numbers]
             pixel_size = tiff_pixel_size(tif, tif.series.index(series))
             stores = [array for array in arrays if isinstance(array, zarr.Array)]
             if stores:
@@ -89,7 +97,8 @@ def _choose_series(
     number = 0 if key is None else int(key) if key.isdecimal() else -1
     if not 0 <= number < count:
         raise ImageError(
-            f"{path} has no series {key!r}; pass key= a number from 0 to {count - 1}"
+            f"{path} has no series {key!r}; pass key (--key), a number from 0 to "
+            f"{count - 1}"
         )
     return tif.series[number]
 
@@ -133,12 +142,14 @@ def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
     )
 
 
-def _open_level(series: tifffile.TiffPageSeries, number: int, path: Path) -> LazyArray:
+def _open_level(
+    series: tifffile.TiffPageSeries, number: int, path: Path, kept: Kept
+) -> LazyArray:
     """Map a level that lies in the file as it is; else decode it on demand."""
     level = series.levels[number]
     page = level.keyframe
     if level.dataoffset is None or series.transform or not page.is_memmappable:
-        return _open_store(series, number)
+        return _open_store(series, number, kept)
     return np.memmap(
         path,
         dtype=np.dtype(page.parent.byteorder + level.dtype.char),
@@ -148,7 +159,7 @@ def _open_level(series: tifffile.TiffPageSeries, number: int, path: Path) -> Laz
     )
 
 
-def _open_store(series: tifffile.TiffPageSeries, number: int) -> LazyArray:
+def _open_store(series: tifffile.TiffPageSeries, number: int, kept: Kept) -> LazyArray:
     """Array whose chunks tifffile decodes on demand."""
     level = series.levels[number]
     page = level.keyframe
@@ -157,9 +168,22 @@ def _open_store(series: tifffile.TiffPageSeries, number: int) -> LazyArray:
         # may share a page or a tile; they are small enough to read whole.
         whole: LazyArray = series.asarray(level=number)
         return whole
-    whole_pages = not page.is_tiled and page.nbytes <= _WHOLE_PAGE_BYTES
-    store = series.aszarr(level=number, chunkmode="page" if whole_pages else None)
+    whole_pages = _is_decoded_whole(page)
+    decoder = series.aszarr(level=number, chunkmode="page" if whole_pages else None)
+    chunk = math.prod(page.shape if whole_pages else page.chunks)
+    store = KeepingStore(decoder, kept, number, chunk * level.dtype.itemsize)
     return zarr.open_array(store, mode="r")
+
+
+def _is_decoded_whole(page: tifffile.TiffPage) -> bool:
+    """Whether a page is better decoded as one piece than by its strips."""
+    if page.is_tiled:
+        return False
+    strips = len(page.dataoffsets)
+    if strips == 1 or page.nbytes <= _WHOLE_PAGE_BYTES:
+        return True
+    small = page.nbytes < strips * _SMALL_STRIP_BYTES
+    return small and page.nbytes <= _WHOLE_PAGE_BYTES_OF_SMALL_STRIPS
 
 
 def _after_all(arrays: Sequence[LazyArray], close: Callable[[], None]) -> None:

@@ -128,7 +128,7 @@ def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # 
             return node[key]
     except KeyError:
         pass
-    raise ImageError(f"{where} has nothing at key={key!r}{_contents(node)}")
+    raise ImageError(f"{where} has nothing at key {key!r}{_contents(node)}")
 
 
 def _open_multiscale(
@@ -153,7 +153,7 @@ def _open_multiscale(
     if axes is not None and len(axes) != array.ndim:
         raise ImageError(
             f'{where}: the metadata name the axes "{axes}", the array has shape '
-            f"{array.shape}; pass axes and key={array.path!r}"
+            f"{array.shape}; pass axes (--axes) and key (--key) {array.path}"
         )
     return Source(
         array,
@@ -234,7 +234,7 @@ def _contents(node: zarr.Group | zarr.Array[Any]) -> str:
     if not names:
         return " and it is empty; pass another path"
     shown = ", ".join(repr(name) for name in names[:8])
-    return f"; pass key=, one of {shown}" + (", ..." if len(names) > 8 else "")
+    return f"; pass key (--key), one of {shown}" + (", ..." if len(names) > 8 else "")
 
 
 def _strangers_allowed() -> warnings.catch_warnings[None]:

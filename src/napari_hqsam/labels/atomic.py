@@ -79,11 +79,12 @@ def _put_in_place(partial: Path, final: Path) -> None:
     # Beside the workshop, not in it: a kill between the two renamings must not
     # leave the old labels where the next write clears up.
     aside = partial.parent.with_suffix(".old")
-    final.rename(aside)
     try:
+        final.rename(aside)
         partial.rename(final)
     except BaseException:
-        aside.rename(final)
+        if aside.exists() and not final.exists():
+            aside.rename(final)
         raise
     _remove(aside)
 

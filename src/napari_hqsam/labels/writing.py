@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import DTypeLike
 
+    from napari_hqsam.labels.chunk_files import ChunkFiles
+
 _TIFF_TILE = 512
 _TIFF_TILE_UNIT = 16  # TIFF 6.0, section 15
 _ZLIB_LEVEL = 1
@@ -125,14 +127,18 @@ def labels_on_disk(
     _check_shape(sizes)
     check_writable(target, overwrite=overwrite)
     space = make_space(check_axes(axes, len(sizes), target.name), scale, units)
+    from napari_hqsam.labels.chunk_files import chunk_files  # zarr, see below
+
     with replacing(target) as partial:
         if target.name.lower().endswith(ZARR_SUFFIX):
-            yield _create_zarr(partial, sizes, np.dtype(dtype), space, target.name)
-        else:
-            folder = partial.with_name("tiles")
-            tiles = _create_tiles(folder, sizes, np.dtype(dtype))
+            with chunk_files(partial) as files:
+                yield _create_zarr(files, sizes, np.dtype(dtype), space, target.name)
+            return
+        folder = partial.with_name("tiles")
+        with chunk_files(folder) as files:
+            tiles = _create_tiles(files, sizes, np.dtype(dtype))
             yield tiles
-            _write_tiff(partial, tiles, folder, space, target.name)
+        _write_tiff(partial, tiles, folder, space, target.name)
 
 
 def write_labels(
@@ -204,14 +210,14 @@ def _check_ids(labels: np.ndarray) -> np.dtype:
 
 
 def _create_zarr(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype, space: Space, name: str
+    files: ChunkFiles, shape: tuple[int, ...], dtype: np.dtype, space: Space, name: str
 ) -> zarr.Array[Any]:
     """Make a zarr v3 group of one array and the metadata of a label image."""
     import zarr  # when first used: it takes longer than a window may
 
     title = name[: -len(ZARR_SUFFIX)].removesuffix(".ome")
     group = zarr.create_group(
-        store=str(path), zarr_format=3, attributes=space.ome_zarr(title)
+        store=files, zarr_format=3, attributes=space.ome_zarr(title)
     )
     return group.create_array(
         "0",
@@ -223,7 +229,7 @@ def _create_zarr(
 
 
 def _create_tiles(
-    folder: Path, shape: tuple[int, ...], dtype: np.dtype
+    files: ChunkFiles, shape: tuple[int, ...], dtype: np.dtype
 ) -> zarr.Array[Any]:
     """Make a zarr array whose chunk files are the tiles of a TIFF, byte for byte.
 
@@ -234,7 +240,7 @@ def _create_tiles(
 
     tile = tuple(min(_TIFF_TILE, _round_up(n)) for n in shape[-2:])
     return zarr.create_array(
-        str(folder),
+        files,
         shape=shape,
         dtype=dtype.newbyteorder("<"),
         chunks=(1,) * (len(shape) - 2) + tile,

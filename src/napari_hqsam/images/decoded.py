@@ -1,0 +1,102 @@
+"""Decoded chunks that are kept for the next read, up to so many bytes.
+
+A page of a TIFF may be compressed as one piece. Windows of it are then read one
+after the other, and to each of them the whole page would be decoded again.
+Knows zarr's stores and nothing of formats.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from zarr.storage import WrapperStore
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from zarr.abc.store import ByteRequest, Store
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+
+class Kept:
+    """The chunks used last, of all arrays of a file.
+
+    Parameters
+    ----------
+    max_bytes : int
+        How much is kept; one chunk is, however large. Threads may share it.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._chunks: OrderedDict[Hashable, Buffer] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Buffer | None:
+        """Return a chunk, if it is kept."""
+        with self._lock:
+            if key in self._chunks:
+                self._chunks.move_to_end(key)
+            return self._chunks.get(key)
+
+    def make_room(self, size: int) -> None:
+        """Let go of chunks until so many bytes more are within the limit.
+
+        Asked for before a chunk is decoded, so that two large ones never lie in
+        memory together.
+        """
+        with self._lock:
+            while self._chunks and self._bytes + size > self.max_bytes:
+                self._bytes -= len(self._chunks.popitem(last=False)[1])
+
+    def put(self, key: Hashable, chunk: Buffer) -> None:
+        """Keep a chunk, instead of those that were not used for longest."""
+        self.make_room(len(chunk))
+        with self._lock:
+            if key not in self._chunks:
+                self._chunks[key] = chunk
+                self._bytes += len(chunk)
+
+
+class KeepingStore(WrapperStore["Store"]):
+    """A read-only store that decodes on `get`, and does so once for several reads.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+        Gives decoded chunks.
+    kept : Kept
+        Where they are kept.
+    name : hashable
+        Which of the stores that share `kept` this one is.
+    chunk_bytes : int
+        Size of a decoded chunk.
+    """
+
+    def __init__(
+        self, store: Store, kept: Kept, name: Hashable, chunk_bytes: int
+    ) -> None:
+        super().__init__(store)
+        self._kept, self._name, self._chunk_bytes = kept, name, chunk_bytes
+
+    def _with_store(self, store: Store) -> KeepingStore:
+        return KeepingStore(store, self._kept, self._name, self._chunk_bytes)
+
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Return a chunk as it was decoded before, or decode it now."""
+        place = self._name, key
+        chunk = self._kept.get(place)
+        if chunk is None:
+            self._kept.make_room(self._chunk_bytes)
+            chunk = await self._store.get(key, prototype, byte_range)
+            if chunk is not None:
+                self._kept.put(place, chunk)
+        return chunk
