@@ -99,6 +99,15 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_run_does(command, files):
     assert not (files / "a.tif.batch").exists()
 
 
+def test_tracks_never_replace_the_prompts(command, files):
+    prompts = files / "p.csv"
+    before = prompts.read_bytes()
+    code, _, err = command(*common(files, "p.csv"), "--tracks", prompts)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "name another" in err
+    assert prompts.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("prompts", "options", "says"),
     [

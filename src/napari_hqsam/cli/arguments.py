@@ -174,6 +174,19 @@ def check_outside(out: Path, image: Path) -> None:
         )
 
 
+def check_table(path: Path | None, *used: Path | None) -> None:
+    """Refuse before any work what could not be written after it."""
+    from napari_hqsam.labels import check_file
+
+    if path is None:
+        return
+    if path.suffix.lower() != ".csv":
+        raise OutputError(f"{path} is no .csv: name the table NAME.csv")
+    if path.resolve() in [each.resolve() for each in used if each is not None]:
+        raise OutputError(f"{path} is read or written otherwise: name another")
+    check_file(path)
+
+
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
     """Make a folder for results; leave none behind if there are none."""

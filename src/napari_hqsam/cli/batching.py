@@ -10,6 +10,7 @@ import typer
 from napari_hqsam.cli.arguments import (
     cache_of,
     check_outside,
+    check_table,
     integers,
     level_of,
     limits_of,
@@ -98,13 +99,11 @@ def batch(
     from napari_hqsam.images import open_image
     from napari_hqsam.jobs import parse_planes, plan_batch
     from napari_hqsam.jobs.storage import Storage
-    from napari_hqsam.jobs.tracks_file import check_tracks_file
     from napari_hqsam.labels import check_writable
 
     check_writable(out, overwrite=True, sources=[image])
     check_outside(out, image)
-    if tracks is not None:
-        check_tracks_file(tracks)
+    check_table(tracks, out, image, prompts)
     shown = None if channels is None else integers(channels, "--channels")
     limits, store = limits_of(normalization), cache_of(cache)
     looked_at: Any = level_of(level)

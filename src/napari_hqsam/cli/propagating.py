@@ -15,6 +15,7 @@ from napari_hqsam.cli.arguments import (
     cache_of,
     check_all,
     check_outputs,
+    check_table,
     floats,
     integers,
     level_of,
@@ -36,7 +37,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
 )
 from napari_hqsam.cli.saying import timed
 from napari_hqsam.cli.stopping import told_if_stopped
-from napari_hqsam.errors import HqsamWarning, ImageError, OutputError, PromptError
+from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +118,7 @@ def propagate(
     from napari_hqsam.images import open_image
 
     check_outputs(out, None, image)
-    _check_table(confidence, out, image, prompts)
+    check_table(confidence, out, image, prompts)
     shown = None if channels is None else integers(channels, "--channels")
     limits, looked_at, store = (
         limits_of(normalization),
@@ -458,19 +459,6 @@ class _Table:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(rows)
-
-
-def _check_table(path: Path | None, *used: Path) -> None:
-    """Refuse before any work what could not be written after it."""
-    from napari_hqsam.labels import check_file
-
-    if path is None:
-        return
-    if path.suffix.lower() != ".csv":
-        raise OutputError(f"{path} is no .csv: name the table NAME.csv")
-    if path.resolve() in [each.resolve() for each in used]:
-        raise OutputError(f"{path} is read or written otherwise: name another")
-    check_file(path)
 
 
 def _pair(text: str) -> tuple[int, int]:

@@ -114,12 +114,11 @@ def checked_range(
         for z in fixed:
             if not 0 <= z < count or z != int(z):
                 raise PromptError(
-                    f"object {number} is prompted on slice {z}; the stack has 0 to "
-                    f"{count - 1}"
+                    f"a prompt is on slice {z}; the stack has 0 to {count - 1}"
                 )
             if not start <= z < stop:
                 raise PromptError(
-                    f"object {number} is prompted on slice {z}, outside the range "
+                    f"a prompt is on slice {z}, outside the range "
                     f"{start} to {stop}; widen the range or leave the prompt out"
                 )
     return start, stop
