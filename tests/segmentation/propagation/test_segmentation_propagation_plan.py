@@ -88,8 +88,8 @@ def test_the_stack_is_cut_where_all_objects_are_prompted():
     [
         ([{0: CLICK}], (3, 3), "range 3 to 3"),
         ([{0: CLICK}], (0, 11), "0 to 10"),
-        ([{10: CLICK}], None, "prompted on slice 10; the stack has 0 to 9"),
-        ([{-1: CLICK}], None, "prompted on slice -1"),
+        ([{10: CLICK}], None, "prompt is on slice 10; the stack has 0 to 9"),
+        ([{-1: CLICK}], None, "prompt is on slice -1"),
         ([{1: CLICK}], (2, 5), "outside the range 2 to 5"),
         ([{1: CLICK}, {}], None, "object 1 has no prompt"),
         ([], None, "no objects"),
