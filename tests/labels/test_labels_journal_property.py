@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from hypothesis.stateful import (
@@ -298,3 +299,84 @@ Sessions.TestCase.settings = settings(
 @pytest.mark.usefixtures("_small_windows")
 class TestSessions(Sessions.TestCase):
     """Run by pytest."""
+
+
+@st.composite
+def doings(draw):
+    """One thing to do, in one of two groups or in none."""
+    kind = draw(st.sampled_from(["accept", "accept", "derive", "brush", "delete"]))
+    group = draw(st.sampled_from([None, "first", "second"]))
+    overlap = draw(st.sampled_from(["keep", "overwrite"]))
+    return kind, group, overlap, draw(places()), draw(st.integers(0, 5))
+
+
+def do(session, labels, doing):
+    """Do it, if it can be done to the labels as they are."""
+    kind, group, overlap, (plane, box, data), which = doing
+    label_id = which if session.table.knows(which) else session.next_id
+    if kind == "brush":
+        window = labels[plane.key(box)]
+        window = window.T if plane.axes[0] > plane.axes[1] else window
+        rows, cols = np.nonzero(data)
+        at = dict(zip(plane.axes, (rows + box[0], cols + box[1]), strict=True))
+        fixed = iter(plane.index)
+        where = tuple(
+            at[axis] if axis in at else np.full(rows.size, next(fixed))
+            for axis in range(3)
+        )
+        stroke = Stroke(where, window[data].copy(), which)
+        window[data] = which
+        session.record([stroke])
+        return
+    mask = SimpleNamespace(
+        bbox=box, data=data, score=0.5, stability=0.5, level=1, complete=True,
+        area=int(data.sum()),
+    )  # fmt: skip
+    with suppress(PromptError), session.grouped(group):
+        if kind == "accept":
+            how = {"plane": plane, "settings": Settings(overlap=overlap)}
+            session.accept(mask, Prompt(box=(0, 0, 1, 1)), label_id=label_id, **how)
+        elif kind == "derive":
+            session.derive(label_id, box, data, plane, confidence=0.5)
+        else:
+            session.delete(which)
+
+
+@pytest.mark.usefixtures("_small_windows")
+@given(many=st.lists(doings(), min_size=3, max_size=9))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_steps_that_go_on_among_others_are_undone_and_redone_exactly(many):
+    labels = np.zeros(SHAPE, np.int32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.journal.jsonl"
+        given_ = {"image": IMAGE, "setup": SETUP, "found": False}
+        session = Session.create(path, ArrayTarget(labels), **given_)
+
+        def check():
+            recorded = read_session(path)
+            again = np.zeros(SHAPE, np.uint32)
+            assert rebuild(recorded, ArrayTarget(again)) == 0
+            np.testing.assert_array_equal(again, labels)
+            mine, told = session.table, recorded.history.table
+            assert told.highest == mine.highest
+            assert +told.pixels == +mine.pixels
+            assert told.derived == mine.derived
+            for label_id in session.table.ids:
+                assert mine.pixels[label_id] == (labels == label_id).sum()
+
+        states = []
+        for doing in many:
+            do(session, labels, doing)
+            check()
+        while True:
+            states.append(labels.copy())
+            if not session.undo():
+                break
+            check()
+        assert not labels.any()
+        while session.redo():
+            check()
+            np.testing.assert_array_equal(labels, states[-2])
+            states.pop()
+        assert len(states) == 1
+        session.close()

@@ -349,6 +349,54 @@ def test_labels_that_were_there_are_kept_beside_the_journal(begin, square):
     np.testing.assert_array_equal(array, found)
 
 
+class Stored:
+    """Labels in chunks, which counts how often each is read."""
+
+    def __init__(self, array, chunks):
+        self._array, self.chunks = array, chunks
+        self.shape, self.dtype = array.shape, array.dtype
+        sizes = [n if isinstance(n, int) else n[0] for n in chunks]
+        places = np.indices(array.shape) // np.reshape(sizes, (-1, 1, 1, 1))
+        self._chunk = np.ravel_multi_index(tuple(places), array.shape)
+        self.read = dict.fromkeys(np.unique(self._chunk).tolist(), 0)
+
+    def __getitem__(self, key):
+        for chunk in np.unique(self._chunk[key]).tolist():
+            self.read[chunk] += 1
+        return self._array[key]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize(
+    "chunks", [(1, 5, 5), (3, 5, 5), (2, 12, 14), (4, 4, 4), ((2, 2, 1), (12,), (14,))]
+)
+def test_each_chunk_of_labels_is_read_once_when_a_session_begins(
+    begin, monkeypatch, chunks, empty
+):
+    monkeypatch.setattr("napari_hqsam.labels.base._SIDE", 6)
+    found = np.zeros((5, 12, 14), np.int64)
+    if not empty:
+        found[:, 3:9, 4:11] = np.arange(1, 6)[:, None, None]
+        found[4, 11, 13] = 70000
+    stored = Stored(found, chunks)
+    session = begin(stored)
+    assert set(stored.read.values()) == {1}
+    recorded = read_session(session.journal.path)
+    assert (recorded.base is None) == empty
+    if not empty:
+        np.testing.assert_array_equal(read_labels(recorded.base), found)
+        assert session.next_id == 70001
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**32])
+def test_labels_that_no_file_holds_leave_nothing_behind(begin, tmp_path, wrong):
+    array = np.ones((2, 12, 14), np.int64)
+    array[1, 5, 5] = wrong
+    with pytest.raises(ImageError, match="relabel"):
+        begin(array)
+    assert not list(tmp_path.iterdir())
+
+
 def test_empty_labels_need_no_base(begin, tmp_path):
     session = begin()
     assert read_session(session.journal.path).base is None
@@ -395,6 +443,82 @@ def test_a_journal_moves_with_what_belongs_to_it(begin, square, tmp_path, found)
     np.testing.assert_array_equal(again, session.target.array)
     with pytest.raises(JournalError, match="in use"):
         Session.open(there, session.target)
+
+
+# --- steps that go on -------------------------------------------------------
+
+
+def slices(session, square, group, *zs, label_id, corner=(1, 1)):
+    for z in zs:
+        with session.grouped(group):
+            session.derive(
+                label_id, square(*corner).bbox, np.ones((3, 3), bool), z, confidence=0.5
+            )
+
+
+def test_a_group_is_one_step_whatever_is_done_elsewhere_meanwhile(begin, square):
+    array = np.zeros((3, 12, 14), np.uint16)
+    session = begin(array)
+    slices(session, square, "run", 0, label_id=1)
+    session.accept(square(1, 5), CLICK, plane=1)
+    dab = (np.array([2]), np.array([2]), np.array([4]))  # beside it
+    array[dab] = 7
+    session.record([Stroke(dab, np.array([0]), 7)])
+    slices(session, square, "run", 1, 2, label_id=1)
+    slices(session, square, "run", 1, label_id=8, corner=(8, 8))
+    assert session.next_id == 9
+    done, path = array.copy(), session.journal.path
+    session.close()
+    session = Session.open(path, ArrayTarget(array))
+    assert session.undo()
+    assert not array[2, 2, 4]
+    assert session.undo()
+    assert not (array == 2).any()
+    assert np.count_nonzero(array == 1) == 27
+    assert session.next_id == 9
+    assert session.undo()
+    assert not array.any()
+    assert not session.undo()
+    assert session.next_id == 1
+    while session.redo():
+        pass
+    np.testing.assert_array_equal(array, done)
+    session.close()
+
+
+@pytest.mark.parametrize("what", ["pixels", "object"])
+def test_a_group_goes_on_as_a_new_step_after_what_it_depends_on(begin, square, what):
+    array = np.zeros((3, 12, 14), np.uint16)
+    session = begin(array)
+    slices(session, square, "run", 0, 1, label_id=1)
+    if what == "pixels":
+        session.delete(session.accept(square(1, 1), CLICK, plane=2))
+    else:
+        session.delete(1)
+    slices(session, square, "run", 2, label_id=1)
+    assert session.undo()
+    assert not array[2].any()
+    assert array[0].any() == (what == "pixels")
+    assert session.undo()
+    assert array.any()
+
+
+def test_journals_in_which_groups_went_on_as_new_steps_are_read_as_they_were(
+    begin, square
+):
+    """Lines say which step they join: what undo did then, it did to that one."""
+    array = np.zeros((3, 12, 14), np.uint16)
+    session = begin(array)
+    slices(session, square, "run", 0, label_id=1)
+    session.accept(square(1, 5), CLICK, plane=1)
+    slices(session, square, "run", 2, label_id=1)
+    session.undo()
+    session.close()
+    path = session.journal.path
+    rewritten(path, 3, lambda said: said.pop("later"))
+    again = np.zeros(array.shape, np.uint8)
+    assert rebuild(read_session(path), ArrayTarget(again)) == 0
+    assert again.any((1, 2)).tolist() == [True, True, False]
 
 
 # --- what goes wrong --------------------------------------------------------
@@ -564,6 +688,7 @@ def rewritten(path, number, change):
         (1, lambda said: said["patches"][0].update(after="AAAA")),
         (1, lambda said: said["patches"][0].update(bbox=[1, 2])),
         (1, lambda said: said.update(patches=7)),
+        (1, lambda said: said.update(later=-1)),
     ],
 )
 def test_lines_that_make_no_sense_are_named(begin, square, number, change):

@@ -184,6 +184,7 @@ class Hand:
             or self.controller.worker.busy
             or self.widget.files.busy
             or self.keeping.saving
+            or self.labelling.opening
             or self.current.waiting
         )
 

@@ -154,6 +154,12 @@ def choose(hand, task, source=None):
     hand.section.source.show_layer(source)
 
 
+def direct(hand, way):
+    box = hand.section.direction
+    box.setCurrentIndex(box.findData(way))
+    box.activated.emit(box.currentIndex())
+
+
 def dim(stack, *slices):
     """Make the objects smaller there: the masks before do not fit well."""
     yy, xx = np.mgrid[:SIDE, :SIDE]

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from napari_hqsam.labels import read_labels
 from napari_hqsam.labels.journal import journal_path
 from napari_hqsam.labels.patches import ArrayTarget
 from napari_hqsam.labels.session import Session
-from napari_hqsam.viewer.journaling import sessions_folder
+from napari_hqsam.viewer import labelling
+from napari_hqsam.viewer.journaling import begin_session, sessions_folder
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 CENTRES = [(20, 20), (20, 50), (20, 80)]
@@ -189,6 +191,34 @@ def test_a_session_in_use_is_told_and_nothing_is_lost(hand, squares, tmp_path):
     accept(hand, CENTRES[2])  # with a journal of its own
     assert hand.labels.max() == 3
     assert len(journals()) == 1
+
+
+def test_clicks_are_answered_while_labels_that_were_there_are_copied(
+    hand, viewer, squares, monkeypatch
+):
+    copying, go_on = threading.Event(), threading.Event()
+
+    def slow(*given, **how):
+        copying.set()
+        assert go_on.wait(30)
+        return begin_session(*given, **how)
+
+    monkeypatch.setattr(labelling, "begin_session", slow)
+    layer = viewer.add_labels((squares[::-1] > 300) + np.uint8(0))
+    layer.data[50:70, 80:90] = 7
+    hand.labelling.use_target(layer)
+    hand.controller.take_tool()
+    hand.click(*CENTRES[0])
+    hand.key("N", wait=False)
+    hand.wait(copying.is_set)
+    hand.click(*CENTRES[1], wait=False)
+    hand.wait(lambda: hand.current.mask is not None)
+    assert hand.labelling.opening
+    assert hand.labelling.session is None
+    go_on.set()
+    hand.wait()
+    assert hand.labels[CENTRES[0]] == 8
+    assert not hand.notes
 
 
 def test_no_folder_for_the_journal(hand, tmp_path, monkeypatch):

@@ -1,18 +1,24 @@
 """Objects followed through stacks, in the real viewer."""
 
+import threading
+
 import numpy as np
+import psutil
 import pytest
+import zarr
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from stack_hand import (
     COUNT,
     CTRL,
     SHIFT,
+    SIDE,
     active_target,
     begin_paced,
     centre,
     choose,
     dim,
+    direct,
     discs,
     finish,
     go,
@@ -23,6 +29,7 @@ from stack_hand import (
     starter,
 )
 
+from napari_hqsam.labels import Plane
 from napari_hqsam.viewer.strip import ConfidenceStrip
 
 
@@ -47,7 +54,8 @@ def test_a_clicked_object_is_followed_live_and_in_order(start):
         hand.wait(lambda b=before: on(hand) != b)
         order.append(on(hand) - before)
         assert hand.section.progress.value() == len(order)
-        assert hand.section.run.text() == "Cancel"
+        if len(order) < COUNT:
+            assert hand.section.run.text() == "Cancel"
     release(hand)
     finish(hand)
     assert order == [{4}, {3}, {2}, {1}, {0}, {5}, {6}, {7}, {8}]
@@ -84,6 +92,32 @@ def test_clicks_are_answered_while_slices_are_worked_on(start):
     finish(hand)
     assert on(hand, 1) == set(range(COUNT))
     assert on(hand, 2) == {4}
+    done = hand.labels.copy()
+    hand.key("U")  # what was begun last
+    assert on(hand, 2) == set()
+    hand.key("U")  # the run, whole
+    assert not hand.labels.any()
+    hand.key("U", modifiers=SHIFT)
+    hand.key("U", modifiers=SHIFT)
+    assert np.array_equal(hand.labels, done)
+
+
+def test_a_brush_stroke_while_it_runs_leaves_the_run_one_step(start):
+    hand = start(discs())
+    hand.click(*centre(4))
+    begin_paced(hand, slices=1)
+    layer = hand.labelling.target.layer
+    layer.brush_size = 4
+    layer.paint((7, 2, 2), 1)
+    stroke = hand.labels[7] == 1
+    release(hand)
+    finish(hand)
+    assert on(hand, 1) == set(range(COUNT))
+    assert np.array_equal(hand.labels[7] == 1, stroke)  # by hand: left alone
+    hand.key("U")
+    assert on(hand, 1) == set(range(COUNT)) - {7}
+    hand.key("U")
+    assert not hand.labels.any()
 
 
 def test_the_mask_followed_is_the_candidate_that_was_chosen(start):
@@ -107,16 +141,55 @@ def test_direction_and_range(start):
     section = hand.section
     section.first.setValue(2)
     section.last.setValue(6)
-    box = section.direction
     ways = {"both": {2, 3, 4, 5, 6}, "forward": {4, 5, 6}, "backward": {2, 3, 4}}
     for direction, wanted in ways.items():
-        box.setCurrentIndex(box.findData(direction))
-        box.activated.emit(box.currentIndex())
+        direct(hand, direction)
         hand.click(*centre(4))
         run(hand)
         assert on(hand) == wanted
         hand.key("U")
         assert not on(hand)
+
+
+def test_a_range_counts_along_its_own_axis_alone(start, viewer):
+    """The slider that is moved last is walked; a range of another one is not its."""
+    hand = start(np.stack([discs()] * 3), z=4, axis=1)
+
+    def slide(axis, to):
+        viewer.dims.last_used = axis  # as the sliders do
+        viewer.dims.set_point(axis, to)
+        hand.wait()
+
+    slide(1, 5)
+    section = hand.section
+    section.first.setValue(3)
+    section.last.setValue(6)
+    slide(0, 0)
+    assert (section.first.value(), section.last.value()) == (0, 2)
+    hand.click(*centre(5))
+    run(hand)
+    assert not hand.notes
+    found = np.argwhere(hand.labels.any((2, 3))).tolist()
+    assert found == [[t, 5] for t in range(3)]
+    slide(1, 4)
+    assert (section.first.value(), section.last.value()) == (3, 6)
+
+
+@pytest.mark.parametrize("task", ["follow", "accepted"])
+def test_one_way_and_then_the_other(start, task):
+    hand = start(discs())
+    hand.click(*centre(4))
+    if task == "accepted":
+        hand.key("N")
+        choose(hand, "accepted")
+    direct(hand, "forward")
+    run(hand)
+    assert on(hand) == {4, 5, 6, 7, 8}
+    onward = hand.labels.copy()
+    direct(hand, "backward")
+    run(hand)
+    assert on(hand) == set(range(COUNT))
+    assert np.array_equal(hand.labels[4:], onward[4:])
 
 
 def test_several_prompted_slices_are_one_object(start):
@@ -215,6 +288,42 @@ def test_accepted_objects_are_never_overwritten(start):
     run(hand)
     assert (labels == 8).any((1, 2)).sum() > 3
     assert np.array_equal(labels == 7, before == 7)
+
+
+def test_objects_found_in_the_labels_are_looked_up_once_and_by_the_worker(
+    start, monkeypatch
+):
+    """Not plane by plane for each object, on the main thread."""
+    stack = discs()
+    labels = np.zeros(stack.shape, np.uint16)
+    labels[4] = (stack[4] > 100) * np.where(np.arange(96) < 48, 3, 7)[:, None]
+    hand = start(stack)
+    layer = hand.viewer.add_labels(labels)
+    hand.labelling.use_target(layer)
+    reads = []
+
+    def read(plane, array, box):
+        y0, x0, y1, x1 = box
+        main = threading.current_thread() is threading.main_thread()
+        reads.append((main, (y1 - y0) * (x1 - x0)))
+        return plane_read(plane, array, box)
+
+    plane_read = Plane.read
+    monkeypatch.setattr(Plane, "read", read)
+    choose(hand, "accepted")
+    hand.controller.take_tool()
+    run(hand)
+    assert on(hand, 3) == on(hand, 7) == set(range(COUNT))
+    assert iou(hand.labels > 0, stack > 100) > 0.85
+    assert max(area for main, area in reads if main) < 40 * 40
+    assert sum(area == 96 * 96 for _, area in reads) == COUNT + 1
+    hand.key("U")
+    assert on(hand) == {4}
+    layer.brush_size = 3
+    layer.paint((6, 90, 90), 3)  # since it was looked at
+    run(hand)
+    assert hand.labels[6, 90, 90] == 3  # by hand
+    assert not hand.notes
 
 
 # --- confidence -------------------------------------------------------------------
@@ -347,3 +456,54 @@ def test_jumping_elsewhere_begins_another_object(start):
     run(hand)
     assert on(hand, 2) == set(range(COUNT))
     assert hand.stacks.state.object_id == 2
+
+
+# --- larger than memory -------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*chunks are missing")
+def test_a_volume_larger_than_memory_is_read_where_the_object_is(
+    start, tmp_path, monkeypatch
+):
+    shape, at = (2000, 4000, 4000), 1900
+    volume = zarr.create_array(
+        tmp_path / "volume.zarr", shape=shape, chunks=(1, 500, 500), dtype="uint16"
+    )
+    corner = 1500  # of the piece with the object, in rows and columns
+    here = slice(corner, corner + SIDE)
+    for z, plane in enumerate(discs(objects=1), at):
+        volume[z, here, here] = plane
+    labels = zarr.create_array(
+        tmp_path / "labels.zarr", shape=shape, chunks=(1, 500, 500), dtype="uint32"
+    )
+    assert volume.nbytes > psutil.virtual_memory().total
+    hand = start(volume, z=at + 4, contrast_limits=(0, 255))
+    hand.settings.stretch = "contrast limits"
+    layer = hand.viewer.add_labels(labels)
+    hand.labelling.use_target(layer)
+    hand.controller.take_tool()
+    hand.viewer.scene.camera.center = (corner + 48, corner + 48)
+    hand.viewer.scene.camera.zoom = 4
+    hand.section.first.setValue(at + 2)
+    hand.section.last.setValue(at + 6)
+    read = {"volume": 0, "labels": 0}
+    get = zarr.Array.__getitem__
+
+    def counted(array, key):
+        found = get(array, key)
+        which = "volume" if array.dtype == np.uint16 else "labels"
+        read[which] += found.nbytes
+        return found
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", counted)
+    y, x = centre(4)
+    hand.click(corner + y, corner + x)
+    run(hand)
+    assert not hand.notes
+    there = labels[at : at + COUNT, here, here] == 1
+    assert set(np.flatnonzero(there.any((1, 2))).tolist()) == {2, 3, 4, 5, 6}
+    assert iou(there[2:7], discs(objects=1)[2:7] > 100) > 0.85
+    assert hand.labelling.session.table.pixels[1] == there.sum()
+    assert 0 < read["volume"] < 1600 * 1600 * 2
+    # napari shows the slice anew after each change of labels on the disk
+    assert read["labels"] < 6 * 4000 * 4000 * 4

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels.patches import Plane, windows
-from napari_hqsam.labels.writing import id_dtype, labels_on_disk
+from napari_hqsam.labels.writing import MAX_ID, id_dtype, labels_on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_hqsam.labels.patches import Key
     from napari_hqsam.labels.space import Space
+
+_SIDE, _PIXELS = 1024, 2**24
+"""How far blocks go along y and x, and how many pixels they have, at most; but for
+what is stored as one."""
 
 
 def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
@@ -24,7 +29,7 @@ def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
     Parameters
     ----------
     array : array-like
-        Integers, ``(..., h, w)``; read window by window.
+        Integers, ``(..., h, w)``; read block by block, once.
     path : pathlib.Path
         The file, ``.tif``.
     space : Space
@@ -42,32 +47,68 @@ def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
     OutputError
         If the file cannot be written.
     """
-    extremes = [(int(w.min()), int(w.max())) for _, w in _windows(array)]
-    lowest, highest = min(n for n, _ in extremes), max(n for _, n in extremes)
-    if lowest < 0:
-        raise ImageError(f"label id {lowest} is below 0; relabel")
-    if highest:
-        with labels_on_disk(
+    if _is_blank(array):
+        return 0
+    highest = 0
+    # In one pass: compressed labels are read once, whatever is in them.
+    with (
+        suppress(_Empty),
+        labels_on_disk(
             path,
             array.shape,
-            dtype=id_dtype(highest),
+            dtype=id_dtype(min(int(np.iinfo(array.dtype).max), MAX_ID)),
             axes=space.axes,
             scale=space.scale,
             units=space.units,
-        ) as kept:
-            copy_labels(array, kept)
+        ) as kept,
+    ):
+        for key, block in _blocks(array):
+            most = int(block.max())
+            lowest = int(block.min()) if block.dtype.kind == "i" else 0
+            if lowest < 0:
+                raise ImageError(f"label id {lowest} is below 0; relabel")
+            id_dtype(most)  # raises if no file holds it
+            if most:
+                kept[key] = block.astype(kept.dtype)
+            highest = max(highest, most)
+        if not highest:
+            raise _Empty
     return highest
 
 
 def copy_labels(array: Any, to: Any) -> None:  # noqa: ANN401
-    """Copy labels into others of the same shape, window by window."""
-    for key, window in _windows(array):
-        to[key] = window.astype(to.dtype)
+    """Copy labels into others of the same shape, block by block."""
+    for key, block in _blocks(array):
+        to[key] = block.astype(to.dtype)
 
 
-def _windows(array: Any) -> Iterator[tuple[Key, np.ndarray]]:  # noqa: ANN401
-    """Yield the windows of all planes, and their indices."""
-    for index in np.ndindex(tuple(array.shape[:-2])):
-        plane = Plane.of(array.shape, index)
-        for box in windows(array, plane, (0, 0, *plane.size(array.shape))):
-            yield plane.key(box), np.asarray(array[plane.key(box)])
+def _is_blank(array: Any) -> bool:  # noqa: ANN401
+    """Whether labels are a zarr array of which nothing was ever stored.
+
+    One may be larger than could be gone through in a minute.
+    """
+    stored = getattr(array, "nchunks_initialized", None)
+    return stored == 0 and getattr(array, "fill_value", None) == 0
+
+
+class _Empty(Exception):
+    """There are no labels to be kept."""
+
+
+def _blocks(
+    array: Any,  # noqa: ANN401
+) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
+    """Yield labels in blocks that no chunk is in twice, and their indices."""
+    shape = tuple(map(int, array.shape))
+    stored = getattr(array, "shards", None) or getattr(array, "chunks", None)
+    units = [n if isinstance(n, int) else n[0] for n in stored or [1] * len(shape)]
+    across = math.prod(units[:-2])
+    side = min(_SIDE, math.isqrt(max(_PIXELS // across, 1)))
+    steps = [*units[:-2], *(n * max(side // n, 1) for n in units[-2:])]
+    starts = [range(0, size, step) for size, step in zip(shape, steps, strict=True)]
+    for corner in itertools.product(*starts):
+        key = tuple(
+            slice(at, min(at + step, size))
+            for at, step, size in zip(corner, steps, shape, strict=True)
+        )
+        yield key, np.asarray(array[key])

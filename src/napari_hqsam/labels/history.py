@@ -8,19 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.labels.objects import ObjectTable
+from napari_hqsam.labels.records import Accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
 
     from napari_hqsam.labels.headers import LabelsRecord
     from napari_hqsam.labels.objects import Entry
     from napari_hqsam.labels.records import Event
 
+    Step: TypeAlias = list[Entry]
+
 
 class History:
     """What was done, what was undone of it, and the objects that are left.
 
-    Steps are undone and redone whole: one event, or several of one group.
+    Steps are undone and redone whole: one event, or several of one group, which
+    may begin long before the last step. An event that joins such a step is put
+    before what was done since, so it must have nothing to do with that.
 
     Parameters
     ----------
@@ -30,9 +36,9 @@ class History:
 
     def __init__(self, labels: LabelsRecord) -> None:
         self.table = ObjectTable(labels)
-        self._done: list[list[Entry]] = []
+        self._done: list[Step] = []
         self._undone: list[list[Event]] = []
-        self._group: object = None
+        self._groups: dict[object, int] = {}  # where in `_done` each one's step is
 
     @property
     def events(self) -> Iterator[Event]:
@@ -54,7 +60,21 @@ class History:
         """All that can be redone, in the order in which it was done."""
         return (event for step in reversed(self._undone) for event in step)
 
-    def do(self, event: Event, group: object = None) -> None:
+    def later(self, event: Event, group: object) -> int:
+        """Count the steps done since that of a group, which an event can pass.
+
+        Returns
+        -------
+        int
+            For `do`. 0 if the group has no step, that is the last one, or one
+            since has to do with the event.
+        """
+        at = self._groups.get(group)
+        steps = [] if at is None else self._done[at + 1 :]
+        since = (entry.event for step in steps for entry in step)
+        return 0 if any(_concerns(other, event) for other in since) else len(steps)
+
+    def do(self, event: Event, group: object = None, later: int = 0) -> None:
         """Take in an event; what was undone is gone for good.
 
         Parameters
@@ -62,14 +82,25 @@ class History:
         event : Event
             What was done.
         group : object, optional
-            Events of the same group one after another are one step.
+            Events of the same group are one step, unless something was undone
+            or redone in between.
+        later : int
+            How many steps may have been done since that of the group; if there
+            are others, the event begins a step of its own. See `later`.
         """
-        entry = self.table.add(event)
-        if group is not None and group == self._group and self._done:
-            self._done[-1].append(entry)
-        else:
-            self._done.append([entry])
-        self._group = group
+        at = self._groups.get(group)
+        if at is None or at != len(self._done) - 1 - later:
+            at = len(self._done)
+            self._done.append([])
+        # The table is that of the events in the order of the steps.
+        since = self._done[at + 1 :]
+        for entry in (entry for step in reversed(since) for entry in reversed(step)):
+            self.table.remove(entry)
+        self._done[at].append(self.table.add(event))
+        for step in since:
+            step[:] = [self.table.add(entry.event, entry.counts) for entry in step]
+        if group is not None:
+            self._groups[group] = at
         self._undone.clear()
 
     def undo(self) -> None:
@@ -86,7 +117,7 @@ class History:
         for entry in reversed(step):
             self.table.remove(entry)
         self._undone.append([entry.event for entry in step])
-        self._group = None
+        self._groups.clear()
 
     def redo(self) -> None:
         """Do the step undone last once more.
@@ -99,4 +130,20 @@ class History:
         if not self._undone:
             raise ValueError("there is nothing to redo")
         self._done.append([self.table.add(event) for event in self._undone.pop()])
-        self._group = None
+        self._groups.clear()
+
+
+def _concerns(first: Event, second: Event) -> bool:
+    """Whether the order of two events counts.
+
+    They change a pixel both, or the same object on the same plane or everywhere.
+    """
+    if _ids(first) & _ids(second):
+        planes = {first.plane, second.plane}
+        if len(planes) == 1 or None in planes:
+            return True
+    return any(a.overlaps(b) for a in first.patches for b in second.patches)
+
+
+def _ids(event: Event) -> set[int]:
+    return {event.label_id} if isinstance(event, Accept) else {*event.ids}

@@ -16,7 +16,7 @@ from napari_hqsam.labels.patches import Plane, around
 from napari_hqsam.labels.records import Accept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from napari_hqsam.labels.headers import LabelsRecord
     from napari_hqsam.labels.patches import Box, Patch
@@ -27,6 +27,8 @@ Made = dict[Plane, tuple[Accept, ...]]
 Derived = dict[Plane, float | None]
 """The planes on which an object was derived, see `ObjectTable`."""
 Index = tuple[int, ...]
+Counts = tuple[tuple["Counter[int]", "Counter[int]"], ...]
+"""Of each patch of an event, the pixels that ids gain, and those that they lose."""
 
 
 class ObjectTable:
@@ -61,6 +63,7 @@ class ObjectTable:
         self.pixels: Counter[int] = Counter()
         self.highest = labels.highest
         self._places: dict[int, dict[Index, Box]] = {}
+        self._looked: dict[Plane, Mapping[int, Box]] = {}
 
     @property
     def ids(self) -> list[int]:
@@ -83,18 +86,24 @@ class ObjectTable:
     def places(self, label_id: int) -> list[tuple[Plane, Box]]:
         """Boxes in planes along the last two dimensions that hold all of an object."""
         shape = self.labels.shape
-        places: Iterable[tuple[Index, Box]] = self._places.get(label_id, {}).items()
+        places: Iterable[tuple[Index, Box]] = self._places_of(label_id)
         if self.was_found(label_id):
             whole = (0, 0, shape[-2], shape[-1])
             places = ((index, whole) for index in np.ndindex(shape[:-2]))
         return [(Plane.of(shape, index), box) for index, box in places]
 
+    def _places_of(self, label_id: int) -> list[tuple[Index, Box]]:
+        """Copy them at once: other threads may look while an event is taken in."""
+        return list(self._places.get(label_id, {}).items())
+
     def box_on(self, label_id: int, plane: Plane) -> Box:
         """Return a box that holds all of an object on a plane, of any orientation."""
-        if self.was_found(label_id):
-            return 0, 0, *plane.size(self.labels.shape)
         found: Box = (0, 0, 0, 0)
-        for index, (y0, x0, y1, x1) in self._places.get(label_id, {}).items():
+        if self.was_found(label_id):
+            if plane not in self._looked:
+                return 0, 0, *plane.size(self.labels.shape)
+            found = self._looked[plane].get(label_id, found)
+        for index, (y0, x0, y1, x1) in self._places_of(label_id):
             spans = [(i, i + 1) for i in index] + [(y0, y1), (x0, x1)]
             across = [s for a, s in enumerate(spans) if a not in plane.axes]
             if all(a <= i < b for i, (a, b) in zip(plane.index, across, strict=True)):
@@ -102,20 +111,33 @@ class ObjectTable:
                 found = around(found, (top, left, bottom, right))
         return found
 
-    def add(self, event: Event) -> Entry:
-        """Take in an event."""
-        entry = Entry(event, self.highest)
+    def look(self, plane: Plane, boxes: Mapping[int, Box]) -> None:
+        """Learn where all objects that were found in the labels lie on a plane.
+
+        Parameters
+        ----------
+        plane : Plane
+        boxes : mapping of int to tuple
+            By label id: a box that holds the object as it is there now.
+        """
+        self._looked[plane] = boxes
+
+    def add(self, event: Event, counts: Counts | None = None) -> Entry:
+        """Take in an event; its counts need not be told, but save the counting."""
+        if counts is None:
+            counts = tuple(patch.counts() for patch in event.patches)
+        entry = Entry(event, self.highest, counts)
         for label_id, made in self._new_made(event).items():
             entry.made_before[label_id] = self.made.get(label_id, {})
             self.made[label_id] = made
         for label_id, derived in self._new_derived(event).items():
             entry.derived_before[label_id] = self.derived.get(label_id, {})
             self.derived[label_id] = derived
-        for patch in event.patches:
-            gained, lost = patch.counts()
+        for patch, (gained, lost) in zip(event.patches, counts, strict=True):
             self.pixels.update(gained)
             self.pixels.subtract(lost)
-            self._extend(patch, gained)
+            # What an object that was found loses may come back: see `look`.
+            self._extend(patch, [*gained, *filter(self.was_found, lost)])
             self.highest = max(self.highest, *gained, *lost)
         return entry
 
@@ -123,8 +145,7 @@ class ObjectTable:
         """Take back the event that was taken in last."""
         self.made.update(entry.made_before)
         self.derived.update(entry.derived_before)
-        for patch in entry.event.patches:
-            gained, lost = patch.counts()
+        for gained, lost in entry.counts:
             self.pixels.subtract(gained)
             self.pixels.update(lost)
         self.highest = entry.highest_before
@@ -187,7 +208,7 @@ class ObjectTable:
         }
 
     def _extend(self, patch: Patch, ids: Iterable[int]) -> None:
-        """Widen the places of the ids that a patch gives pixels to.
+        """Widen the places of ids that a patch gives pixels to, or takes from.
 
         They are never narrowed: an undone change may come back.
         """
@@ -203,6 +224,7 @@ class Entry:
 
     event: Event
     highest_before: int
+    counts: Counts
     made_before: dict[int, Made] = field(default_factory=dict)
     derived_before: dict[int, Derived] = field(default_factory=dict)
 

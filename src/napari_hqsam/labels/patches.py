@@ -301,6 +301,33 @@ class Patch:
                 return False
         return True
 
+    def overlaps(self, other: Patch) -> bool:
+        """Whether both change a pixel, on planes of any orientation."""
+        common = [
+            slice(max(a.start, b.start), min(a.stop, b.stop))
+            for a, b in zip(self._spans(), other._spans(), strict=True)
+        ]
+        if any(part.start >= part.stop for part in common):
+            return False
+        return bool((self._changed(common) & other._changed(common)).any())
+
+    def _spans(self) -> list[slice]:
+        """Return the window, one slice per dimension of the labels."""
+        key = self.plane.key(self.bbox)
+        return [p if isinstance(p, slice) else slice(p, p + 1) for p in key]
+
+    def _changed(self, part: Sequence[slice]) -> NDArray[np.bool_]:
+        """Tell which pixels change in a part of the window: bool, as the labels."""
+        spans = self._spans()
+        changed = self.write(np.uint64).changed
+        whole = changed.reshape([span.stop - span.start for span in spans])
+        return whole[
+            tuple(
+                slice(p.start - span.start, p.stop - span.start)
+                for p, span in zip(part, spans, strict=True)
+            )
+        ]
+
     def counts(self) -> tuple[Counter[int], Counter[int]]:
         """Count the pixels that each id gains, and those that each loses."""
         return count_runs(self.after), count_runs(self.before)

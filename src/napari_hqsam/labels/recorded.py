@@ -97,6 +97,14 @@ def _follow(history: History, line: Json, shape: tuple[int, ...]) -> None:
         case "redo":
             history.redo()
         case "accept":
-            history.do(Accept.from_json(line, shape), line.get("group"))
+            history.do(Accept.from_json(line, shape), *_step_of(line))
         case _:
-            history.do(Edit.from_json(line, shape), line.get("group"))
+            history.do(Edit.from_json(line, shape), *_step_of(line))
+
+
+def _step_of(line: Json) -> tuple[str | None, int]:
+    """Group, and how many steps were done since its own; see `History.do`."""
+    later = int(line.get("later", 0))
+    if later < 0:
+        raise ValueError(f"{later} steps are none")
+    return line.get("group"), later

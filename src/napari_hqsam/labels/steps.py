@@ -117,10 +117,12 @@ class Steps:
             If the journal or the labels cannot be written to.
         """
         group = {} if self._group is None else {"group": self._group}
-        with self._entered(event.to_json() | group):
+        later = self.history.later(event, self._group)
+        passed = {"later": later} if later else {}
+        with self._entered(event.to_json() | group | passed):
             if not written:
                 self._write([event])
-        self.history.do(event, self._group)
+        self.history.do(event, self._group, later)
 
     def undo(self) -> bool:
         """Undo the last step; False if there is none.
@@ -159,9 +161,9 @@ class Steps:
         Parameters
         ----------
         name : str, optional
-            Blocks of one name are one step together, unless something else was
-            done or undone in between. For names that are never used again, such
-            as those of `uuid.uuid4`.
+            Blocks of one name are one step together, unless something was undone
+            in between, or done to the same pixels or objects on the same plane.
+            For names that are never used again, such as those of `uuid.uuid4`.
         """
         outer = self._group
         if outer is None:

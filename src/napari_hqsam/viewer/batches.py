@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,13 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.prompting import layer_prompts, plane_size
-from napari_hqsam.viewer.target import plane_of
+from napari_hqsam.viewer.prompting import ask_layer, plane_size
 from napari_hqsam.viewer.worker import Urgency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
     from napari_hqsam.labels.headers import Setup
     from napari_hqsam.prompts import Prompt
@@ -47,7 +47,9 @@ class Batches(QObject):
         self._controller = objects.controller
         self._ticket: Ticket | None = None
         self._labelling.changed.connect(self._on_labelling)
+        self._controller.scene.image_changed.connect(self.cancel)
         self._accepted = self._tried = 0
+        self._group = ""  # of what one run does: it is one step
 
     @property
     def running(self) -> bool:
@@ -61,17 +63,41 @@ class Batches(QObject):
             return
         scene = self._controller.scene
         try:
-            view = scene.view()
-            image = scene.image
+            view, image = scene.view(), scene.image
             assert image is not None
-            prompts = layer_prompts(source, image, view, scene.viewer.dims)
-            size = plane_size(image, view)
-            inside = [p for p in prompts if _lies_on(p, size)]
+            read = ask_layer(source, image, view, scene.viewer.dims)
+        except HqsamError as error:
+            tell(error)
+            return
+
+        def done(prompts: list[Prompt]) -> None:
+            self._end()
+            if scene.image is image:
+                self._begin(source.name, image, view, prompts)
+
+        def failed(error: Exception) -> None:
+            self._end()
+            tell(error)
+
+        self.progress.emit(0, 1)
+        self._ticket = self._controller.worker.submit(
+            Urgency.BATCH, "batch", lambda _: read(), done, failed, replace=False
+        )
+
+    def _begin(
+        self, name: str, image: Image, view: PlaneView, prompts: list[Prompt]
+    ) -> None:
+        """Segment what lies on the image, as soon as there is a session."""
+        size = plane_size(image, view)
+        inside = [p for p in prompts if _lies_on(p, size)]
+        try:
             if not inside:
                 prompts[0].check_on(size)
             request = self._controller.asking.request(view, inside[0])
             ready = self._labelling.ready(
-                request, lambda: self.run(source), lambda _: None
+                request,
+                lambda: self._begin(name, image, view, prompts),
+                lambda _: None,
             )
         except HqsamError as error:
             tell(error)
@@ -82,7 +108,7 @@ class Batches(QObject):
             tell(
                 PromptError(
                     f"{len(prompts) - len(inside)} of {len(prompts)} prompts of "
-                    f"{source.name} lie off the image and are left out"
+                    f"{name} lie off the image and are left out"
                 )
             )
         self._start(view, request, inside)
@@ -91,6 +117,7 @@ class Batches(QObject):
         worker, engine = self._controller.worker, self._controller.engine
         masks: list[Iterator[tuple[int, Mask]]] = []
         self._accepted = self._tried = 0
+        self._group = uuid.uuid4().hex
 
         def step(_: Ticket) -> Found | None:
             if not masks:
@@ -101,7 +128,7 @@ class Batches(QObject):
         def done(found: Found | None) -> None:
             if found is None:
                 count = f"{self._accepted} of {len(prompts)}"
-                self._end(f"{count} objects accepted")
+                self._finish(f"{count} objects accepted")
                 return
             number, mask, setup = found
             try:
@@ -113,7 +140,7 @@ class Batches(QObject):
             go_on()
 
         def failed(error: Exception) -> None:
-            self._end(f"Stopped after {self._accepted} objects")
+            self._finish(f"Stopped after {self._accepted} objects")
             tell(error)
 
         def go_on() -> None:
@@ -138,13 +165,15 @@ class Batches(QObject):
             raise OutputError("the labels are gone; choose a target and start again")
         self._tried += 1
         try:
-            session.accept(
-                mask,
-                replace(prompt, label_id=None),
-                plane=plane_of(view.without(self._controller.scene.dropped)),
-                settings=self._objects.journal_settings(request, 0),
-                setup=setup,
-            )
+            with session.grouped(self._group):
+                self._objects.put(
+                    session,
+                    view,
+                    mask,
+                    replace(prompt, label_id=None),
+                    settings=self._objects.journal_settings(request, 0),
+                    setup=setup,
+                )
         except PromptError:
             return
         self._labelling.note_rows()
@@ -154,17 +183,20 @@ class Batches(QObject):
         """Stop; what was accepted stays."""
         if self._ticket is not None:
             self._ticket.cancel()
-            self._end("Cancelled; what was accepted stays")
+            self._finish("Cancelled; what was accepted stays")
 
-    def _end(self, text: str) -> None:
-        self._ticket = None
+    def _end(self) -> None:
+        self._ticket, self._group = None, ""
         self.progress.emit(0, 0)
+
+    def _finish(self, text: str) -> None:
+        self._end()
         self._labelling.show_rows()
         self._objects.said.emit(text)
         self._labelling.changed.emit()
 
     def _on_labelling(self) -> None:
-        if self._labelling.target is None:
+        if self._labelling.target is None and self._group:
             self.cancel()
 
 

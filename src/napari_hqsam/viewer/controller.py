@@ -20,7 +20,7 @@ from napari_hqsam.viewer.asking import Asking
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.finishing import finish
 from napari_hqsam.viewer.hovering import Hovering
-from napari_hqsam.viewer.main_thread import MainThread, tell, timer
+from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.readiness import Readiness
@@ -80,7 +80,7 @@ class Controller(QObject):
         self.asked: tuple[PlaneView, Request] | None = None
         """Plane and request that are waited for."""
         self._view: PlaneView | None = None
-        self._soon = timer(self, 0, self.predict)
+        self._soon = Soon(self, self.predict)
         self._zoom = timer(self, ZOOM_MS, self._draw)
         self._connect()
 
@@ -164,7 +164,11 @@ class Controller(QObject):
     def begin_next(self) -> None:
         """Forget the current object, and how its prompts came to be."""
         with suppress(HqsamError):
-            self._trails.pop(self.scene.view(), None)
+            view = self.scene.view()
+            self._trails.pop(view, None)
+            own = view.without(self.scene.dropped)
+            if self.current.opened_on == own:  # its prompts are gone
+                self.current.reopen(None, own)
         self.clear_current()
 
     def resume(self, view: PlaneView, prompt: Prompt, how: JournalSettings) -> None:
@@ -304,8 +308,8 @@ class Controller(QObject):
 
     def close(self) -> None:
         """Stop everything and leave the viewer as it was, but for the target."""
-        for running in (self._soon, self._zoom):
-            running.stop()
+        self._soon.stop()
+        self._zoom.stop()
         self.hovering.close()
         self.readiness.close()
         self.worker.close()

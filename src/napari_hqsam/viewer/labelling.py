@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
+    from napari_hqsam.labels.headers import ImageRecord, Setup
     from napari_hqsam.labels.session import Session
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.requests import Request
@@ -179,10 +180,19 @@ class Labelling(QObject):
                 target.layer.editable = True
             for key in (UNDO, REDO):
                 target.layer.bind_key(key, None)
-        self._waiting = self._rows = None
+        waiting, self._waiting = self._waiting or [], None
+        self._rows = None
         if session is not None:
             session.close()
         self.changed.emit()
+        if waiting:
+            error = OutputError(
+                "the labels went before what was accepted could be put into them; "
+                "accept it again"
+            )
+            tell(error)
+            for one in waiting:
+                one.give_up(error)
 
     # --- the session -----------------------------------------------------------
 
@@ -210,7 +220,7 @@ class Labelling(QObject):
         if not self.opening:
             check_target(target.layer, image, self._scene.dropped)
             if self.session is None:
-                self._begin(target, self._worker, self._new_session(request, target))
+                self._begin_new(target, request)
         if self._waiting is not None:
             self._waiting.append(Waiting(go_on, give_up))
         return self.session
@@ -220,26 +230,43 @@ class Labelling(QObject):
         """Whether a session is being begun or opened."""
         return self._waiting is not None
 
-    def _new_session(
-        self, request: Request, target: LayerTarget
-    ) -> Callable[[], Opened]:
-        """Return what begins a journal; labels and image are looked at for that."""
+    def _begin_new(self, target: LayerTarget, request: Request) -> None:
+        """Begin a journal; labels and image are looked at for that.
+
+        The labels are copied, which may take long: not by the engine's worker,
+        which answers clicks meanwhile.
+        """
         engine, found = self._engine, not self._is_new
         place = target.layer.as_layer_data_tuple()[1]
         path = journal_file(target.layer.name)
-        return lambda: begin_session(
-            path,
-            target,
-            engine.image_record(request),
-            engine.setup(request),
-            place,
-            found=found,
+        done, failed = self._hold(target)
+
+        def copy(records: tuple[ImageRecord, Setup]) -> None:
+            self._submit(
+                self._files,
+                lambda: begin_session(path, target, *records, place, found=found),
+                done,
+                failed,
+            )
+
+        self._worker.submit(
+            Urgency.CLICK,
+            "session",
+            lambda _: (engine.image_record(request), engine.setup(request)),
+            copy,
+            failed,
         )
 
     def _begin(
         self, target: LayerTarget, worker: InferenceWorker, work: Callable[[], Opened]
     ) -> None:
-        """Get a session in the background; the labels must not change meanwhile."""
+        """Get a session in the background."""
+        self._submit(worker, work, *self._hold(target))
+
+    def _hold(
+        self, target: LayerTarget
+    ) -> tuple[Callable[[Opened], None], Callable[[Exception], None]]:
+        """Let the labels not change until they have a session, or none can be had."""
         waiting: list[Waiting] = []
         self._waiting = waiting
         target.layer.editable = False
@@ -257,6 +284,15 @@ class Labelling(QObject):
             for one in waiting:
                 one.give_up(error)
 
+        return done, failed
+
+    def _submit(
+        self,
+        worker: InferenceWorker,
+        work: Callable[[], Opened],
+        done: Callable[[Opened], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
         worker.submit(
             Urgency.CLICK, "session", lambda _: work(), done, failed, unwanted=_close
         )
@@ -268,6 +304,7 @@ class Labelling(QObject):
         self.session = opened.session
         self.session.target = self.target
         self._rows = ObjectRows(self.session)
+        self.target.note_history()
         if opened.text:  # an old one
             self.target.show(opened.labels)
             self._rows.show(self.target.layer)
@@ -314,8 +351,8 @@ class Labelling(QObject):
         return done
 
     def _undo_key(self, which: Literal["undo", "redo"]) -> None:
-        """Undo in the session; what was done before it, as napari does."""
-        if not self.step(which) and self.target is not None:
+        """Undo in the session; as long as there is none, as napari does."""
+        if not self.step(which) and self.session is None and self.target is not None:
             self.target.napari_step(which)
 
     def follow(self, path: str) -> None:
@@ -352,6 +389,9 @@ class Labelling(QObject):
 
     def _on_paint(self, event: Any) -> None:  # noqa: ANN401
         """Take note of the brush, so that a replay paints the same."""
+        self._is_new = False  # it may have objects of its own now
+        if self.target is not None:
+            self.target.note_history()
         if self.session is None or self.target is None or self.target.writing:
             return
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +21,67 @@ logger = logging.getLogger(__name__)
 class MainThread(QObject):
     """Runs functions on the thread it was made on."""
 
-    _wanted = QtSignal(object)
+    _wanted = QtSignal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._functions: deque[Callable[[], None]] = deque()
         self._wanted.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
     def __call__(self, function: Callable[[], None]) -> None:
         """Run a function soon; from any thread."""
+        self._functions.append(function)
         # RuntimeError: the window is gone, nobody waits for it.
         with suppress(RuntimeError):
-            self._wanted.emit(function)
+            self._wanted.emit()
 
-    @staticmethod
-    def _run(function: Callable[[], None]) -> None:
-        function()
+    def catch_up(self) -> None:
+        """Run now what is to be run; on the main thread, which else waits."""
+        while self._functions:
+            self._run()
+
+    def _run(self) -> None:
+        if self._functions:  # else it was run before its time
+            self._functions.popleft()()
+
+
+class Soon(QObject):
+    """Calls once, when what happens now is over, and before anything is painted.
+
+    Painting takes most of the time between a click and its answer, and Qt paints
+    before a timer of 0 ms fires.
+
+    Parameters
+    ----------
+    parent : QObject
+    call : callable
+    """
+
+    _wanted = QtSignal()
+
+    def __init__(self, parent: QObject, call: Callable[[], Any]) -> None:
+        super().__init__(parent)
+        self._call, self._active = call, False
+        self._wanted.connect(self._run, Qt.ConnectionType.QueuedConnection)
+
+    def start(self) -> None:
+        """Call soon; once, however often this is said meanwhile."""
+        if not self._active:
+            self._active = True
+            self._wanted.emit()
+
+    def stop(self) -> None:
+        """Do not call."""
+        self._active = False
+
+    def isActive(self) -> bool:
+        """Whether it is going to call; named as by Qt's timers."""
+        return self._active
+
+    def _run(self) -> None:
+        if self._active:
+            self._active = False
+            self._call()
 
 
 def timer(parent: QObject, milliseconds: int, call: Callable[[], Any]) -> QTimer:

@@ -6,27 +6,31 @@ labels, journal and undo are is the business of `labelling`.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
-from napari_hqsam.errors import HqsamError, PromptError
+from napari_hqsam.errors import HqsamError, OutputError, PromptError
 from napari_hqsam.labels.records import Settings
-from napari_hqsam.prompts import from_labels
+from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.finishing import finish_crop
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.requests import from_candidate, to_candidate
-from napari_hqsam.viewer.target import id_at, plane_of
+from napari_hqsam.viewer.target import box_at, id_at, plane_of
 from napari_hqsam.viewer.worker import Urgency
 
 if TYPE_CHECKING:
-    from napari_hqsam.prompts import Prompt
+    from napari.layers import Image
+
+    from napari_hqsam.labels.session import Session
+    from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.planes import PlaneView
@@ -39,6 +43,8 @@ class Fate:
 
     Attributes
     ----------
+    image : Image or None
+        The layer that it was prompted on.
     chosen : int
         Which of the masks it is.
     label_id : int or None
@@ -47,6 +53,7 @@ class Fate:
         Id of the object to add it to, or to take it out of.
     """
 
+    image: Image | None
     chosen: int
     label_id: int | None
     merge: int | None = None
@@ -70,7 +77,9 @@ class Objects(QObject):
         self.controller, self.labelling = controller, labelling
         self.scene, self.current = controller.scene, controller.current
         self.settings = controller.settings
+        self._target = labelling.target
         labelling.said.connect(self.said.emit)
+        labelling.changed.connect(self._on_labelling)
 
     # --- the current object ----------------------------------------------------
 
@@ -85,10 +94,10 @@ class Objects(QObject):
             Id of the object to take it out of.
         """
         controller, current = self.controller, self.current
-        fate = Fate(current.chosen, current.label_id, merge, split)
         if current.waiting and controller.asked is not None:
             # The next click belongs to the next object already.
             view, request = controller.asked
+            fate = self._fate(view, merge, split)
             self._begin_next(view)
             controller.worker.submit(
                 Urgency.CLICK,
@@ -100,12 +109,18 @@ class Objects(QObject):
             )
         elif current.mask is not None and controller.shown is not None:
             view, answer = controller.shown
+            fate = self._fate(view, merge, split)
             self._begin_next(view)
             self._place(view, answer, fate)
         elif self.scene.prompts_on_plane():
             tell(PromptError("no object was found at these prompts; add or move some"))
         else:
             self.said.emit("Nothing to accept yet: click on an object")
+
+    def _fate(self, view: PlaneView, merge: int | None, split: int | None) -> Fate:
+        own, current = view.without(self.scene.dropped), self.current
+        image = self.scene.image
+        return Fate(image, current.chosen, current.id_on(own), merge, split)
 
     def _place(self, view: PlaneView, answer: Answer, fate: Fate) -> None:
         """Put an object into the target; its prompts come back if that fails."""
@@ -122,24 +137,7 @@ class Objects(QObject):
                 number = session.split(fate.split, mask.bbox, mask.data, where)
             else:
                 with session.grouped():
-                    number = session.accept(
-                        mask,
-                        answer.request.prompt,
-                        plane=where,
-                        label_id=fate.label_id if fate.merge is None else fate.merge,
-                        settings=self.journal_settings(answer.request, fate.chosen),
-                        setup=answer.setup,
-                        replaces=fate.merge is None and fate.label_id is not None,
-                    )
-                    done = self.controller.finished(mask, view)
-                    if done is not mask and fate.merge is None:
-                        session.reshape(
-                            number,
-                            done.bbox,
-                            done.data,
-                            where,
-                            overlap=self.settings.overlap,
-                        )
+                    number = self._put(session, view, answer, mask, fate)
         except HqsamError as error:
             tell(error)
             give_up(error)
@@ -147,14 +145,83 @@ class Objects(QObject):
         self.controller.asking.note_accepted(view, answer.request, mask)
         self.labelling.took_step(f"Object {number} accepted")
 
+    def _put(
+        self, session: Session, view: PlaneView, answer: Answer, mask: Mask, fate: Fate
+    ) -> int:
+        """Make an object of a mask, or add it to one; return its id."""
+        settings = self.journal_settings(answer.request, fate.chosen)
+        how: dict[str, Any] = {"settings": settings, "setup": answer.setup}
+        prompt, own = answer.request.prompt, fate.label_id
+        if fate.merge is None:
+            how |= {"label_id": own, "replaces": own is not None}
+            return self.put(session, view, mask, prompt, **how)
+        if own not in (None, fate.merge) and mask.area:
+            session.merge((fate.merge, own))
+        where = plane_of(view.without(self.scene.dropped))
+        return session.accept(mask, prompt, plane=where, label_id=fate.merge, **how)
+
+    def put(
+        self,
+        session: Session,
+        view: PlaneView,
+        mask: Mask,
+        prompt: Prompt,
+        **how: Any,  # noqa: ANN401
+    ) -> int:
+        """Make an object of a mask, its holes filled and its edge smoothed if chosen.
+
+        For one step call it in a group. What `how` says goes to `Session.accept`,
+        which tells what is raised.
+
+        Returns
+        -------
+        int
+            The object's id.
+        """
+        where = plane_of(view.without(self.scene.dropped))
+        number = session.accept(mask, prompt, plane=where, **how)
+        done = self.controller.finished(mask, view)
+        if done is not mask:
+            overlap = self.settings.overlap
+            session.reshape(number, done.bbox, done.data, where, overlap=overlap)
+        return number
+
+    def finish(self, seconds: float) -> None:
+        """Wait until what was accepted is in the labels, before all is closed.
+
+        Parameters
+        ----------
+        seconds : float
+            How long at most.
+        """
+        worker, end = self.controller.worker, time.monotonic() + seconds
+        while worker.has("accept") or self.labelling.opening:
+            if time.monotonic() > end:
+                tell(OutputError("the last object was accepted too late, and is lost"))
+                return
+            time.sleep(0.005)
+            self.controller.to_main.catch_up()
+
     def _take_back(
         self, view: PlaneView, answer: Answer, fate: Fate, error: Exception
     ) -> None:
         """Lay the prompts of an object again that could not be accepted."""
-        if self.scene.image is None or self.scene.prompts_on_plane():
+        scene, request = self.scene, answer.request
+        if scene.image is None or scene.image is not fate.image:
             return
-        self.current.chosen, self.current.label_id = fate.chosen, fate.label_id
-        self.scene.put_prompt(answer.request.prompt, view.without(self.scene.dropped))
+        own = view.without(scene.dropped)
+        if scene.prompts_on(own):
+            tell(
+                PromptError(
+                    "an object is lost, since its slice has other prompts already; "
+                    "accept those and click on it again"
+                )
+            )
+            return
+        self.current.chosen = fate.chosen
+        if fate.label_id is not None and self.labelling.target is not None:
+            self.current.reopen(fate.label_id, own)
+        scene.put_prompt(request.prompt, own)
         self.controller.predict()
 
     def journal_settings(self, request: Request, chosen: int) -> Settings:
@@ -170,8 +237,10 @@ class Objects(QObject):
         )
 
     def _begin_next(self, view: PlaneView) -> None:
-        self.scene.quietly_remove(view.without(self.scene.dropped))
-        self.current.label_id = None
+        own = view.without(self.scene.dropped)
+        self.scene.quietly_remove(own)
+        if self.current.opened_on in (None, own):
+            self.current.reopen(None, own)
         self.controller.begin_next()
 
     def reject(self) -> None:
@@ -202,6 +271,12 @@ class Objects(QObject):
         else:
             self.said.emit("Nothing to redo")
 
+    def _on_labelling(self) -> None:
+        """Forget what was reopened: it is no object of other labels."""
+        if self.labelling.target is not self._target:
+            self._target = self.labelling.target
+            self.current.label_id = None
+
     # --- accepted objects -------------------------------------------------------
 
     def _under_cursor(self) -> tuple[PlaneView, int] | None:
@@ -222,9 +297,11 @@ class Objects(QObject):
         view, label_id = found
         own = view.without(self.scene.dropped)
         try:
-            prompt, how = self._prompt_of(view, own, label_id)
+            prompt, how = self._prompt_of(own, label_id)
             self._begin_next(view)
-            self.current.label_id = label_id
+            if self.current.opened_on is not None:  # elsewhere: one at a time
+                self.scene.quietly_remove(self.current.opened_on)
+            self.current.reopen(label_id, own)
             self.current.chosen = from_candidate(how.candidate)
             self.scene.put_prompt(prompt, own)
         except HqsamError as error:
@@ -233,26 +310,20 @@ class Objects(QObject):
         self.said.emit(f"Object {label_id} is open again")
         self.controller.resume(view, prompt, how)
 
-    def _prompt_of(
-        self, view: PlaneView, own: PlaneView, label_id: int
-    ) -> tuple[Prompt, Settings]:
-        """Prompt that made an object, and how it was asked for; else its box."""
-        session, target, image = (
-            self.labelling.session,
-            self.labelling.target,
-            self.scene.image,
-        )
+    def _prompt_of(self, own: PlaneView, label_id: int) -> tuple[Prompt, Settings]:
+        """Prompt that made the object under the cursor, and how; else its box."""
+        session, target = self.labelling.session, self.labelling.target
+        at = self.scene.cursor()
         if session is not None:
             with suppress(PromptError):  # an object that the session does not know
                 made = session.reopen(label_id, plane_of(own))
                 if made:
                     return made[-1].prompt, made[-1].settings
         assert target is not None
-        assert image is not None
-        window = own.window((0, 0, *plane_size(image, view)))
-        here = np.asarray(target.layer.data[window]) == label_id
-        (prompt,) = from_labels(here, "box")
-        return prompt, Settings()
+        assert at is not None
+        y0, x0, y1, x1 = box_at(target.layer, own, at[1])
+        box = y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5
+        return Prompt(box=box), Settings()
 
     def merge(self) -> None:
         """Add the current object to the accepted one under the cursor."""

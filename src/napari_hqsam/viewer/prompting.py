@@ -12,7 +12,7 @@ from napari_hqsam.viewer.layers import NEGATIVE, SIGN
 from napari_hqsam.viewer.planes import Placing, layer_shape, shown_plane, transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari.components import Dims
     from napari.layers import Labels, Layer, Points, Shapes
@@ -110,7 +110,16 @@ def _pair(point: NDArray[np.float64]) -> tuple[float, float]:
 def layer_prompts(
     source: Layer, image: Layer, view: PlaneView, dims: Dims
 ) -> list[Prompt]:
-    """Make one prompt per point, shape or label id of any layer.
+    """Make one prompt per point, shape or label id of any layer, see `ask_layer`."""
+    return ask_layer(source, image, view, dims)()
+
+
+def ask_layer(
+    source: Layer, image: Layer, view: PlaneView, dims: Dims
+) -> Callable[[], list[Prompt]]:
+    """Look at a layer; labels are read only by the function that is returned.
+
+    That may take a second, so it may be called on any thread.
 
     Parameters
     ----------
@@ -125,26 +134,34 @@ def layer_prompts(
 
     Returns
     -------
-    list of Prompt
-        In plane coordinates of the image.
+    callable
+        Gives a list of Prompt in plane coordinates of the image; raises PromptError
+        if labels have nothing on this plane.
 
     Raises
     ------
     PromptError
         There is nothing on this plane, or the layer cannot be a source.
     """
-    kind = type(source).__name__.lower()
+    if hasattr(source, "selected_label"):
+        read = _from_labels(source, image, view, dims)
+        return lambda: _some(source, read())
     if hasattr(source, "shape_type"):
         prompts = _from_shapes(source, image, view, dims)
-    elif hasattr(source, "selected_label"):
-        prompts = _from_labels(source, image, view, dims)
     elif hasattr(source, "symbol"):
         prompts = _from_points(source, image, view, dims)
     else:
         raise PromptError(
             f"{source.name} is no Points, Shapes or Labels layer; choose one"
         )
+    _some(source, prompts)
+    return lambda: prompts
+
+
+def _some(source: Layer, prompts: list[Prompt]) -> list[Prompt]:
+    """Return the prompts if there are any, else raise."""
     if not prompts:
+        kind = type(source).__name__.lower()
         raise PromptError(
             f"{source.name} has nothing on the slice shown ({kind} layer); move the "
             "slider to its slice or choose another layer"
@@ -189,7 +206,7 @@ def _from_shapes(
 
 def _from_labels(
     source: Labels, image: Layer, view: PlaneView, dims: Dims
-) -> list[Prompt]:
+) -> Callable[[], list[Prompt]]:
     """One object per label id, by its mask; the ids are kept."""
     shown_plane(dims, source)  # raises where it lacks an axis that is displayed
     own = view.without(image.ndim - source.ndim)
@@ -204,9 +221,10 @@ def _from_labels(
             f"elsewhere than {image.name}; choose labels that cover the image"
         )
     if any(own.position[a] >= layer_shape(source)[a] for a in own.others):
-        return []
+        return list
     data = source.data[0] if source.multiscale else source.data
-    return from_labels(np.asarray(data[own.window((0, 0, *size))]), "mask")
+    window = own.window((0, 0, *size))
+    return lambda: from_labels(np.asarray(data[window]), "mask")
 
 
 def _last(image: Layer, ndim: int) -> Placing:

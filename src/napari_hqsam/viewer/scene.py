@@ -272,9 +272,12 @@ class Scene:
     def prompts_on_plane(self) -> list[tuple[Layer, int]]:
         """Layer and number of each prompt on the plane shown."""
         try:
-            own = self.view().without(self.dropped)
+            return self.prompts_on(self.view().without(self.dropped))
         except ImageError:
             return []
+
+    def prompts_on(self, own: PlaneView) -> list[tuple[Layer, int]]:
+        """Layer and number of each prompt on a plane of the own layers."""
         return [
             (layer, i)
             for layer in (self.shapes, self.points)

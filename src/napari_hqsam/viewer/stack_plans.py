@@ -1,6 +1,7 @@
 """From what lies in the viewer and in the labels to objects of a stack.
 
-Runs on the main thread, and reads no more of the labels than it must.
+Runs on the main thread, and reads no more of the labels than it must; `accepted_on`
+and `boxes_on` read a whole slice, on the worker's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.labels.patches import around, windows
 from napari_hqsam.viewer.planes import Placing, layer_shape
 from napari_hqsam.viewer.prompting import current_prompt, plane_size
 from napari_hqsam.viewer.stack_walk import Walk, check_walkable, spacing, walkable
@@ -18,7 +20,7 @@ from napari_hqsam.viewer.stack_work import Said
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from napari_hqsam.labels.patches import Plane
+    from napari_hqsam.labels.patches import Box, Plane
     from napari_hqsam.labels.session import Session
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.scene import Scene
@@ -108,12 +110,17 @@ def check_inside(slices: Collection[int], span: tuple[int, int]) -> None:
 
 
 def by_hand(
-    session: Session, label_id: int, walk: Walk, trusted: Collection[int] = ()
+    session: Session,
+    label_id: int,
+    walk: Walk,
+    span: tuple[int, int],
+    there: Mapping[int, Mapping[int, Crop]] | None = None,
 ) -> dict[int, Crop]:
-    """Return the slices of an object that were prompted or made by hand.
+    """Return the slices of an object in a range that were prompted or made by hand.
 
-    What was cleared by hand counts as well: the object is not there. Slices that
-    are trusted count however they came to be.
+    What was cleared by hand counts as well: the object is not there. Slices whose
+    objects are given as they are `there`, by their ids, count however they came to
+    be.
     """
     table = session.table
     derived = table.derived.get(label_id, {})
@@ -124,18 +131,30 @@ def by_hand(
     slices = {walk.slice_of(p) for p in planes} - {None}
     if not table.was_found(label_id):
         slices |= walk.slices_in(table.places(label_id))
-    slices.update(trusted)
+    given = there or {}
+    slices.update(given)
     found = {}
-    for z in sorted(z for z in slices if z is not None):
+    for z in sorted(z for z in slices if z is not None and span[0] <= z < span[1]):
         plane = walk.plane(z)
-        if derived.get(plane) is not None and z not in trusted:
+        if derived.get(plane) is not None and z not in given:
             continue
-        crop = session.pixels(label_id, plane)
+        crop = given[z][label_id] if z in given else _tight(session, label_id, plane)
         if crop[1].any():
             found[z] = crop
         elif plane in derived:
             found[z] = (0, 0, 0, 0), np.zeros((0, 0), bool)
     return found
+
+
+def _tight(session: Session, label_id: int, plane: Plane) -> Crop:
+    """Pixels of an object on a plane, in the smallest box that holds them."""
+    (y0, x0, _, _), pixels = session.pixels(label_id, plane)
+    rows, cols = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
+    if not rows.size:
+        return (0, 0, 0, 0), np.zeros((0, 0), bool)
+    top, left, bottom, right = rows[0], cols[0], rows[-1] + 1, cols[-1] + 1
+    box = (int(y0 + top), int(x0 + left), int(y0 + bottom), int(x0 + right))
+    return box, pixels[top:bottom, left:right].copy()
 
 
 def derived_slices(session: Session, label_id: int, walk: Walk) -> dict[int, float]:
@@ -160,7 +179,7 @@ def said_of(
     span: tuple[int, int],
     prompts: Mapping[int, Asked],
     known: Collection[int] | None,
-    trusted: Collection[int] = (),
+    there: Mapping[int, Mapping[int, Crop]] | None = None,
 ) -> Said:
     """Put together what is known of an accepted object.
 
@@ -172,16 +191,16 @@ def said_of(
         New ones, by slice.
     known : collection of int or None
         Slices that it was followed from already; None: it was not, or nobody knows.
-    trusted : collection of int
-        Slices that stay as they are although it was followed there.
+    there : mapping of int to mapping, optional
+        As for `by_hand`: slices that stay as they are although it was followed there.
 
     Raises
     ------
     PromptError
         Nothing is known of it in the range.
     """
-    kept = by_hand(session, label_id, walk, trusted)
-    inside = {z for z in (*kept, *prompts) if span[0] <= z < span[1]}
+    kept = by_hand(session, label_id, walk, span, there)
+    inside = {*kept, *(z for z in prompts if span[0] <= z < span[1])}
     if not inside:
         raise PromptError(
             f"object {label_id} has no prompt and no slice made by hand in the range "
@@ -193,11 +212,40 @@ def said_of(
         news = {z for z in inside if z in prompts or z not in known}
     elif derived and prompts:
         news = set(prompts)
-    kept = {z: crop for z, crop in kept.items() if z in inside and z not in prompts}
+    kept = {z: crop for z, crop in kept.items() if z not in prompts}
     return Said(dict(prompts), kept, frozenset(derived), news or None)
 
 
-def ids_on(labels: Any, plane: Plane) -> list[int]:  # noqa: ANN401
-    """Ids on a slice of labels."""
-    whole = plane.read(labels, (0, 0, *plane.size(labels.shape)))
-    return [int(i) for i in np.unique(whole) if i]
+def boxes_on(labels: Any, plane: Plane) -> dict[int, Box]:  # noqa: ANN401
+    """Return the box of each object on a slice of labels, read window by window."""
+    from napari_hqsam.segmentation.linking import masks_of
+
+    found: dict[int, Box] = {}
+    for window in windows(labels, plane, (0, 0, *plane.size(labels.shape))):
+        top, left, _, _ = window
+        for label_id, mask in masks_of(plane.read(labels, window)).items():
+            y0, x0, y1, x1 = mask.bbox
+            box = (top + y0, left + x0, top + y1, left + x1)
+            found[label_id] = around(found.get(label_id, box), box)
+    return found
+
+
+def accepted_on(session: Session, walk: Walk, span: tuple[int, int]) -> dict[int, Said]:
+    """Put together what is known of the objects of the slice shown, by their ids.
+
+    Raises
+    ------
+    PromptError
+        There are none.
+    """
+    from napari_hqsam.segmentation.linking import masks_of
+
+    plane = walk.plane(walk.z)
+    array = session.target.array
+    masks = masks_of(plane.read(array, (0, 0, *plane.size(array.shape))))
+    if not masks:
+        raise PromptError(
+            f"no object is accepted on slice {walk.z}; go to a slice that has some"
+        )
+    there = {walk.z: {i: (mask.bbox, mask.data) for i, mask in masks.items()}}
+    return {i: said_of(session, i, walk, span, {}, None, there) for i in masks}

@@ -28,6 +28,8 @@ class StackState:
         Data axis to walk along; None: that of the slider used last.
     start, stop : int or None
         Half-open range of slices; None: from the first, to the last.
+    range_axis : int or None
+        Data axis that the range is of, and does not count along others; None: any.
     direction : {"both", "forward", "backward"}
     object_id : int or None
         The object whose confidence is shown.
@@ -42,19 +44,23 @@ class StackState:
     axis: int | None = None
     start: int | None = None
     stop: int | None = None
+    range_axis: int | None = None
     direction: Direction = "both"
     object_id: int | None = None
     parts: dict[tuple[int, Plane], Confidence] = field(default_factory=dict)
 
     def span(self, walk: Walk) -> tuple[int, int]:
         """Half-open range of slices, within those that there are."""
+        if self.range_axis not in (None, walk.axis):
+            return 0, walk.count
         stop = walk.count if self.stop is None else min(self.stop, walk.count)
         start = 0 if self.start is None else min(self.start, walk.count - 1)
         return start, max(stop, start + 1)
 
     def forget(self) -> None:
         """Begin with all slices of another image."""
-        self.axis = self.start = self.stop = self.object_id = None
+        self.axis = self.start = self.stop = self.range_axis = None
+        self.object_id = None
         self.parts.clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
@@ -13,11 +14,12 @@ from napari_hqsam.viewer.stack_run import Run
 from napari_hqsam.viewer.worker import Urgency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari.layers import Layer
 
     from napari_hqsam.labels.session import Session
+    from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.requests import Request
     from napari_hqsam.viewer.stack_prompts import SlicePrompts
@@ -114,13 +116,15 @@ class Tasks:
         if task in ("follow", "accepted"):
             if task == "follow":
                 said = [self._said_of_prompts(run, session)]
-            else:
-                said = self._said_of_accepted(run, session)
             job, direction = self._job(run), self._state.direction
             spacing = stack_plans.spacing_of(self._scene, run.walk)
-            run.steps = lambda engine: stack_work.follow(
-                job, said, direction, spacing, engine
-            )
+
+            def steps(engine: Engine) -> Iterator[stack_work.Slice]:
+                many = said if task == "follow" else _said_of_accepted(run, session)
+                slices = stack_work.follow(job, many, direction, spacing, engine)
+                return _looked_at(slices, job, session)
+
+            run.steps = steps
         elif task == "auto":
             job = self._job(run)
             run.steps = lambda engine: stack_work.automatic(job, engine)
@@ -168,22 +172,6 @@ class Tasks:
         run.kept[0] = frozenset(said.kept)
         return said
 
-    def _said_of_accepted(self, run: Run, session: Session) -> list[stack_work.Said]:
-        """Tell what is known of the objects of the slice shown."""
-        z = run.walk.z
-        ids = stack_plans.ids_on(session.target.array, run.walk.plane(z))
-        if not ids:
-            raise PromptError(
-                f"no object is accepted on slice {z}; go to a slice that has some"
-            )
-        run.ids = dict(enumerate(ids))
-        said = [
-            stack_plans.said_of(session, i, run.walk, run.span, {}, None, (z,))
-            for i in ids
-        ]
-        run.kept = {key: frozenset(each.kept) for key, each in enumerate(said)}
-        return said
-
     def _prompt(self, run: Run, prompts: SlicePrompts) -> None:
         """Segment slices by prompts of their own, looked up one by one."""
         waiting: deque[stack_work.Prompted | None] = deque()
@@ -218,3 +206,28 @@ class Tasks:
 
         own: Callable[[], list[int]] = lambda: list(run.ids.values())  # noqa: E731
         return stack_work.Job(run.walk, run.span, run.request, array, asked, own)
+
+
+def _said_of_accepted(run: Run, session: Session) -> list[stack_work.Said]:
+    """Tell what is known of the objects of the slice shown; on the worker's thread."""
+    found = stack_plans.accepted_on(session, run.walk, run.span)
+    run.ids = dict(enumerate(found))
+    run.kept = {key: frozenset(said.kept) for key, said in enumerate(found.values())}
+    return [*found.values()]
+
+
+def _looked_at(
+    slices: Iterator[stack_work.Slice], job: stack_work.Job, session: Session
+) -> Iterator[stack_work.Slice]:
+    """Look where objects that were found in the labels lie; on the worker's thread.
+
+    Else the main thread would go through the whole slice for each of them.
+    """
+    looked: set[int] = set()
+    for each in slices:
+        if each.z in looked or not any(map(session.table.was_found, job.own())):
+            yield each
+            continue
+        looked.add(each.z)
+        boxes = stack_plans.boxes_on(job.labels, job.walk.plane(each.z))
+        yield replace(each, boxes=boxes)

@@ -65,7 +65,7 @@ class Said:
         Slices on which it was followed before.
     news : collection of int or None
         Slices where what is said is new: only what they can change is redone. None:
-        all is.
+        all of them.
     """
 
     prompts: Mapping[int, Asked]
@@ -100,11 +100,22 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """What was found on a slice; or, at the end, tracks."""
+    """What was found on a slice; or, at the end, tracks.
+
+    Attributes
+    ----------
+    z : int
+    items : tuple of Item
+    tracks : Tracks or None
+    boxes : mapping of int to tuple, or None
+        Where the objects in the labels lie on the slice, by their ids; None: nobody
+        has looked.
+    """
 
     z: int
     items: tuple[Item, ...] = ()
     tracks: Tracks | None = None
+    boxes: Mapping[int, Box] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,14 +211,12 @@ def follow(
 
 
 def _redone(said: Said, span: tuple[int, int], direction: Direction) -> set[int]:
-    """Slices that may change."""
+    """Slices that may change; none that is not looked at in this direction."""
     from napari_hqsam.segmentation import affected_range
 
     known = {*said.kept, *said.prompts}
-    ranges = [span]
-    if said.news is not None:
-        news = [z for z in said.news if z in known]
-        ranges = [affected_range(known - {z}, z, span, direction) for z in news]
+    news = known if said.news is None else known & set(said.news)
+    ranges = [affected_range(known - {z}, z, span, direction) for z in news]
     return {z for r in ranges for z in range(*r)} - set(said.kept)
 
 

@@ -172,6 +172,8 @@ class Stacks(QObject):
             return
         if found.tracks is not None:
             run.told = add_tracks(self._scene.viewer, run, found.tracks)
+        if found.boxes is not None and run.session is not None:
+            run.session.table.look(run.walk.plane(found.z), found.boxes)
         run.setup = setup
         run.done.add(found.z)
         run.waiting.extend((found.z, item) for item in found.items)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_hqsam.labels import Overlap
     from napari_hqsam.network import Output
     from napari_hqsam.segmentation import Mask
+    from napari_hqsam.viewer.planes import PlaneView
 
 Stretch = Literal["percentile", "contrast limits"]
 Scale = Literal["auto", "view", "whole"]
@@ -92,6 +93,9 @@ class CurrentObject:
         Which of them is shown.
     label_id : int or None
         Of the accepted object that was reopened; None: a new one.
+    opened_on : PlaneView or None
+        Plane of the labels that it was reopened on, where alone `label_id` holds;
+        None: it holds on any, as where slices of a stack are corrected.
     waiting : bool
         Whether an answer is under way.
     seconds : float
@@ -103,8 +107,13 @@ class CurrentObject:
     masks: tuple[Mask, ...] = field(default=())
     chosen: int = 0
     label_id: int | None = None
+    opened_on: PlaneView | None = None
     waiting: bool = False
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Whoever sets another id, and says no plane, means all."""
+        self.events.label_id.connect(self._let_go)
 
     @property
     def mask(self) -> Mask | None:
@@ -113,3 +122,15 @@ class CurrentObject:
             return None
         mask = self.masks[self.chosen]
         return mask if mask.area else None
+
+    def id_on(self, own: PlaneView) -> int | None:
+        """Id of the accepted object that what lies on a plane of the labels is of."""
+        return self.label_id if self.opened_on in (None, own) else None
+
+    def reopen(self, label_id: int | None, own: PlaneView) -> None:
+        """Go on with an accepted object on a plane of the labels; None: a new one."""
+        self.label_id = label_id
+        self.opened_on = None if label_id is None else own
+
+    def _let_go(self) -> None:
+        self.opened_on = None

@@ -6,6 +6,7 @@ what napari undoes, and what its brush paints, is told to the session.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.patches import Write
+    from napari_hqsam.labels.patches import Box, Patch, Write
     from napari_hqsam.labels.records import Event
     from napari_hqsam.labels.session import Session
     from napari_hqsam.viewer.planes import PlaneView
+
+_REACH = 256
+"""How far an object is looked for at first, pixels."""
 
 
 def check_target(layer: Labels, image: Image, dropped: int) -> None:
@@ -74,6 +78,8 @@ class LayerTarget:
         self.layer = layer
         self.writing = False
         """Whether changes come from here."""
+        self._redoable = 0
+        self.note_history()
 
     @property
     def array(self) -> Any:  # noqa: ANN401 - numpy, zarr or another
@@ -112,20 +118,52 @@ class LayerTarget:
             self.writing = False
 
     def looks_like(self, step: Sequence[Event], *, undone: bool) -> bool:
-        """Whether the pixels that a step changes are as before it, or as after it."""
+        """Whether the pixels that a step changes are as before it, or as after it.
+
+        Of a pixel that is in several patches, the first tells what was before the
+        step, the last what is after it.
+        """
         patches = [patch for event in step for patch in event.patches]
-        if not patches:
-            return False
-        for patch in patches:
+        told: defaultdict[Plane, list[Patch]] = defaultdict(list)
+        for patch in patches if undone else reversed(patches):
             wanted = patch.write(self.array.dtype, back=undone)
+            counts = wanted.changed.copy()
+            for other in told[patch.plane]:
+                _take_out(counts, patch, other)
             now = np.asarray(self.array[wanted.key])
-            if not (now[wanted.changed] == wanted.ids).all():
+            if not (now == wanted.values)[counts].all():
                 return False
-        return True
+            told[patch.plane].append(patch)
+        return bool(patches)
+
+    def napari_strokes(self) -> list[Stroke]:
+        """Return what napari's undo and redo did to the labels since last asked."""
+        if self.layer._staged_history:
+            return []  # the brush is down, and tells when it is up
+        before = self._redoable
+        self.note_history()
+        count = self._redoable - before
+        if not count:
+            return []
+        history = self.layer._redo_history if count > 0 else self.layer._undo_history
+        strokes = [
+            stroke
+            for item in list(history)[-abs(count) :]
+            for stroke in strokes_of(item)
+        ]
+        if count < 0:
+            return strokes
+        return [Stroke(s.indices, s.after, s.before) for s in strokes]
+
+    def note_history(self) -> None:
+        """Remember where napari's undo stands now: it does not tell of undoing."""
+        self._redoable = len(self.layer._redo_history)
 
 
 def reconcile(session: Session, target: LayerTarget) -> bool:
     """Take over what napari's own undo and redo did to the labels.
+
+    Where that is no whole step of the session, it is taken for the brush's.
 
     Returns
     -------
@@ -137,6 +175,10 @@ def reconcile(session: Session, target: LayerTarget) -> bool:
     OutputError
         The journal cannot be written to.
     """
+    strokes = target.napari_strokes()
+    if not strokes:
+        return False
+    target.undone.emit()
     happened = False
     while target.looks_like(session.history.to_undo, undone=True):
         session.undo()
@@ -144,7 +186,22 @@ def reconcile(session: Session, target: LayerTarget) -> bool:
     while not happened and target.looks_like(session.history.to_redo, undone=False):
         session.redo()
         return True
-    return happened
+    if not happened:
+        session.record(strokes)
+    return True
+
+
+def _take_out(counts: NDArray[np.bool_], patch: Patch, other: Patch) -> None:
+    """Let pixels of a patch count no more that another one of the plane changes."""
+    y0, x0 = np.maximum(patch.bbox[:2], other.bbox[:2])
+    y1, x1 = np.minimum(patch.bbox[2:], other.bbox[2:])
+    if y0 < y1 and x0 < x1:
+        before, after = other.crops(np.int64)
+        top, left = other.bbox[:2]
+        changed = (before != after)[y0 - top : y1 - top, x0 - left : x1 - left]
+        top, left = patch.bbox[:2]
+        shown = patch.plane.oriented(counts)  # a view: (y, x)
+        shown[y0 - top : y1 - top, x0 - left : x1 - left] &= ~changed
 
 
 def strokes_of(atoms: Sequence[Any]) -> list[Stroke]:
@@ -177,6 +234,39 @@ def strokes_of(atoms: Sequence[Any]) -> list[Stroke]:
 def plane_of(view: PlaneView) -> Plane:
     """Plane of labels, in the words of the session."""
     return Plane(tuple(view.position[i] for i in view.others), view.axes)
+
+
+def box_at(layer: Labels, view: PlaneView, point: Sequence[float]) -> Box:
+    """Box round the object at a plane position, which lies on one.
+
+    Looks no further than it must: pieces of it far from the one at the position may
+    be left out.
+
+    Returns
+    -------
+    tuple of int
+        ``(y0, x0, y1, x1)``, half-open.
+    """
+    y, x = (int(np.floor(v + 0.5)) for v in point)
+    label_id = id_at(layer, view, point)
+    h, w = (layer_shape(layer)[axis] for axis in view.axes)
+    reach = _REACH
+    while True:
+        top, left = max(y - reach, 0), max(x - reach, 0)
+        bottom, right = min(y + reach, h), min(x + reach, w)
+        window = view.window((top, left, bottom, right))
+        here = np.asarray(layer.data[window]) == label_id
+        rows, cols = np.flatnonzero(here.any(1)), np.flatnonzero(here.any(0))
+        y0, y1, x0, x1 = rows[0], rows[-1] + 1, cols[0], cols[-1] + 1
+        goes_on = (
+            (y0 == 0 < top)
+            or (x0 == 0 < left)
+            or top + y1 == bottom < h
+            or left + x1 == right < w
+        )
+        if not goes_on:
+            return int(top + y0), int(left + x0), int(top + y1), int(left + x1)
+        reach *= 2
 
 
 def id_at(layer: Labels, view: PlaneView, point: Sequence[float]) -> int:

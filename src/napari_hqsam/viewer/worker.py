@@ -158,6 +158,14 @@ class InferenceWorker:
                     ticket.cancel()
             self._waiting = [t for t in self._waiting if not t.cancelled]
 
+    def has(self, topic: str) -> bool:
+        """Whether somebody waits for work of a topic, or for its answer."""
+        with self._changed:
+            tickets = [*self._waiting, *self._posted, self._running, self._aside]
+            return any(
+                t is not None and t.topic == topic and not t.cancelled for t in tickets
+            )
+
     @property
     def busy(self) -> bool:
         """Whether there is work that somebody still waits for."""

@@ -99,7 +99,9 @@ class ObjectSection(Section):
         which = ""
         if len(current.masks) > 1:
             which = f"candidate {current.chosen + 1} of {len(current.masks)}, "
-        name = "" if current.label_id is None else f"object {current.label_id}: "
+        shown, dropped = self.controller.shown, self.controller.scene.dropped
+        label_id = None if shown is None else current.id_on(shown[0].without(dropped))
+        name = "" if label_id is None else f"object {label_id}: "
         unsure = "" if mask.complete else "; it goes on beyond what was looked at"
         self.status.setText(
             f"{name}{which}{mask.area} pixels{unsure}\n"

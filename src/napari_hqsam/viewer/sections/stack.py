@@ -175,7 +175,10 @@ class StackSection(Section):
         with QSignalBlocker(self.axis):
             self.axis.clear()
             for axis in axes_of(self.controller.scene):
-                name = f"{image.axis_labels[axis]} ({walk.shape[axis]})"
+                name = image.axis_labels[axis]
+                if name == str(axis - image.ndim):  # as napari calls those without
+                    name = f"axis {axis}"
+                name = f"{name} ({walk.shape[axis]})"
                 self.axis.addItem(name, axis)
             self.axis.setCurrentIndex(self.axis.findData(walk.axis))
         start, stop = self.state.span(walk)
@@ -226,10 +229,11 @@ class StackSection(Section):
         self.state.axis = self.axis.currentData()
 
     def _on_range(self) -> None:
+        self.state.range_axis = self.axis.currentData()
         self.state.start, self.state.stop = self.first.value(), self.last.value() + 1
 
     def _all(self) -> None:
-        self.state.start = self.state.stop = None
+        self.state.start = self.state.stop = self.state.range_axis = None
 
     def _on_object(self) -> None:
         self.state.object_id = self._ids[self.object.currentIndex()]
