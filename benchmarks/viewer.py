@@ -149,7 +149,12 @@ class Bench:
             self.wait_until_quiet()
         main = torch.thread is threading.main_thread()
         print(f"torch imported on {'THE MAIN THREAD' if main else 'the worker'}")
-        self.outlines(clicks)
+        self.outlines(clicks, "of unknown size")
+        for centre in self.centres[-3:]:
+            self.click(*centre)
+            self.widget.objects.accept()
+            settle(lambda: not self.controller.worker.busy)
+        self.outlines(clicks, "once three are accepted")
         self.controller.settings.prefetch = False
         with self.heart.watching("encoding a tile of the next image"):
             self.viewer.layers["cells"].data = self.image[::-1].copy()
@@ -161,13 +166,13 @@ class Bench:
         self.large_labels()
         self.closing()
 
-    def outlines(self, clicks: int) -> None:
+    def outlines(self, clicks: int, what: str) -> None:
         """Time clicks on a tile that is encoded."""
         for centre in self.centres[:3]:
             self.click(*centre)
             self.widget.objects.reject()
         taken = []
-        with self.heart.watching(f"{clicks} clicks"):
+        with self.heart.watching(f"{clicks} clicks on objects {what}"):
             for centre in self.centres[:clicks]:
                 taken.append(self.click(*centre))
                 self.widget.objects.reject()
