@@ -20,6 +20,15 @@ OLD = b"what was there before"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
 
+HEEDFUL = """
+import signal
+from napari_hqsam import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli.main()
+"""
+"""The command; a shell has its background jobs, such as these tests, ignore ctrl-C."""
+
+
 @pytest.fixture
 def folder(tmp_path):
     """An image of noise, far more boxes than are segmented, and a file of before."""
@@ -37,7 +46,7 @@ def folder(tmp_path):
 def stop(folder, said, begun, *signals):
     """Send signals to a command that has begun; its exit code and error output."""
     running = subprocess.Popen(
-        [sys.executable, "-m", "napari_hqsam.cli", *said.split()],
+        [sys.executable, "-c", HEEDFUL, *said.split()],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,6 +63,7 @@ def stop(folder, said, begun, *signals):
         _, err = running.communicate(timeout=60)
     finally:
         running.kill()
+        running.communicate()
     return running.returncode, err
 
 
