@@ -1,12 +1,11 @@
 """``batch``: what is said, and what is left behind; the network is stood in for."""
 
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from napari_hqsam import cli, images, read_labels
+from napari_hqsam import images, read_labels
 from napari_hqsam.segmentation import Mask
 
 
@@ -31,7 +30,7 @@ class BoxSegmenter:
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(monkeypatch, run_command):
     """Run the command line in this process: exit code, output, error output."""
     model = SimpleNamespace(
         name="boxes", device="cpu", dtype="float32", input_size=64, digest="0"
@@ -40,16 +39,7 @@ def command(monkeypatch, capsys):
     monkeypatch.setattr("napari_hqsam.segmentation.Segmenter", BoxSegmenter)
     monkeypatch.setattr(BoxSegmenter, "interrupt", None)
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, *capsys.readouterr()
-
-    return run
+    return run_command
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 import tifffile
 import torch
 
-from napari_hqsam import cli
 from napari_hqsam.embeddings import StoreFolder, TileSource
 
 
@@ -33,7 +32,7 @@ TINY = SimpleNamespace(
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, micro):
+def command(monkeypatch, run_command, micro):
     """Run the command line in this process: exit code, output, error output."""
     from napari_hqsam import models
 
@@ -49,14 +48,7 @@ def command(monkeypatch, capsys, micro):
     def run(*args):
         if args[0] == "embed" and "--model" not in args:
             args = (*args, "--model", "tiny")
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return run_command(*args)
 
     return run
 

@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import tifffile
-
-from napari_hqsam import cli
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Exit code, output and error output of a command, run in this process."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
@@ -39,8 +19,8 @@ def folder(tmp_path, discs):
     return tmp_path / "data"
 
 
-def test_figures_on_the_terminal_and_in_files_agree(command, folder, tmp_path):
-    code, out, err = command(
+def test_figures_on_the_terminal_and_in_files_agree(run_command, folder, tmp_path):
+    code, out, err = run_command(
         "evaluate", folder, "--max-objects", 1, "--prompts", "box", "--prompts",
         "click", "--level", "whole", "--json", tmp_path / "o.json", "--markdown",
         tmp_path / "o.md",
@@ -65,11 +45,11 @@ def test_figures_on_the_terminal_and_in_files_agree(command, folder, tmp_path):
         assert words in markdown
 
 
-def test_the_same_command_gives_the_same_figures(command, folder, tmp_path):
+def test_the_same_command_gives_the_same_figures(run_command, folder, tmp_path):
     rows = []
     for name in ("a.json", "b.json"):
         args = ("--max-objects", 2, "--prompts", "box", "--no-baselines")
-        command(
+        run_command(
             "evaluate", folder, *args, "--level", "whole", "--json", tmp_path / name
         )
         rows.append(json.loads((tmp_path / name).read_text())["rows"])
@@ -91,9 +71,9 @@ def bad_arguments(folder):
     ]
 
 
-def test_bad_input_gets_one_line_and_writes_nothing(command, folder, tmp_path):
+def test_bad_input_gets_one_line_and_writes_nothing(run_command, folder, tmp_path):
     for args, words in bad_arguments(folder):
-        code, out, err = command("evaluate", folder, *args)
+        code, out, err = run_command("evaluate", folder, *args)
         assert (code, out) == (2, ""), args
         assert err.count("\n") == 1, err
         assert words in err, args
@@ -101,14 +81,14 @@ def test_bad_input_gets_one_line_and_writes_nothing(command, folder, tmp_path):
     for kind in ("images", "labels"):
         (empty / kind).mkdir(parents=True)
     for given, words in ((empty, "no test images"), (tmp_path / "none", "none")):
-        code, _, err = command("evaluate", given)
+        code, _, err = run_command("evaluate", given)
         assert (code, err.count("\n")) == (2, 1), err
         assert words in err
     for kind in ("images", "labels"):
         tifffile.imwrite(empty / kind / "a.tif", np.zeros((30, 30), np.uint8))
-    code, _, err = command("evaluate", empty, "--json", tmp_path / "o.json")
+    code, _, err = run_command("evaluate", empty, "--json", tmp_path / "o.json")
     assert code == 2
     assert "no object" in err
-    assert command("evaluate", folder, "--max-objects", "0")[0] == 2
+    assert run_command("evaluate", folder, "--max-objects", "0")[0] == 2
     assert not list(tmp_path.glob("*.json"))
     assert not list(folder.glob("*.json"))

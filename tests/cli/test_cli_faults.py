@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
-import pytest
 import zarr
 
-from napari_hqsam import cli, read_labels
+from napari_hqsam import read_labels
 
 
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run the command line in this process: exit code, error output."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, capsys.readouterr().err
-
-    return run
-
-
-def test_missing_chunks_change_no_mask_elsewhere(command, tmp_path, discs):
+def test_missing_chunks_change_no_mask_elsewhere(run_command, tmp_path, discs):
     path = tmp_path / "slide.zarr"
     stored = zarr.create_array(
         str(path), shape=(200, 1200), dtype="u2", chunks=(100, 100)
@@ -38,11 +19,11 @@ def test_missing_chunks_change_no_mask_elsewhere(command, tmp_path, discs):
     for y, x in ((50, 60), (60, 160), (140, 80), (60, 1150)):
         common += ("--box", f"{y - 25},{x - 25},{y + 25},{x + 25}")
     whole, lost = tmp_path / "whole.tif", tmp_path / "lost.tif"
-    code, err = command("segment", path, *common, "-o", whole)
+    code, _, err = run_command("segment", path, *common, "-o", whole)
     assert (code, err) == (0, "")
     for col in (10, 11):
         (path / "c" / "0" / str(col)).unlink()
-    code, err = command("segment", path, *common, "-o", lost)
+    code, _, err = run_command("segment", path, *common, "-o", lost)
     assert code == 0
     assert err.count("are missing") == 1
     assert "2 of the 24 chunks are missing and count as 0" in err

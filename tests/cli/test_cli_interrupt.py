@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 SLICES, SIDE = 400, 64
-
-
-HEEDFUL = """
-import signal
-from napari_hqsam import cli
-signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.main()
-"""
-"""The command; a shell has its background jobs, such as these tests, ignore ctrl-C."""
 
 
 @pytest.fixture
@@ -51,29 +40,14 @@ def stack(tmp_path):
         ),
     ],
 )
-def test_ctrl_c_leaves_nothing_half_written(stack, command, prompt, begun, kept, says):
+def test_ctrl_c_leaves_nothing_half_written(
+    stop_command, stack, command, prompt, begun, kept, says
+):
     (stack / "p.csv").write_text(prompt)
     before = {path.name for path in stack.iterdir()}
     said = f"{' '.join(command)} stack.npy p.csv --axes zyx -o labels.tif --cache none"
-    running = subprocess.Popen(
-        [sys.executable, "-c", HEEDFUL, *said.split()],
-        cwd=stack,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        end = time.monotonic() + 120
-        while not list(stack.glob(begun)) and time.monotonic() < end:
-            assert running.poll() is None, running.communicate()[1]
-            time.sleep(0.05)
-        time.sleep(0.5)  # some slices
-        running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=60)
-    finally:
-        running.kill()
-        running.communicate()
-    assert running.returncode == 130, err
+    code, err = stop_command(stack, said, begun, signal.SIGINT, after=0.5)
+    assert code == 130, err
     assert err.count("\n") == 1, err
     assert says in err
     assert sorted({path.name for path in stack.iterdir()} - before) == kept

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from napari_hqsam import cli, read_labels, write_labels
+from napari_hqsam import read_labels, write_labels
 from napari_hqsam.segmentation import Mask
 from napari_hqsam.segmentation.propagation import Confidence, SliceMask, StackSlice
 
@@ -39,7 +38,7 @@ def box_slices(segmenter, objects, **options):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(monkeypatch, run_command):
     """Run the command line in this process: exit code, output, error output."""
     model = SimpleNamespace(name="boxes", device="cpu", dtype="float32", input_size=64)
     monkeypatch.setattr("napari_hqsam.models.load_model", lambda *_, **__: model)
@@ -54,16 +53,7 @@ def command(monkeypatch, capsys):
     )
     RUNS.clear()
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, *capsys.readouterr()
-
-    return run
+    return run_command
 
 
 @pytest.fixture

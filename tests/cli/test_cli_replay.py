@@ -1,15 +1,15 @@
 """`napari-hqsam replay`: the same labels again, with and without the network."""
 
 import json
-import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from napari_hqsam import Segmenter, cli, open_image, read_labels
+from napari_hqsam import Segmenter, open_image, read_labels
 from napari_hqsam.labels import (
     ArrayTarget,
     Corrected,
@@ -26,7 +26,7 @@ from napari_hqsam.segmentation import Mask
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, micro):
+def command(monkeypatch, run_command, micro):
     """Run the command line in this process: exit code, output, error output."""
     from napari_hqsam import models
 
@@ -38,17 +38,7 @@ def command(monkeypatch, capsys, micro):
         raising=False,
     )
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", "replay", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return partial(run_command, "replay")
 
 
 def begin(path, segmenter, labels, **given):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ import tifffile
 import zarr
 from PIL import Image as Pillow
 
-from napari_hqsam import cli, images, read_labels
+from napari_hqsam import images, read_labels
 from napari_hqsam.cli.run import OVERLAY_SIDE
 from napari_hqsam.images import open_image
 from napari_hqsam.segmentation import Mask
@@ -46,22 +45,13 @@ class BoxSegmenter:
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command(monkeypatch, run_command):
     """Run the command line in this process: exit code, output, error output."""
     model = SimpleNamespace(name="boxes", device="cpu", dtype="float32", input_size=64)
     monkeypatch.setattr("napari_hqsam.models.load_model", lambda *_, **__: model)
     monkeypatch.setattr("napari_hqsam.segmentation.Segmenter", BoxSegmenter)
 
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, *capsys.readouterr()
-
-    return run
+    return run_command
 
 
 @pytest.fixture

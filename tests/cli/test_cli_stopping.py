@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -18,15 +16,6 @@ SIDE = 2048
 OLD = b"what was there before"
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-
-
-HEEDFUL = """
-import signal
-from napari_hqsam import cli
-signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.main()
-"""
-"""The command; a shell has its background jobs, such as these tests, ignore ctrl-C."""
 
 
 @pytest.fixture
@@ -43,30 +32,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-def stop(folder, said, begun, *signals):
-    """Send signals to a command that has begun; its exit code and error output."""
-    running = subprocess.Popen(
-        [sys.executable, "-c", HEEDFUL, *said.split()],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        end = time.monotonic() + 120
-        while not list(folder.glob(begun)) and time.monotonic() < end:
-            assert running.poll() is None, running.communicate()[1]
-            time.sleep(0.02)
-        time.sleep(0.3)  # into the work
-        for each in signals:
-            running.send_signal(each)
-        _, err = running.communicate(timeout=60)
-    finally:
-        running.kill()
-        running.communicate()
-    return running.returncode, err
-
-
 @pytest.mark.parametrize(
     ("signals", "code"),
     [
@@ -74,13 +39,14 @@ def stop(folder, said, begun, *signals):
         ((signal.SIGINT,), 130),
     ],
 )
-def test_segment_stops_and_leaves_what_was_there(folder, signals, code):
+def test_segment_stops_and_leaves_what_was_there(stop_command, folder, signals, code):
     before = sorted(path.name for path in folder.iterdir())
-    found, err = stop(
+    found, err = stop_command(
         folder,
         "segment noise.zarr --prompts p.csv -o labels.tif --cache none --level 0",
         ".labels.tif.*.partial/tiles/*",
         *signals,
+        after=0.3,
     )
     assert found == code, err
     assert err == "napari-hqsam: interrupted; labels.tif is as it was before\n"
@@ -88,12 +54,13 @@ def test_segment_stops_and_leaves_what_was_there(folder, signals, code):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_embed_stops_and_says_how_to_go_on(folder):
-    found, err = stop(
+def test_embed_stops_and_says_how_to_go_on(stop_command, folder):
+    found, err = stop_command(
         folder,
         "embed noise.zarr --cache stores --level 0",
         "stores/*.zarr/level/0/record/c.*",
         signal.SIGTERM,
+        after=0.3,
     )
     assert found == 143, err
     assert err.count("\n") == 1

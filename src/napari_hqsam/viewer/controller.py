@@ -117,14 +117,13 @@ class Controller(QObject):
                 self.begin_next()
                 return
             view, prompt = found
-            what: Literal["mask", "all"] = "all" if self.current.chosen else "mask"
-            request = self.asking.request(view, prompt, what)
+            request = self._request(view, prompt, self.current.chosen)
         except HqsamError as error:
             self.clear_current()
             self._drop_prompts_off_image()
             tell(error)
             return
-        self._ask(view, self._trails[view].follow(request, self.current.chosen))
+        self._ask(view, request)
 
     def _ask(self, view: PlaneView, request: Request) -> None:
         self.asked = view, request
@@ -180,9 +179,13 @@ class Controller(QObject):
         """Return what is asked for prompts on a plane, and which mask is shown."""
         shown = self.shown is not None and self.shown[0] == view
         chosen = self.current.chosen if shown else 0
+        return self._request(view, prompt, chosen), chosen
+
+    def _request(self, view: PlaneView, prompt: Prompt, chosen: int) -> Request:
+        """Put together what is asked for prompts, and what they go on from."""
         what: Literal["mask", "all"] = "all" if chosen else "mask"
         request = self.asking.request(view, prompt, what)
-        return self._trails[view].follow(request, chosen), chosen
+        return self._trails[view].follow(request, chosen)
 
     def _drop_prompts_off_image(self) -> None:
         """Take away clicks beside the image, which nobody means."""
