@@ -67,6 +67,18 @@ def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
     }
 
 
+def load_layers() -> None:
+    """Load what napari's first Points and Shapes layers need, on any thread.
+
+    That is pandas and, for the triangles of shapes, functions compiled by numba:
+    a second of imports, during which the window would not answer.
+    """
+    from napari.layers import Points, Shapes
+
+    Points(features={SIGN: np.array([], dtype=object)})
+    Shapes()
+
+
 def add_points(viewer: Viewer, image: Image, dropped: int) -> Points:
     """Add the layer for clicks."""
     return viewer.add_points(

@@ -215,14 +215,19 @@ class Scene:
     def remove_layers(self) -> None:
         """Take the own layers out of the viewer."""
         self._of_prompts.close()
-        own = [self.points, self.shapes, self.outline]
+        own = [
+            layer
+            for layer in (self.points, self.shapes, self.outline)
+            if layer is not None and layer in self.viewer.layers
+        ]
         self.points = self.shapes = self.outline = None
+        if not own:
+            return
         # In one go where napari can (0.9): it collects garbage after each.
         together = getattr(self.viewer.layers, "batched_update", nullcontext)
         with together():
             for layer in own:
-                if layer is not None and layer in self.viewer.layers:
-                    self.viewer.layers.remove(layer)
+                self.viewer.layers.remove(layer)
 
     def use_tool(self, tool: Tool) -> None:
         """Make the mouse do what a tool says, on the layer that it needs.

@@ -18,6 +18,8 @@ from napari_hqsam.viewer.forms import Section, label
 from napari_hqsam.viewer.keeping import Keeping
 from napari_hqsam.viewer.keys import KEYS, bind, unbind
 from napari_hqsam.viewer.labelling import Labelling
+from napari_hqsam.viewer.layers import load_layers
+from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.objects import Objects
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.sections import (
@@ -31,7 +33,7 @@ from napari_hqsam.viewer.sections import (
 )
 from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.stacks import Stacks
-from napari_hqsam.viewer.worker import InferenceWorker
+from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +85,10 @@ class HqsamWidget(QScrollArea):
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
-        self._on_layers()
+        self._loaded = False
+        self.files.submit(
+            Urgency.CLICK, "layers", lambda _: load_layers(), self._begin, tell
+        )
         self.keeping.look_up()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
@@ -152,10 +157,18 @@ class HqsamWidget(QScrollArea):
     def _on_theme(self, event: object) -> None:
         icons.paint(self, self.viewer)
 
+    def _begin(self, loaded: object) -> None:
+        """Put the point tool in the hand, now that its layers are quickly made."""
+        self._loaded = True
+        if self.controller.scene.image is None:
+            self._on_layers()
+        elif self.controller.settings.tool == "none":
+            self.controller.settings.tool = "point"
+
     def _on_layers(self) -> None:
         """Begin with the image that is there, or the first that comes."""
         scene = self.controller.scene
-        if scene.image is not None:
+        if scene.image is not None or not self._loaded:
             return
         active = self.viewer.layers.selection.active
         images = [active, *reversed(self.viewer.layers)]
