@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
 
+HEAD_START = 0.05
+"""Seconds that the network has before the window paints anything; less than is felt."""
 ZOOM_MS = 150
 """How long the zoom rests before the outline gets its width again."""
 
@@ -128,13 +130,16 @@ class Controller(QObject):
     def _ask(self, view: PlaneView, request: Request) -> None:
         self.asked = view, request
         self.current.waiting = True
-        self.worker.submit(
+        ticket = self.worker.submit(
             Urgency.CLICK,
             "click",
             lambda _: self.engine.answer(request),
             lambda answer: self._on_answer(view, answer),
             self._on_failure,
         )
+        # Painting the prompt would keep the interpreter from the network.
+        if ticket.wait(HEAD_START):
+            self.to_main.catch_up()
 
     def _on_answer(self, view: PlaneView, answer: Answer) -> None:
         current = self.current

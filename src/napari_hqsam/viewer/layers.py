@@ -31,7 +31,7 @@ POSITIVE, NEGATIVE = "positive", "negative"
 # Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
 COLOURS = {POSITIVE: "#56b4e9", NEGATIVE: "#d55e00"}
 SYMBOLS = {POSITIVE: "disc", NEGATIVE: "cross"}
-CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
+CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "white"
 OUTLINE_PIXELS = 2.0
 """Width of the outline on the screen."""
 MEMORY_SHARE = 0.5
@@ -226,10 +226,16 @@ def show_outline(
     if not lines:
         show_nothing(layer)
         return
-    layer.current_edge_color = colour
-    layer.current_edge_width = width
+    # Each change makes napari draw the layer anew, so nothing is set twice.
+    recoloured = layer.current_edge_color != colour
+    if recoloured:
+        layer.current_edge_color = colour
+    if not len(layer.data):
+        layer.add_paths(lines, edge_width=width)
+        return
     layer.data = [(line, "path") for line in lines]
-    layer.edge_color = colour
+    if recoloured:
+        layer.edge_color = colour
     if any(w != width for w in layer.edge_width):
         layer.edge_width = width
 

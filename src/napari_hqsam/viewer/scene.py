@@ -373,18 +373,32 @@ class Scene:
                 self.prompts_changed.emit()
 
     def _show_signs(self) -> None:
-        """Give each sign its colour, and points a symbol for the colour-blind."""
-        if self.points is not None and len(self.points.data):
-            signs = [str(s) for s in self.points.features[layers.SIGN]]
-            self.points.symbol = [layers.SYMBOLS[s] for s in signs]
-            self.points.face_color = [layers.COLOURS[s] for s in signs]
-        if self.shapes is not None and len(self.shapes.data):
-            signs = [str(s) for s in self.shapes.features[layers.SIGN]]
-            self.shapes.edge_color = [layers.COLOURS[s] for s in signs]
+        """Give each sign its colour, and points a symbol for the colour-blind.
+
+        Only where they lack it: each change makes napari draw the layer anew.
+        """
+        points, shapes = self.points, self.shapes
+        if points is not None and len(points.data):
+            signs = [str(s) for s in points.features[layers.SIGN]]
+            symbols = [layers.SYMBOLS[s] for s in signs]
+            if [str(s) for s in points.symbol] != symbols:
+                points.symbol = symbols
+            if not _are_coloured(points.face_color, signs):
+                points.face_color = [layers.COLOURS[s] for s in signs]
+        if shapes is not None and len(shapes.data):
+            signs = [str(s) for s in shapes.features[layers.SIGN]]
+            if not _are_coloured(shapes.edge_color, signs):
+                shapes.edge_color = [layers.COLOURS[s] for s in signs]
 
     def _on_press(self, layer: Layer, event: Any) -> None:  # noqa: ANN401
         """Shift turns the sign of what is about to be added."""
         self.set_sign(negative=self.settings.negative != ("Shift" in event.modifiers))
+
+
+def _are_coloured(rgba: NDArray[np.float32], signs: list[str]) -> bool:
+    """Whether rows of colours, 0 to 1, are those of signs."""
+    wanted = [bytes.fromhex(layers.COLOURS[s][1:]) for s in signs]
+    return np.round(rgba[:, :3] * 255).tolist() == [[*w] for w in wanted]
 
 
 class _Quiet:

@@ -50,6 +50,7 @@ class Ticket:
     _unwanted: Callable[[Any], None] | None
     _number: int
     _gone: threading.Event = field(default_factory=threading.Event)
+    _over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def cancelled(self) -> bool:
@@ -59,6 +60,10 @@ class Ticket:
     def cancel(self) -> None:
         """Drop it: if it runs, its answer is thrown away."""
         self._gone.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until its answer is on its way; False if that takes longer."""
+        return self._over.wait(seconds)
 
     def check(self) -> None:
         """Raise if it was cancelled: for long work, between two steps."""
@@ -249,3 +254,4 @@ class InferenceWorker:
         with self._changed:
             self._posted.append(ticket)
         self._deliver(answer)
+        ticket._over.set()

@@ -9,16 +9,20 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox
 from napari_hqsam.viewer.finishing import MAX_SMOOTHING
 from napari_hqsam.viewer.forms import Section, actions, choice, label, switch
 from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.main_thread import timer
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.objects import Objects
+
 
 _OUTPUTS = (
     ("SAM + HQ", "sam+hq", "As in the HQ-SAM paper"),
     ("SAM", "sam", "Without the HQ token"),
     ("HQ", "hq", "The HQ token alone"),
 )
+SLOW_MS = 400
+"""How long an answer takes before it is said that there is none yet."""
 
 
 class ObjectSection(Section):
@@ -38,6 +42,9 @@ class ObjectSection(Section):
             "The model's own guess of the quality, and how little the "
             "mask depends on its threshold; both up to 1",
         )
+        # Of two lines always: the sections below stay where they are.
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self._slow = timer(self, SLOW_MS, self._say_looking)
         self.rows.addWidget(self.status)
         self.output = choice(
             controller.settings,
@@ -87,14 +94,19 @@ class ObjectSection(Section):
         row.addWidget(smooth)
         return row
 
+    def _say_looking(self) -> None:
+        if self.controller.current.waiting:
+            self.status.setText("looking ...")
+
     def refresh(self) -> None:
         """Say what there is to say of the current object."""
         current = self.controller.current
         mask = current.mask
         if mask is None:
-            self.status.setText(
-                "looking ..." if current.waiting else "Click on an object in the image"
-            )
+            if current.waiting:
+                self._slow.start()
+            else:
+                self.status.setText("Click on an object in the image")
             return
         which = ""
         if len(current.masks) > 1:
