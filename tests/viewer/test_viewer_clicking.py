@@ -136,6 +136,24 @@ def test_what_rests_under_the_cursor_is_outlined(hand):
     assert not hand.controller.hovering.rest.isActive()
 
 
+def test_a_quick_answer_is_painted_with_its_prompt(hand, monkeypatch):
+    monkeypatch.setattr("napari_hqsam.viewer.controller.HEAD_START", 20)
+    hand.click(20, 20, wait=False)
+    hand.controller.predict()  # as it is called before anything is painted
+    assert hand.current.mask.bbox == (10, 10, 30, 30)
+    assert len(hand.scene.outline.data) == 1
+
+
+def test_a_slow_answer_is_not_waited_for(hand):
+    hand.engine.gate.clear()
+    hand.click(20, 20, wait=False)
+    hand.controller.predict()
+    assert hand.current.waiting
+    hand.engine.gate.set()
+    hand.wait()
+    assert hand.current.mask.bbox == (10, 10, 30, 30)
+
+
 def test_a_stale_answer_is_dropped(hand):
     hand.engine.gate.clear()
     seen = []

@@ -168,16 +168,18 @@ def test_the_image_goes_while_the_session_is_begun(hand, squares):
 
 
 def test_closing_waits_for_what_was_accepted(hand):
+    hand.engine.gate.clear()
     hand.click(*A, wait=False)
     hand.wait(lambda: hand.current.waiting)
     hand.key("N", wait=False)
+    hand.engine.gate.set()
     hand.viewer.window.remove_dock_widget(hand.widget)
     assert hand.viewer.layers["squares labels"].data[A] == 1
     assert not hand.notes
 
 
 def test_closing_tells_what_came_too_late(hand, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.viewer.widget.PATIENCE", 0.05)
+    monkeypatch.setattr("napari_hqsam.viewer.objects.PATIENCE", 0.05)
     hand.engine.gate.clear()
     hand.click(*A, wait=False)
     hand.wait(lambda: hand.current.waiting)

@@ -211,6 +211,26 @@ def test_the_image_goes_in_mid_flight(viewer, open_widget, squares):
     assert hand.current.mask is None
 
 
+def test_accepted_just_before_the_image_was_changed(viewer, open_widget, squares):
+    viewer.add_image(squares, name="first")
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.key("N")
+    labels = hand.labelling.target.layer
+    second = viewer.add_image(squares, name="second")
+    hand.controller.take_tool()
+    hand.engine.gate.clear()
+    hand.click(20, 50, wait=False)
+    hand.wait(lambda: hand.current.waiting)
+    hand.key("N", wait=False)
+    hand.engine.gate.set()
+    hand.scene.use(second)
+    assert (labels.data[10:30, 40:60] == 2).all()
+    assert hand.labelling.target is None
+    hand.wait()
+    assert not hand.notes
+
+
 def test_other_data_and_another_name_in_mid_flight(viewer, open_widget, squares):
     image = viewer.add_image(squares)
     hand = open_widget()

@@ -230,6 +230,11 @@ class Labelling(QObject):
         """Whether a session is being begun or opened."""
         return self._waiting is not None
 
+    @property
+    def awaited(self) -> bool:
+        """Whether objects wait for that session, to be put into its labels."""
+        return bool(self._waiting)
+
     def _begin_new(self, target: LayerTarget, request: Request) -> None:
         """Begin a journal; labels and image are looked at for that.
 

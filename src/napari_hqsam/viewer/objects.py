@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
 
+PATIENCE = 5.0
+"""Seconds that closing waits at most for what was accepted just before."""
+
 
 @dataclass(frozen=True)
 class Fate:
@@ -80,6 +83,7 @@ class Objects(QObject):
         self._target = labelling.target
         labelling.said.connect(self.said.emit)
         labelling.changed.connect(self._on_labelling)
+        controller.scene.image_leaving.connect(self._on_leaving)
 
     # --- the current object ----------------------------------------------------
 
@@ -186,16 +190,16 @@ class Objects(QObject):
             session.reshape(number, done.bbox, done.data, where, overlap=overlap)
         return number
 
-    def finish(self, seconds: float) -> None:
-        """Wait until what was accepted is in the labels, before all is closed.
+    def _on_leaving(self) -> None:
+        """Put what was accepted into its labels before they are let go."""
+        target, there = self.labelling.target, self.scene.viewer.layers
+        if self.scene.image in there or (target is not None and target.layer in there):
+            self.finish()
 
-        Parameters
-        ----------
-        seconds : float
-            How long at most.
-        """
-        worker, end = self.controller.worker, time.monotonic() + seconds
-        while worker.has("accept") or self.labelling.opening:
+    def finish(self) -> None:
+        """Wait until what was accepted is in the labels; at most for `PATIENCE`."""
+        worker, end = self.controller.worker, time.monotonic() + PATIENCE
+        while worker.has("accept") or self.labelling.awaited:
             if time.monotonic() > end:
                 tell(OutputError("the last object was accepted too late, and is lost"))
                 return

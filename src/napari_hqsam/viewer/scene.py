@@ -48,6 +48,8 @@ class Scene:
     settings : Settings
     """
 
+    image_leaving = Signal()
+    """The image is about to be another one, or none."""
     image_changed = Signal()
     """Another image, or none."""
     data_changed = Signal()
@@ -98,6 +100,8 @@ class Scene:
         """Work on another image, or on none; own layers of the last one go."""
         if image == self.image:
             return
+        if self.image is not None:
+            self.image_leaving.emit()
         self._of_image.close()
         self.remove_layers()
         self.image = image

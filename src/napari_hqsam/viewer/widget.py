@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-PATIENCE = 5.0
-"""Seconds that closing waits at most for what was accepted just before."""
-
 
 class HqsamWidget(QScrollArea):
     """Click, see, accept.
@@ -183,7 +180,7 @@ class HqsamWidget(QScrollArea):
             self._closed = True
             self._of_viewer.close()
             unbind(self.viewer)
-            self.objects.finish(PATIENCE)
+            self.objects.finish()
             self.labelling.let_go()
             self.controller.close()
 
