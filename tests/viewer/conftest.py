@@ -23,6 +23,8 @@ from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 
 import napari_hqsam.segmentation  # noqa: E402, F401 - torch, before the freeze
+from napari_hqsam.labels.patches import ArrayTarget  # noqa: E402
+from napari_hqsam.labels.session import Session  # noqa: E402
 from napari_hqsam.segmentation.mask import Mask  # noqa: E402
 from napari_hqsam.viewer.engine import Engine  # noqa: E402
 from napari_hqsam.viewer.layers import OUTLINE, POINTS, SHAPES  # noqa: E402
@@ -154,6 +156,20 @@ class Hand:
         if wait:
             self.wait()
 
+    def accept(self, *centres):
+        for centre in centres:
+            self.click(*centre)
+            self.key("N")
+
+    def rebuilt(self):
+        """The labels as the journal alone tells them; the session ends."""
+        journal = self.labelling.session.journal.path
+        self.labelling.session.close()
+        labels = np.zeros_like(self.labels)
+        with Session.open(journal, ArrayTarget(labels)) as session:
+            session.restore()
+        return labels
+
     def drag(self, *points, modifiers=NONE):
         left = Qt.MouseButton.LeftButton
         QTest.mousePress(self.canvas, left, modifiers, self.screen(*points[0]))
@@ -281,6 +297,13 @@ def squares():
     for y, x in CORNERS:
         image[y : y + 20, x : x + 20] = 200
     return image
+
+
+@pytest.fixture
+def hand(viewer, open_widget, squares):
+    """The widget beside the squares."""
+    viewer.add_image(squares, name="squares")
+    return open_widget()
 
 
 CORNERS = ((10, 10), (10, 40), (10, 70), (45, 10), (45, 40), (45, 70))

@@ -11,12 +11,6 @@ from napari_hqsam.viewer.state import OUTPUTS
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-@pytest.fixture
-def hand(viewer, open_widget, squares):
-    viewer.add_image(squares, name="squares")
-    return open_widget()
-
-
 def box_of(hand):
     return hand.current.mask.bbox
 

@@ -6,8 +6,6 @@ import zarr
 from qtpy.QtCore import Qt
 
 from napari_hqsam.labels import read_labels
-from napari_hqsam.labels.patches import ArrayTarget
-from napari_hqsam.labels.session import Session
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CENTRES = [(20, 20), (20, 50), (20, 80), (55, 20), (55, 50), (55, 80)]
@@ -19,24 +17,8 @@ def hand(viewer, open_widget, squares):
     return open_widget()
 
 
-def accept(hand, *centres):
-    for centre in centres:
-        hand.click(*centre)
-        hand.key("N")
-
-
-def rebuilt(hand):
-    """The labels as the journal alone tells them."""
-    journal = hand.labelling.session.journal.path
-    hand.labelling.session.close()
-    labels = np.zeros_like(hand.labels)
-    with Session.open(journal, ArrayTarget(labels)) as session:
-        session.restore()
-    return labels
-
-
 def test_accepted_objects_go_to_labels_and_their_table(hand):
-    accept(hand, *CENTRES[:3])
+    hand.accept(*CENTRES[:3])
     layer = hand.labelling.target.layer
     assert layer.name == "squares labels"
     assert np.array_equal(np.unique(hand.labels), [0, 1, 2, 3])
@@ -60,7 +42,7 @@ def test_reject_drops_the_prompts(hand):
 
 
 def test_accepting_while_the_answer_is_under_way(hand):
-    accept(hand, CENTRES[0])
+    hand.accept(CENTRES[0])
     hand.engine.gate.clear()
     hand.click(20, 50, wait=False)
     hand.wait(lambda: hand.current.waiting)
@@ -75,7 +57,7 @@ def test_accepting_while_the_answer_is_under_way(hand):
 
 
 def test_undo_goes_back_click_by_click_then_object_by_object(hand):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     hand.click(20, 80)
     hand.click(55, 80)
     hand.key("U")
@@ -92,7 +74,7 @@ def test_undo_goes_back_click_by_click_then_object_by_object(hand):
 
 
 def test_naparis_own_undo_and_redo_work(hand):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     layer = hand.labelling.target.layer
     layer.undo()
     assert hand.labels.max() == 1
@@ -104,14 +86,14 @@ def test_naparis_own_undo_and_redo_work(hand):
     layer.undo()
     assert hand.labels.max() == 0
     expected = hand.labels.copy()
-    assert np.array_equal(rebuilt(hand), expected)
+    assert np.array_equal(hand.rebuilt(), expected)
 
 
 def test_an_object_is_reopened_with_its_prompts(hand):
     hand.click(20, 20)
     hand.click(20, 50)
     hand.key("N")
-    accept(hand, CENTRES[4])
+    hand.accept(CENTRES[4])
     hand.move(15, 15)
     hand.key("J")
     assert hand.current.label_id == 1
@@ -135,12 +117,12 @@ def test_objects_made_by_hand_are_opened_by_their_box(hand, squares):
     hand.key("N")
     assert (labels[10:30, 10:30] == 7).sum() >= 256
     assert hand.labelling.target.layer == layer
-    accept(hand, CENTRES[1])
+    hand.accept(CENTRES[1])
     assert labels.max() == 8
 
 
 def test_merge_split_and_delete(hand):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     hand.click(20, 80)
     hand.move(20, 50)
     hand.key("N", modifiers=SHIFT)
@@ -153,7 +135,7 @@ def test_merge_split_and_delete(hand):
     hand.key("Q", modifiers=SHIFT)
     assert not hand.labels[10:30, 10:30].any()
     expected = hand.labels.copy()
-    assert np.array_equal(rebuilt(hand), expected)
+    assert np.array_equal(hand.rebuilt(), expected)
 
 
 def test_holes_and_ripples_of_the_current_object(hand, squares):
@@ -176,12 +158,12 @@ def test_holes_and_ripples_of_the_current_object(hand, squares):
     hand.key("H", modifiers=SHIFT)
     assert (hand.labels[10:30, 10:30] == 1).all()
     expected = hand.labels.copy()
-    assert np.array_equal(rebuilt(hand), expected)
+    assert np.array_equal(hand.rebuilt(), expected)
 
 
 @pytest.mark.parametrize("policy", ["keep", "overwrite"])
 def test_who_gets_pixels_of_two_objects(hand, policy):
-    accept(hand, CENTRES[0])
+    hand.accept(CENTRES[0])
     hand.settings.overlap = policy
     hand.click(20, 20)
     hand.click(20, 50)
@@ -191,17 +173,17 @@ def test_who_gets_pixels_of_two_objects(hand, policy):
 
 
 def test_the_brush_is_in_the_journal(hand):
-    accept(hand, CENTRES[0])
+    hand.accept(CENTRES[0])
     layer = hand.labelling.target.layer
     layer.brush_size = 5
     layer.paint((40, 40), 9)
     layer.fill((0, 0), 12)
     hand.settings.overlap = "overwrite"
-    accept(hand, CENTRES[1])
+    hand.accept(CENTRES[1])
     assert hand.labels.max() == 13
     assert not hand.notes
     expected = hand.labels.copy()
-    assert np.array_equal(rebuilt(hand), expected)
+    assert np.array_equal(hand.rebuilt(), expected)
 
 
 def test_labels_on_disk(hand, squares, tmp_path):
@@ -211,7 +193,7 @@ def test_labels_on_disk(hand, squares, tmp_path):
     layer = hand.viewer.add_labels(stored, scale=(0.5, 0.5), units=("um", "um"))
     hand.labelling.use_target(layer)
     hand.controller.take_tool()
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     on_disk = zarr.open_array(str(tmp_path / "l.zarr"), mode="r")[...]
     assert (on_disk[10:30, 40:60] == 2).all()
     layer.undo()
@@ -260,7 +242,7 @@ def test_a_batch_is_cancelled_and_clicks_come_first(hand):
 
 
 def test_saved_labels_have_scale_and_units(hand, tmp_path):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     for name in ("a.ome.tif", "a.tif", "a.ome.zarr"):
         hand.keeping.save(str(tmp_path / name))
         hand.wait()

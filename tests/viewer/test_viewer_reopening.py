@@ -1,7 +1,6 @@
 """Which object the prompts are of, and what becomes of it if its labels go."""
 
 import numpy as np
-import pytest
 from qtpy.QtCore import Qt
 
 from napari_hqsam.viewer.planes import PlaneView
@@ -9,18 +8,6 @@ from napari_hqsam.viewer.state import CurrentObject
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 A, B, C = (20, 20), (20, 50), (55, 80)
-
-
-@pytest.fixture
-def hand(viewer, open_widget, squares):
-    viewer.add_image(squares, name="squares")
-    return open_widget()
-
-
-def accept(hand, *centres):
-    for centre in centres:
-        hand.click(*centre)
-        hand.key("N")
 
 
 def reopen(hand, centre):
@@ -32,10 +19,10 @@ def reopen(hand, centre):
 
 
 def test_with_the_last_prompt_a_reopened_object_is_let_go(hand):
-    accept(hand, A, B)
+    hand.accept(A, B)
     reopen(hand, A)
     hand.key("U")
-    accept(hand, C)
+    hand.accept(C)
     assert [hand.labels[at] for at in (A, B, C)] == [1, 2, 3]
 
 
@@ -43,7 +30,7 @@ def test_a_reopened_object_is_none_of_another_slice(viewer, open_widget, squares
     viewer.add_image(np.stack([squares] * 4), name="stack")
     viewer.dims.set_point(0, 1)
     hand = open_widget()
-    accept(hand, A)
+    hand.accept(A)
     reopen(hand, A)
     viewer.dims.set_point(0, 3)
     hand.wait()
@@ -74,10 +61,10 @@ def test_only_one_object_is_open_at_a_time(viewer, open_widget, squares):
     viewer.add_image(np.stack([squares] * 4), name="stack")
     viewer.dims.set_point(0, 1)
     hand = open_widget()
-    accept(hand, A)
+    hand.accept(A)
     viewer.dims.set_point(0, 3)
     hand.wait()
-    accept(hand, B)
+    hand.accept(B)
     reopen(hand, B)
     viewer.dims.set_point(0, 1)
     hand.wait()
@@ -87,7 +74,7 @@ def test_only_one_object_is_open_at_a_time(viewer, open_widget, squares):
 
 
 def test_a_reopened_object_is_none_of_other_labels(hand, squares):
-    accept(hand, A)
+    hand.accept(A)
     other = np.zeros(squares.shape, np.uint16)
     other[70:, 95:] = 1
     reopen(hand, A)
@@ -99,7 +86,7 @@ def test_a_reopened_object_is_none_of_other_labels(hand, squares):
 
 
 def test_a_reopened_object_is_merged_with_another(hand):
-    accept(hand, A, B)
+    hand.accept(A, B)
     reopen(hand, A)
     hand.move(*B)
     hand.key("N", modifiers=SHIFT)

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import pytest
 from qtpy.QtCore import Qt
 
 from napari_hqsam.labels import read_labels
@@ -21,18 +20,6 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 CENTRES = [(20, 20), (20, 50), (20, 80)]
 
 
-@pytest.fixture
-def hand(viewer, open_widget, squares):
-    viewer.add_image(squares, name="squares")
-    return open_widget()
-
-
-def accept(hand, *centres):
-    for centre in centres:
-        hand.click(*centre)
-        hand.key("N")
-
-
 def journals():
     return sorted(p.name for p in sessions_folder().glob("*.jsonl"))
 
@@ -43,13 +30,13 @@ def test_saved_labels_are_opened_with_their_session(
     hand.click(20, 20)
     hand.click(20, 50)
     hand.key("N")
-    accept(hand, CENTRES[2])
+    hand.accept(CENTRES[2])
     path = tmp_path / "cells.ome.tif"
     hand.keeping.save(str(path))
     hand.wait()
     assert journal_path(path).is_file()
     assert not journals()
-    accept(hand, (55, 20))  # after the last saving: in the journal alone
+    hand.accept((55, 20))  # after the last saving: in the journal alone
     last = hand.labels.copy()
     viewer.window.remove_dock_widget(hand.widget)
     viewer.layers.clear()
@@ -100,7 +87,7 @@ def test_a_killed_session_is_offered_and_restored(
     assert (hand.labels[10:30, 70:90] == 3).all()
     assert not hand.keeping.unsaved
     hand.controller.take_tool()
-    accept(hand, (55, 20))
+    hand.accept((55, 20))
     assert hand.labels.max() == 4
     for _ in range(4):
         hand.key("U")
@@ -108,7 +95,7 @@ def test_a_killed_session_is_offered_and_restored(
 
 
 def test_what_was_not_saved_can_be_discarded(hand, viewer, open_widget, squares):
-    accept(hand, CENTRES[0])
+    hand.accept(CENTRES[0])
     assert len(journals()) == 1
     viewer.window.remove_dock_widget(hand.widget)
     viewer.layers.clear()
@@ -127,7 +114,7 @@ def test_what_was_not_saved_can_be_discarded(hand, viewer, open_widget, squares)
 
 
 def test_naparis_own_saving_takes_the_journal_along(hand, tmp_path):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     path = tmp_path / "own.tif"
     layer = hand.labelling.target.layer
     hand.viewer.layers.selection = {layer}
@@ -135,7 +122,7 @@ def test_naparis_own_saving_takes_the_journal_along(hand, tmp_path):
     assert np.array_equal(read_labels(path), hand.labels)
     assert journal_path(path).is_file()
     hand.controller.take_tool()
-    accept(hand, CENTRES[2])
+    hand.accept(CENTRES[2])
     hand.labelling.let_go()
     labels = np.zeros((80, 100), np.uint32)
     with Session.open(journal_path(path), ArrayTarget(labels)) as session:
@@ -144,7 +131,7 @@ def test_naparis_own_saving_takes_the_journal_along(hand, tmp_path):
 
 
 def test_saving_over_other_labels_keeps_their_journal(hand, tmp_path):
-    accept(hand, CENTRES[0])
+    hand.accept(CENTRES[0])
     path = tmp_path / "cells.tif"
     journal_path(path).write_text("that of others")
     hand.keeping.save(str(path))
@@ -154,7 +141,7 @@ def test_saving_over_other_labels_keeps_their_journal(hand, tmp_path):
 
 
 def test_control_z_on_the_target_goes_back_step_by_step(hand):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     layer = hand.labelling.target.layer
     layer.paint((40, 40), 9)
     hand.viewer.layers.selection.active = layer
@@ -177,7 +164,7 @@ def test_control_z_on_the_target_goes_back_step_by_step(hand):
 
 
 def test_a_session_in_use_is_told_and_nothing_is_lost(hand, squares, tmp_path):
-    accept(hand, *CENTRES[:2])
+    hand.accept(*CENTRES[:2])
     path = tmp_path / "cells.tif"
     hand.keeping.save(str(path))
     hand.wait()
@@ -188,7 +175,7 @@ def test_a_session_in_use_is_told_and_nothing_is_lost(hand, squares, tmp_path):
         hand.wait()
         assert "in use by another session" in hand.notes[-1]
     hand.controller.take_tool()
-    accept(hand, CENTRES[2])  # with a journal of its own
+    hand.accept(CENTRES[2])  # with a journal of its own
     assert hand.labels.max() == 3
     assert len(journals()) == 1
 

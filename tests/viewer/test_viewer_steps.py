@@ -5,8 +5,6 @@ import pytest
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication
 
-from napari_hqsam.labels.patches import ArrayTarget
-from napari_hqsam.labels.session import Session
 from napari_hqsam.viewer.main_thread import Soon
 
 LOW = -1
@@ -26,16 +24,6 @@ def batch(hand, source):
     hand.batches.run(source)
     hand.wait(lambda: hand.said and "objects accepted" in hand.said[-1])
     hand.wait()
-
-
-def rebuilt(hand):
-    """The labels as the journal alone tells them."""
-    journal = hand.labelling.session.journal.path
-    hand.labelling.session.close()
-    labels = np.zeros_like(hand.labels)
-    with Session.open(journal, ArrayTarget(labels)) as session:
-        session.restore()
-    return labels
 
 
 def test_a_batch_is_one_step(hand):
@@ -113,7 +101,7 @@ def test_naparis_undo_and_redo_of_half_a_step(hand, count):
     layer.undo()
     expected = hand.labels.copy()
     assert expected.sum() == 364
-    assert np.array_equal(rebuilt(hand), expected)
+    assert np.array_equal(hand.rebuilt(), expected)
 
 
 def test_a_pixel_twice_in_a_step_counts_once(hand):

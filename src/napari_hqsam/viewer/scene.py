@@ -402,7 +402,7 @@ class Scene:
 def _are_coloured(rgba: NDArray[np.float32], signs: list[str]) -> bool:
     """Whether rows of colours, 0 to 1, are those of signs."""
     wanted = [bytes.fromhex(layers.COLOURS[s][1:]) for s in signs]
-    return np.round(rgba[:, :3] * 255).tolist() == [[*w] for w in wanted]
+    return bool(np.round(rgba[:, :3] * 255).tolist() == [[*w] for w in wanted])
 
 
 class _Quiet:
