@@ -117,6 +117,21 @@ def arrays(tmp_path):
     }
 
 
+def test_a_candidate_is_chosen_for_its_slice_alone(viewer, open_widget):
+    viewer.add_image(boxes(), name="stack")
+    hand = open_widget()
+    for z in (4, 5):
+        viewer.dims.set_point(0, z)
+        hand.wait()
+        hand.click(15, 30)
+    hand.key("K")
+    assert hand.current.chosen == 1
+    viewer.dims.set_point(0, 4)
+    hand.wait()
+    assert hand.current.chosen == 0
+    assert len(hand.current.masks) == 1
+
+
 @pytest.mark.parametrize(
     "kind", ["dask", "zarr", "rgb", "float", "time and z", "multiscale"]
 )

@@ -53,7 +53,7 @@ RECIPES = {
             Stage(1400, side=224, lr=(4e-4, 4e-4), sizes=(12.0, 180.0), **_LATER),
             # 500 steps on larger crops had gained what 2600 on small ones had not.
             Stage(1550, side=224, lr=(4e-4, 4e-4), sizes=(12.0, 180.0), **_LATER),
-            Stage(1900, side=224, lr=(4e-4, 0.0), sizes=(12.0, 180.0), **_LATER),
+            Stage(1520, side=224, lr=(4e-4, 0.0), sizes=(12.0, 180.0), **_LATER),
         ),
         synthetic=0.15,
         weights={"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5},

@@ -119,6 +119,8 @@ class Controller(QObject):
                 self.begin_next()
                 return
             view, prompt = found
+            if self.shown is not None and self.shown[0] != view:
+                self.current.chosen = 0  # another slice, another object
             request = self._request(view, prompt, self.current.chosen)
         except HqsamError as error:
             self.clear_current()
