@@ -268,7 +268,7 @@ def open_widget(viewer, notes, monkeypatch):
     """Return a function that opens the widget and gives a hand to use it."""
     hands = []
 
-    def opened(*, engine=ThresholdEngine):
+    def opened(*, engine=ThresholdEngine, wait=True):
         if engine is not None:
             monkeypatch.setattr("napari_hqsam.viewer.controller.Engine", engine)
         widget = HqsamWidget(viewer)
@@ -277,7 +277,8 @@ def open_widget(viewer, notes, monkeypatch):
         hand = Hand(viewer, widget)
         hand.notes = notes
         hands.append(hand)
-        hand.wait()
+        if wait:
+            hand.wait()
         return hand
 
     yield opened

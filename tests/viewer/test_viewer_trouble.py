@@ -12,6 +12,7 @@ from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.requests import Answer
+from napari_hqsam.viewer.widget import HqsamWidget
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 
@@ -279,6 +280,41 @@ def test_sources_without_anything_here(viewer, open_widget):
     viewer.dims.set_point(0, 0)
     hand.batches.run(source)
     assert "nothing on the slice shown" in hand.notes[-1]
+
+
+def test_closing_while_layers_load(viewer, notes, squares, monkeypatch):
+    loading, gate = threading.Event(), threading.Event()
+
+    def slow():
+        loading.set()
+        assert gate.wait(30)
+
+    monkeypatch.setattr("napari_hqsam.viewer.widget.load_layers", slow)
+    viewer.add_image(squares)
+    widget = HqsamWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="HQ-SAM")
+    assert loading.wait(30)
+    worker = widget.controller.worker
+    viewer.window.remove_dock_widget(widget)
+    gate.set()
+    assert worker.join(20)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
+    assert [layer.name for layer in viewer.layers] == ["squares"]
+    assert not notes
+
+
+def test_a_tool_taken_while_layers_load(viewer, open_widget, squares, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr("napari_hqsam.viewer.widget.load_layers", lambda: gate.wait(30))
+    viewer.add_image(squares)
+    hand = open_widget(wait=False)
+    assert hand.settings.tool == "none"
+    hand.settings.tool = "box"
+    gate.set()
+    hand.wait()
+    assert hand.settings.tool == "box"
+    assert hand.viewer.layers.selection.active == hand.scene.shapes
 
 
 def test_closing_while_working(viewer, open_widget, squares):

@@ -88,7 +88,7 @@ class Controller(QObject):
 
     def _connect(self) -> None:
         scene, events = self.scene, self.settings.events
-        scene.prompts_changed.connect(self._look_again)
+        scene.prompts_changed.connect(self.predict_soon)
         scene.plane_changed.connect(self._on_plane)
         scene.image_changed.connect(self._on_image)
         scene.data_changed.connect(self._on_data)
@@ -96,7 +96,7 @@ class Controller(QObject):
         for name in ("stretch", "channels", "more_layers", "model", "device"):
             getattr(events, name).connect(self._on_data)
         for name in ("output", "scale", "clean"):
-            getattr(events, name).connect(self._look_again)
+            getattr(events, name).connect(self.predict_soon)
         for name in ("fill", "smooth"):
             getattr(events, name).connect(self._draw)
         events.channel_axis.connect(self._on_channel_axis)
@@ -107,6 +107,10 @@ class Controller(QObject):
         self.hovering.missed.connect(self.readiness.go_on_from)
 
     # --- requests ------------------------------------------------------------
+
+    def predict_soon(self) -> None:
+        """Ask for that mask when what happens now is over."""
+        self._soon.start()
 
     def predict(self) -> None:
         """Ask for the mask of the prompts on the plane shown."""
@@ -119,7 +123,7 @@ class Controller(QObject):
                 self.begin_next()
                 return
             view, prompt = found
-            if self.shown is not None and self.shown[0] != view:
+            if self.shown is not None and self._elsewhere(view, self.shown[0]):
                 self.current.chosen = 0  # another slice, another object
             request = self._request(view, prompt, self.current.chosen)
         except HqsamError as error:
@@ -128,6 +132,11 @@ class Controller(QObject):
             tell(error)
             return
         self._ask(view, request)
+
+    def _elsewhere(self, view: PlaneView, other: PlaneView) -> bool:
+        """Whether two planes have prompts of their own; those of channels do not."""
+        dropped = self.scene.dropped
+        return view.without(dropped) != other.without(dropped)
 
     def _ask(self, view: PlaneView, request: Request) -> None:
         self.asked = view, request
@@ -256,9 +265,6 @@ class Controller(QObject):
         self.settings.output = OUTPUTS[(at + 1) % len(OUTPUTS)]
 
     # --- what happens --------------------------------------------------------------
-
-    def _look_again(self) -> None:
-        self._soon.start()
 
     def _on_plane(self) -> None:
         try:

@@ -31,7 +31,7 @@ POSITIVE, NEGATIVE = "positive", "negative"
 # Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
 COLOURS = {POSITIVE: "#56b4e9", NEGATIVE: "#d55e00"}
 SYMBOLS = {POSITIVE: "disc", NEGATIVE: "cross"}
-CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "white"
+CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
 OUTLINE_PIXELS = 2.0
 """Width of the outline on the screen."""
 MEMORY_SHARE = 0.5
@@ -227,17 +227,20 @@ def show_outline(
         show_nothing(layer)
         return
     # Each change makes napari draw the layer anew, so nothing is set twice.
-    recoloured = layer.current_edge_color != colour
-    if recoloured:
-        layer.current_edge_color = colour
     if not len(layer.data):
-        layer.add_paths(lines, edge_width=width)
+        layer.add_paths(lines, edge_color=colour, edge_width=width)
         return
     layer.data = [(line, "path") for line in lines]
-    if recoloured:
+    if not are_coloured(layer.edge_color, [colour] * len(lines)):
         layer.edge_color = colour
     if any(w != width for w in layer.edge_width):
         layer.edge_width = width
+
+
+def are_coloured(rgba: NDArray[np.floating], colours: Sequence[str]) -> bool:
+    """Whether rows of colours, 0 to 1, are those of hexadecimal names."""
+    wanted = [list(bytes.fromhex(colour[1:])) for colour in colours]
+    return bool(np.round(np.asarray(rgba)[:, :3] * 255).tolist() == wanted)
 
 
 def show_nothing(layer: Shapes) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.requests import Answer, Request
 
 PATIENCE = 5.0
-"""Seconds that closing waits at most for what was accepted just before."""
+"""Seconds that closing, or another image, waits at most for what was accepted."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,8 @@ class Objects(QObject):
         target, there = self.labelling.target, self.scene.viewer.layers
         if self.scene.image in there or (target is not None and target.layer in there):
             self.finish()
+        elif self.controller.worker.has("accept"):
+            tell(OutputError("the last object is lost: its image went before it came"))
 
     def finish(self) -> None:
         """Wait until what was accepted is in the labels; at most for `PATIENCE`."""
@@ -226,7 +228,7 @@ class Objects(QObject):
         if fate.label_id is not None and self.labelling.target is not None:
             self.current.reopen(fate.label_id, own)
         scene.put_prompt(request.prompt, own)
-        self.controller.predict()
+        self.controller.predict_soon()
 
     def journal_settings(self, request: Request, chosen: int) -> Settings:
         """Tell the journal how a mask was asked for."""

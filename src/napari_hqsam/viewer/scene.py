@@ -387,22 +387,18 @@ class Scene:
             symbols = [layers.SYMBOLS[s] for s in signs]
             if [str(s) for s in points.symbol] != symbols:
                 points.symbol = symbols
-            if not _are_coloured(points.face_color, signs):
-                points.face_color = [layers.COLOURS[s] for s in signs]
+            colours = [layers.COLOURS[s] for s in signs]
+            if not layers.are_coloured(points.face_color, colours):
+                points.face_color = colours
         if shapes is not None and len(shapes.data):
             signs = [str(s) for s in shapes.features[layers.SIGN]]
-            if not _are_coloured(shapes.edge_color, signs):
-                shapes.edge_color = [layers.COLOURS[s] for s in signs]
+            colours = [layers.COLOURS[s] for s in signs]
+            if not layers.are_coloured(shapes.edge_color, colours):
+                shapes.edge_color = colours
 
     def _on_press(self, layer: Layer, event: Any) -> None:  # noqa: ANN401
         """Shift turns the sign of what is about to be added."""
         self.set_sign(negative=self.settings.negative != ("Shift" in event.modifiers))
-
-
-def _are_coloured(rgba: NDArray[np.float32], signs: list[str]) -> bool:
-    """Whether rows of colours, 0 to 1, are those of signs."""
-    wanted = [bytes.fromhex(layers.COLOURS[s][1:]) for s in signs]
-    return bool(np.round(rgba[:, :3] * 255).tolist() == [[*w] for w in wanted])
 
 
 class _Quiet:

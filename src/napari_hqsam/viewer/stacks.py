@@ -277,7 +277,7 @@ class Stacks(QObject):
                 scene.put_prompt(prompt, run.walk.own(z))
         if run.reopened is not None and not run.accepted:
             self._objects.current.label_id = run.reopened
-        self._controller.predict()
+        self._controller.predict_soon()
 
     # --- where to look ---------------------------------------------------------------
 

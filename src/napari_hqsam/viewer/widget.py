@@ -59,7 +59,7 @@ class HqsamWidget(QScrollArea):
         *,
         synchronous: bool = False,
     ) -> None:
-        self._closed = self._docked = False
+        self._closed = self._docked = self._loaded = False
         super().__init__(parent)
         self.viewer = viewer = napari_viewer
         self.controller = Controller(
@@ -82,10 +82,10 @@ class HqsamWidget(QScrollArea):
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
-        self._loaded = False
-        self.files.submit(
-            Urgency.CLICK, "layers", lambda _: load_layers(), self._begin, tell
-        )
+        controller.scene.image_changed.connect(self._load_layers)
+        self._on_layers()
+        if controller.scene.image is None:
+            self._load_layers()
         self.keeping.look_up()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
@@ -154,25 +154,43 @@ class HqsamWidget(QScrollArea):
     def _on_theme(self, event: object) -> None:
         icons.paint(self, self.viewer)
 
-    def _begin(self, loaded: object) -> None:
-        """Put the point tool in the hand, now that its layers are quickly made."""
-        self._loaded = True
-        if self.controller.scene.image is None:
-            self._on_layers()
-        elif self.controller.settings.tool == "none":
-            self.controller.settings.tool = "point"
-
     def _on_layers(self) -> None:
         """Begin with the image that is there, or the first that comes."""
         scene = self.controller.scene
-        if scene.image is not None or not self._loaded:
+        if scene.image is not None:
             return
         active = self.viewer.layers.selection.active
         images = [active, *reversed(self.viewer.layers)]
         image = next((layer for layer in images if _is_image(layer)), None)
         if image is not None:
             scene.use(image)
-            self.controller.settings.tool = "point"
+            if self._loaded:
+                self._take_point()
+
+    def _load_layers(self) -> None:
+        """Get ready to make layers quickly; again if another image cancelled it."""
+        if not self._loaded and not self._closed:
+            self.controller.worker.submit(
+                Urgency.CLICK,
+                "layers",
+                lambda _: load_layers(),
+                self._on_loaded,
+                self._on_not_loaded,
+            )
+
+    def _on_loaded(self, nothing: None = None) -> None:
+        self._loaded = True
+        self._take_point()
+
+    def _on_not_loaded(self, error: Exception) -> None:
+        tell(error)
+        self._on_loaded()
+
+    def _take_point(self) -> None:
+        """Begin with the point tool, unless another one was taken already."""
+        settings = self.controller.settings
+        if self.controller.scene.image is not None and settings.tool == "none":
+            settings.tool = "point"
 
     def close_down(self) -> None:
         """Stop the work and leave the viewer as it was, but for the labels."""

@@ -62,7 +62,7 @@ class Ticket:
         self._gone.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until its answer is on its way; False if that takes longer."""
+        """Wait until its work is over; False if that takes longer (seconds)."""
         return self._over.wait(seconds)
 
     def check(self) -> None:
@@ -238,6 +238,7 @@ class InferenceWorker:
         try:
             call, drop, value = ticket._done, ticket._unwanted, ticket._work(ticket)
         except Cancelled:
+            ticket._over.set()
             return
         except Exception as error:  # all end as a notification
             call, drop, value = ticket._failed, None, error
