@@ -61,9 +61,11 @@ def test_an_answer_goes_back_with_the_next_click_to_where_it_came_from(segmenter
     fed = mask_logits(prompt, tile)
     sam = segmenter.outputs(Prompt([(60, 160)]), level=mask.level)["sam"]
     seen = upsample_logits(fed[None, None], tile.size, tile.resized_shape, tile.shape)
-    plane = np.zeros((tile.y0 + tile.shape[0], tile.x0 + tile.shape[1]), bool)
-    plane[tile.y0 :, tile.x0 :] = seen[0, 0].numpy() > 0
-    assert iou(plane[:200, :300], sam.to_plane((200, 300))) > 0.95
+    h, w = tile.shape
+    plane = np.zeros((200 + h, 300 + w), bool)
+    plane[tile.y0 : tile.y0 + h, tile.x0 : tile.x0 + w] = seen[0, 0].numpy() > 0
+    disc = np.s_[30:91, 130:191]  # others may be seen as well
+    assert iou(plane[disc], sam.to_plane((200, 300))[disc]) > 0.95
     again = segmenter.segment(prompt, level=mask.level)
     without = segmenter.segment(Prompt([(60, 160), (55, 165)]), level=mask.level)
     assert again.score != without.score
@@ -78,7 +80,7 @@ def test_a_click_of_unknown_size_is_looked_at_on_a_few_levels(segmenter):
     before = segmenter.source.encoded
     again = segmenter.segment(Prompt([(60, 160)]), typical_size=48)
     assert segmenter.source.encoded <= before + 1
-    assert again.level == 0  # the finest at which 48 pixels take 0.18 of 448
+    assert again.level == -1  # the finest at which 48 pixels take a third of 448
     assert mask.level in (-2, -1, 0)
 
 

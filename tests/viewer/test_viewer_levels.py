@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam import models
-from napari_hqsam.segmentation.levels import CLICK_SHARE
+from napari_hqsam.segmentation.levels import SHARE
 
 ROW = [(40, 40), (40, 110), (40, 180)]
 LONE = (150, 110)
@@ -34,7 +34,7 @@ def levels(hand):
 def fitting(hand, size):
     request = hand.controller.asked[1]
     grid = hand.engine.segmenter(request.image, request.model).grid
-    return grid.level_for(size, CLICK_SHARE)
+    return grid.level_for(size, SHARE)
 
 
 def accept(hand, *centres):
@@ -58,10 +58,11 @@ def test_accepted_objects_tell_how_large_the_next_is(hand):
     assert (request.level, request.typical_size) == ("auto", np.median(sides))
     assert levels(hand) == [fitting(hand, np.median(sides))]
     assert hand.current.mask.level == levels(hand)[0]
+    y0, x0, y1, x1 = hand.current.mask.bbox
     hand.click(LONE[0] + 2, LONE[1])  # corrects it: its own size counts
     request = hand.controller.asked[1]
     assert (request.level, request.typical_size) == ("auto", np.median(sides))
-    assert hand.current.mask.level != levels(hand)[0]
+    assert hand.current.mask.level == fitting(hand, max(y1 - y0, x1 - x0))
     hand.key("N")
     settings = [e.settings for e in hand.labelling.session.history.events]
     assert [s.typical_size for s in settings] == [
