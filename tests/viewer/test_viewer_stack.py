@@ -401,7 +401,8 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     encoded = hand.network.encoded
     assert hand.current.label_id == 1
     run(hand)
-    assert hand.network.encoded == encoded  # all in memory
+    # all in memory, but where the click's own level is carried on to a neighbour
+    assert hand.network.encoded <= encoded + 1
     redone = {5, 7, 8, 9, 10}  # between what was said: 4, 6, z, 11
     new = [*hand.labelling.session.history.events][events:]
     assert {e.plane.index[0] for e in new} <= redone
