@@ -273,6 +273,7 @@ class Bench:
 
         self.viewer.window.remove_dock_widget(self.widget)
         layers = [layer.name for layer in self.viewer.layers]
+        self.canvas.frameSwapped.disconnect(self._on_painted)
         del self.widget, self.controller
         settle(seconds=0.2)
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
