@@ -137,7 +137,7 @@ class Bench:
         settle(seconds=1)
         self.heart = Heart()
         self.painted = 0.0
-        """When an outline was first on the screen."""
+        """When an outline was last painted."""
         self.canvas = self.viewer.window._qt_viewer.canvas.native
         self.canvas.frameSwapped.connect(self._on_painted)
 
