@@ -13,25 +13,8 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from napari_hqsam import cli, read_labels
+from napari_hqsam import read_labels
 from napari_hqsam.sample import NUCLEI, PROMPTS
-
-
-def run(monkeypatch, capsys, *args):
-    """Exit code, output and error output of a command, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        code = stop.code or 0
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    return lambda *args: run(monkeypatch, capsys, *args)
 
 
 @pytest.fixture
@@ -41,8 +24,8 @@ def image(tmp_path, discs):
     return path
 
 
-def test_the_demo_writes_labels_and_a_picture(command, tmp_path):
-    code, out, err = command("demo", "-o", tmp_path / "demo")
+def test_the_demo_writes_labels_and_a_picture(run_command, tmp_path):
+    code, out, err = run_command("demo", "-o", tmp_path / "demo")
     assert (code, err) == (0, "")
     for step in ("open", "load", "encode", "decode", "write", "draw"):
         assert step in out
@@ -54,9 +37,9 @@ def test_the_demo_writes_labels_and_a_picture(command, tmp_path):
         assert min(picture.size) >= 720
 
 
-def test_segmenting_clicks_and_boxes_of_the_command_line(command, tmp_path, image):
+def test_segmenting_clicks_and_boxes_of_the_command_line(run_command, tmp_path, image):
     out = tmp_path / "labels.ome.zarr"
-    code, _, _ = command(
+    code, _, _ = run_command(
         "segment", image, "--point", "60,160", "--box", "26,36,74,84", "-o", out
     )
     labels = read_labels(out)
@@ -65,14 +48,14 @@ def test_segmenting_clicks_and_boxes_of_the_command_line(command, tmp_path, imag
     assert labels[50, 60] == 2
 
 
-def test_a_plane_of_a_stack(command, tmp_path, discs):
+def test_a_plane_of_a_stack(run_command, tmp_path, discs):
     path = tmp_path / "stack.npy"
     np.save(path, np.stack([discs[0]] * 3))
     common = ("segment", path, "--axes", "zyx", "-o", tmp_path / "out.tif")
-    code, _, err = command(*common, "--point", "60,160")
+    code, _, err = run_command(*common, "--point", "60,160")
     assert code == 2
     assert "--plane" in err
-    assert command(*common, "--point", "60,160", "--plane", "1")[0] == 0
+    assert run_command(*common, "--point", "60,160", "--plane", "1")[0] == 0
     labels = read_labels(tmp_path / "out.tif")
     assert labels.shape == (3, 200, 300)
     assert labels[1, 60, 160] == 1
@@ -136,7 +119,7 @@ def bad_inputs(folder, discs):
     ]
 
 
-def test_bad_input_gets_one_line_and_writes_nothing(command, tmp_path, discs):
+def test_bad_input_gets_one_line_and_writes_nothing(run_command, tmp_path, discs):
     cases = bad_inputs(tmp_path, discs)
     (tmp_path / "folder.png").mkdir()
 
@@ -146,7 +129,7 @@ def test_bad_input_gets_one_line_and_writes_nothing(command, tmp_path, discs):
     before = state()
     for what, args, words in cases:
         out = () if "-o" in args else ("-o", tmp_path / "out.tif")
-        code, out_, err = command("segment", *args, *out)
+        code, out_, err = run_command("segment", *args, *out)
         assert code == 2, f"{what}: exit code {code}, {err}"
         lines = [x for x in err.splitlines() if "warning:" not in x]
         assert len(lines) == 1, f"{what}: {err}"
@@ -156,14 +139,14 @@ def test_bad_input_gets_one_line_and_writes_nothing(command, tmp_path, discs):
         assert "encode" not in out_, f"{what}: noticed too late"
 
 
-def test_a_pickle_that_runs_code_is_not_run(command, tmp_path, image):
+def test_a_pickle_that_runs_code_is_not_run(run_command, tmp_path, image):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "trapped"),)
 
     path = tmp_path / "trap.pth"
     path.write_bytes(pickle.dumps(Trap()))
-    code, _, err = command(
+    code, _, err = run_command(
         "segment", image, "--point", "60,160", "-m", path, "-o", tmp_path / "o.tif"
     )
     assert code == 2
@@ -172,26 +155,26 @@ def test_a_pickle_that_runs_code_is_not_run(command, tmp_path, image):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
-def test_an_output_folder_that_cannot_be_written(command, tmp_path, image):
+def test_an_output_folder_that_cannot_be_written(run_command, tmp_path, image):
     folder = tmp_path / "file"
     folder.write_text("in the way")
     for args in (("demo", "-o", folder), ("demo", "-o", folder / "below")):
-        code, _, err = command(*args)
+        code, _, err = run_command(*args)
         assert code == 2
         assert err.count("\n") == 1
     assert folder.read_text() == "in the way"
-    code, _, _ = command("demo", "-o", tmp_path / "new" / "er", "-m", "none")
+    code, _, _ = run_command("demo", "-o", tmp_path / "new" / "er", "-m", "none")
     assert code == 2
     assert not (tmp_path / "new").exists()
 
 
-def test_nan_pixels_are_filled_with_a_warning(command, tmp_path, discs):
+def test_nan_pixels_are_filled_with_a_warning(run_command, tmp_path, discs):
     pixels = discs[0].astype(np.float32)
     pixels[:5] = np.nan
     pixels[199, 299] = np.inf
     path = tmp_path / "nan.tif"
     tifffile.imwrite(path, pixels)
-    code, _, err = command(
+    code, _, err = run_command(
         "segment", path, "--point", "60,160", "-o", tmp_path / "labels.tif"
     )
     assert code == 0
@@ -199,19 +182,19 @@ def test_nan_pixels_are_filled_with_a_warning(command, tmp_path, discs):
     assert read_labels(tmp_path / "labels.tif")[60, 160] == 1
 
 
-def test_models_are_listed_and_verified(command):
-    code, out, _ = command("models")
+def test_models_are_listed_and_verified(run_command):
+    code, out, _ = run_command("models")
     assert code == 0
     for name in ("micro", "vit_tiny", "vit_b", "vit_l", "vit_h"):
         assert name in out
-    code, out, _ = command("models", "verify", "micro")
+    code, out, _ = run_command("models", "verify", "micro")
     assert code == 0
     assert re.search("sha256 [0-9a-f]{64}", out)
-    assert command("models", "verify", "nothing")[0] == 2
+    assert run_command("models", "verify", "nothing")[0] == 2
 
 
-def test_doctor_reports_device_and_time(command):
-    code, out, _ = command("doctor")
+def test_doctor_reports_device_and_time(run_command):
+    code, out, _ = run_command("doctor")
     assert code == 0
     for row in ("torch", "device", "precision", "model micro", "time per tile"):
         assert row in out
