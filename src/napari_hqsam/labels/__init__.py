@@ -23,6 +23,7 @@ from napari_hqsam.labels.recorded import Recorded, read_session
 from napari_hqsam.labels.records import Accept, Corrected, Edit, Settings
 from napari_hqsam.labels.replay import Remade, rebuild, remake
 from napari_hqsam.labels.session import Session
+from napari_hqsam.labels.sizes import recent_sizes
 from napari_hqsam.labels.space import space_of_image
 from napari_hqsam.labels.strokes import Stroke
 from napari_hqsam.labels.target import check_file, check_writable
@@ -61,6 +62,7 @@ __all__ = [
     "read_labels",
     "read_session",
     "rebuild",
+    "recent_sizes",
     "remake",
     "replacing",
     "space_of_image",

@@ -46,6 +46,11 @@ class History:
         return (entry.event for step in self._done for entry in step)
 
     @property
+    def latest(self) -> Iterator[Event]:
+        """All that is done and not undone, the last one first."""
+        return (e.event for step in reversed(self._done) for e in reversed(step))
+
+    @property
     def to_undo(self) -> list[Event]:
         """The last step, in order; empty if there is none."""
         return [entry.event for entry in self._done[-1]] if self._done else []

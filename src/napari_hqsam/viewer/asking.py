@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +13,11 @@ from napari_hqsam.viewer.prompting import current_prompt, plane_size
 from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from napari.layers import Image
 
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.scene import Scene
     from napari_hqsam.viewer.state import Settings
@@ -37,9 +37,8 @@ class Asking:
 
     def __init__(self, scene: Scene, settings: Settings) -> None:
         self.scene, self.settings = scene, settings
-        self._sizes: defaultdict[tuple[int, int], deque[int]] = defaultdict(
-            lambda: deque(maxlen=TYPICAL_OF)
-        )
+        self.accepted_sizes: Callable[[PlaneView], Sequence[int]] = lambda _: ()
+        """Longer sides of the objects accepted last, of planes in an orientation."""
 
     def prompt(self) -> tuple[PlaneView, Prompt] | None:
         """Return what lies on the plane shown; None if nothing does.
@@ -77,20 +76,6 @@ class Asking:
             self._typical_size(view),
             what=what,
         )
-
-    def note_accepted(self, view: PlaneView, request: Request, mask: Mask) -> None:
-        """Learn from an accepted object how large objects are.
-
-        What was found at a scale of the user's choice tells nothing: objects there
-        are as large as can be seen.
-        """
-        if request.level == "auto" and mask.area:
-            y0, x0, y1, x1 = mask.bbox
-            self._sizes[view.axes].append(max(y1 - y0, x1 - x0))
-
-    def forget_sizes(self) -> None:
-        """Another image has other objects."""
-        self._sizes.clear()
 
     def image_spec(self, view: PlaneView) -> ImageSpec:
         """Snapshot of the image as it is shown."""
@@ -143,9 +128,6 @@ class Asking:
         return "auto"
 
     def _typical_size(self, view: PlaneView) -> float | None:
-        """Longer side of the objects accepted so far, plane pixels.
-
-        Of planes in this orientation: pixels may be longer along other axes.
-        """
-        sizes = self._sizes.get(view.axes)
+        """Longer side of the objects accepted so far, plane pixels."""
+        sizes = self.accepted_sizes(view)
         return float(median(sizes)) if sizes else None

@@ -280,7 +280,6 @@ class Controller(QObject):
 
     def _on_image(self) -> None:
         self.worker.cancel()
-        self.asking.forget_sizes()
         self._trails.clear()
         self._view = None
         self.hovering.clear()

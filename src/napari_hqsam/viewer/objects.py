@@ -17,8 +17,10 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
+from napari_hqsam.labels import recent_sizes
 from napari_hqsam.labels.records import Settings
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.viewer.asking import TYPICAL_OF
 from napari_hqsam.viewer.finishing import finish_crop
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.prompting import plane_size
@@ -82,6 +84,7 @@ class Objects(QObject):
         self.settings = controller.settings
         self._target = labelling.target
         labelling.said.connect(self.said.emit)
+        controller.asking.accepted_sizes = self._accepted_sizes
         labelling.changed.connect(self._on_labelling)
         controller.scene.image_leaving.connect(self._on_leaving)
 
@@ -146,7 +149,6 @@ class Objects(QObject):
             tell(error)
             give_up(error)
             return
-        self.controller.asking.note_accepted(view, answer.request, mask)
         self.labelling.took_step(f"Object {number} accepted")
 
     def _put(
@@ -241,6 +243,14 @@ class Objects(QObject):
             overlap=self.settings.overlap,
             corrects=request.corrects,
         )
+
+    def _accepted_sizes(self, view: PlaneView) -> list[int]:
+        """Longer sides of the objects accepted last, on planes such as a view."""
+        session = self.labelling.session
+        if session is None:
+            return []
+        axes = plane_of(view.without(self.scene.dropped)).axes
+        return recent_sizes(session.history, axes, TYPICAL_OF)
 
     def _begin_next(self, view: PlaneView) -> None:
         own = view.without(self.scene.dropped)

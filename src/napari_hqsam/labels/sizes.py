@@ -1,0 +1,55 @@
+"""How large the accepted objects of a session are.
+
+Read from its history each time, so that it holds after undo, redo, a deletion or a
+merge, and after the session was opened again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hqsam.labels.patches import around
+from napari_hqsam.labels.records import Accept
+
+if TYPE_CHECKING:
+    from napari_hqsam.labels.history import History
+
+
+def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[int]:
+    """Return the longer sides of the objects accepted last, the last one first.
+
+    Parameters
+    ----------
+    history : History
+        Of the session.
+    axes : (int, int)
+        Objects on planes of this orientation alone: pixels may be longer along
+        other axes.
+    count : int
+        At most so many.
+
+    Returns
+    -------
+    list of int
+        Plane pixels; one an object and plane. An object made of several masks
+        counts as a whole. Without those that were looked at on a level of the
+        user's choice: they are as large as could be seen there.
+    """
+    sizes: list[int] = []
+    seen = set()
+    for event in history.latest:
+        if len(sizes) == count:
+            break
+        if not isinstance(event, Accept) or event.plane.axes != axes:
+            continue
+        place = event.label_id, event.plane
+        masks = history.table.made.get(event.label_id, {}).get(event.plane, ())
+        if place in seen or event not in masks:
+            continue  # what it made is gone: replaced, deleted, or merged with others
+        seen.add(place)
+        if event.settings.level == "auto":
+            box = (0, 0, 0, 0)
+            for accepted in masks:
+                box = around(box, accepted.mask.bbox)
+            sizes.append(max(box[2] - box[0], box[3] - box[1]))
+    return sizes
