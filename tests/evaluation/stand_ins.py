@@ -29,10 +29,11 @@ class ToldSegmenter:
         self.image = images.open_image(shown)
         self.normalization = images.normalization(self.image, "none")
         self.grid = SimpleNamespace(coarsest=1)
-        self.prompts, self.levels = [], []
+        self.prompts, self.levels, self.views = [], [], []
 
-    def outputs(self, prompt, *, level):
+    def outputs(self, prompt, *, level="auto", view_extent=None):
         self.prompts.append(prompt)
+        self.views.append(view_extent)
         self.levels.append(level)
         plane = self.planes[min(len(self.prompts), len(self.planes)) - 1]
         shorter, narrower = plane.copy(), plane.copy()

@@ -78,11 +78,14 @@ def test_images_without_objects_are_kept_but_not_segmented(tmp_path, discs, micr
 def test_levels_are_measured_on_request(tmp_path, discs, micro, monkeypatch):
     write(tmp_path, a=discs)
     monkeypatch.setattr(module, "level_scores", lambda *_: {"auto": 0.5, "0": 0.6})
+    monkeypatch.setattr(module, "view_scores", lambda *_: {"unknown": 0.5})
     settings = {"prompts": "box", "level": "whole", "baselines": False}
     (scores,) = evaluate(micro, tmp_path, max_objects=1, levels=True, **settings)
     assert scores.levels == {"auto": 0.5, "0": 0.6}
+    assert scores.views == {"unknown": 0.5}
     (scores,) = evaluate(micro, tmp_path, max_objects=1, **settings)
     assert not scores.levels
+    assert not scores.views
 
 
 @pytest.mark.usefixtures("no_segmenting")

@@ -3,7 +3,7 @@
 import numpy as np
 from stand_ins import ToldSegmenter, mask_of
 
-from napari_hqsam.evaluation.levels import best_level, level_scores
+from napari_hqsam.evaluation.levels import best_level, level_scores, view_scores
 
 
 def test_every_level_of_the_grid_is_tried_with_the_same_clicks():
@@ -22,3 +22,15 @@ def test_auto_may_be_better_than_any_fixed_level():
     level, gap = best_level({"auto": 0.9, "1": 0.8, "0": 0.7})
     assert level == "1"
     assert round(gap, 6) == -0.1
+
+
+def test_clicks_are_made_in_views_of_several_zooms():
+    truth = np.zeros((20, 30), bool)
+    truth[5:15, 5:11] = True
+    half = truth & (np.arange(30) < 8)
+    segmenter = ToldSegmenter(half, truth, half, truth, half)
+    scores = view_scores(segmenter, [mask_of(truth)])
+    assert segmenter.levels == ["auto"] * 5
+    assert segmenter.views == [None, 30, 200, 90, 40]  # the object is 10 pixels long
+    assert list(scores.values()) == [0.5, 1.0, 0.5, 1.0, 0.5]
+    assert list(scores)[:3] == ["unknown", "image fitted", "object 1/20"]

@@ -6,6 +6,7 @@ import math
 import pytest
 from stand_ins import image_scores
 
+from napari_hqsam.evaluation.levels import VIEWS
 from napari_hqsam.evaluation.report import as_json, gate_of, rows_of, tables_of
 from napari_hqsam.evaluation.tables import Table
 
@@ -88,7 +89,9 @@ def test_levels_have_a_table_where_they_were_measured():
     image.levels = {"auto": 0.6, "1": 0.5, "0": 0.7, "-1": 0.2}
     other = image_scores("worms", 0.5)
     other.levels = {"auto": 0.6, "0": 0.5, "-1": 0.1}
-    table = tables_of([image, other, image_scores("x", 0.5)])[-1]
+    image.views = dict.fromkeys(VIEWS, 0.6)
+    other.views = dict.fromkeys(VIEWS, 0.2) | {"object 1/9": 0.4}
+    *_, table, views = tables_of([image, other, image_scores("x", 0.5)])
     assert table.header == [
         "image",
         "-1",
@@ -103,6 +106,9 @@ def test_levels_have_a_table_where_they_were_measured():
     ]  # fmt: skip
     assert table.rows[1][3:] == ["-", "0.600", "0", "-0.100"]
     assert table.rows[2][-1] == "0.000"
+    assert views.header == ["data set", *VIEWS]
+    assert views.rows[1] == ["worms", "0.200", "0.200", "0.200", "0.400", "0.200"]
+    assert views.rows[2] == ["mean", "0.400", "0.400", "0.400", "0.500", "0.400"]
 
 
 def test_json_holds_everything_also_by_image():

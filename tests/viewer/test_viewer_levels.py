@@ -88,3 +88,29 @@ def test_sizes_are_of_one_image(hand, viewer):
     hand.settings.tool = "point"
     hand.click(*LONE)
     assert len(levels(hand)) > 1
+
+
+def test_the_view_has_a_word_until_an_object_is_accepted(hand, viewer):
+    camera = viewer.scene.camera
+    seen = []
+    for zoom in (2, 8):
+        camera.zoom = zoom
+        hand.click(*LONE)
+        camera.zoom = 1
+        hand.click(LONE[0] + 1, LONE[1])  # corrects what was found in that view
+        seen.append(hand.controller.asked[1].view_extent)
+        hand.key("Q")
+    assert seen == [round(max(viewer.canvas.size) / zoom) for zoom in (2, 8)]
+    camera.zoom = 8
+    hand.settings.scale = "view"
+    hand.click(*LONE)
+    assert hand.controller.asked[1].view_extent is None
+    hand.key("Q")
+    hand.settings.scale = "auto"
+    accept(hand, LONE)
+    hand.click(*ROW[0])
+    assert hand.controller.asked[1].view_extent is None
+    (event,) = hand.labelling.session.history.events
+    assert event.settings.view_extent == seen[1]
+    journal = hand.labelling.session.journal.path.read_text()
+    assert f'"view_extent": {seen[1]:.1f}' in journal.replace('":', '": ')

@@ -47,7 +47,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the draw of objects.")] = 0,
     level: LevelOption = "auto",
     levels: Annotated[
-        bool, typer.Option("--levels", help="Also one click at every level (slow).")
+        bool,
+        typer.Option("--levels", help="Also one click at every level and zoom (slow)."),
     ] = False,
     baselines: Annotated[
         bool, typer.Option(help="Also Otsu, watershed, ... on the same prompts.")

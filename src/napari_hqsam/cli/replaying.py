@@ -146,6 +146,7 @@ class SegmentAgain:
             "level": how.level,
             "clean": how.clean,
             "typical_size": how.typical_size,
+            "view_extent": how.view_extent,
         }
         segmenter = self._segmenter(accept)
         prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned

@@ -16,7 +16,7 @@ from zlib import crc32
 from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.evaluation.clicking import KINDS, check_kinds
 from napari_hqsam.evaluation.folders import find_folders
-from napari_hqsam.evaluation.levels import level_scores
+from napari_hqsam.evaluation.levels import level_scores, view_scores
 from napari_hqsam.evaluation.scoring import (
     MIN_AREA,
     ImageScores,
@@ -70,7 +70,8 @@ def evaluate(
     baselines : bool
         Also measure classical methods on the same prompts.
     levels : bool
-        Also measure one click at every level; see `level_scores`.
+        Also measure one click at every level, and in views of several zooms; see
+        `level_scores` and `view_scores`.
     max_objects : int, optional
         At most so many objects an image, drawn at random.
     seed : int
@@ -123,6 +124,7 @@ def evaluate(
                 )
                 if levels:
                     found.levels = level_scores(segmenter, objects)
+                    found.views = view_scores(segmenter, objects)
     if not any(s.objects for s in scores):
         raise ImageError(
             f"the labels hold no object of {MIN_AREA} pixels or more: "

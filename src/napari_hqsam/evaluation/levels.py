@@ -1,4 +1,7 @@
-"""How much the choice of the level costs: "auto" against every fixed level."""
+"""How much the choice of the level costs: "auto" against every fixed level.
+
+And what "auto" makes of the zoom of a user's view.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,15 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.levels import Level
 
 AUTO: Literal["auto"] = "auto"
+UNKNOWN, FITTED = "unknown", "image fitted"
+VIEWS = {
+    UNKNOWN: None,
+    FITTED: None,
+    "object 1/20": 1 / 20,
+    "object 1/9": 1 / 9,
+    "object 1/4": 1 / 4,
+}
+"""Views in which objects are clicked on, with the share of the view that each takes."""
 
 
 def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, float]:
@@ -44,6 +56,35 @@ def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, flo
         pairs = map(on_common_window, found, objects)
         means[str(level)] = float(np.mean([iou(a, b) for a, b, _ in pairs]))
     return means
+
+
+def view_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, float]:
+    """Mean IoU of one click on each object, by the view that the user clicks in.
+
+    Parameters
+    ----------
+    segmenter, objects
+        As for `level_scores`.
+
+    Returns
+    -------
+    dict
+        `VIEWS` to mean IoU, all with level "auto".
+    """
+    means: dict[str, list[float]] = {view: [] for view in VIEWS}
+    for truth in objects:
+        click = Prompt([first_click(truth)])
+        y0, x0, y1, x1 = truth.bbox
+        for view, share in VIEWS.items():
+            extent: float | None = max(segmenter.image.plane_shape)
+            if view == UNKNOWN:
+                extent = None
+            elif share is not None:
+                extent = max(y1 - y0, x1 - x0) / share
+            found = segmenter.outputs(click, view_extent=extent)[FOLLOWED]
+            on, target, _ = on_common_window(found, truth)
+            means[view].append(iou(on, target))
+    return {view: float(np.mean(values)) for view, values in means.items()}
 
 
 def best_level(scores: dict[str, float]) -> tuple[str, float]:

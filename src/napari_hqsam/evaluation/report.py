@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.evaluation.levels import AUTO, best_level
+from napari_hqsam.evaluation.levels import AUTO, VIEWS, best_level
 from napari_hqsam.evaluation.scoring import MEASURES, THIN
 from napari_hqsam.evaluation.tables import Table, figure
 from napari_hqsam.network import OUTPUTS
@@ -139,7 +139,7 @@ def tables_of(images: Sequence[ImageScores]) -> list[Table]:
     list of Table
         IoU of each kind of prompts, data set by data set, beside the baselines;
         boundary IoU of the three outputs; all measures, averaged over data sets;
-        and the levels, where they were measured.
+        and the levels and zooms, where they were measured.
     """
     rows = rows_of(images)
     prompts = list(dict.fromkeys(prompt for prompt, _, _ in rows[0].means))
@@ -147,7 +147,9 @@ def tables_of(images: Sequence[ImageScores]) -> list[Table]:
     tables += [_boundary_table(rows, p) for p in prompts if p in GATE]
     tables.append(_measures_table(next((r for r in rows if r.kind == "mean"), rows[0])))
     with_levels = [image for image in images if image.levels]
-    return [*tables, _levels_table(with_levels)] if with_levels else tables
+    if not with_levels:
+        return tables
+    return [*tables, _levels_table(with_levels), _views_table(with_levels)]
 
 
 def gate_of(rows: Sequence[Row]) -> list[str]:
@@ -259,6 +261,18 @@ def _levels_table(images: Sequence[ImageScores]) -> Table:
         table.add([f"{image.data_set}/{image.image}", *values, best, figure(gap)])
     blank = [""] * (len(levels) + 2)
     table.add(["mean", *blank, figure(float(np.mean(gaps)))])
+    return table
+
+
+def _views_table(images: Sequence[ImageScores]) -> Table:
+    """One row a data set, averaged over its images, and their mean."""
+    table = Table("IoU of 1 click, by the zoom of the view", ["data set", *VIEWS])
+    rows = []
+    for name in dict.fromkeys(image.data_set for image in images):
+        own = [image.views for image in images if image.data_set == name]
+        rows.append([float(np.mean([views[v] for views in own])) for v in VIEWS])
+        table.add([name, *map(figure, rows[-1])])
+    table.add(["mean", *map(figure, np.mean(rows, 0).tolist())])
     return table
 
 

@@ -75,6 +75,8 @@ class ImageScores:
         masks painted into one label image, against the same objects.
     levels : dict
         Mean IoU of one click by level, where it was asked for; see `levels`.
+    views : dict
+        The same by the zoom of the view.
     """
 
     data_set: str
@@ -85,6 +87,7 @@ class ImageScores:
     skipped: int
     means: Means = field(default_factory=dict)
     levels: dict[str, float] = field(default_factory=dict)
+    views: dict[str, float] = field(default_factory=dict)
 
 
 def choose_objects(

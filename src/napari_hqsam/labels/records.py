@@ -73,7 +73,7 @@ class Settings:
         mask of `Segmenter.segment`.
     level : {"auto", "whole"} or int
         As in `Segmenter.segment`.
-    typical_size : float, optional
+    typical_size, view_extent : float, optional
         As in `Segmenter.segment`.
     clean : bool
         As in `Segmenter.segment`.
@@ -91,11 +91,14 @@ class Settings:
     clean: bool = True
     overlap: Overlap = "keep"
     corrects: tuple[Corrected, ...] = ()
+    view_extent: float | None = None
 
     def to_json(self) -> Json:
         """Return plain values."""
         said = dict(vars(self))
         del said["corrects"]
+        if self.view_extent is None:
+            del said["view_extent"]
         if self.corrects:
             said["corrects"] = [answer.to_json() for answer in self.corrects]
         return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -40,6 +41,17 @@ of each gives 0.44.
 LARGER = 0.2
 """How much a larger answer is preferred: a fine level shows sure parts of objects."""
 
+VIEW_SMALLEST, VIEW_LARGEST = 1 / 40, 1 / 2
+"""Shares of the view's longer side that an object which is clicked on rarely leaves."""
+VIEW_SIGMAS = 1.5
+"""Standard deviations from the middle of those shares, on a log scale, to either.
+
+Chosen on images kept for validation (522 objects of nine data sets, mean IoU of a
+click over them): view unknown 0.485; at 1 and 1.5 deviations 0.483 and 0.483 with the
+image fitted to the view, 0.504 and 0.509, 0.497 and 0.506, 0.504 and 0.501 where an
+object is 1/20, 1/9, 1/4 of the view. ``napari-hqsam evaluate --levels`` measures it.
+"""
+
 
 def check_level(level: object) -> None:
     """Raise PromptError unless it is a level."""
@@ -53,14 +65,18 @@ def check_level(level: object) -> None:
 
 
 def levels_to_try(
-    prompt: Prompt, grid: Grid, typical_size: float | None = None
+    prompt: Prompt,
+    grid: Grid,
+    typical_size: float | None = None,
+    view_extent: float | None = None,
 ) -> list[int]:
     """Levels at which a prompt is looked at first.
 
     One level if the size of the object is known: that of its box or mask, of the
     answer so far, or of the objects accepted so far. Else, for
-    clicks alone, three, and the surest answer tells the size; none so fine that the
-    positive clicks do not fit a tile.
+    clicks alone, up to three, and the surest answer tells the size; none so fine that
+    the positive clicks do not fit a tile, and none for objects of a size that is
+    rarely clicked on in a view such as the user's.
 
     Parameters
     ----------
@@ -70,6 +86,8 @@ def levels_to_try(
         Of the plane.
     typical_size : float, optional
         Longer side of the objects accepted so far, plane pixels.
+    view_extent : float, optional
+        Longer side of what the user sees, plane pixels.
     """
     y0, x0, y1, x1 = prompt.focus
     extent = max(y1 - y0, x1 - x0)
@@ -79,7 +97,43 @@ def levels_to_try(
     finest = grid.level_for(extent, 0.5)
     if typical_size is not None:
         return [max(grid.level_for(typical_size, SHARE), finest)]
-    return sorted({max(grid.clip(level), finest) for level in TRIED})
+    levels = [grid.clip(level) for level in TRIED]
+    if view_extent is not None:
+        seen = _seen(grid, view_extent)
+        low, high = (grid.level_for(seen * s, SHARE) for s in _VIEW_SHARES)
+        levels = [min(max(level, low), high) for level in levels]
+    return sorted({max(level, finest) for level in levels})
+
+
+def size_prior(grid: Grid, extent: float, view_extent: float | None) -> float:
+    """Rate the size of an object by how usual it is to click on such in a view.
+
+    A log-normal density over the share of the view, 1 at its mode: the geometric mean
+    of `VIEW_SMALLEST` and `VIEW_LARGEST`, which lie `VIEW_SIGMAS` from it.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the plane.
+    extent : float
+        Longer side of the object, plane pixels.
+    view_extent : float or None
+        Longer side of what the user sees, plane pixels; None: all sizes are 1.
+    """
+    if view_extent is None or not extent:
+        return 1.0
+    low, high = (math.log(share) for share in _VIEW_SHARES)
+    sigma = (high - low) / 2 / VIEW_SIGMAS
+    off = math.log(extent / _seen(grid, view_extent)) - (low + high) / 2
+    return math.exp(-((off / sigma) ** 2) / 2)
+
+
+_VIEW_SHARES = VIEW_SMALLEST, VIEW_LARGEST
+
+
+def _seen(grid: Grid, view_extent: float) -> float:
+    """Longer side of the part of the plane in view: it may be larger than the plane."""
+    return min(view_extent, max(grid.plane_shape))
 
 
 def tile_for(prompt: Prompt, grid: Grid, level: int) -> Tile:
@@ -94,8 +148,11 @@ def look_again(
     answers: Mapping[int, list[Answer]],
     output: Output,
     which: int,
+    view_extent: float | None = None,
 ) -> dict[int, Tile]:
     """Tiles at the level that fits the size which the first looks found; see `TRIED`.
+
+    With a view, sizes that are rarely clicked on count less; see `size_prior`.
 
     None for prompts that were looked at on one level, or whose object was not found.
     """
@@ -105,7 +162,10 @@ def look_again(
             continue
         extents = [extent_found(grid, prompts[i], a, output, which) for a in found]
         ratings = [
-            a.scores[which] * a.stability(output, which) * extent**LARGER
+            a.scores[which]
+            * a.stability(output, which)
+            * extent**LARGER
+            * size_prior(grid, extent, view_extent)
             for a, extent in zip(found, extents, strict=True)
         ]
         extent = extents[int(np.argmax(ratings))]

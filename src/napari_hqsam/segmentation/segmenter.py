@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -46,6 +46,14 @@ MAX_WHOLE = 2**28
 """Pixels of the largest plane that is shown whole in one tile."""
 AT_ONCE = 64
 """Prompts whose answers are held at a time."""
+
+
+class _Scale(NamedTuple):
+    """What tells the level, as in `Segmenter.segment`."""
+
+    level: Level
+    typical_size: float | None = None
+    view_extent: float | None = None
 
 
 class Segmenter:
@@ -102,6 +110,7 @@ class Segmenter:
         output: Output = "sam+hq",
         clean: bool = True,
         typical_size: float | None = None,
+        view_extent: float | None = None,
     ) -> Mask:
         """Segment one object.
 
@@ -117,7 +126,7 @@ class Segmenter:
             image pixels; a number beyond those that make sense is clipped to them
             (-3 to the level at which the plane fits in one tile). "auto" goes by
             the size of the box or mask, else by `typical_size`, else by what a
-            first look at three levels finds.
+            first look at up to three levels finds.
             "whole" shows the whole plane in one tile, as SAM's own predictor.
         output : {"sam+hq", "sam", "hq"}
             SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
@@ -127,6 +136,10 @@ class Segmenter:
             none of them is on.
         typical_size : float, optional
             Longer side of an object such as this, pixels: of those accepted so far.
+        view_extent : float, optional
+            Longer side of what the user sees of the plane, pixels. Where nothing else
+            tells the size of what is clicked on, sizes that are usual in such a view
+            are preferred; see `levels.size_prior`.
 
         Raises
         ------
@@ -149,6 +162,7 @@ class Segmenter:
             output=output,
             clean=clean,
             typical_size=typical_size,
+            view_extent=view_extent,
         )
         return found[1]
 
@@ -161,6 +175,7 @@ class Segmenter:
         output: Output = "sam+hq",
         clean: bool = True,
         typical_size: float | None = None,
+        view_extent: float | None = None,
     ) -> list[Mask]:
         """Segment one object for each prompt, all on one plane.
 
@@ -175,6 +190,7 @@ class Segmenter:
                 output=output,
                 clean=clean,
                 typical_size=typical_size,
+                view_extent=view_extent,
             )
         )
         return [found[i] for i in range(len(prompts))]
@@ -188,6 +204,7 @@ class Segmenter:
         output: Output = "sam+hq",
         clean: bool = True,
         typical_size: float | None = None,
+        view_extent: float | None = None,
     ) -> Iterator[tuple[int, Mask]]:
         """Yield (number of the prompt, mask), prompts of one tile together.
 
@@ -195,7 +212,11 @@ class Segmenter:
         """
         wanted: list[tuple[Output, int]] = [(output, 0)]
         for i, masks in self._each(
-            prompts, plane, level, wanted, typical_size, clean=clean
+            prompts,
+            plane,
+            _Scale(level, typical_size, view_extent),
+            wanted,
+            clean=clean,
         ):
             yield i, masks[0]
 
@@ -208,6 +229,7 @@ class Segmenter:
         output: Output = "sam+hq",
         clean: bool = True,
         typical_size: float | None = None,
+        view_extent: float | None = None,
     ) -> list[Mask]:
         """SAM's three candidates for a prompt, best score first.
 
@@ -218,7 +240,11 @@ class Segmenter:
         """
         wanted = [(output, i) for i in ([0] if output == "hq" else [1, 2, 3])]
         ((_, masks),) = self._each(
-            [prompt], plane, level, wanted, typical_size, clean=clean
+            [prompt],
+            plane,
+            _Scale(level, typical_size, view_extent),
+            wanted,
+            clean=clean,
         )
         return sorted(masks, key=lambda m: -m.score)
 
@@ -230,6 +256,7 @@ class Segmenter:
         level: Level = "auto",
         clean: bool = True,
         typical_size: float | None = None,
+        view_extent: float | None = None,
     ) -> dict[Output, Mask]:
         """Give the masks of all three outputs, from one decoding.
 
@@ -239,9 +266,8 @@ class Segmenter:
         ((_, masks),) = self._each(
             [prompt],
             plane,
-            level,
+            _Scale(level, typical_size, view_extent),
             [(name, 0) for name in names],
-            typical_size,
             clean=clean,
         )
         return dict(zip(names, masks, strict=True))
@@ -253,6 +279,7 @@ class Segmenter:
         plane: int | Sequence[int] | None = None,
         level: Level = "auto",
         typical_size: float | None = None,
+        view_extent: float | None = None,
     ) -> int:
         """Encode the tiles on which prompts are looked at first.
 
@@ -263,8 +290,9 @@ class Segmenter:
         int
             Number of these tiles.
         """
-        index, on_plane = self._checked(prompts, plane, level, typical_size)
-        tiles = {t for p in on_plane for t in self._looks(p, level, typical_size)}
+        scale = _Scale(level, typical_size, view_extent)
+        index, on_plane = self._checked(prompts, plane, scale)
+        tiles = {t for p in on_plane for t in self._looks(p, scale)}
         for tile in sorted(tiles, key=place):
             self.source.features(index, tile)
         wait_for(self.model.device)
@@ -322,9 +350,8 @@ class Segmenter:
         self,
         prompts: Sequence[Prompt],
         plane: int | Sequence[int] | None,
-        level: Level,
+        scale: _Scale,
         wanted: Sequence[tuple[Output, int]],
-        typical_size: float | None,
         *,
         clean: bool,
     ) -> Iterator[tuple[int, list[Mask]]]:
@@ -335,9 +362,9 @@ class Segmenter:
                 raise PromptError(f"output {output!r} is unknown; use one of {known}")
         if not prompts:
             return
-        index, on_plane = self._checked(prompts, plane, level, typical_size)
+        index, on_plane = self._checked(prompts, plane, scale)
         decoder = PlaneDecoder(self.source, self.model, self.grid, index)
-        looks = {i: self._looks(p, level, typical_size) for i, p in enumerate(on_plane)}
+        looks = {i: self._looks(p, scale) for i, p in enumerate(on_plane)}
         # neighbours one after another: their tiles are still in memory
         order = sorted(looks, key=lambda i: place(looks[i][-1]))
         hq = any(output != "sam" for output, _ in wanted)
@@ -345,8 +372,10 @@ class Segmenter:
             chosen = order[start : start + AT_ONCE]
             here = {i: on_plane[i] for i in chosen}
             answers = decode_by_tile(decoder, here, looks, hq=hq)
-            if level == "auto":
-                second = look_again(self.grid, here, answers, *wanted[0])
+            if scale.level == "auto":
+                second = look_again(
+                    self.grid, here, answers, *wanted[0], scale.view_extent
+                )
                 unseen = {
                     i: [tile]
                     for i, tile in second.items()
@@ -367,33 +396,30 @@ class Segmenter:
         self,
         prompts: Sequence[Prompt],
         plane: int | Sequence[int] | None,
-        level: Level,
-        typical_size: float | None,
+        scale: _Scale,
     ) -> tuple[tuple[int, ...], list[Prompt]]:
         """Plane and clipped prompts; raise unless all that was given is right."""
-        check_level(level)
-        if typical_size is not None and not 0 < typical_size < np.inf:
-            raise PromptError(
-                f"typical size {typical_size} is no size; give pixels above 0"
-            )
+        check_level(scale.level)
+        given = ("typical size", scale.typical_size), ("view extent", scale.view_extent)
+        for name, size in given:
+            if size is not None and not 0 < size < np.inf:
+                raise PromptError(f"{name} {size} is no size; give pixels above 0")
         h, w = self.image.plane_shape
-        if level == "whole" and h * w > MAX_WHOLE:
+        if scale.level == "whole" and h * w > MAX_WHOLE:
             raise PromptError(
                 f'level "whole" would read all of the {h} x {w} pixels at once, more '
                 f'than {MAX_WHOLE}; use "auto" or an int'
             )
         return self._plane(prompts, plane), [p.clip_to((h, w)) for p in prompts]
 
-    def _looks(
-        self, prompt: Prompt, level: Level, typical_size: float | None
-    ) -> list[Tile]:
+    def _looks(self, prompt: Prompt, scale: _Scale) -> list[Tile]:
         """Tiles on which a prompt is looked at, the finest first."""
-        if level == "whole":
+        if scale.level == "whole":
             return [fit_plane(self.image.plane_shape, self.model.input_size)]
         levels = (
-            levels_to_try(prompt, self.grid, typical_size)
-            if level == "auto"
-            else [self.grid.clip(level)]
+            levels_to_try(prompt, self.grid, scale.typical_size, scale.view_extent)
+            if scale.level == "auto"
+            else [self.grid.clip(scale.level)]
         )
         return [tile_for(prompt, self.grid, k) for k in levels]
 

@@ -65,15 +65,18 @@ class Asking:
         """Snapshot of all that an answer depends on."""
         s, image = self.settings, self._image()
         _, channel_axis = self.scene.axes_and_channels(view)
+        level, size = self._level(view, prompt), self._typical_size(view)
+        seen = self._view_extent(view) if level == "auto" and size is None else None
         return Request(
             self.image_spec(view),
             ModelSpec(s.model, s.device),
             view.index(layer_shape(image), channel_axis),
             prompt,
-            self._level(view, prompt),
+            level,
             s.output,
             s.clean,
-            self._typical_size(view),
+            size,
+            seen,
             what=what,
         )
 
@@ -131,3 +134,7 @@ class Asking:
         """Longer side of the objects accepted so far, plane pixels."""
         sizes = self.accepted_sizes(view)
         return float(median(sizes)) if sizes else None
+
+    def _view_extent(self, view: PlaneView) -> float:
+        """Longer side of what the canvas shows, whole plane pixels."""
+        return float(max(round(self.scene.extent_in_view(view)), 1))

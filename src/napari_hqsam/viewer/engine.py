@@ -220,7 +220,9 @@ class Engine:
         if request.level == "whole":
             return [fit_plane(grid.plane_shape, grid.size)]
         levels = (
-            levels_to_try(request.prompt, grid, request.typical_size)
+            levels_to_try(
+                request.prompt, grid, request.typical_size, request.view_extent
+            )
             if request.level == "auto"
             else [grid.clip(request.level)]
         )

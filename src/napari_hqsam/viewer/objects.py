@@ -239,6 +239,7 @@ class Objects(QObject):
             candidate=to_candidate(chosen),
             level=request.level,
             typical_size=request.typical_size,
+            view_extent=request.view_extent,
             clean=request.clean,
             overlap=self.settings.overlap,
             corrects=request.corrects,

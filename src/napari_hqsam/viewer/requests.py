@@ -95,6 +95,7 @@ class Request:
     output: Output
     clean: bool
     typical_size: float | None = None
+    view_extent: float | None = None
     what: Literal["mask", "all"] = "mask"
     after: Request | None = None
     candidate: int = 0
@@ -127,6 +128,7 @@ class Request:
             "output": self.output,
             "clean": self.clean,
             "typical_size": self.typical_size,
+            "view_extent": self.view_extent,
         }
 
 

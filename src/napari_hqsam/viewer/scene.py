@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.state import Settings, Tool
 
 _keys = count()
+_CANVAS = 600, 800
+"""Height and width of the canvas, screen pixels, where napari does not tell."""
 # What a tool is on napari's own layers: (layer, its mode).
 _MODES: dict[str, tuple[str, str]] = {
     "point": ("points", "add"),
@@ -152,15 +154,18 @@ class Scene:
         world[shown] = camera(self.viewer).center[-len(shown) :]
         return np.asarray(self.image.world_to_data(world))[-view.ndim :]
 
+    def extent_in_view(self, view: PlaneView) -> float:
+        """Longer side of the canvas, data pixels."""
+        canvas = getattr(self.viewer, "canvas", None)
+        size = getattr(canvas, "size", _CANVAS)
+        return max(size) / self.pixel_size(view)
+
     def part_in_view(
         self, view: PlaneView, size: tuple[int, int]
     ) -> tuple[int, int, int, int]:
         """Return the box (y0, x0, y1, x1) of a plane that the canvas shows."""
         y, x = view.to_plane(self.middle(view))[0]
-        height, width = getattr(
-            getattr(self.viewer, "canvas", None), "size", (600, 800)
-        )
-        reach = max(height, width) / 2 / self.pixel_size(view)
+        reach = self.extent_in_view(view) / 2
         y0, x0 = (
             int(np.clip(v - reach, 0, n - 1)) for v, n in zip((y, x), size, strict=True)
         )

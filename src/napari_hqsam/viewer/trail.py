@@ -42,6 +42,7 @@ class Trail:
     def __init__(self) -> None:
         self._steps: list[Step] = []
         self._typical_size: float | None = None
+        self._view_extent: float | None = None
 
     def clear(self) -> None:
         """Begin another object."""
@@ -62,7 +63,7 @@ class Trail:
             Step(prompt.first(n), candidate, output)  # type: ignore[arg-type]
             for (n, output), candidate in zip(shown, [0, *corrected], strict=True)
         ]
-        self._typical_size = how.typical_size
+        self._typical_size, self._view_extent = how.typical_size, how.view_extent
 
     def follow(self, request: Request, chosen: int = 0) -> Request:
         """Tie a request to those whose answers it corrects.
@@ -76,8 +77,11 @@ class Trail:
         """
         if not self._steps:
             self._typical_size = request.typical_size
-        # Others that are accepted meanwhile make no difference to this object.
-        request = replace(request, typical_size=self._typical_size)
+            self._view_extent = request.view_extent
+        # Others that are accepted, and a zoom, make no difference to this object.
+        request = replace(
+            request, typical_size=self._typical_size, view_extent=self._view_extent
+        )
         self._go_to(request, chosen)
         before: Request | None = None
         for step in self._steps:
