@@ -95,3 +95,9 @@ CLICKS = (
 def sample(values: Tensor, stride: int) -> np.ndarray:
     """Every `stride`-th value, in C order. A prime stride spreads over all axes."""
     return values.detach().float().reshape(-1)[::stride].cpu().numpy()
+
+
+def efficientnet_input(side: int) -> Tensor:
+    """Make grey levels (1, 3, side, side) float32 for EfficientNet-Lite0."""
+    pixels = torch.from_numpy(image()[:side, :side].astype(np.float32))
+    return pixels.permute(2, 0, 1)[None].contiguous()

@@ -23,7 +23,6 @@ from torch import Tensor
 from napari_hqsam.errors import CheckpointError
 from napari_hqsam.network import (
     HQSAM,
-    VARIANTS,
     Decoded,
     PromptTokens,
     TileFeatures,
@@ -38,6 +37,8 @@ from napari_hqsam.network import (
 )
 
 HERE = Path(__file__).parent
+VARIANTS = ("vit_tiny", "vit_b", "vit_l", "vit_h")
+"""Those with an official HQ-SAM checkpoint."""
 ATOL = 1e-4
 RESIZED = (731, SIZE)  # int(300 * 1024 / 420 + 0.5)
 PROMPTS = prompts()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hqsam.models.download import ProgressFactory
-    from napari_hqsam.network import HQSAM, Variant
+    from napari_hqsam.network import HQSAM
 
 OFFICIAL_INPUT_SIZE = 1024
 
@@ -50,7 +50,7 @@ class Model:
         The name it was loaded by, or the stem of its file.
     path : Path
         File the weights came from.
-    variant : {"vit_tiny", "vit_b", "vit_l", "vit_h"}
+    variant : str
         Image encoder.
     input_size : int
         Side of the square input, pixels.
@@ -68,7 +68,7 @@ class Model:
 
     name: str
     path: Path
-    variant: Variant
+    variant: str
     input_size: int
     network: HQSAM
     placement: Placement

@@ -1,5 +1,6 @@
 """HQ-SAM as torch modules. Knows nothing of images, files or napari."""
 
+from napari_hqsam.network.encoders import ENCODERS, ImageEncoder
 from napari_hqsam.network.hqsam import (
     HQ_MODULES,
     HQSAM,
@@ -7,7 +8,6 @@ from napari_hqsam.network.hqsam import (
     VARIANTS,
     Output,
     TileFeatures,
-    Variant,
     build_network,
     check_keys,
     combine,
@@ -26,15 +26,16 @@ from napari_hqsam.network.transforms import (
 )
 
 __all__ = [
+    "ENCODERS",
     "HQSAM",
     "HQ_MODULES",
     "OUTPUTS",
     "VARIANTS",
     "Decoded",
+    "ImageEncoder",
     "Output",
     "PromptTokens",
     "TileFeatures",
-    "Variant",
     "build_network",
     "check_keys",
     "combine",

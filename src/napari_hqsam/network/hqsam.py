@@ -12,16 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from napari_hqsam.errors import CheckpointError
+from napari_hqsam.network.encoders import ENCODERS
 from napari_hqsam.network.mask_decoder import Decoded, MaskDecoder
 from napari_hqsam.network.prompt_encoder import PAD, PromptEncoder, PromptTokens
-from napari_hqsam.network.tiny_vit import TinyViT
-from napari_hqsam.network.vit import VIT_SHAPES, ViT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Variant = Literal["vit_tiny", "vit_b", "vit_l", "vit_h"]
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
+VARIANTS: tuple[str, ...] = tuple(ENCODERS)
+"""Names of the image encoders."""
 
 Output = Literal["sam", "sam+hq", "hq"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
@@ -59,8 +58,8 @@ class HQSAM(nn.Module):
 
     Parameters
     ----------
-    variant : {"vit_tiny", "vit_b", "vit_l", "vit_h"}
-        Image encoder.
+    variant : str
+        Image encoder, a key of `ENCODERS`.
     input_size : int
         Side S of the square input, pixels; 64 must divide it.
     render_prompts : bool
@@ -68,17 +67,15 @@ class HQSAM(nn.Module):
     """
 
     def __init__(
-        self, variant: Variant, input_size: int = 1024, *, render_prompts: bool = False
+        self, variant: str, input_size: int = 1024, *, render_prompts: bool = False
     ) -> None:
         super().__init__()
         if input_size < 64 or input_size % 64:
             raise ValueError(
                 f"input size {input_size} does not fit: give a multiple of 64"
             )
-        self.variant: Variant = variant
-        self.image_encoder: TinyViT | ViT = (
-            TinyViT() if variant == "vit_tiny" else ViT(VIT_SHAPES[variant])
-        )
+        self.variant = variant
+        self.image_encoder = ENCODERS[variant].build()
         self.prompt_encoder = PromptEncoder(input_size, render_prompts=render_prompts)
         self.mask_decoder = MaskDecoder(self.image_encoder.early_dim)
 
@@ -93,7 +90,7 @@ class HQSAM(nn.Module):
         return self.mask_decoder.iou_token.weight.dtype
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode normalised images (B, 3, S, S); see `ViT.forward`."""
+        """Encode normalised images (B, 3, S, S); see `ImageEncoder.forward`."""
         features, early = self.image_encoder(image.to(self.dtype))
         return features, early
 
@@ -192,13 +189,13 @@ def combine(decoded: Decoded, output: Output) -> Tensor:
 
 
 def build_network(
-    variant: Variant, *, input_size: int = 1024, render_prompts: bool = False
+    variant: str, *, input_size: int = 1024, render_prompts: bool = False
 ) -> HQSAM:
     """Make a network with random weights."""
     return HQSAM(variant, input_size, render_prompts=render_prompts)
 
 
-def expected_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
+def expected_shapes(variant: str) -> dict[str, tuple[int, ...]]:
     """Key names and shapes of a variant's official checkpoint."""
     with torch.device("meta"):
         network = HQSAM(variant)
@@ -210,7 +207,7 @@ def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {k: tuple(v.shape) for k, v in state.items()}
 
 
-def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
+def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """Tell the variant from the keys and shapes of a state dict.
 
     Raises
@@ -218,14 +215,13 @@ def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
     CheckpointError
         No HQ-SAM or SAM encoder is in there.
     """
-    if "image_encoder.patch_embed.seq.0.c.weight" in shapes:
-        return "vit_tiny"
-    width = (0, *shapes.get("image_encoder.pos_embed", ()))[-1]
-    for variant, shape in VIT_SHAPES.items():
-        if width == shape.dim:
-            return variant  # type: ignore[return-value]
+    for variant, encoder in ENCODERS.items():
+        if encoder.key in shapes:
+            width = (0, *shapes[encoder.key])[-1]
+            if encoder.width in (0, width):
+                return variant
     raise CheckpointError(
-        "the weights hold no HQ-SAM image encoder (vit_tiny, vit_b, vit_l or vit_h): "
+        f"the weights hold no HQ-SAM image encoder ({', '.join(ENCODERS)}): "
         "give an official sam_hq_*.pth file or one made by this package"
     )
 

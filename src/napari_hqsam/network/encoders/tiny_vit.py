@@ -1,4 +1,4 @@
-"""TinyViT-5M image encoder of Light HQ-SAM (and of our bundled model).
+"""TinyViT-5M image encoder of Light HQ-SAM.
 
 Tensors in, tensors out; key names of the official checkpoint. Source: TinyViT,
 arXiv 2207.10666; reference file ``modeling/tiny_vit_sam.py``.
@@ -12,8 +12,12 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from napari_hqsam.network.encoders.base import (
+    ConvBN,
+    ImageEncoder,
+    fuse_batch_norms,
+)
 from napari_hqsam.network.layers import (
     attention,
     join_windows,
@@ -25,29 +29,6 @@ DIMS = (64, 128, 160, 320)
 DEPTHS = (2, 2, 6, 2)
 WINDOWS = (7, 7, 14, 7)
 HEAD_DIM = 32
-
-
-class ConvBN(nn.Module):
-    """Convolution without bias, then batch norm; one convolution once fused."""
-
-    def __init__(
-        self, c_in: int, c_out: int, k: int = 1, stride: int = 1, groups: int = 1
-    ) -> None:
-        super().__init__()
-        self.c = nn.Conv2d(c_in, c_out, k, stride, k // 2, groups=groups, bias=False)
-        self.bn = nn.BatchNorm2d(c_out)
-        self.fused = False
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C_in, H, W) to (B, C_out, H/stride, W/stride)."""
-        return self.c(x) if self.fused else self.bn(self.c(x))  # type: ignore[no-any-return]
-
-    def fuse(self) -> None:
-        """Fold the batch norm into the convolution. Inference only."""
-        if not self.fused:
-            self.c = fuse_conv_bn_eval(self.c.eval(), self.bn.eval())
-            self.bn = nn.Identity()  # type: ignore[assignment]
-            self.fused = True
 
 
 class MBConv(nn.Module):
@@ -224,10 +205,9 @@ class PatchEmbed(nn.Module):
         return self.seq(x)  # type: ignore[no-any-return]
 
 
-class TinyViT(nn.Module):
+class TinyViT(ImageEncoder):
     """TinyViT-5M with SAM's neck. Any input side that 64 divides."""
 
-    stride = 16
     early_dim = DIMS[2]
 
     def __init__(self) -> None:
@@ -263,9 +243,7 @@ class TinyViT(nn.Module):
 
     def optimize(self, dtype: torch.dtype) -> None:
         """Fuse batch norms, gather the biases, cast. Inference only."""
-        for module in list(self.modules()):
-            if isinstance(module, ConvBN):
-                module.fuse()
+        fuse_batch_norms(self)
         self.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in self.modules():
             if isinstance(module, Attention):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_hqsam.network.encoders.base import ImageEncoder
 from napari_hqsam.network.layers import (
     attention,
     join_windows,
@@ -156,10 +157,8 @@ class PatchEmbed(nn.Module):
         return self.proj(x).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
 
-class ViT(nn.Module):
+class ViT(ImageEncoder):
     """ViT-B, L or H with SAM's neck. Any input side that 16 divides."""
-
-    stride = 16
 
     def __init__(self, shape: ViTShape) -> None:
         super().__init__()
