@@ -22,7 +22,7 @@ SIZE = 64
 @pytest.fixture
 def weights(tmp_path):
     torch.manual_seed(5)
-    save_weights(initial_network(SIZE), tmp_path / "base.safetensors", 7)
+    save_weights(initial_network("vit_tiny", SIZE), tmp_path / "base.safetensors", 7)
     return tmp_path / "base.safetensors"
 
 
@@ -45,7 +45,7 @@ def test_weights_come_back_as_they_ship(weights):
     network = load_weights(weights)
     assert (network.input_size, network.prompt_encoder.render_prompts) == (SIZE, True)
     torch.manual_seed(5)
-    for key, value in initial_network(SIZE).state_dict().items():
+    for key, value in initial_network("vit_tiny", SIZE).state_dict().items():
         wanted = value.half().float() if value.is_floating_point() else value
         torch.testing.assert_close(network.state_dict()[key], wanted)
 

@@ -41,6 +41,7 @@ from napari_hqsam.training.losses import (
     soft_iou,
 )
 from napari_hqsam.training.sampling import (
+    Targets,
     boxes_of,
     corrected,
     first_prompts,
@@ -175,25 +176,50 @@ def test_boxes_are_tight(item):
 def test_points_lie_inside_and_depth_prefers_the_middle(item):
     masks = masks_of(item)
     for _ in range(20):
-        points, valid = random_points(masks, inner_depth(masks))
+        area = Targets.of(masks).quarter[:, 0]
+        points, valid = random_points(masks, area, inner_depth(area))
         x, y = points.long().T
         assert masks[torch.arange(len(masks)), y, x].all()
         assert valid.all()
     disc = torch.zeros(1, 64, 64, dtype=torch.bool)
     disc[0, 12:52, 12:52] = True
-    drawn = torch.cat([random_points(disc, inner_depth(disc))[0] for _ in range(200)])
-    plain = torch.cat([random_points(disc)[0] for _ in range(200)])
+    area = Targets.of(disc).quarter[:, 0]
+    depth = inner_depth(area)
+    drawn = torch.cat([random_points(disc, area, depth)[0] for _ in range(200)])
+    plain = torch.cat([random_points(disc, area)[0] for _ in range(200)])
     middle = torch.tensor([31.5, 31.5])
     assert (drawn - middle).norm(dim=1).mean() < 0.8 * (plain - middle).norm(
         dim=1
     ).mean()
-    assert not random_points(torch.zeros(1, 8, 8, dtype=torch.bool))[1]
+    nothing = torch.zeros(1, 8, 8, dtype=torch.bool)
+    assert not random_points(nothing, torch.zeros(1, 2, 2))[1]
+
+
+def test_every_pixel_of_a_region_is_as_likely_without_weights():
+    region = torch.zeros(1, 16, 16, dtype=torch.bool)
+    region[0, 3:6, 2:9] = True  # cells that are covered by different shares
+    region[0, 15, 15] = True
+    area = Targets.of(region).quarter[:, 0]
+    many = region.expand(22_000, -1, -1), area.expand(22_000, -1, -1)
+    torch.manual_seed(0)
+    x, y = random_points(*many)[0].long().T
+    counts = torch.zeros(16, 16).index_put_((y, x), torch.ones(len(x)), accumulate=True)
+    assert (counts[~region[0]] == 0).all()
+    assert ((counts[region[0]] - 1000).abs() < 150).all()  # 5 sigma
+
+
+def test_targets_hold_the_covered_share_of_their_cells():
+    masks = torch.zeros(1, 8, 8, dtype=torch.bool)
+    masks[0, :3, :4] = True
+    targets = Targets.of(masks)
+    assert targets.half[0, 0, :2, 0].tolist() == [1.0, 0.5]
+    assert targets.quarter[0, 0].tolist() == [[0.75, 0.0], [0.0, 0.0]]
 
 
 def test_first_prompts_are_of_all_kinds_and_well_formed(item):
     torch.manual_seed(0)
     masks = masks_of(item, count=4).repeat(50, 1, 1)
-    prompts = first_prompts(masks)
+    prompts = first_prompts(Targets.of(masks))
     has = {
         k: (prompts.labels == k).any(1)
         for k in (PAD, NOT_A_POINT, POSITIVE, BOX_FIRST, BOX_SECOND)
@@ -208,11 +234,11 @@ def test_first_prompts_are_of_all_kinds_and_well_formed(item):
 
 def test_corrections_click_on_the_error_with_the_right_sign(item):
     masks = masks_of(item, count=6)
-    prompts = first_prompts(masks)
+    prompts = first_prompts(Targets.of(masks))
     nothing = torch.full((6, 1, 16, 16), -5.0)
     everything = -nothing
     for logits, label in ((nothing, POSITIVE), (everything, NEGATIVE)):
-        after = corrected(prompts, logits, masks)
+        after = corrected(prompts, logits, Targets.of(masks))
         assert (after.labels[:, 0] == label).all()
         x, y = after.coords[:, 0].long().T
         assert (masks[torch.arange(6), y, x] == (label == POSITIVE)).all()
@@ -229,7 +255,7 @@ def test_a_right_answer_needs_no_click():
     logits = torch.full((1, 1, 64, 64), -9.0)
     logits[0, 0, 16:48, 16:48] = 9.0
     first = PromptTokens(torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.long))
-    assert (corrected(first, logits, masks).labels == PAD).all()
+    assert (corrected(first, logits, Targets.of(masks)).labels == PAD).all()
 
 
 # --- losses ----------------------------------------------------------------
@@ -255,14 +281,14 @@ def test_an_empty_answer_is_not_cheap_for_a_small_object():
 
 
 def test_only_the_best_candidate_learns_fully():
-    target = torch.zeros(1, 1, 16, 16)
-    target[..., 4:12, 4:12] = 1
+    masks = torch.zeros(1, 64, 64, dtype=torch.bool)
+    masks[:, 16:48, 16:48] = True
+    targets = Targets.of(masks)
     sam = torch.zeros(1, 4, 16, 16)
-    sam[:, 2] = 2 * target[:, 0] - 1  # the best of the three
+    sam[:, 2] = 2 * targets.quarter[:, 0] - 1  # the best of the three
     sam.requires_grad_(True)
-    prompt_loss(
-        sam, torch.zeros(1, 1, 16, 16), torch.zeros(1, 4), target, 1.0
-    ).backward()
+    hq, iou = torch.zeros(1, 1, 16, 16), torch.zeros(1, 4)
+    prompt_loss(sam, hq, iou, targets, 1.0).backward()
     strength = sam.grad.abs().sum((0, 2, 3))
     assert strength[2] > 5 * strength[1]
     assert strength[2] > 5 * strength[3]
@@ -348,7 +374,7 @@ def test_validation_is_logged_and_changes_nothing(item, tmp_path, monkeypatch):
 
 
 def test_validation_measures_boundaries_and_more_clicks_on_request(item):
-    network = initial_network(64).eval()
+    network = initial_network("vit_tiny", 64).eval()
     data = [Dataset("discs", [item])]
     found = validate(network, data, crops=1, boundary=True)["mean"]
     kinds = ("box", "click", "clicks2", "clicks3")
@@ -360,7 +386,7 @@ def test_validation_measures_boundaries_and_more_clicks_on_request(item):
 
 def test_validation_of_a_perfect_answer_is_one(item, monkeypatch):
     """Each score is of the mask that its name says."""
-    network = initial_network(64).eval()
+    network = initial_network("vit_tiny", 64).eval()
     seen = []
 
     def remember(labels, count):

@@ -14,7 +14,7 @@ from napari_hqsam.training.data import read_datasets
 from napari_hqsam.training.loop import Trainer
 from napari_hqsam.training.recipes import RECIPES
 from napari_hqsam.training.validate import validate
-from napari_hqsam.training.weights import save_weights
+from napari_hqsam.training.weights import load_weights, save_weights, weights_step
 
 
 def main() -> None:
@@ -29,6 +29,14 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--until", type=int, help="stop before this step")
+    parser.add_argument(
+        "--encoder-weights", type=Path, help="ImageNet weights of the encoder (.pth)"
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="begin with these weights (.safetensors), at the step they tell",
+    )
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -40,7 +48,11 @@ def main() -> None:
         args.device,
         bf16=args.bf16,
         validation=validation,
+        network=load_weights(args.start) if args.start else None,
+        encoder_weights=args.encoder_weights,
     )
+    if args.start:
+        trainer.step = weights_step(args.start)
     if trainer.resume():
         print(f"resumed at step {trainer.step} of {trainer.recipe.steps}", flush=True)
     signal.signal(signal.SIGTERM, trainer.stop)

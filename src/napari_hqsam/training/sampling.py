@@ -7,6 +7,8 @@ HQ-SAM paper, section 3.3.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,44 +38,87 @@ def pick_objects(labels: Tensor, count: int, min_area: int = 12) -> Tensor | Non
     return masks
 
 
-def random_points(region: Tensor, depth: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """One random (x, y) inside each bool region (B, S, S).
+class Targets(NamedTuple):
+    """Masks to learn, and their area in cells of 2 x 2 and 4 x 4 pixels.
+
+    Attributes
+    ----------
+    masks : Tensor
+        (B, S, S) bool.
+    half, quarter : Tensor
+        (B, 1, S/2, S/2) and (B, 1, S/4, S/4) float32, covered share of each cell.
+    """
+
+    masks: Tensor
+    half: Tensor
+    quarter: Tensor
+
+    @classmethod
+    def of(cls, masks: Tensor) -> Targets:
+        """Compute the areas of (B, S, S) bool masks."""
+        half = F.avg_pool2d(masks[:, None].float(), 2)
+        return cls(masks, half, F.avg_pool2d(half, 2))
+
+
+def random_points(
+    region: Tensor, area: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Draw one random (x, y) inside each bool region (B, S, S).
+
+    A cell is drawn first, then one of its pixels, which costs a sixteenth of
+    drawing among all pixels.
 
     Parameters
     ----------
     region : Tensor
         (B, S, S) bool.
-    depth : Tensor, optional
-        (B, S, S) weights: the chance of a pixel is proportional to it.
+    area : Tensor
+        (B, n, n) float32, share of each cell of S/n x S/n pixels in the region.
+    weight : Tensor, optional
+        (B, n, n): the chance of a pixel is proportional to its cell's weight.
 
     Returns
     -------
     points, valid : Tensor
         (B, 2) float32 and (B,) bool, False where the region is empty.
     """
-    weight = region.float() if depth is None else region * depth
-    noise = torch.empty_like(weight).exponential_()
-    flat = (weight / noise.clamp(min=1e-9)).flatten(1)  # exponential race
-    best = flat.argmax(1)
-    side = region.shape[-1]
-    return torch.stack([best % side, best // side], 1).float(), region.flatten(1).any(1)
+    b, n = area.shape[:2]
+    chances = area if weight is None else area * weight
+    # Inverse of the cumulative distribution, in float64 so that rounding never
+    # gives a cell of chance 0.
+    cumulative = chances.flatten(1).cumsum(1, dtype=torch.float64)
+    total = cumulative[:, -1:]
+    drawn = torch.searchsorted(cumulative, torch.rand_like(total) * total, right=True)
+    cell = drawn[:, 0].clamp(max=n * n - 1)
+    y, x = cell // n, cell % n
+    side = region.shape[-1] // n
+    cells = region.reshape(b, n, side, n, side)
+    block = cells[torch.arange(b, device=region.device), y, :, x].flatten(1)
+    inside = (torch.rand(block.shape, device=region.device) * block).argmax(1)
+    points = torch.stack([x * side + inside % side, y * side + inside // side], 1)
+    return points.float(), total[:, 0] > 0
 
 
-def inner_depth(mask: Tensor, steps: int = 4) -> Tensor:
-    """How deep a pixel lies inside (B, S, S) masks: a coarse distance transform.
+def inner_depth(area: Tensor, steps: int = 3) -> Tensor:
+    """How deep a cell lies inside the regions: a coarse distance transform.
 
-    Squared sum of erosions by growing squares at half the resolution (cheap
-    enough for every step), so that centres are likelier.
+    Squared sum of erosions by growing squares, so that centres are likelier.
+
+    Parameters
+    ----------
+    area : Tensor
+        (B, n, n) float32, covered share of each cell.
+    steps : int
+        Erosions, by 1, 2, ... cells one after the other.
     """
-    half = -F.max_pool2d(-mask.float()[:, None], 2)
-    total = half.clone()
+    full = (area >= 1).float()[:, None]
+    total = full.clone()
     for i in range(steps):
         r = 2 * i + 3  # a square is two lines
-        half = 1 - F.max_pool2d(1 - half, (r, 1), 1, (r // 2, 0))
-        half = 1 - F.max_pool2d(1 - half, (1, r), 1, (0, r // 2))
-        total = total + r * half
-    full = F.interpolate(total, mask.shape[-2:], mode="nearest")[:, 0]
-    return ((full + 1) * mask) ** 2
+        full = 1 - F.max_pool2d(1 - full, (r, 1), 1, (r // 2, 0))
+        full = 1 - F.max_pool2d(1 - full, (1, r), 1, (0, r // 2))
+        total = total + r * full
+    return (total[:, 0] + 1) ** 2
 
 
 def boxes_of(masks: Tensor) -> Tensor:
@@ -94,30 +139,37 @@ def loose_boxes(masks: Tensor) -> Tensor:
     return boxes + noise.clamp(-20, 20)
 
 
-def rough_masks(masks: Tensor) -> Tensor:
+def rough_masks(area: Tensor) -> Tensor:
     """Mask prompts (B, 1, S/4, S/4), logits: target at low resolution with a noisy rim.
 
     HQ-SAM paper, section 3.3: Gaussian noise where the mask differs from itself
     sampled down and up again.
+
+    Parameters
+    ----------
+    area : Tensor
+        (B, 1, S/4, S/4), `Targets.quarter`.
     """
-    side = masks.shape[-1] // 4
-    x = F.interpolate(masks[:, None].float(), (side, side), mode="area")
-    coarse = F.interpolate(x, (max(side // 8, 1),) * 2, mode="bilinear", antialias=True)
+    side = area.shape[-1]
+    coarse = F.interpolate(
+        area, (max(side // 8, 1),) * 2, mode="bilinear", antialias=True
+    )
     coarse = F.interpolate(coarse, (side, side), mode="bilinear")
-    rim = (x - coarse).abs() >= 0.01
-    noisy = x + torch.randn_like(x) * rim
+    rim = (area - coarse).abs() >= 0.01
+    noisy = area + torch.randn_like(area) * rim
     return (noisy > 0.5).float() * 16 - 8
 
 
-def first_prompts(masks: Tensor, clicks: float = 0.42) -> PromptTokens:
-    """Draw a first prompt for each (B, S, S) target: click, box, both, or mask.
+def first_prompts(targets: Targets, clicks: float = 0.42) -> PromptTokens:
+    """Draw a first prompt for each target: click, box, both, or mask.
 
     A share of `clicks` is a lone click; of the rest two thirds are boxes, a
     tenth has click and box, and the others a rough mask, some with a click.
     """
+    masks, area = targets.masks, targets.quarter[:, 0]
     b, device = len(masks), masks.device
-    points, _ = random_points(masks, inner_depth(masks))
-    plain, _ = random_points(masks)
+    points, _ = random_points(masks, area, inner_depth(area))
+    plain, _ = random_points(masks, area)
     points = torch.where(torch.rand(b, 1, device=device) < 0.6, points, plain)
     boxes = loose_boxes(masks)
     lone = torch.rand(b, device=device) < clicks
@@ -134,11 +186,11 @@ def first_prompts(masks: Tensor, clicks: float = 0.42) -> PromptTokens:
     labels[:, 2] = torch.where(with_box, BOX_SECOND, PAD)
     labels[:, 1] = torch.where(with_point & ~with_box, NOT_A_POINT, labels[:, 1])
     coords[:, 1] *= labels[:, 1:2] != NOT_A_POINT
-    return PromptTokens(coords, labels, rough_masks(masks), with_mask)
+    return PromptTokens(coords, labels, rough_masks(targets.quarter), with_mask)
 
 
 def corrected(
-    prompts: PromptTokens, logits: Tensor, masks: Tensor, *, central: bool = False
+    prompts: PromptTokens, logits: Tensor, targets: Targets, *, central: bool = False
 ) -> PromptTokens:
     """Add a click on the error, and the earlier logits as mask prompt.
 
@@ -148,16 +200,21 @@ def corrected(
         The prompts so far.
     logits : Tensor
         (B, 1, S/4, S/4), the answer to them.
-    masks : Tensor
-        (B, S, S) bool targets.
+    targets : Targets
+        What is asked for.
     central : bool
         Click in the middle of the error, as evaluation does, not at random.
     """
+    masks = targets.masks
     full = F.interpolate(logits.float(), masks.shape[-2:], mode="bilinear")[:, 0] > 0
-    missed, surplus = masks & ~full, full & ~masks
-    error = missed | surplus
-    depth = inner_depth(missed) + inner_depth(surplus)
-    points, valid = random_points(error, depth**4 if central else depth)
+    missed, surplus = Targets.of(masks & ~full), Targets.of(full & ~masks)
+    both = torch.stack([missed.quarter[:, 0], surplus.quarter[:, 0]])
+    if central:
+        both = torch.stack([missed.half[:, 0], surplus.half[:, 0]])
+    error = missed.masks | surplus.masks
+    depth = inner_depth(both.flatten(0, 1), 4 if central else 3)
+    depth = depth.unflatten(0, both.shape[:2]).sum(0)
+    points, valid = random_points(error, both.sum(0), depth**4 if central else depth)
     xy = points.long()
     positive = masks[torch.arange(len(masks), device=masks.device), xy[:, 1], xy[:, 0]]
     label = torch.where(positive, POSITIVE, NEGATIVE)

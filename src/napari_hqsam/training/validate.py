@@ -21,6 +21,7 @@ from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.training.data import sample_crop
 from napari_hqsam.training.losses import soft_iou
 from napari_hqsam.training.sampling import (
+    Targets,
     boxes_of,
     corrected,
     inner_depth,
@@ -36,12 +37,13 @@ if TYPE_CHECKING:
     from napari_hqsam.training.data import Dataset
 
 
-def click(masks: Tensor) -> PromptTokens:
+def click(targets: Targets) -> PromptTokens:
     """Give one click at the middle of each target."""
-    points, _ = random_points(masks, inner_depth(masks, 8) ** 4)
+    area = targets.half[:, 0]
+    points, _ = random_points(targets.masks, area, inner_depth(area, 8) ** 4)
     coords = torch.stack([points, torch.zeros_like(points)], 1)
-    labels = torch.tensor([[POSITIVE, NOT_A_POINT]], device=masks.device)
-    return PromptTokens(coords, labels.expand(len(masks), -1))
+    labels = torch.tensor([[POSITIVE, NOT_A_POINT]], device=area.device)
+    return PromptTokens(coords, labels.expand(len(area), -1))
 
 
 def box(masks: Tensor) -> PromptTokens:
@@ -97,7 +99,8 @@ def validate(
             mean = crop.image.new_tensor(PIXEL_MEAN)[:, None, None] / 255
             std = crop.image.new_tensor(PIXEL_STD)[:, None, None] / 255
             tile = network.prepare(*network.encode(((crop.image - mean) / std)[None]))
-            for name, first in (("box", box(masks)), ("click", click(masks))):
+            targets = Targets.of(masks)
+            for name, first in (("box", box(masks)), ("click", click(targets))):
                 prompts = first
                 for count in range(1, (clicks if name == "click" else 1) + 1):
                     out = network.decode(tile, prompts)
@@ -105,7 +108,7 @@ def validate(
                     for suffix, logits in _outputs(out).items():
                         for more, values in _scores(logits, masks, boundary).items():
                             scores.setdefault(key + suffix + more, []).extend(values)
-                    prompts = corrected(prompts, out.sam[:, :1], masks, central=True)
+                    prompts = corrected(prompts, out.sam[:, :1], targets, central=True)
         if scores:
             results[dataset.name] = {
                 k: round(float(np.mean(v)), 4) for k, v in scores.items()

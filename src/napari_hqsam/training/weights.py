@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def save_weights(network: HQSAM, path: Path, steps: int) -> None:
-    """Write the weights of a TinyViT HQ-SAM that draws its prompts.
+    """Write the weights of an HQ-SAM that renders its prompts.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def save_weights(network: HQSAM, path: Path, steps: int) -> None:
         for k, v in network.state_dict().items()
     }
     metadata = {
-        "variant": "vit_tiny",
+        "variant": network.variant,
         "input_size": str(network.input_size),
         "render_prompts": "true",
         "steps": str(steps),
@@ -53,9 +53,15 @@ def load_weights(path: Path) -> HQSAM:
         metadata = file.metadata() or {}
         state = {key: file.get_tensor(key) for key in file.keys()}
     network = build_network(
-        "vit_tiny",
+        metadata.get("variant", "vit_tiny"),
         input_size=int(metadata.get("input_size", 448)),
         render_prompts=metadata.get("render_prompts") == "true",
     )
     network.load(state)
     return network.eval()
+
+
+def weights_step(path: Path) -> int:
+    """Optimiser steps behind the weights in a file of `save_weights`."""
+    with safe_open(path, "pt") as file:
+        return int((file.metadata() or {}).get("steps", 0))
