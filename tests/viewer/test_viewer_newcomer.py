@@ -69,7 +69,7 @@ def test_every_part_of_the_widget_says_what_it_is(open_widget):
     from qtpy.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 
     for kind in (QAbstractButton, QComboBox, QLineEdit):
-        for part in hand.widget.widget().findChildren(kind):
+        for part in hand.widget.findChildren(kind):
             if part.objectName() or part.parent().inherits("QComboBox"):
                 continue  # parts of parts
             tip = part.toolTip() or part.parent().toolTip()

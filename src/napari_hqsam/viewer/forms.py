@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
     QGridLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.stack_state import StackState
     from napari_hqsam.viewer.state import Settings
+
+_ARROWS = 62
+"""Screen pixels that napari's two arrows and frame of a spin box take."""
 
 
 class Section(QCollapsible):
@@ -41,6 +46,10 @@ class Section(QCollapsible):
         super().__init__(title)
         self.setToolTip(tip)
         self.setDuration(0)  # what grows slowly is in the way
+        # A long title, such as an image's name, must not widen the panel.
+        self.toggleButton().setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        )
         # Its own frame and margins take room that a laptop has not.
         layout = self.layout()
         if layout is not None:
@@ -123,13 +132,33 @@ def narrow(box: QComboBox) -> QComboBox:
     return box
 
 
+class SpinBox(QSpinBox):
+    """Spin box as wide as its longest number; Qt forgets napari's own arrows."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Wide enough in the font of now."""
+        texts = (self.textFromValue(v) for v in (self.minimum(), self.maximum()))
+        metrics = self.fontMetrics()
+        longest = max(
+            metrics.horizontalAdvance(f"{self.prefix()}{text}{self.suffix()}")
+            for text in texts
+        )
+        hint = super().minimumSizeHint()
+        return QSize(max(hint.width(), longest + _ARROWS), hint.height())
+
+    def sizeHint(self) -> QSize:
+        """As narrow as it may be."""
+        return self.minimumSizeHint()
+
+
 def button(
     text: str, tip: str, call: Callable[[], Any], *, icon: str = ""
 ) -> QPushButton:
     """Button with a text and perhaps an icon."""
     made = QPushButton(text)
     made.setToolTip(tip)
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    # No narrower than its text, in whatever font napari is set to.
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     made.setAutoDefault(False)
     made.clicked.connect(lambda: call())
     return mark(made, icon) if icon else made
@@ -140,7 +169,7 @@ def tool_button(icon: str, tip: str) -> QPushButton:
     made = QPushButton()
     made.setToolTip(tip)
     made.setCheckable(True)
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     return mark(made, icon)
 
 
@@ -164,9 +193,46 @@ def actions(columns: int, *named: tuple[str, str, Callable[[], Any]]) -> QGridLa
     return grid
 
 
-def label(text: str = "", tip: str = "") -> QLabel:
-    """Label that wraps, so that it never widens the widget."""
-    made = QLabel(text)
-    made.setWordWrap(True)
+class _Wrapped(QLabel):
+    """Label that wraps, never widens the panel, and keeps room for some lines."""
+
+    def __init__(self, text: str, lines: int) -> None:
+        super().__init__(text)
+        self._lines = lines
+        self.setWordWrap(True)
+        policy = self.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def minimumSizeHint(self) -> QSize:
+        """As high as its lines are in the font of now."""
+        hint = super().minimumSizeHint()
+        height = self._lines * self.fontMetrics().lineSpacing()
+        return QSize(hint.width(), max(hint.height(), height))
+
+    def heightForWidth(self, width: int) -> int:
+        """As high as the text is, or the lines that it keeps room for."""
+        return max(super().heightForWidth(width), self.minimumSizeHint().height())
+
+
+def label(text: str = "", tip: str = "", *, lines: int = 1) -> QLabel:
+    """Label that wraps.
+
+    Parameters
+    ----------
+    text, tip : str
+    lines : int
+        Lines that it keeps room for, so that what is below stays where it is.
+    """
+    made = _Wrapped(text, lines)
     made.setToolTip(tip)
+    return made
+
+
+def bar(layout: QLayout) -> QWidget:
+    """Widget of a layout, without margins."""
+    made = QWidget()
+    layout.setContentsMargins(0, 0, 0, 0)
+    made.setLayout(layout)
     return made

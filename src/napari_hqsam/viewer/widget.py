@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hqsam.viewer import icons
 from napari_hqsam.viewer.batches import Batches
@@ -21,6 +21,7 @@ from napari_hqsam.viewer.labelling import Labelling
 from napari_hqsam.viewer.layers import load_layers
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.objects import Objects
+from napari_hqsam.viewer.panel import Sections
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.sections import (
     ImageSection,
@@ -41,8 +42,11 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class HqsamWidget(QScrollArea):
+class HqsamWidget(QWidget):
     """Click, see, accept.
+
+    What is needed for every object (tools, accept, reject, undo, save) stays in
+    view; all that is chosen now and then is in sections below, which scroll.
 
     Parameters
     ----------
@@ -111,35 +115,33 @@ class HqsamWidget(QScrollArea):
 
     def _build(self) -> None:
         self.setObjectName("napari-hqsam")
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        body = QWidget()
-        rows = QVBoxLayout(body)
-        rows.setContentsMargins(4, 2, 4, 2)
-        rows.setSpacing(2)
         controller, objects = self.controller, self.objects
         self.stack_section = StackSection(controller, self.stacks)
+        prompts = PromptSection(controller, objects, self.batches)
+        current = ObjectSection(controller, objects)
+        session = SessionSection(self.labelling, objects, self.keeping)
         self.sections: dict[str, Section] = {
+            "session": session,
             "image": ImageSection(controller),
             "model": ModelSection(controller, self.files),
-            "prompts": PromptSection(controller, objects, self.batches),
-            "object": ObjectSection(controller, objects),
+            "prompts": prompts,
+            "object": current,
             "stack": self.stack_section,
             "labels": LabelsSection(controller, self.labelling, objects),
-            "session": SessionSection(self.labelling, objects, self.keeping),
             "keys": _keys_section(),
         }
-        for section in self.sections.values():
-            rows.addWidget(section)
-        rows.addStretch()
-        self.setWidget(body)
-        self.setMinimumWidth(280)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(4, 4, 4, 2)
+        rows.setSpacing(3)
+        for part in (prompts.bar, current.status, current.bar, session.bar):
+            rows.addWidget(part)
+        rows.addWidget(Sections(self.sections.values()), 1)
+        rows.addWidget(session.status)
         icons.paint(self, self.viewer)
 
     def sizeHint(self) -> QSize:
-        """Narrow enough for a laptop."""
-        return QSize(330, 720)
+        """No wider than needed, for a laptop."""
+        return QSize(self.minimumSizeHint().width(), 720)
 
     def next_tool(self) -> None:
         """Take the next tool in the hand."""

@@ -9,6 +9,7 @@ from qtpy.QtCore import QByteArray, QSize, Qt
 from qtpy.QtGui import QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtWidgets import QAbstractButton, QWidget
+from superqt import QCollapsible
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -29,7 +30,7 @@ def mark(button: Button, name: str) -> Button:
 
 
 def paint(parent: QWidget, viewer: Viewer) -> None:
-    """Give all buttons of a widget that are marked their icons."""
+    """Give buttons that are marked their icons, and sections their arrows."""
     from napari.utils.theme import get_theme
 
     colour = get_theme(viewer.theme).icon.as_hex(format="long")[:7]
@@ -38,6 +39,9 @@ def paint(parent: QWidget, viewer: Viewer) -> None:
         if name:
             button.setIcon(icon(name, colour))
             button.setIconSize(QSize(SIDE, SIDE))
+    for section in parent.findChildren(QCollapsible):
+        section.setCollapsedIcon(icon("folded", colour))
+        section.setExpandedIcon(icon("unfolded", colour))
 
 
 def icon(name: str, colour: str) -> QIcon:

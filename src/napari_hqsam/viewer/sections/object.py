@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox
+from qtpy.QtWidgets import QHBoxLayout, QLabel
 
 from napari_hqsam.viewer.finishing import MAX_SMOOTHING
-from napari_hqsam.viewer.forms import Section, actions, choice, label, switch
+from napari_hqsam.viewer.forms import (
+    Section,
+    SpinBox,
+    actions,
+    bar,
+    choice,
+    label,
+    switch,
+)
 from napari_hqsam.viewer.keys import KEYS
 from napari_hqsam.viewer.main_thread import timer
 
@@ -26,7 +34,7 @@ SLOW_MS = 400
 
 
 class ObjectSection(Section):
-    """The object with the yellow outline.
+    """The object with the yellow outline; `status` and `bar` are shown apart.
 
     Parameters
     ----------
@@ -41,11 +49,9 @@ class ObjectSection(Section):
             "",
             "The model's own guess of the quality, and how little the "
             "mask depends on its threshold; both up to 1",
+            lines=2,
         )
-        # Of two lines always: the sections below stay where they are.
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
         self._slow = timer(self, SLOW_MS, self._say_looking)
-        self.rows.addWidget(self.status)
         self.output = choice(
             controller.settings,
             "output",
@@ -54,21 +60,13 @@ class ObjectSection(Section):
         )
         self.form().addRow(f"mask ({KEYS['next_output'].key})", self.output)
         self.rows.addLayout(self._finishing())
-        self.rows.addLayout(
+        candidate = "next_candidate", "Other readings of the click"
+        self.rows.addLayout(actions(1, (*candidate, controller.next_candidate)))
+        self.bar = bar(
             actions(
                 2,
                 ("accept", "Put it into the target and begin the next", objects.accept),
                 ("reject", "Drop it and its prompts", objects.reject),
-                (
-                    "next_candidate",
-                    "Other readings of the click",
-                    controller.next_candidate,
-                ),
-                (
-                    "undo",
-                    "Last prompt; without one, the last accepted object",
-                    objects.undo,
-                ),
             )
         )
         events = controller.current.events
@@ -83,7 +81,7 @@ class ObjectSection(Section):
             switch(settings, "clean", "clean", "Drop specks and fill pinholes")
         )
         row.addWidget(switch(settings, "fill", "fill holes", "Fill all holes"))
-        smooth = QSpinBox()
+        smooth = SpinBox()
         smooth.setRange(0, MAX_SMOOTHING)
         smooth.setValue(settings.smooth)
         smooth.setSuffix(" px")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
 
-from napari_hqsam.viewer.forms import Section, button, choice, switch, tool_button
+from napari_hqsam.viewer.forms import Section, bar, button, choice, switch, tool_button
 from napari_hqsam.viewer.keys import KEYS
 from napari_hqsam.viewer.sections.layer_box import LayerBox
 
@@ -36,7 +36,7 @@ _SCALES = (
 
 
 class PromptSection(Section):
-    """How to say which object is meant.
+    """How to say which object is meant; `bar` has the tools.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class PromptSection(Section):
     ) -> None:
         super().__init__("Prompts", "How to say which object is meant", is_open=True)
         self.controller, self.objects, self.batches = controller, objects, batches
-        self.rows.addLayout(self._tool_row())
+        self.bar = bar(self._tool_row())
         self.rows.addLayout(self._switches())
         self.scale = choice(
             controller.settings,

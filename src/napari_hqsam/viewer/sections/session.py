@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QWidget
 
-from napari_hqsam.viewer.forms import Section, button, label, narrow
+from napari_hqsam.viewer.forms import Section, bar, button, label, narrow
+from napari_hqsam.viewer.keys import KEYS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.journaling import Unsaved
@@ -19,7 +20,7 @@ _FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 
 
 class SessionSection(Section):
-    """Nothing is lost.
+    """Sessions that were not saved; `bar` and `status` are shown apart.
 
     Parameters
     ----------
@@ -31,13 +32,14 @@ class SessionSection(Section):
     def __init__(
         self, labelling: Labelling, objects: Objects, keeping: Keeping
     ) -> None:
-        super().__init__("Session", "Saving, undo, and earlier sessions", is_open=True)
+        super().__init__(
+            "Not saved", "Earlier sessions that were not saved", is_open=True
+        )
         self.labelling, self.objects, self.keeping = labelling, objects, keeping
-        self.rows.addLayout(self._buttons())
+        self.bar = bar(self._buttons())
         self.earlier = self._earlier()
         self.rows.addWidget(self.earlier)
-        self.status = label("", "What happened last")
-        self.rows.addWidget(self.status)
+        self.status = label("", "What happened last", lines=2)
         labelling.changed.connect(self.refresh)
         keeping.listed.connect(self.refresh)
         for says in (objects, keeping):
@@ -54,20 +56,26 @@ class SessionSection(Section):
             self._save,
             icon="save",
         )
-        row.addWidget(self.save, 2)
+        undo, redo = KEYS["undo"].key, KEYS["redo"].key
         row.addWidget(
             button(
-                "Undo",
-                "Last prompt; without one, the last step on the labels",
+                f"Undo ({undo})",
+                f"Last prompt; without one, the last step on the labels\nKey: {undo}",
                 self.objects.undo,
                 icon="undo",
             ),
             2,
         )
         row.addWidget(
-            button("Redo", "Do again what was undone", self.objects.redo, icon="redo"),
+            button(
+                "Redo",
+                f"Do again what was undone\nKey: {redo}",
+                self.objects.redo,
+                icon="redo",
+            ),
             2,
         )
+        row.addWidget(self.save, 2)
         return row
 
     def _earlier(self) -> QWidget:
@@ -103,7 +111,7 @@ class SessionSection(Section):
             self.unsaved.clear()
             for one in self.keeping.unsaved:
                 self.unsaved.addItem(one.text, one)
-        self.earlier.setVisible(bool(self.keeping.unsaved))
+        self.setHidden(not self.keeping.unsaved)
 
     def _say(self, text: str) -> None:
         self.status.setText(text)

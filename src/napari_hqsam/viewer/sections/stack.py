@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QWidget
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.forms import Section, actions, button, choice, label, narrow
+from napari_hqsam.viewer.forms import (
+    Section,
+    SpinBox,
+    actions,
+    button,
+    choice,
+    label,
+    narrow,
+)
 from napari_hqsam.viewer.keys import KEYS
 from napari_hqsam.viewer.sections.layer_box import LayerBox
 from napari_hqsam.viewer.stack_plans import axes_of
@@ -86,12 +94,11 @@ class StackSection(Section):
         body = QWidget()
         row = QHBoxLayout(body)
         row.setContentsMargins(0, 0, 0, 0)
-        self.first, self.last = QSpinBox(), QSpinBox()
+        self.first, self.last = SpinBox(), SpinBox()
         self.first.setToolTip("First slice")
         self.last.setToolTip("Last slice; it counts")
         for box in (self.first, self.last):
             box.setKeyboardTracking(False)
-            box.setMinimumWidth(60)
             box.valueChanged.connect(self._on_range)
             row.addWidget(box, 3)
         row.addWidget(button("All", "All slices there are", self._all), 2)

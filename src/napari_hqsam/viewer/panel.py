@@ -1,0 +1,58 @@
+"""The part of the widget that scrolls: its sections, one below the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOWEST = 120
+"""Least height in screen pixels: a few rows."""
+
+BORDER = 1
+"""Screen pixels of the line that napari's style sheet draws, unknown to Qt."""
+
+
+class Sections(QScrollArea):
+    """Sections that scroll up and down, and are never cut off at the side.
+
+    A scroll area alone does not tell how wide its content is: the window would
+    make it narrower, and what is on the right could not be reached.
+
+    Parameters
+    ----------
+    sections : iterable of QWidget
+    """
+
+    def __init__(self, sections: Iterable[QWidget]) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        body = QWidget()
+        rows = QVBoxLayout(body)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        for section in sections:
+            rows.addWidget(section)
+        rows.addStretch()
+        self.setWidget(body)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the content and its scroll bar, in the font of now."""
+        body, bar = self.widget(), self.verticalScrollBar()
+        if body is None or bar is None:
+            return super().minimumSizeHint()
+        width = body.minimumSizeHint().width() + bar.sizeHint().width()
+        return QSize(width + 2 * BORDER, LOWEST)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Tell the window when the content needs another width."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        handled: bool = super().eventFilter(watched, event)
+        return handled
