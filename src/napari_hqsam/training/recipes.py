@@ -86,9 +86,22 @@ RECIPES = {
                 drawn=0.85,
             ),
             Stage(3400, lr=(4e-4, 0.0), sizes=(10.0, 220.0), **_LATER),
-            # Warm up again, and stay at a high rate for most of the run.
+            # Warm up again, stay at a high rate, then down to nothing.
             Stage(100, lr=(0.0, 4e-4), sizes=(10.0, 220.0), **_LATER),
-            Stage(6000, lr=(4e-4, 4e-4), sizes=(10.0, 220.0), **_LATER),
+            Stage(2180, lr=(4e-4, 4e-4), sizes=(10.0, 220.0), **_LATER),
+            Stage(1200, lr=(4e-4, 0.0), sizes=(10.0, 220.0), **_LATER),
+            # The HQ part alone, on crops that show more of an edge.
+            Stage(
+                250,
+                side=320,
+                images=3,
+                lr=(5e-4, 0.0),
+                sizes=(16.0, 260.0),
+                balance=(0.5, 0.0),
+                rounds=(1.0,),
+                drawn=0.8,
+                hq_only=True,
+            ),
         ),
         synthetic=0.15,
         weights=_SHARES,
