@@ -2,6 +2,7 @@
 
 napari ignores key bindings of the manifest, so they are bound to the viewer
 when the widget opens and taken off when it closes; a layer's own keys go first.
+napari hears them while the canvas has the focus; elsewhere see `focus_keys`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from napari_hqsam.viewer import icons
 from napari_hqsam.viewer.batches import Batches
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.controller import Controller
+from napari_hqsam.viewer.focus_keys import FocusKeys
 from napari_hqsam.viewer.forms import Section, label
 from napari_hqsam.viewer.keeping import Keeping
 from napari_hqsam.viewer.keys import KEYS, bind, unbind
@@ -81,7 +82,9 @@ class HqsamWidget(QWidget):
         self._build()
         self._of_viewer = Connections()
         self._of_viewer.add(viewer.events.theme, self._on_theme)
-        bind(viewer, self._actions())
+        actions = self._actions()
+        bind(viewer, actions)
+        self._focus_keys = FocusKeys(self, actions)
         controller.scene.layers_changed.connect(self._on_layers)
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
@@ -200,6 +203,7 @@ class HqsamWidget(QWidget):
             self._closed = True
             self._of_viewer.close()
             unbind(self.viewer)
+            self._focus_keys.close()
             self.objects.finish()
             self.labelling.let_go()
             self.controller.close()
