@@ -1,5 +1,6 @@
 """Undo takes back all that was done, and what it leaves is as it was before."""
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
@@ -21,7 +22,7 @@ def typical_size(hand, *at):
     """The size that a click goes by; the click is taken back."""
     hand.click(*at)
     size = hand.controller.asked[1].typical_size
-    hand.key("Q")
+    hand.key("U")
     return size
 
 
@@ -83,3 +84,118 @@ def test_a_session_opened_again_knows_how_large_its_objects_are(
     hand.wait()
     hand.controller.take_tool()
     assert typical_size(hand, *B) == 20
+
+
+# --- the prompts of what is undone ---------------------------------------------------
+
+
+def prompts(hand):
+    return np.asarray(hand.scene.points.data).round().tolist()
+
+
+def test_with_the_accept_undone_its_prompts_are_back(hand):
+    hand.click(*A)
+    hand.click(*B)
+    hand.key("N")
+    hand.key("U")
+    assert not hand.labels.any()
+    assert np.allclose(prompts(hand), [A, B], atol=1)
+    assert hand.current.mask.bbox == (10, 10, 30, 60)
+    hand.click(A[0], A[1] + 3, modifiers=SHIFT)  # corrected, not made anew
+    assert hand.current.mask.bbox == (10, 40, 30, 60)
+    hand.key("N")
+    assert set(np.unique(hand.labels)) == {0, 1}
+    assert not hand.labels[A]
+
+
+def test_a_click_elsewhere_leaves_what_undo_took_back(hand):
+    hand.accept(SPECK)
+    hand.key("U")
+    hand.click(*A)
+    assert np.allclose(prompts(hand), [A], atol=1)
+    assert hand.current.mask.bbox == (10, 10, 30, 30)
+
+
+def test_undo_goes_on_past_what_it_took_back_and_redo_accepts_it_again(hand):
+    hand.accept(A, B, C)
+    done = hand.labels.copy()
+    for count in (2, 1, 0):
+        hand.key("U")
+        assert hand.labels.max() == count
+    assert len(prompts(hand)) == 1
+    for _ in range(3):
+        hand.key("U", modifiers=SHIFT)
+    assert np.array_equal(hand.labels, done)
+    assert not prompts(hand)
+    assert hand.current.mask is None
+
+
+def test_a_candidate_comes_back_with_the_undone_accept(hand):
+    hand.click(*A)
+    hand.key("K")
+    hand.key("K")
+    shown = hand.current.mask
+    hand.key("N")
+    hand.key("U")
+    assert np.array_equal(hand.current.mask.data, shown.data)
+
+
+def test_undo_of_merging_and_splitting_gives_the_prompts_back(hand):
+    hand.accept(A)
+    hand.click(*B)
+    hand.move(*A)
+    hand.key("N", modifiers=SHIFT)
+    hand.key("U")
+    assert hand.labels.max() == 1
+    assert not hand.labels[B]
+    assert np.allclose(prompts(hand), [B], atol=1)
+    hand.key("N", modifiers=SHIFT)
+    hand.click(*B)
+    hand.key("K", modifiers=SHIFT)
+    assert hand.labels[B] == 2
+    hand.key("U")
+    assert hand.labels[B] == 1
+    assert np.allclose(prompts(hand), [B], atol=1)
+
+
+def test_a_reopened_object_is_open_again_after_undo(hand):
+    hand.accept(A)
+    hand.move(*A)
+    hand.key("J")
+    hand.click(*B)
+    hand.key("N")
+    hand.key("U")
+    assert hand.labels[A] == 1
+    assert not hand.labels[B]
+    assert hand.current.label_id == 1
+    hand.click(A[0], A[1] + 3)
+    hand.key("N")
+    assert hand.labels.max() == 1
+
+
+def test_a_rejected_object_comes_back(hand):
+    hand.accept(C)
+    hand.click(*A)
+    hand.click(*B)
+    hand.key("Q")
+    hand.key("U")
+    assert np.allclose(prompts(hand), [A, B], atol=1)
+    assert hand.labels.max() == 1
+    hand.key("Q")
+    hand.accept(A)
+    hand.key("U")  # the accept, since it came later
+    assert hand.labels.max() == 1
+
+
+def test_undo_before_the_accepted_object_is_there(hand):
+    hand.accept(C)
+    hand.engine.gate.clear()
+    hand.click(*A, wait=False)
+    hand.wait(lambda: hand.current.waiting)
+    hand.key("N", wait=False)
+    hand.key("U", wait=False)
+    hand.engine.gate.set()
+    hand.wait()
+    assert hand.labels.max() == 1
+    assert not hand.labels[A]
+    assert hand.labels[C] == 1

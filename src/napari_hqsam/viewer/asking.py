@@ -53,7 +53,7 @@ class Asking:
             return None
         view = scene.view()
         own = view.without(scene.dropped)
-        found = current_prompt(scene.points, scene.shapes, own)
+        found = current_prompt(scene.points, scene.shapes, own, scene.held)
         if found is None:
             return None
         found.check_on(plane_size(scene.image, view))

@@ -21,11 +21,13 @@ from napari_hqsam.labels import recent_sizes
 from napari_hqsam.labels.records import Settings
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.asking import TYPICAL_OF
+from napari_hqsam.viewer.click_sorting import ClickSorter
 from napari_hqsam.viewer.finishing import finish_crop
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.requests import from_candidate, to_candidate
 from napari_hqsam.viewer.target import box_at, id_at, plane_of
+from napari_hqsam.viewer.undoing import Undoing
 from napari_hqsam.viewer.worker import Urgency
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
+    from napari_hqsam.viewer.undoing import Link
 
 PATIENCE = 5.0
 """Seconds that closing, or another image, waits at most for what was accepted."""
@@ -56,6 +59,8 @@ class Fate:
         Of the accepted object that it takes the place of; None: a new one.
     merge, split : int or None
         Id of the object to add it to, or to take it out of.
+    link : Link or None
+        Of the object that was begun by the click that accepts this one.
     """
 
     image: Image | None
@@ -63,6 +68,7 @@ class Fate:
     label_id: int | None
     merge: int | None = None
     split: int | None = None
+    link: Link | None = None
 
 
 class Objects(QObject):
@@ -83,6 +89,8 @@ class Objects(QObject):
         self.scene, self.current = controller.scene, controller.current
         self.settings = controller.settings
         self._target = labelling.target
+        self.undoing = Undoing(self)
+        self._clicks = ClickSorter(self)
         labelling.said.connect(self.said.emit)
         controller.asking.accepted_sizes = self._accepted_sizes
         labelling.changed.connect(self._on_labelling)
@@ -90,7 +98,14 @@ class Objects(QObject):
 
     # --- the current object ----------------------------------------------------
 
-    def accept(self, *, merge: int | None = None, split: int | None = None) -> None:
+    def accept(
+        self,
+        *,
+        merge: int | None = None,
+        split: int | None = None,
+        keep: tuple[float, ...] | None = None,
+        link: Link | None = None,
+    ) -> None:
         """Put the current object into the target, and begin the next.
 
         Parameters
@@ -99,35 +114,54 @@ class Objects(QObject):
             Id of an object to add it to.
         split : int, optional
             Id of the object to take it out of.
+        keep : tuple of float, optional
+            Position of the click that the next object begins with.
+        link : Link, optional
+            What undo is told of that click.
         """
         controller, current = self.controller, self.current
+        if keep is None and self._clicks.accept_when_sorted():
+            return
         if current.waiting and controller.asked is not None:
             # The next click belongs to the next object already.
             view, request = controller.asked
-            fate = self._fate(view, merge, split)
-            self._begin_next(view)
+            fate = self._fate(view, merge, split, link)
+            self.begin_next(view, keep=keep)
+            self.undoing.in_flight += 1
             controller.worker.submit(
                 Urgency.CLICK,
                 "accept",
                 lambda _: controller.engine.answer(request),
                 lambda answer: self._place(view, answer, fate),
-                tell,
+                self._on_lost,
                 replace=False,
             )
         elif current.mask is not None and controller.shown is not None:
             view, answer = controller.shown
-            fate = self._fate(view, merge, split)
-            self._begin_next(view)
+            fate = self._fate(view, merge, split, link)
+            self.begin_next(view, keep=keep)
+            self.undoing.in_flight += 1
             self._place(view, answer, fate)
         elif self.scene.prompts_on_plane():
             tell(PromptError("no object was found at these prompts; add or move some"))
         else:
             self.said.emit("Nothing to accept yet: click on an object")
 
-    def _fate(self, view: PlaneView, merge: int | None, split: int | None) -> Fate:
+    def _on_lost(self, error: Exception) -> None:
+        """No mask came for an object that was accepted."""
+        self.undoing.note_placed(None)
+        tell(error)
+
+    def _fate(
+        self,
+        view: PlaneView,
+        merge: int | None,
+        split: int | None,
+        link: Link | None,
+    ) -> Fate:
         own, current = view.without(self.scene.dropped), self.current
         image = self.scene.image
-        return Fate(image, current.chosen, current.id_on(own), merge, split)
+        return Fate(image, current.chosen, current.id_on(own), merge, split, link)
 
     def _place(self, view: PlaneView, answer: Answer, fate: Fate) -> None:
         """Put an object into the target; its prompts come back if that fails."""
@@ -142,6 +176,8 @@ class Objects(QObject):
             where = plane_of(view.without(self.scene.dropped))
             if fate.split is not None:
                 number = session.split(fate.split, mask.bbox, mask.data, where)
+                how = self.journal_settings(answer.request, fate.chosen)
+                self.undoing.note_split(view, answer.request.prompt, how)
             else:
                 with session.grouped():
                     number = self._put(session, view, answer, mask, fate)
@@ -150,6 +186,7 @@ class Objects(QObject):
             give_up(error)
             return
         self.labelling.took_step(f"Object {number} accepted")
+        self.undoing.note_placed(fate.link)
 
     def _put(
         self, session: Session, view: PlaneView, answer: Answer, mask: Mask, fate: Fate
@@ -215,6 +252,7 @@ class Objects(QObject):
     ) -> None:
         """Lay the prompts of an object again that could not be accepted."""
         scene, request = self.scene, answer.request
+        self.undoing.note_placed(None)
         if scene.image is None or scene.image is not fate.image:
             return
         own = view.without(scene.dropped)
@@ -253,9 +291,13 @@ class Objects(QObject):
         axes = plane_of(view.without(self.scene.dropped)).axes
         return recent_sizes(session.history, axes, TYPICAL_OF)
 
-    def _begin_next(self, view: PlaneView) -> None:
+    def begin_next(
+        self, view: PlaneView, *, keep: tuple[float, ...] | None = None
+    ) -> None:
+        """Drop the current object and its prompts, but for a click on the next."""
         own = view.without(self.scene.dropped)
-        self.scene.quietly_remove(own)
+        self.scene.quietly_remove(own, keep)
+        self.undoing.begin_next()
         if self.current.opened_on in (None, own):
             self.current.reopen(None, own)
         self.controller.begin_next()
@@ -267,26 +309,16 @@ class Objects(QObject):
         except HqsamError as error:
             tell(error)
             return
-        self._begin_next(view)
+        self.undoing.note_reject(view)
+        self.begin_next(view)
 
     def undo(self) -> None:
-        """Take the last prompt back; if there is none, the last accepted object."""
-        prompts = self.scene.prompts_on_plane()
-        if prompts:
-            layer, number = prompts[-1]
-            layer.selected_data = {number}
-            layer.remove_selected()
-        elif self.labelling.step("undo"):
-            self.said.emit("The last step is undone")
-        else:
-            self.said.emit("Nothing to undo")
+        """Take back the last prompt, else the last reject or step; see `Undoing`."""
+        self.undoing.undo()
 
     def redo(self) -> None:
         """Do again what was undone last."""
-        if self.labelling.step("redo"):
-            self.said.emit("The step is done again")
-        else:
-            self.said.emit("Nothing to redo")
+        self.undoing.redo()
 
     def _on_labelling(self) -> None:
         """Forget what was reopened: it is no object of other labels."""
@@ -315,7 +347,7 @@ class Objects(QObject):
         own = view.without(self.scene.dropped)
         try:
             prompt, how = self._prompt_of(own, label_id)
-            self._begin_next(view)
+            self.begin_next(view)
             if self.current.opened_on is not None:  # elsewhere: one at a time
                 self.scene.quietly_remove(self.current.opened_on)
             self.current.reopen(label_id, own)

@@ -7,16 +7,36 @@ from typing import Any
 from napari_hqsam.viewer.state import Settings
 
 CATEGORY = "widget"
-_NAMES = ("model", "device", "stretch", "overlap", "hover", "prefetch")
+_NAMES = (
+    "model",
+    "device",
+    "stretch",
+    "overlap",
+    "hover",
+    "prefetch",
+    "accept_on_click",
+)
 
 
 def preferred_settings() -> Settings:
     """Return the settings to begin with: those of napari's preferences, if any."""
+    chosen = _preferences()
+    found = {name: getattr(chosen, name) for name in _NAMES if hasattr(chosen, name)}
+    return Settings(**{name: getattr(v, "value", v) for name, v in found.items()})
+
+
+def remember(name: str, value: object) -> None:
+    """Begin with a setting the next time; it is one of the manifest's."""
+    chosen = _preferences()
+    if chosen is not None:
+        setattr(chosen, name, value)  # which napari saves
+
+
+def _preferences() -> Any:  # noqa: ANN401 - napari makes it of the manifest
+    """Return napari's preferences; None before napari 0.9, or if it has none."""
     try:
         from napari.settings import get_plugin_settings
 
-        chosen: Any = getattr(get_plugin_settings("napari-hqsam"), CATEGORY)
+        return getattr(get_plugin_settings("napari-hqsam"), CATEGORY)
     except (ImportError, KeyError, AttributeError, ValueError):
-        return Settings()  # napari before 0.9, or a plugin it does not know
-    found = {name: getattr(chosen, name) for name in _NAMES if hasattr(chosen, name)}
-    return Settings(**{name: getattr(v, "value", v) for name, v in found.items()})
+        return None

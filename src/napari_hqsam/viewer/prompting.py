@@ -12,7 +12,7 @@ from napari_hqsam.viewer.layers import NEGATIVE, SIGN
 from napari_hqsam.viewer.planes import Placing, layer_shape, shown_plane, transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from napari.components import Dims
     from napari.layers import Labels, Layer, Points, Shapes
@@ -28,7 +28,12 @@ def signs(layer: Points | Shapes) -> list[bool]:
     return [sign != NEGATIVE for sign in layer.features[SIGN]]
 
 
-def current_prompt(points: Points, shapes: Shapes, view: PlaneView) -> Prompt | None:
+def current_prompt(
+    points: Points,
+    shapes: Shapes,
+    view: PlaneView,
+    skip: Container[tuple[float, ...]] = (),
+) -> Prompt | None:
     """Join all that lies on a plane in the widget's own layers into one prompt.
 
     The last outline (rectangle, ellipse, polygon) is the box or mask; lines and
@@ -39,6 +44,8 @@ def current_prompt(points: Points, shapes: Shapes, view: PlaneView) -> Prompt | 
     points, shapes : Points, Shapes
         Made by the widget: their data axes are those of `view`.
     view : PlaneView
+    skip : container of tuple of float
+        Positions of points that do not count.
 
     Returns
     -------
@@ -53,7 +60,7 @@ def current_prompt(points: Points, shapes: Shapes, view: PlaneView) -> Prompt | 
     clicks: list[tuple[float, float]] = []
     labels: list[int] = []
     for row, positive in zip(np.asarray(points.data), signs(points), strict=True):
-        if view.holds(row)[0]:
+        if view.holds(row)[0] and tuple(row.tolist()) not in skip:
             clicks.append(_pair(view.to_plane(row)[0]))
             labels.append(int(positive))
     outline: Prompt | None = None

@@ -58,6 +58,8 @@ class Scene:
     """The image has other data, contrast limits or channels."""
     plane_changed = Signal()
     prompts_changed = Signal()
+    point_added = Signal(tuple)
+    """Position of a positive point, clicked without a modifier key."""
     layers_changed = Signal()
     """The list of layers, or a name in it."""
     zoomed = Signal()
@@ -70,7 +72,9 @@ class Scene:
         self.shapes: Shapes | None = None
         self.outline: Shapes | None = None
         self.key = next(_keys)
-        self._quiet = False
+        self.held: dict[tuple[float, ...], None] = {}
+        """Positions of points that wait to be sorted: no prompts yet, in order."""
+        self._quiet = self._plain = False
         self._of_viewer = Connections()
         self._of_image = Connections()
         self._of_prompts = Connections()
@@ -272,12 +276,25 @@ class Scene:
                 layer.selected_data = set()  # else the selected ones change as well
                 layer.feature_defaults = {layers.SIGN: sign}
 
-    def quietly_remove(self, view: PlaneView) -> None:
-        """Take the prompts off a plane, without a word."""
+    def forget_held(self) -> None:
+        """Forget points that waited and are gone."""
+        data = [] if self.points is None else np.asarray(self.points.data).tolist()
+        there = {tuple(row) for row in data}
+        self.held = {row: None for row in self.held if row in there}
+
+    def quietly_remove(
+        self, view: PlaneView, keep: tuple[float, ...] | None = None
+    ) -> None:
+        """Take the prompts off a plane, without a word; one point may stay."""
         for layer in (self.points, self.shapes):
             if layer is None:
                 continue
             gone = {i for i, d in enumerate(layer.data) if view.holds(d).all()}
+            with_points = layer is self.points
+            if with_points:
+                stay = {keep, *self.held} if keep is not None else set()
+                rows = [tuple(row) for row in np.asarray(layer.data).tolist()]
+                gone = {i for i in gone if rows[i] not in stay}
             if gone:
                 with self.unheard():
                     layer.selected_data = gone
@@ -378,8 +395,15 @@ class Scene:
         if str(event.action) in ("added", "changed", "removed"):
             if str(event.action) == "added":
                 self._show_signs()
-            if not self._quiet:
-                self.prompts_changed.emit()
+            if self._quiet:
+                return
+            if self._plain and self.points is not None and event.source is self.points:
+                self._plain = False
+                row = tuple(np.asarray(self.points.data[-1]).tolist())
+                self.point_added.emit(row)
+                if row in self.held:
+                    return
+            self.prompts_changed.emit()
 
     def _show_signs(self) -> None:
         """Give each sign its colour, and points a symbol for the colour-blind.
@@ -403,7 +427,9 @@ class Scene:
 
     def _on_press(self, layer: Layer, event: Any) -> None:  # noqa: ANN401
         """Shift turns the sign of what is about to be added."""
-        self.set_sign(negative=self.settings.negative != ("Shift" in event.modifiers))
+        negative = self.settings.negative != ("Shift" in event.modifiers)
+        self.set_sign(negative=negative)
+        self._plain = not negative and not len(event.modifiers)
 
 
 class _Quiet:

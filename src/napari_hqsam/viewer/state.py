@@ -57,6 +57,8 @@ class Settings:
     hover, prefetch : bool
     tool : str
         What the mouse does on the canvas.
+    accept_on_click : bool
+        A click outside the outline accepts the object and begins the next.
     negative : bool
         Clicks and scribbles say what is not the object.
     """
@@ -79,6 +81,7 @@ class Settings:
     prefetch: bool = True
     tool: Tool = "none"
     negative: bool = False
+    accept_on_click: bool = False
 
 
 @dataclass

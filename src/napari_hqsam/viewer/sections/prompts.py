@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
 
 from napari_hqsam.viewer.forms import Section, bar, button, choice, switch, tool_button
 from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.preferences import remember
 from napari_hqsam.viewer.sections.layer_box import LayerBox
 
 if TYPE_CHECKING:
@@ -106,6 +107,15 @@ class PromptSection(Section):
                 "Outline the object under the resting cursor",
             )
         )
+        by_click = switch(
+            settings,
+            "accept_on_click",
+            "click accepts",
+            "One action an object: a click outside the outline accepts it and begins\n"
+            "the next; inside, or with Shift or Ctrl, it corrects",
+        )
+        by_click.clicked.connect(lambda on: remember("accept_on_click", on))
+        row.addWidget(by_click)
         return row
 
     def _add_batch(self) -> None:
