@@ -24,6 +24,7 @@ class TinyNetwork:
 TINY = SimpleNamespace(
     name="tiny",
     digest="0" * 64,
+    decoder_digest="1",
     dtype=torch.float32,
     device=torch.device("cpu"),
     input_size=448,

@@ -180,13 +180,15 @@ def test_a_volume_looked_at_from_the_side(command, tmp_path, micro, discs):
     assert "0 of 1 masks differ" in said
 
 
-def small_session(folder, pixels, found=None):
+SETUP = Setup("micro", "00", (0, 0, 0), ((0.0, 255.0),))
+
+
+def small_session(folder, pixels, found=None, setup=SETUP):
     """A session made by hand: an object of 4 pixels."""
     image = folder / "image.tif"
     tifffile.imwrite(image, pixels)
     path = folder / "labels.tif.journal.jsonl"
     labels = np.zeros((40, 50), np.uint16) if found is None else found
-    setup = Setup("micro", "00", (0, 0, 0), ((0.0, 255.0),))
     record = ImageRecord.of(open_image(image))
     with Session.create(
         path, ArrayTarget(labels), image=record, setup=setup
@@ -206,11 +208,39 @@ def test_masks_that_differ_are_told(command, tmp_path, small, monkeypatch):
     wider = Mask.from_crop(np.ones((2, 3), bool), (5, 6), 0.9, 0.8)
     monkeypatch.setattr(Segmenter, "segment", lambda *_, **__: wider)
     out = tmp_path / "out.tif"
-    code, said, err = command(path, image, "-o", out, "-m", "micro", "--cache", "none")
-    assert (code, err) == (0, "")
+    code, said, _ = command(path, image, "-o", out, "-m", "micro", "--cache", "none")
+    assert code == 0
     assert "1 of 1 masks differ from those accepted; most of all that of" in said
     assert "object 1, by 2 pixels (IoU 0.667)" in said
     assert (read_labels(out) == 1).sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "warned"),
+    [
+        ({}, False),
+        ({"decoder_digest": ""}, False),  # a journal of 0.1, which lacks it
+        ({"decoder_digest": "ab" * 32}, True),
+        ({"digest": "00" * 32}, True),
+        ({"digest": "00" * 32, "decoder_digest": ""}, True),
+        ({"digest": "00" * 32, "model": "another"}, False),  # --model asks for it
+    ],
+)
+def test_other_weights_of_the_same_name_are_told(
+    command, tmp_path, micro, monkeypatch, change, warned
+):
+    setup = Setup(
+        "micro", micro.digest, (0, 0, 0), ((0.0, 255.0),), micro.decoder_digest
+    )
+    pixels = np.arange(2000, dtype=np.uint8).reshape(40, 50)
+    path, image, _ = small_session(tmp_path, pixels, setup=replace(setup, **change))
+    same = Mask.from_crop(np.ones((2, 2), bool), (5, 6), 0.9, 0.8)
+    monkeypatch.setattr(Segmenter, "segment", lambda *_, **__: same)
+    out = tmp_path / "out.tif"
+    code, _, err = command(path, image, "-o", out, "-m", "micro", "--cache", "none")
+    assert code == 0
+    assert ("other weights of micro" in err) == warned
+    assert ("--model FILE" in err) == warned
 
 
 def test_masks_without_pixels_are_told(command, tmp_path, small, monkeypatch):

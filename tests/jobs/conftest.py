@@ -23,7 +23,9 @@ class Squares:
 
     def __init__(self, pixels, axes):
         self.image = open_image(pixels, axes=axes)
-        self.model = SimpleNamespace(name="squares", digest="0", dtype="x")
+        self.model = SimpleNamespace(
+            name="squares", digest="0", decoder_digest="1", dtype="x"
+        )
         self.normalization = normalization(self.image, "none")
         self.grid = Grid(self.image.plane_shape, 64)
         self.source = SimpleNamespace(encoded=0)

@@ -8,7 +8,7 @@ import pytest
 from napari_hqsam.labels import ArrayTarget, ImageRecord, Session, Setup
 
 IMAGE = ImageRecord("cells.tif", "zyx", (3, 12, 14), "ab" * 32)
-SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),))
+SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
 
 
 @pytest.fixture

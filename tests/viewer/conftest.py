@@ -87,7 +87,9 @@ class ThresholdEngine(Engine):
     def segmenter(self, image, model):
         if model.source == "broken":
             raise RuntimeError("the network is broken")
-        network = SimpleNamespace(name="threshold", digest="0" * 64, input_size=448)
+        network = SimpleNamespace(
+            name="threshold", digest="0" * 64, decoder_digest="1", input_size=448
+        )
         return Threshold(image.open(), network, image.normalization, self.gate)
 
     def tiles(self, request):

@@ -40,6 +40,7 @@ def bright_model():
     return SimpleNamespace(
         name="bright",
         digest="0" * 64,
+        decoder_digest="1",
         network=network,
         input_size=128,
         device=torch.device("cpu"),

@@ -85,6 +85,7 @@ def replay(
             told = f"{_objects(recorded)} as they were accepted, in {out}"
         else:
             loaded = _load(model, device, precision)
+            _tell_other_weights(recorded, loaded)
             again = SegmentAgain(opened, image, recorded, loaded, shown, store, key)
             with _labels(recorded, out) as labels:
                 remade = _remake(recorded, labels, again)
@@ -272,6 +273,24 @@ def _check_same(recorded: Recorded, image: Image) -> None:
         warnings.warn(
             f"{image.name} is not quite the image of the session, "
             f"{recorded.header.image.name}: pixels, axes or channels differ",
+            HqsamWarning,
+            stacklevel=2,
+        )
+
+
+def _tell_other_weights(recorded: Recorded, model: Model) -> None:
+    """Warn if objects were accepted from a model of this name with other weights."""
+    from napari_hqsam.labels import Accept
+
+    setups = {e.setup for e in recorded.history.events if isinstance(e, Accept)}
+    other = [s for s in setups if s.model == model.name and not s.made_with(model)]
+    if other:
+        warnings.warn(
+            f"the session was made with other weights of {model.name} (encoder "
+            f"{other[0].digest[:12]}, here {model.digest[:12]}; decoder "
+            f"{other[0].decoder_digest[:12] or 'not recorded'}, here "
+            f"{model.decoder_digest[:12]}), so masks will differ; to repeat it, give "
+            "the former weights: --model FILE",
             HqsamWarning,
             stacklevel=2,
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.images import Image
     from napari_hqsam.labels.journal import Json
+    from napari_hqsam.models import Model
     from napari_hqsam.segmentation import Segmenter
 
 
@@ -70,12 +71,16 @@ class Setup:
         The channels shown as red, green and blue.
     limits : tuple of (low, high)
         The numbers that became black and white, for each distinct channel.
+    decoder_digest : str
+        `Model.decoder_digest`; empty in journals of versions before 0.2, which did
+        not record it.
     """
 
     model: str
     digest: str
     channels: tuple[int, int, int]
     limits: tuple[tuple[float, float], ...]
+    decoder_digest: str = ""
 
     @classmethod
     def of(cls, segmenter: Segmenter) -> Setup:
@@ -86,13 +91,20 @@ class Setup:
             segmenter.model.digest,
             segmenter.image.channels,
             tuple(zip(scaling.lows, scaling.highs, strict=True)),
+            segmenter.model.decoder_digest,
         )
+
+    def made_with(self, model: Model) -> bool:
+        """Whether these are the weights of a model, as far as they are recorded."""
+        known = self.decoder_digest or model.decoder_digest
+        return (self.digest, known) == (model.digest, model.decoder_digest)
 
     def to_json(self) -> Json:
         """Return plain values."""
         return {
             "model": self.model,
             "digest": self.digest,
+            "decoder_digest": self.decoder_digest,
             "channels": list(self.channels),
             "limits": [list(pair) for pair in self.limits],
         }
@@ -102,7 +114,13 @@ class Setup:
         """Read them back."""
         red, green, blue = map(int, said["channels"])
         limits = tuple((float(low), float(high)) for low, high in said["limits"])
-        return cls(said["model"], said["digest"], (red, green, blue), limits)
+        return cls(
+            said["model"],
+            said["digest"],
+            (red, green, blue),
+            limits,
+            said.get("decoder_digest", ""),
+        )
 
 
 @dataclass(frozen=True)

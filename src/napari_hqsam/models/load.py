@@ -62,6 +62,8 @@ class Model:
         SHA-256, hex, of the image encoder's weights alone: models that differ
         only in the decoder (SAM, HQ, a fine-tuned HQ head) share it, and so
         they share embeddings.
+    decoder_digest : str
+        SHA-256, hex, of all other weights: prompt encoder, mask decoder, HQ part.
     description : str
         One line for a person.
     """
@@ -73,6 +75,7 @@ class Model:
     network: HQSAM
     placement: Placement
     digest: str
+    decoder_digest: str
     description: str
 
     @property
@@ -132,6 +135,7 @@ def load_model(
         network=network,
         placement=placement,
         digest=encoder_digest(state),
+        decoder_digest=decoder_digest(state),
         description=find_checkpoint(named).description
         if named
         else f"HQ-SAM {network.variant} at {size} pixels, from {path.name}",
@@ -144,9 +148,16 @@ def encoder_digest(state: Mapping[str, torch.Tensor]) -> str:
     Taken over names, shapes and values as float32, whatever precision the file
     has; counters of the batch norms do not count.
     """
-    keys = sorted(
-        k for k, v in state.items() if k.startswith(ENCODER) and v.is_floating_point()
-    )
+    return _digest(state, [k for k in state if k.startswith(ENCODER)])
+
+
+def decoder_digest(state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256, hex, of all weights but the image encoder's; see `encoder_digest`."""
+    return _digest(state, [k for k in state if not k.startswith(ENCODER)])
+
+
+def _digest(state: Mapping[str, torch.Tensor], names: list[str]) -> str:
+    keys = sorted(k for k in names if state[k].is_floating_point())
     with ThreadPoolExecutor() as pool:  # hashing releases the GIL
         parts = list(pool.map(lambda key: _tensor_digest(state[key]), keys))
     whole = hashlib.sha256()
