@@ -199,6 +199,8 @@ class Hand:
     def idle(self):
         return not (
             self.controller._soon.isActive()
+            or self.controller._hand.isActive()
+            or self.widget.following.deciding
             or self.controller.worker.busy
             or self.widget.files.busy
             or self.keeping.saving

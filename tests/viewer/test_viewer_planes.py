@@ -112,7 +112,7 @@ def arrays(tmp_path):
         "zarr": (stored, {}),
         "rgb": (np.stack([flat] * 3, -1), {"rgb": True}),
         "float": (boxes().astype(np.float32), {}),
-        "time and z": (np.stack([boxes()] * 2), {}),
+        "time and z": (np.stack([boxes()] * 2), {"axis_labels": tuple("tzyx")}),
         "multiscale": ([big, big[::2, ::2], big[::4, ::4]], {"multiscale": True}),
     }
 

@@ -25,6 +25,7 @@ def test_no_image(open_widget):
     hand.objects.undo()
     hand.objects.reject()
     hand.viewer.add_image(np.zeros((30, 40), np.uint8), name="late")
+    hand.wait()
     assert hand.scene.image.name == "late"
     assert hand.settings.tool == "point"
 
@@ -218,14 +219,17 @@ def test_accepted_just_before_the_image_was_changed(viewer, open_widget, squares
     hand.click(20, 20)
     hand.key("N")
     labels = hand.labelling.target.layer
+    first = hand.scene.image
     second = viewer.add_image(squares, name="second")
+    hand.wait()
+    hand.widget.following.work_on(first)
     hand.controller.take_tool()
     hand.engine.gate.clear()
     hand.click(20, 50, wait=False)
     hand.wait(lambda: hand.current.waiting)
     hand.key("N", wait=False)
     hand.engine.gate.set()
-    hand.scene.use(second)
+    hand.widget.following.work_on(second)
     assert (labels.data[10:30, 40:60] == 2).all()
     assert hand.labelling.target is None
     hand.wait()

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
+    from napari_hqsam.viewer.state import Tool
 
 HEAD_START = 0.05
 """Seconds that the network has before the window paints anything; less than is felt."""
@@ -82,7 +83,11 @@ class Controller(QObject):
         self.asked: tuple[PlaneView, Request] | None = None
         """Plane and request that are waited for."""
         self._view: PlaneView | None = None
+        self._last_tool: Tool = "point"
+        self.ready_for_layers = False
+        """Whether own layers can be made quickly."""
         self._soon = Soon(self, self.predict)
+        self._hand = Soon(self, self._show_hand)
         self._zoom = timer(self, ZOOM_MS, self._draw)
         self._connect()
 
@@ -93,6 +98,7 @@ class Controller(QObject):
         scene.image_changed.connect(self._on_image)
         scene.data_changed.connect(self._on_data)
         scene.zoomed.connect(self._on_zoom)
+        scene.hand_changed.connect(self._hand.start)
         for name in ("stretch", "channels", "more_layers", "model", "device"):
             getattr(events, name).connect(self._on_data)
         for name in ("output", "scale", "clean"):
@@ -100,7 +106,7 @@ class Controller(QObject):
         for name in ("fill", "smooth"):
             getattr(events, name).connect(self._draw)
         events.channel_axis.connect(self._on_channel_axis)
-        events.tool.connect(self.take_tool)
+        events.tool.connect(self._on_tool)
         events.negative.connect(self._on_sign)
         events.hover.connect(self.hovering.clear)
         self.hovering.changed.connect(self._draw)
@@ -307,12 +313,38 @@ class Controller(QObject):
         self._on_data()
 
     def take_tool(self) -> None:
-        """Make the mouse do what the tool says, on the layer that it needs."""
+        """Make the mouse do what the tool says; without one, take the last one."""
+        tool = self.settings.tool
+        tool = self._last_tool if tool == "none" else tool
         try:
-            self.scene.use_tool(self.settings.tool)
+            self.scene.use_tool(tool)
         except HqsamError as error:
             tell(error)
-            self.settings.tool = "none"
+            tool = "none"
+        self.settings.tool = tool
+
+    def take_first_tool(self) -> None:
+        """Have a tool in the hand for an image that was just opened."""
+        if self.ready_for_layers and self.scene.image is not None:
+            self.take_tool()
+
+    def _on_tool(self, tool: Tool) -> None:
+        if tool != "none":
+            self._last_tool = tool
+            if tool != self.scene.tool_in_hand():
+                self.take_tool()
+
+    def _show_hand(self) -> None:
+        """Let the tool that is shown be what the mouse does.
+
+        Called when what happens now is over: napari activates a layer only after it
+        has told that the layer came.
+        """
+        if self.settings.tool != "none" and self.scene.lacks_layers():
+            # Deleted by the user; with the layer the tool would be gone for good.
+            with suppress(HqsamError):
+                self.scene.use_tool(self.settings.tool)
+        self.settings.tool = self.scene.tool_in_hand()
 
     def _on_sign(self) -> None:
         self.scene.set_sign(negative=self.settings.negative)
@@ -324,6 +356,7 @@ class Controller(QObject):
     def close(self) -> None:
         """Stop everything and leave the viewer as it was, but for the target."""
         self._soon.stop()
+        self._hand.stop()
         self._zoom.stop()
         self.hovering.close()
         self.readiness.close()

@@ -92,10 +92,9 @@ class Hovering(QObject):
     def _ask(self) -> None:
         scene, current = self._asking.scene, self._current
         at = scene.cursor()
-        active = scene.viewer.layers.selection.active
         if at is None or current.masks or current.waiting:
             return
-        if scene.points is None or active != scene.points:
+        if scene.tool_in_hand() != "point":
             return
         view, point = at
         if self.found is not None and covers(self.found[1], point):

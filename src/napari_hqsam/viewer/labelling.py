@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
     from napari_hqsam.labels.headers import ImageRecord, Setup
     from napari_hqsam.labels.session import Session
@@ -47,6 +47,26 @@ class Waiting(NamedTuple):
 
     go_on: Callable[[], None]
     give_up: Callable[[Exception], None]
+
+
+class Parked(NamedTuple):
+    """Labels of an image that is not worked on now, and their session.
+
+    Attributes
+    ----------
+    target : LayerTarget
+    session : Session or None
+    rows : ObjectRows or None
+    is_new : bool
+    was_visible : bool
+        Whether the labels were shown; they are hidden with their image.
+    """
+
+    target: LayerTarget
+    session: Session | None
+    rows: ObjectRows | None
+    is_new: bool
+    was_visible: bool
 
 
 class Labelling(QObject):
@@ -84,8 +104,11 @@ class Labelling(QObject):
         self._is_new = False
         self._waiting: list[Waiting] | None = None  # while a session is opened
         self._of_target = Connections()
+        self._image: Image | None = None  # that of the target
+        self._parked: dict[Image, Parked] = {}
         scene.layers_changed.connect(self._on_layers)
-        scene.image_changed.connect(self.let_go)
+        scene.image_changed.connect(self._on_image)
+        scene.settings.events.channel_axis.connect(self._on_channel_axis)
         _open.add(self)
 
     # --- the target ----------------------------------------------------------
@@ -160,13 +183,115 @@ class Labelling(QObject):
     def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
         self.target = LayerTarget(layer)
         self._is_new = is_new
+        self._image = self._scene.image
+        self._listen(layer)
+        self.changed.emit()
+        return self.target
+
+    def _listen(self, layer: Labels) -> None:
         self._of_target.add(layer.events.set_data, self._on_target_data)
         self._of_target.add(layer.events.paint, self._on_paint)
         # One undo for all of it, back to the first click; napari's own forgets.
         layer.bind_key(UNDO, lambda _: self._undo_key("undo"), overwrite=True)
         layer.bind_key(REDO, lambda _: self._undo_key("redo"), overwrite=True)
-        self.changed.emit()
+
+    # --- images that come and go -------------------------------------------------
+
+    def image_of(self, layer: object) -> Image | None:
+        """Return the image that parked labels are of; None if they are not parked."""
+        found = (
+            i for i, parked in self._parked.items() if parked.target.layer is layer
+        )
+        return next(found, None)
+
+    def _on_image(self) -> None:
+        """Put the labels of the last image aside; go on with those of this one."""
+        image = self._scene.image
+        if self.target is not None and self._image is not image:
+            self._park()
+        parked = None if image is None else self._parked.pop(image, None)
+        if image is not None and parked is not None:
+            self._resume(image, parked)
+
+    def _fits(self, layer: Labels, image: Image) -> bool:
+        """Whether labels have the shape that objects of an image need."""
+        return layer_shape(layer) == layer_shape(image)[self._scene.dropped :]
+
+    def _on_channel_axis(self) -> None:
+        """Labels have no channel axis: those of the old shape cannot serve."""
+        image, target = self._scene.image, self.target
+        if image is None or target is None or self._fits(target.layer, image):
+            return
+        if self._is_new and self.session is None and not self.opening:
+            self._scene.viewer.layers.remove(target.layer)  # nothing is in it
+        else:
+            self._leave(target.layer)
+
+    def _make_anew(self) -> LayerTarget:
+        """Have a new target in place of one that cannot serve any more."""
+        assert self.target is not None
+        self._leave(self.target.layer)
+        self.new_target()
         return self.target
+
+    def _leave(self, layer: Labels) -> None:
+        self.let_go()
+        self.said.emit(
+            f"{layer.name} stays as it is: its shape does not fit the image any more. "
+            "Objects go to a new labels layer"
+        )
+
+    def _park(self) -> None:
+        """Put target and session aside; its layer cannot be changed meanwhile.
+
+        What napari's brush or undo did then would be missing in the journal.
+        """
+        target, image = self.target, self._image
+        assert target is not None
+        there = self._scene.viewer.layers
+        if self.opening or image not in there or target.layer not in there:
+            self.let_go()
+            return
+        self._of_target.close()
+        layer = target.layer
+        visible = bool(layer.visible)
+        self._parked[image] = Parked(
+            target, self.session, self._rows, self._is_new, visible
+        )
+        for key in (UNDO, REDO):
+            layer.bind_key(key, lambda _: None, overwrite=True)
+        layer.editable = layer.visible = False
+        self.target = self.session = self._rows = self._image = None
+        self.changed.emit()
+
+    def _resume(self, image: Image, parked: Parked) -> None:
+        layer = parked.target.layer
+        layer.editable, layer.visible = True, parked.was_visible or layer.visible
+        self.target, self.session = parked.target, parked.session
+        self._rows, self._is_new, self._image = parked.rows, parked.is_new, image
+        self._listen(layer)
+        self._on_target_data(None)
+        self.changed.emit()
+
+    def forget_parked(self, *, gone: bool = False) -> None:
+        """Close sessions that are put aside; only those whose layers are gone, or all.
+
+        Parameters
+        ----------
+        gone : bool
+            Leave those whose image and labels are still there.
+        """
+        there = self._scene.viewer.layers
+        for image, parked in list(self._parked.items()):
+            layer = parked.target.layer
+            if gone and image in there and layer in there:
+                continue
+            del self._parked[image]
+            for key in (UNDO, REDO):
+                layer.bind_key(key, None)
+            layer.editable, layer.visible = True, parked.was_visible or layer.visible
+            if parked.session is not None:
+                parked.session.close()
 
     def let_go(self) -> None:
         """Have no target; its layer stays, and so does its journal."""
@@ -181,7 +306,7 @@ class Labelling(QObject):
             for key in (UNDO, REDO):
                 target.layer.bind_key(key, None)
         waiting, self._waiting = self._waiting or [], None
-        self._rows = None
+        self._rows = self._image = None
         if session is not None:
             session.close()
         self.changed.emit()
@@ -218,6 +343,8 @@ class Labelling(QObject):
         target = self.target
         assert target is not None
         if not self.opening:
+            if not self._fits(target.layer, image):
+                target = self._make_anew()
             check_target(target.layer, image, self._scene.dropped)
             if self.session is None:
                 self._begin_new(target, request)
@@ -372,6 +499,7 @@ class Labelling(QObject):
     # --- what happens ----------------------------------------------------------------
 
     def _on_layers(self) -> None:
+        self.forget_parked(gone=True)
         if (
             self.target is not None
             and self.target.layer not in self._scene.viewer.layers

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from psygnal import Signal
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.channels import channels_of
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.planes import Placing, camera, layer_shape, shown_plane
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from napari.layers import Image, Layer, Points, Shapes
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 _keys = count()
 _CANVAS = 600, 800
 """Height and width of the canvas, screen pixels, where napari does not tell."""
+_CLICK = 5
+"""Screen pixels that a click may slip, as in napari's own tools."""
 # What a tool is on napari's own layers: (layer, its mode).
 _MODES: dict[str, tuple[str, str]] = {
     "point": ("points", "add"),
@@ -62,12 +67,16 @@ class Scene:
     """Position of a positive point, clicked without a modifier key."""
     layers_changed = Signal()
     """The list of layers, or a name in it."""
+    hand_changed = Signal()
+    """What the mouse does may be another thing now: see `tool_in_hand`."""
     zoomed = Signal()
 
     def __init__(self, viewer: Viewer, settings: Settings) -> None:
         self.viewer = viewer
         self.settings = settings
         self.image: Image | None = None
+        self.channels: tuple[Image, ...] = ()
+        """The image, and the layers that are further channels of it."""
         self.points: Points | None = None
         self.shapes: Shapes | None = None
         self.outline: Shapes | None = None
@@ -83,6 +92,7 @@ class Scene:
         self._of_viewer.add(events.removed, self._on_removed)
         self._of_viewer.add(events.renamed, self._on_listed)
         self._of_viewer.add(events.reordered, self._on_listed)
+        self._of_viewer.add(viewer.layers.selection.events.active, self._on_hand)
         for emitter in (
             viewer.dims.events.current_step,
             viewer.dims.events.order,
@@ -109,15 +119,29 @@ class Scene:
         if self.image is not None:
             self.image_leaving.emit()
         self._of_image.close()
+        self._listen_to_clicks(())
         self.remove_layers()
         self.image = image
         self.key = next(_keys)
         if image is not None:
+            self._listen_to_clicks(channels_of(image, self.viewer.layers))
             for emitter in (image.events.data, image.events.contrast_limits):
                 self._of_image.add(emitter, self._on_data)
             for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
                 self._of_image.add(getattr(image.events, name), self._on_moved)
+            for layer in self.channels:
+                self._of_image.add(layer.events.mode, self._on_hand)
+                self._of_image.add(layer.events.visible, self._on_hand)
         self.image_changed.emit()
+
+    def _listen_to_clicks(self, channels: Sequence[Image]) -> None:
+        """Let clicks prompt also while the image is the active layer."""
+        for layer in self.channels:
+            if self._on_image_press in layer.mouse_drag_callbacks:
+                layer.mouse_drag_callbacks.remove(self._on_image_press)
+        self.channels = tuple(channels)
+        for layer in self.channels:
+            layer.mouse_drag_callbacks.append(self._on_image_press)
 
     def view(self) -> PlaneView:
         """Return the plane of the image that is shown.
@@ -220,6 +244,8 @@ class Scene:
             self._of_prompts.close()
             for layer in (self.points, self.shapes):
                 self._of_prompts.add(layer.events.data, self._on_prompts)
+                self._of_prompts.add(layer.events.mode, self._on_hand)
+                self._of_prompts.add(layer.events.visible, self._on_hand)
                 if self._on_press not in layer.mouse_drag_callbacks:
                     layer.mouse_drag_callbacks.append(self._on_press)
             self.viewer.layers.selection.active = active
@@ -261,9 +287,43 @@ class Scene:
                 name = "shapes"
         else:
             name, mode = _MODES[tool]
+        own[name].visible = True
+        if self.image is not None and not self.is_visible():
+            self.image.visible = True
         self.viewer.layers.selection.active = own[name]
         own[name].mode = mode
         self.set_sign(negative=self.settings.negative)
+
+    def tool_in_hand(self) -> Tool:
+        """Return the tool that the mouse is now, whoever made it so.
+
+        While the image itself is active, clicks still prompt if the point tool was
+        in the hand before: so the image's contrast can be set in between.
+        """
+        active = self.viewer.layers.selection.active
+        if active is None or not active.visible or not self.is_visible():
+            return "none"
+        if any(active == layer for layer in self.channels):
+            pans = str(active.mode) == "pan_zoom"
+            return "point" if pans and self.settings.tool == "point" else "none"
+        names = {"points": self.points, "shapes": self.shapes}
+        name = next((n for n, layer in names.items() if layer == active), None)
+        if name is None:
+            return "none"
+        mode = str(active.mode)
+        if mode in ("select", "direct"):
+            return "edit"
+        found = (tool for tool, how in _MODES.items() if how == (name, mode))
+        return cast("Tool", next(found, "none"))
+
+    def is_visible(self) -> bool:
+        """Whether the image is shown, or one of its channels."""
+        return any(layer.visible for layer in self.channels)
+
+    def lacks_layers(self) -> bool:
+        """Whether there is an image, and not all of the own layers."""
+        own = self.points, self.shapes, self.outline
+        return self.image is not None and any(layer is None for layer in own)
 
     def set_sign(self, *, negative: bool) -> None:
         """Say whether what comes next is negative."""
@@ -347,6 +407,7 @@ class Scene:
         """Leave the viewer as it was, but for the target."""
         for connections in (self._of_viewer, self._of_image, self._of_prompts):
             connections.close()
+        self._listen_to_clicks(())
         self.remove_layers()
         self.image = None
 
@@ -362,9 +423,12 @@ class Scene:
         layer = event.value
         if layer == self.image:
             self.use(None)
+        elif layer in self.channels:
+            self.channels = tuple(c for c in self.channels if c != layer)
         for name in ("points", "shapes", "outline"):
             if layer == getattr(self, name):
                 setattr(self, name, None)
+                self.hand_changed.emit()
                 if name != "outline":
                     self.prompts_changed.emit()
         self.layers_changed.emit()
@@ -384,6 +448,25 @@ class Scene:
             if layer is not None:
                 for name, value in place.items():
                     setattr(layer, name, value)
+
+    def _on_hand(self, event: Any) -> None:  # noqa: ANN401
+        self.hand_changed.emit()
+
+    def _on_image_press(self, image: Image, event: Any) -> Iterator[None]:  # noqa: ANN401
+        """Prompt by a click on the image while it is the active layer itself."""
+        start = np.array(event.pos, float)
+        negative = self.settings.negative != ("Shift" in event.modifiers)
+        is_click = event.button == 1 and self.tool_in_hand() == "point"
+        yield
+        while event.type == "mouse_move":
+            yield
+        if not is_click or np.linalg.norm(np.array(event.pos) - start) >= _CLICK:
+            return
+        points, _, _ = self.ensure_layers()
+        points.visible = True
+        self.set_sign(negative=negative)
+        points.add(points.world_to_data(event.position))
+        points.selected_data = set()
 
     def _on_dims(self, event: Any) -> None:  # noqa: ANN401
         self.plane_changed.emit()

@@ -15,6 +15,7 @@ from napari_hqsam.viewer.batches import Batches
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.controller import Controller
 from napari_hqsam.viewer.focus_keys import FocusKeys
+from napari_hqsam.viewer.following import Following
 from napari_hqsam.viewer.forms import Section, label
 from napari_hqsam.viewer.keeping import Keeping
 from napari_hqsam.viewer.keys import KEYS, bind, unbind
@@ -25,6 +26,7 @@ from napari_hqsam.viewer.objects import Objects
 from napari_hqsam.viewer.panel import Sections
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.sections import (
+    ChannelQuestion,
     ImageSection,
     LabelsSection,
     ModelSection,
@@ -79,18 +81,18 @@ class HqsamWidget(QWidget):
         self.batches = Batches(self.objects)
         self.stacks = Stacks(self.objects)
         self.keeping = Keeping(controller.scene, self.labelling, self.files)
+        self.following = Following(controller, self.labelling)
         self._build()
         self._of_viewer = Connections()
         self._of_viewer.add(viewer.events.theme, self._on_theme)
         actions = self._actions()
         bind(viewer, actions)
         self._focus_keys = FocusKeys(self, actions)
-        controller.scene.layers_changed.connect(self._on_layers)
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
         controller.scene.image_changed.connect(self._load_layers)
-        self._on_layers()
+        self.following.begin()
         if controller.scene.image is None:
             self._load_layers()
         self.keeping.look_up()
@@ -122,10 +124,10 @@ class HqsamWidget(QWidget):
         self.stack_section = StackSection(controller, self.stacks)
         prompts = PromptSection(controller, objects, self.batches)
         current = ObjectSection(controller, objects)
-        session = SessionSection(self.labelling, objects, self.keeping)
+        session = SessionSection(self.labelling, objects, self.keeping, self.following)
         self.sections: dict[str, Section] = {
             "session": session,
-            "image": ImageSection(controller),
+            "image": ImageSection(controller, self.following),
             "model": ModelSection(controller, self.files),
             "prompts": prompts,
             "object": current,
@@ -136,7 +138,8 @@ class HqsamWidget(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4, 4, 4, 2)
         rows.setSpacing(3)
-        for part in (prompts.bar, current.status, current.bar, session.bar):
+        question = ChannelQuestion(self.following)
+        for part in (question, prompts.bar, current.status, current.bar, session.bar):
             rows.addWidget(part)
         rows.addWidget(Sections(self.sections.values()), 1)
         rows.addWidget(session.status)
@@ -151,6 +154,7 @@ class HqsamWidget(QWidget):
         tools, tool = list(TOOLS), self.controller.settings.tool
         at = tools.index(tool) if tool in tools else -1
         self.controller.settings.tool = tools[(at + 1) % len(tools)]
+        self.controller.take_tool()
 
     def toggle_hover(self) -> None:
         """Outline what is under the cursor, or do not."""
@@ -158,19 +162,6 @@ class HqsamWidget(QWidget):
 
     def _on_theme(self, event: object) -> None:
         icons.paint(self, self.viewer)
-
-    def _on_layers(self) -> None:
-        """Begin with the image that is there, or the first that comes."""
-        scene = self.controller.scene
-        if scene.image is not None:
-            return
-        active = self.viewer.layers.selection.active
-        images = [active, *reversed(self.viewer.layers)]
-        image = next((layer for layer in images if _is_image(layer)), None)
-        if image is not None:
-            scene.use(image)
-            if self._loaded:
-                self._take_point()
 
     def _load_layers(self) -> None:
         """Get ready to make layers quickly; again if another image cancelled it."""
@@ -184,18 +175,12 @@ class HqsamWidget(QWidget):
             )
 
     def _on_loaded(self, nothing: None = None) -> None:
-        self._loaded = True
-        self._take_point()
+        self._loaded = self.controller.ready_for_layers = True
+        self.controller.take_first_tool()
 
     def _on_not_loaded(self, error: Exception) -> None:
         tell(error)
         self._on_loaded()
-
-    def _take_point(self) -> None:
-        """Begin with the point tool, unless another one was taken already."""
-        settings = self.controller.settings
-        if self.controller.scene.image is not None and settings.tool == "none":
-            settings.tool = "point"
 
     def close_down(self) -> None:
         """Stop the work and leave the viewer as it was, but for the labels."""
@@ -204,8 +189,10 @@ class HqsamWidget(QWidget):
             self._of_viewer.close()
             unbind(self.viewer)
             self._focus_keys.close()
+            self.following.close()
             self.objects.finish()
             self.labelling.let_go()
+            self.labelling.forget_parked()
             self.controller.close()
 
     def event(self, event: QEvent | None) -> bool:
@@ -229,12 +216,6 @@ class HqsamWidget(QWidget):
 def show_widget(viewer: Viewer) -> None:
     """Open the widget, or bring it to the front: for the menu Layers > Segment."""
     viewer.window.add_plugin_dock_widget("napari-hqsam", "HQ-SAM")
-
-
-def _is_image(layer: object) -> bool:
-    from napari.layers import Image
-
-    return isinstance(layer, Image)
 
 
 def _keys_section() -> Section:

@@ -44,8 +44,11 @@ def size():
 def desktop(tmp_path, size):
     """A display of the test's own, with a window manager."""
     found = Desktop(tmp_path, size)
-    yield found
-    found.close()
+    try:
+        found.come_up()
+        yield found
+    finally:
+        found.close()
 
 
 @pytest.fixture

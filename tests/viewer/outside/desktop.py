@@ -36,8 +36,11 @@ class Desktop:
         self.folder, self.size = folder, size
         self._log = (folder / "desktop.log").open("wb")
         self._programs = []
+
+    def come_up(self):
+        """Start the X server and the window manager."""
         read, write = os.pipe()
-        screen = f"-screen 0 {size[0]}x{size[1]}x24".split()
+        screen = f"-screen 0 {self.size[0]}x{self.size[1]}x24".split()
         self._start(["Xvfb", "-displayfd", str(write), *screen], pass_fds=(write,))
         os.close(write)
         with os.fdopen(read) as number:
@@ -49,6 +52,8 @@ class Desktop:
         end = time.monotonic() + 20
         while self._xdotool("get_desktop", check=False).returncode:
             assert time.monotonic() < end, "openbox did not start, see desktop.log"
+            if self._programs[-1].poll() is not None:  # the display was not there yet
+                self._start(["openbox", "--sm-disable"], env=self.env)
             time.sleep(0.05)
 
     def _start(self, command, **how):
@@ -111,7 +116,7 @@ class Desktop:
 
     def type(self, text):
         """Type a text into whatever has the focus."""
-        self._xdotool("type", "--delay", 5, text)
+        self._xdotool("type", "--delay", 20, text)
         time.sleep(PAUSE)
 
     @contextmanager

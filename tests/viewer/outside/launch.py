@@ -153,7 +153,7 @@ def text_of(widget):
 
 def parts_of(widget):
     """Entries of menus, lists and tabs: (text, rectangle, enabled, checked)."""
-    from qtpy.QtWidgets import QAbstractItemView, QMenu, QMenuBar, QTabBar
+    from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QMenuBar, QTabBar
 
     if isinstance(widget, (QMenu, QMenuBar)):
         return [
@@ -171,6 +171,8 @@ def parts_of(widget):
             (widget.tabText(i), rectangle(widget, widget.tabRect(i)), True, False)
             for i in range(widget.count())
         ]
+    if isinstance(widget, QHeaderView):
+        return []
     if isinstance(widget, QAbstractItemView) and widget.model() is not None:
         model, root = widget.model(), widget.rootIndex()
         rows = [
@@ -181,7 +183,7 @@ def parts_of(widget):
         return [
             (
                 str(row.data()),
-                rectangle(area, widget.visualRect(row)),
+                rectangle(area, widget.visualRect(row) & area.rect()),
                 True,
                 bool(chosen is not None and chosen.isSelected(row)),
             )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 LAUNCH = Path(__file__).with_name("launch.py")
 START_SECONDS = 60
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
+"""Of a busy machine, which loads the network for the first click."""
 POINTS, SHAPES, OUTLINE = "HQ-SAM points", "HQ-SAM shapes", "HQ-SAM outline"
 PANEL = "HqsamWidget"
 
@@ -265,7 +266,19 @@ class Napari:
         self._click_part(None, text, window="")
 
     def click_layer(self, name, **how):
-        """Click on a layer in napari's layer list."""
+        """Click on a layer in napari's layer list, scrolled to where it is seen."""
+
+        def is_seen():
+            (shown,) = self.widgets(kind="QtLayerList")
+            (row,) = (part for part in shown["parts"] if part["text"] == name)
+            if row["rect"][3] > 15:
+                return True
+            x, y, width, height = shown["rect"]
+            above = shown["parts"].index(row) < len(shown["parts"]) / 2
+            self.desktop.scroll(x + width // 2, y + height // 2, 1 if above else -1)
+            return False
+
+        self.wait(is_seen, f"{name} in the layer list")
         self._click_part("QtLayerList", name, **how)
 
     def _click_part(self, kind, text, window=None, **how):
@@ -287,16 +300,14 @@ class Napari:
         """Open one of the samples through the menu File."""
         self.menu("File", "Open Sample", "HQ-SAM", title)
 
-    def open_file(self, path):
-        """Open a file by Ctrl+O and the dialog's field for names."""
+    def open_file(self, name):
+        """Open a file of `home` by Ctrl+O and a double-click in the dialog.
+
+        Its field for names is no help: in some versions of Qt its completer sets the
+        cursor back, so that typed text comes out reversed.
+        """
         self.desktop.key("ctrl+o")
-        field = self.wait(
-            lambda: self.widgets(name="fileNameEdit"), "the dialog for files"
-        )[0]
-        self.click_on(field)
-        self.desktop.key("ctrl+a")
-        self.desktop.type(str(path))
-        self.desktop.key("Return")
+        self._click_part(None, name, window="Select file(s)...", times=2)
         self.wait(lambda: not self.widgets(name="fileNameEdit"), "the dialog to close")
 
     def key(self, *keys):

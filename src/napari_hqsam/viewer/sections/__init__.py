@@ -5,10 +5,12 @@ from napari_hqsam.viewer.sections.labels import LabelsSection
 from napari_hqsam.viewer.sections.model import ModelSection
 from napari_hqsam.viewer.sections.object import ObjectSection
 from napari_hqsam.viewer.sections.prompts import PromptSection
+from napari_hqsam.viewer.sections.question import ChannelQuestion
 from napari_hqsam.viewer.sections.session import SessionSection
 from napari_hqsam.viewer.sections.stack import StackSection
 
 __all__ = [
+    "ChannelQuestion",
     "ImageSection",
     "LabelsSection",
     "ModelSection",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.following import Following
 
 _SHOWN = 220
 """Side of the picture of what the model sees, screen pixels."""
@@ -37,14 +38,15 @@ class ImageSection(Section):
     Parameters
     ----------
     controller : Controller
+    following : Following
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, following: Following) -> None:
         super().__init__("Image", "What is segmented", is_open=False)
         self.controller = controller
         scene = controller.scene
         self.layer = LayerBox(scene, ("image",), "Image layer to segment")
-        self.layer.activated.connect(lambda: scene.use(self.layer.layer))
+        self.layer.activated.connect(lambda: self._on_layer(following))
         self.stretch = choice(
             controller.settings,
             "stretch",
@@ -133,8 +135,19 @@ class ImageSection(Section):
 
     def _show_name(self) -> None:
         """Say in the title what is segmented: it is seen when folded as well."""
-        image = self.controller.scene.image
-        self.setText("Image" if image is None else f"Image: {image.name}")
+        scene = self.controller.scene
+        if scene.image is None:
+            self.setText("Image")
+            return
+        more = len(scene.channels) - 1
+        channels = f" and {more} more channel{'s' * (more > 1)}" if more else ""
+        self.setText(f"Image: {scene.image.name}{channels}")
+
+    def _on_layer(self, following: Following) -> None:
+        """Work on the layer that was chosen, with the tool in the hand."""
+        following.work_on(self.layer.layer)
+        self.controller.take_first_tool()
+        self.refresh()
 
     def _on_axis(self) -> None:
         self.controller.settings.channel_axis = self.axis.currentData()

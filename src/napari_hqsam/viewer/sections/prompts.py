@@ -141,10 +141,8 @@ class PromptSection(Section):
         self.group.setExclusive(True)
 
     def _on_tool(self, tool: Tool) -> None:
-        settings = self.controller.settings
-        if settings.tool == tool:  # taken up again after another layer
-            self.controller.take_tool()
-        settings.tool = tool
+        self.controller.settings.tool = tool
+        self.controller.take_tool()  # where the image is active, its own layer
         self.refresh()
 
     def _run(self) -> None:

@@ -11,6 +11,7 @@ from napari_hqsam.viewer.forms import Section, bar, button, label, narrow
 from napari_hqsam.viewer.keys import KEYS
 
 if TYPE_CHECKING:
+    from napari_hqsam.viewer.following import Following
     from napari_hqsam.viewer.journaling import Unsaved
     from napari_hqsam.viewer.keeping import Keeping
     from napari_hqsam.viewer.labelling import Labelling
@@ -27,10 +28,15 @@ class SessionSection(Section):
     labelling : Labelling
     objects : Objects
     keeping : Keeping
+    following : Following
     """
 
     def __init__(
-        self, labelling: Labelling, objects: Objects, keeping: Keeping
+        self,
+        labelling: Labelling,
+        objects: Objects,
+        keeping: Keeping,
+        following: Following,
     ) -> None:
         super().__init__(
             "Not saved", "Earlier sessions that were not saved", is_open=True
@@ -42,7 +48,7 @@ class SessionSection(Section):
         self.status = label("", "What happened last", lines=2)
         labelling.changed.connect(self.refresh)
         keeping.listed.connect(self.refresh)
-        for says in (objects, keeping):
+        for says in (objects, keeping, following):
             says.said.connect(self._say)
         self.refresh()
 

@@ -1,0 +1,48 @@
+"""Asks what an axis of the image is, where nothing tells."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_hqsam.viewer.forms import button, label
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.following import Following
+
+
+class ChannelQuestion(QWidget):
+    """Whether a short axis holds channels; hidden where nothing is to be asked.
+
+    Parameters
+    ----------
+    following : Following
+    """
+
+    def __init__(self, following: Following) -> None:
+        super().__init__()
+        self._following = following
+        self.text = label()
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        for text, tip, channels in (
+            ("Channels", "All are shown to the model; one label image for all", True),
+            ("Slices", "Each is an image of its own, with its own labels", False),
+        ):
+            answer = partial(following.answer, channels=channels)
+            row.addWidget(button(text, tip, answer))
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(6, 2, 2, 4)
+        rows.setSpacing(3)
+        rows.addWidget(self.text)
+        rows.addLayout(row)
+        following.asked.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the question, if there is one."""
+        question = self._following.question()
+        self.text.setText(question)
+        self.setVisible(bool(question))
