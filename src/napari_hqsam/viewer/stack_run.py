@@ -64,6 +64,12 @@ class Run:
         Slices that were worked on, and those with an object.
     total : int
         How many slices there may be.
+    task : str
+        See `StackState`.
+    tiles : (int, int)
+        Tiles of the slice under way that are done, and how many it has.
+    told_tiles : callable
+        Gets these, on the main thread.
     waiting : deque of (int, Item)
         What is still to be put into the target.
     setup : Setup or None
@@ -94,6 +100,9 @@ class Run:
     done: set[int] = field(default_factory=set)
     filled: set[int] = field(default_factory=set)
     total: int = 0
+    task: str = ""
+    tiles: tuple[int, int] = (0, 0)
+    told_tiles: Callable[[int, int], None] = lambda done, total: None
     waiting: deque[tuple[int, Item]] = field(default_factory=deque)
     told: str = ""
     setup: Setup | None = None

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer import stack_plans, stack_work
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack_prompts import slice_prompts
 from napari_hqsam.viewer.stack_run import Run
+from napari_hqsam.viewer.stack_walk import OnePlane
 from napari_hqsam.viewer.worker import Urgency
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class Tasks:
         by = _SIZED if task in ("follow", "accepted") else _ANYWHERE
         request = self._controller.asking.request(walk.view, by)
         run = Run(walk, span, None, self._scene.key, request)
-        run.total = span[1] - span[0]
+        run.total, run.task = span[1] - span[0], task
         if task == "follow":
             prompts = stack_plans.own_prompts(self._scene, walk)
             stack_plans.check_inside(prompts, span)
@@ -103,6 +105,24 @@ class Tasks:
             self._prompt(run, prompts_of)
         return run
 
+    def find_all(self) -> Run:
+        """Make a run that finds the objects of the plane shown; see `make`.
+
+        Raises
+        ------
+        ImageError
+            No plane is shown.
+        """
+        view, image = self._scene.view(), self._scene.image
+        assert image is not None
+        _, channel_axis = self._scene.axes_and_channels(view)
+        shape = layer_shape(image)
+        walk = OnePlane.of(view, shape, self._scene.dropped, channel_axis)
+        request = self._controller.asking.request(view, _ANYWHERE)
+        run = Run(walk, (0, 1), None, self._scene.key, request)
+        run.total, run.task = 1, "auto"
+        return run
+
     def give_session(self, run: Run, session: Session) -> None:
         """Say what objects go into, and how they are found.
 
@@ -112,7 +132,7 @@ class Tasks:
             There is nothing to go by.
         """
         run.session, run.target = session, self._labelling.target
-        task = self._state.task
+        task = run.task
         if task in ("follow", "accepted"):
             if task == "follow":
                 said = [self._said_of_prompts(run, session)]
@@ -204,8 +224,11 @@ class Tasks:
                 worker.make_way(Urgency.BATCH)
             return run.cancelled.is_set()
 
+        def tiles(done: int, total: int) -> None:
+            self._controller.to_main(lambda: run.told_tiles(done, total))
+
         own: Callable[[], list[int]] = lambda: list(run.ids.values())  # noqa: E731
-        return stack_work.Job(run.walk, run.span, run.request, array, asked, own)
+        return stack_work.Job(run.walk, run.span, run.request, array, asked, own, tiles)
 
 
 def _said_of_accepted(run: Run, session: Session) -> list[stack_work.Said]:

@@ -117,6 +117,36 @@ class Walk:
         return found
 
 
+@dataclass(frozen=True)
+class OnePlane(Walk):
+    """The plane shown alone, of a plane or of a stack: its only slice is 0."""
+
+    @classmethod
+    def of(
+        cls, view: PlaneView, shape: tuple[int, ...], dropped: int, channel: int | None
+    ) -> OnePlane:
+        """Take the plane that is shown; `axis` means nothing here."""
+        return cls(view, -1, shape, dropped, channel)
+
+    @property
+    def count(self) -> int:
+        """Number of slices."""
+        return 1
+
+    @property
+    def z(self) -> int:
+        """The only slice."""
+        return 0
+
+    def at(self, z: int) -> PlaneView:
+        """Return the plane."""
+        return self.view
+
+    def slice_of(self, plane: Plane) -> int | None:
+        """0 for the plane, None for any other."""
+        return 0 if plane == self.plane(0) else None
+
+
 def walkable(
     view: PlaneView, shape: Sequence[int], channel_axis: int | None
 ) -> list[int]:

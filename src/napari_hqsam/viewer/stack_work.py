@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.viewer.stack_walk import OnePlane
 from napari_hqsam.viewer.worker import Cancelled
 
 if TYPE_CHECKING:
@@ -110,12 +111,15 @@ class Slice:
     boxes : mapping of int to tuple, or None
         Where the objects in the labels lie on the slice, by their ids; None: nobody
         has looked.
+    partial : bool
+        Whether more of this slice is to come.
     """
 
     z: int
     items: tuple[Item, ...] = ()
     tracks: Tracks | None = None
     boxes: Mapping[int, Box] | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +139,8 @@ class Job:
         Called between two steps; True: to be ended.
     own : callable
         Ids of the objects that the work is about: their pixels are not taken.
+    tiles : callable
+        Gets the tiles of a slice that are done, and how many it has.
     """
 
     walk: Walk
@@ -143,6 +149,7 @@ class Job:
     labels: Any
     asked: Callable[[], bool]
     own: Callable[[], list[int]]
+    tiles: Callable[[int, int], None] = lambda done, total: None
 
     def taken(self, plane: Plane, box: Box) -> NDArray[Any]:
         """Labels of other objects in a region of a slice."""
@@ -309,11 +316,14 @@ class _Taken:
 
 
 def automatic(job: Job, engine: Engine) -> Iterator[Slice]:
-    """Find all objects of each slice; those that overlap are one object."""
+    """Find all objects of each slice; those that overlap are one object.
+
+    Those of one plane alone come one by one, as they are found.
+    """
     from napari_hqsam.segmentation import Linker
     from napari_hqsam.segmentation.automatic import iter_everything, quality
 
-    def go_on(*_: int) -> None:
+    def go_on() -> None:
         if job.asked():
             raise Cancelled
 
@@ -329,8 +339,15 @@ def automatic(job: Job, engine: Engine) -> Iterator[Slice]:
             typical_size=how.typical_size,
             output=how.output,
             clean=how.clean,
-            progress=go_on,
+            progress=job.tiles,
+            check=go_on,
         )
+        if isinstance(job.walk, OnePlane):
+            for i, mask in enumerate(found):
+                sure = min(quality(mask), 1.0)
+                yield Slice(z, (Item(i, mask, confidence=sure),), partial=True)
+            yield Slice(z)
+            return
         masks = dict(enumerate(found))
         sights = linker.add(masks)
         yield Slice(

@@ -23,9 +23,13 @@ from napari_hqsam.viewer.stack_results import Results
 from napari_hqsam.viewer.stack_state import StackState
 from napari_hqsam.viewer.stack_tasks import Tasks
 from napari_hqsam.viewer.stack_tracks import add_tracks
+from napari_hqsam.viewer.stack_walk import OnePlane
+from napari_hqsam.viewer.time_left import TimeLeft
 from napari_hqsam.viewer.worker import Urgency
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Layer
 
     from napari_hqsam.labels.headers import Setup
@@ -50,6 +54,8 @@ class Stacks(QObject):
 
     progress = Signal(int, int)
     """Slices that are done, and how many there are; (0, 0): over."""
+    advanced = Signal(float, str)
+    """Share of the work that is done, and what to say of it."""
     changed = Signal()
     """What is known of the slices, or which slices there are."""
 
@@ -63,6 +69,7 @@ class Stacks(QObject):
         self._placer = Placer(objects, self.state)
         self._run: Run | None = None
         self._revised: tuple[Walk, int] | None = None  # slice to be corrected
+        self._left = TimeLeft()
         self._jumped: int | None = None  # slice that was gone to as the worst
         self._soon = timer(self, 0, self._place_some)
         self._connect()
@@ -80,6 +87,20 @@ class Stacks(QObject):
     def running(self) -> bool:
         """Whether something is under way."""
         return self._run is not None
+
+    @property
+    def on_one_plane(self) -> bool:
+        """Whether that is on the plane alone that was shown when it began."""
+        return self._run is not None and isinstance(self._run.walk, OnePlane)
+
+    @property
+    def has_slices(self) -> bool:
+        """Whether the image has several slices in the orientation shown."""
+        try:
+            self.walk()
+        except HqsamError:
+            return False
+        return True
 
     def walk(self) -> Walk:
         """Slices to be worked on.
@@ -108,13 +129,20 @@ class Stacks(QObject):
         source : Layer, optional
             Where the prompts of a batch are; None: the widget's own.
         """
+        self._start(lambda: self._tasks.make(source))
+
+    def find_all(self) -> None:
+        """Find all objects of the plane shown, of a stack or of a single plane."""
+        self._start(self._tasks.find_all)
+
+    def _start(self, make: Callable[[], Run]) -> None:
         if self.running:
             self._objects.said.emit(_BUSY)
             return
         try:
-            run = self._tasks.make(source)
+            run = make()
             session = self._labelling.ready(
-                run.request, lambda: self.start(source), lambda _: None
+                run.request, lambda: self._start(make), lambda _: None
             )
             if session is not None:
                 self._tasks.give_session(run, session)
@@ -137,7 +165,10 @@ class Stacks(QObject):
     def _go(self, run: Run) -> None:
         self._run, self._jumped = run, None
         self._take_prompts(run)
+        self._left = TimeLeft()
+        run.told_tiles = lambda done, total: self._on_tiles(run, done, total)
         self.progress.emit(0, run.total)
+        self._tell_progress(run)
         self._next(run)
 
     def _next(self, run: Run) -> None:
@@ -175,7 +206,9 @@ class Stacks(QObject):
         if found.boxes is not None and run.session is not None:
             run.session.table.look(run.walk.plane(found.z), found.boxes)
         run.setup = setup
-        run.done.add(found.z)
+        if not found.partial:
+            run.done.add(found.z)
+            run.tiles = 0, 0
         run.waiting.extend((found.z, item) for item in found.items)
         self._place_some()
 
@@ -196,8 +229,30 @@ class Stacks(QObject):
             return
         self._show_one_of(run)
         self.progress.emit(len(run.done), max(run.total, len(run.done)))
+        self._tell_progress(run)
         self.changed.emit()
         self._next(run)
+
+    def _on_tiles(self, run: Run, done: int, total: int) -> None:
+        """Tell how far the slice under way is."""
+        if run is self._run:
+            run.tiles = done, total
+            self._tell_progress(run)
+
+    def _tell_progress(self, run: Run) -> None:
+        """Say how far the work is and how long it may still take."""
+        (tile, tiles), done = run.tiles, len(run.done)
+        total = max(run.total, done)
+        share = (done + (tile / tiles if tiles else 0.0)) / max(total, 1)
+        parts = []
+        if not self.on_one_plane:
+            parts.append(f"{done} of {total} slices")
+        if tiles:
+            parts.append(f"{tile} of {tiles} tiles")
+        elif self.on_one_plane:
+            parts.append("choosing the scale")
+        left = self._left.text(share)
+        self.advanced.emit(share, ", ".join([*parts, left] if left else parts))
 
     def _show_one_of(self, run: Run) -> None:
         """Have the strip show an object that is worked on."""
@@ -243,6 +298,8 @@ class Stacks(QObject):
         if not ids:
             return "Nothing was found"
         name = f"Object {ids[0]}" if len(ids) == 1 else f"{len(ids)} objects"
+        if isinstance(run.walk, OnePlane):
+            return f"{name} found"
         text = f"{name} found on {len(run.filled)} slices"
         worst = self.results.worst_of(ids, run.walk)
         if worst is None:

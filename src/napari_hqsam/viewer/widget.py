@@ -35,6 +35,7 @@ from napari_hqsam.viewer.sections import (
     SessionSection,
     StackSection,
 )
+from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.stacks import Stacks
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
@@ -123,6 +124,8 @@ class HqsamWidget(QWidget):
         controller, objects = self.controller, self.objects
         self.stack_section = StackSection(controller, self.stacks)
         prompts = PromptSection(controller, objects, self.batches)
+        self.find_all = FindAll(self.stacks)
+        prompts.rows.addWidget(self.find_all)
         current = ObjectSection(controller, objects)
         session = SessionSection(self.labelling, objects, self.keeping, self.following)
         self.sections: dict[str, Section] = {

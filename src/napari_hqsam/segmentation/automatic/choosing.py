@@ -11,7 +11,7 @@ from napari_hqsam.segmentation.automatic.lattice import sample_points
 from napari_hqsam.tiling import FINEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from napari_hqsam.segmentation.automatic.lattice import Region
     from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
@@ -29,10 +29,13 @@ BEST = 0.1
 
 
 def choose_level(
-    decoder: PlaneDecoder, region: Region, typical_size: float | None = None
+    decoder: PlaneDecoder,
+    region: Region,
+    typical_size: float | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> int:
     """Choose the level that fits the objects of a plane; see `rate_levels`."""
-    return best_level(rate_levels(decoder, region, typical_size))
+    return best_level(rate_levels(decoder, region, typical_size, check))
 
 
 def best_level(rated: Mapping[int, float]) -> int:
@@ -41,7 +44,10 @@ def best_level(rated: Mapping[int, float]) -> int:
 
 
 def rate_levels(
-    decoder: PlaneDecoder, region: Region, typical_size: float | None = None
+    decoder: PlaneDecoder,
+    region: Region,
+    typical_size: float | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[int, float]:
     """Rate levels by a sample of clicks, unless the size of the objects is known.
 
@@ -56,6 +62,8 @@ def rate_levels(
         Where the objects are, plane pixels.
     typical_size : float, optional
         Longer side of an object, plane pixels: its level is all there is then.
+    check : callable
+        Called before each level; an exception that it raises ends the work.
 
     Returns
     -------
@@ -69,6 +77,7 @@ def rate_levels(
     place = (y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2
     rated: dict[int, float] = {}
     for level in range(min(grid.coarsest, COARSEST), FINEST - 1, -1):
+        check()
         tile = grid.nearest(level, place)
         points = sample_points(tile, grid, SAMPLE)
         answers = decoder.decode([Prompt([p]) for p in points], tile, hq=False)

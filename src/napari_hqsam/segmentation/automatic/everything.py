@@ -35,6 +35,7 @@ def iter_everything(
     clean: bool = True,
     rules: Rules | None = None,
     progress: Callable[[int, int], None] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[Mask]:
     """Yield the objects of a plane of any size as they are found.
 
@@ -62,6 +63,9 @@ def iter_everything(
         What is kept.
     progress : callable, optional
         Called with the tiles done and the tiles there are, after each tile; an
+        exception that it raises ends the work.
+    check : callable
+        Called more often than that, between any two steps that take long; an
         exception that it raises ends the work.
 
     Raises
@@ -93,7 +97,7 @@ def iter_everything(
         raise PromptError(f'level {level!r} is unknown; use "auto" or an int')
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (
-        choose_level(decoder, box, typical_size)
+        choose_level(decoder, box, typical_size, check)
         if level == "auto"
         else grid.clip(level)
     )
@@ -108,6 +112,7 @@ def iter_everything(
         output,
         clean,
         progress,
+        check,
     )
 
 

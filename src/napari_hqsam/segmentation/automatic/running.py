@@ -70,6 +70,8 @@ class Everything:
         As for `Segmenter.segment`.
     progress : callable, optional
         Called with the tiles done and the tiles there are, after each.
+    check : callable
+        Called between two steps; an exception that it raises ends the work.
     """
 
     segmenter: Segmenter
@@ -82,6 +84,7 @@ class Everything:
     output: Output = "sam+hq"
     clean: bool = True
     progress: Callable[[int, int], None] | None = None
+    check: Callable[[], None] = lambda: None
 
     def __iter__(self) -> Iterator[Mask]:
         """Yield masks of full resolution, each as soon as it is sure."""
@@ -120,6 +123,7 @@ class Everything:
         if not any(free) or self._is_flat(tile):
             return found
         for phase in free:
+            self.check()
             points = [p for p in phase if not any(f.covers(p) for f in here)]
             prompts = [Prompt([p]) for p in points]
             answers = self.decoder.decode(prompts, tile, hq=False)
@@ -195,9 +199,11 @@ class Everything:
             output=self.output,
             clean=self.clean,
         )
-        masks = [
-            self._not_taken(mask) for i, mask in found if self._agree(finds[i], mask)
-        ]
+        masks = []
+        for i, mask in found:
+            self.check()
+            if self._agree(finds[i], mask):
+                masks.append(self._not_taken(mask))
         masks = sorted(
             (m for m in masks if m.area), key=lambda m: (-quality(m), m.bbox)
         )

@@ -71,6 +71,9 @@ class PromptSection(Section):
         self._add_batch()
         controller.settings.events.tool.connect(self.refresh)
         batches.progress.connect(self._on_progress)
+        self.source.activated.connect(self._show_run)
+        controller.scene.layers_changed.connect(self._show_run)
+        self._show_run()
         self.refresh()
 
     def _tool_row(self) -> QHBoxLayout:
@@ -120,8 +123,9 @@ class PromptSection(Section):
 
     def _add_batch(self) -> None:
         self.run = button(
-            "Segment all of it",
-            "One object for each point, shape or label on the slice shown",
+            "",
+            "Segment one object for each point, shape or label that the layer has\n"
+            "on the plane shown",
             self._run,
             icon="batch",
         )
@@ -131,6 +135,13 @@ class PromptSection(Section):
         self.progress.hide()
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.progress)
+
+    def _show_run(self) -> None:
+        """Say what becomes of the layer that is chosen."""
+        kind = getattr(self.source.layer, "_type_string", "")
+        what = {"points": "point", "shapes": "shape", "labels": "label"}
+        text = f"One object per {what.get(kind, 'point')}"
+        self.run.setText("Cancel" if self.batches.running else text)
 
     def refresh(self) -> None:
         """Show which tool is in the hand."""
@@ -155,7 +166,9 @@ class PromptSection(Section):
 
     def _on_progress(self, done: int, total: int) -> None:
         self.progress.setVisible(total > 0)
-        self.run.setText("Cancel" if total else "Segment all of it")
+        self._show_run()
+        if total:
+            self.run.setText("Cancel")
         if total:
             self.progress.setRange(0, total)
             self.progress.setValue(done)

@@ -18,6 +18,7 @@ from napari_hqsam.viewer.forms import (
     narrow,
 )
 from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.sections.find_all import STEPS, show_progress
 from napari_hqsam.viewer.sections.layer_box import LayerBox
 from napari_hqsam.viewer.stack_plans import axes_of
 from napari_hqsam.viewer.strip import ConfidenceStrip
@@ -60,6 +61,7 @@ class StackSection(Section):
         self._add_strip()
         stacks.changed.connect(self.refresh)
         stacks.progress.connect(self._on_progress)
+        stacks.advanced.connect(self._on_advanced)
         for name in ("task", "axis", "start", "stop", "object_id"):
             getattr(self.state.events, name).connect(self.refresh)
         controller.scene.layers_changed.connect(self.refresh)
@@ -114,8 +116,8 @@ class StackSection(Section):
             icon="batch",
         )
         self.progress = QProgressBar()
-        self.progress.setFormat("%v of %m slices")
-        self.progress.setToolTip("Slices that are done")
+        self.progress.setRange(0, STEPS)
+        self.progress.setToolTip("Slices that are done, and the time left")
         self.progress.hide()
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.progress)
@@ -225,11 +227,11 @@ class StackSection(Section):
             self.stacks.start(self.source.layer)
 
     def _on_progress(self, done: int, total: int) -> None:
-        self.progress.setVisible(total > 0)
-        if total:
-            self.progress.setRange(0, total)
-            self.progress.setValue(done)
+        self.progress.setVisible(total > 0 and not self.stacks.on_one_plane)
         self._show_run()
+
+    def _on_advanced(self, share: float, text: str) -> None:
+        show_progress(self.progress, share, text)
 
     def _on_axis(self) -> None:
         self._all()

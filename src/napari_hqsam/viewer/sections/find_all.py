@@ -1,0 +1,74 @@
+"""All objects of the plane shown, without prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from napari_hqsam.viewer.forms import button
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.stacks import Stacks
+
+STEPS = 1000
+"""Of a progress bar."""
+
+
+class FindAll(QWidget):
+    """A button, and how far it is.
+
+    Parameters
+    ----------
+    stacks : Stacks
+    """
+
+    def __init__(self, stacks: Stacks) -> None:
+        super().__init__()
+        self.stacks = stacks
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        self.run = button(
+            "",
+            "Find the objects of the plane shown without prompts. Accepted objects "
+            "stay;\nall that is found is one step of undo. A whole stack: under Stack",
+            self.toggle,
+            icon="batch",
+        )
+        self.progress = QProgressBar()
+        self.progress.setToolTip("Tiles that were looked at, and the time left")
+        self.progress.setRange(0, STEPS)
+        self.progress.hide()
+        rows.addWidget(self.run)
+        rows.addWidget(self.progress)
+        stacks.changed.connect(self.refresh)
+        stacks.progress.connect(self.refresh)
+        stacks.advanced.connect(self._on_advanced)
+        self.refresh()
+
+    def toggle(self) -> None:
+        """Begin, or cancel."""
+        if self.stacks.on_one_plane:
+            self.stacks.cancel()
+        else:
+            self.stacks.find_all()
+
+    def refresh(self) -> None:
+        """Say what the button does now."""
+        if self.stacks.on_one_plane:
+            self.run.setText("Cancel")
+        elif self.stacks.has_slices:
+            self.run.setText("Find all on this slice")
+        else:
+            self.run.setText("Find all objects")
+        self.progress.setVisible(self.stacks.on_one_plane)
+
+    def _on_advanced(self, share: float, text: str) -> None:
+        if self.stacks.on_one_plane:
+            show_progress(self.progress, share, text)
+
+
+def show_progress(bar: QProgressBar, share: float, text: str) -> None:
+    """Show a share and a text on a progress bar."""
+    bar.setFormat(text.replace("%", "%%"))
+    bar.setValue(round(STEPS * share))
