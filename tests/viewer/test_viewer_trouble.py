@@ -75,7 +75,7 @@ def test_shapes_of_no_length(viewer, open_widget, squares):
     )
     hand.batches.run(source)
     hand.wait()
-    assert "nothing on the slice shown" in hand.notes[-1]
+    assert "nothing on the plane shown" in hand.notes[-1]
 
 
 def test_a_model_file_that_is_gone(viewer, open_widget, squares, tmp_path):
@@ -283,7 +283,7 @@ def test_sources_without_anything_here(viewer, open_widget):
     source = viewer.add_points([(3, 2, 3)])
     viewer.dims.set_point(0, 0)
     hand.batches.run(source)
-    assert "nothing on the slice shown" in hand.notes[-1]
+    assert "nothing on the plane shown" in hand.notes[-1]
 
 
 def test_closing_while_layers_load(viewer, notes, squares, monkeypatch):

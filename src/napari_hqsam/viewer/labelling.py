@@ -20,6 +20,7 @@ from napari_hqsam.viewer.journaling import (
     move_journal,
     open_session,
 )
+from napari_hqsam.viewer.label_colours import give_colours
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.object_rows import ObjectRows
 from napari_hqsam.viewer.planes import layer_shape
@@ -181,6 +182,7 @@ class Labelling(QObject):
         )
 
     def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
+        give_colours(layer)
         self.target = LayerTarget(layer)
         self._is_new = is_new
         self._image = self._scene.image

@@ -24,6 +24,7 @@ from napari_hqsam.viewer.asking import TYPICAL_OF
 from napari_hqsam.viewer.click_sorting import ClickSorter
 from napari_hqsam.viewer.finishing import finish_crop
 from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.requests import from_candidate, to_candidate
 from napari_hqsam.viewer.target import box_at, id_at, plane_of
@@ -259,7 +260,7 @@ class Objects(QObject):
         if scene.prompts_on(own):
             tell(
                 PromptError(
-                    "an object is lost, since its slice has other prompts already; "
+                    "an object is lost, since there are other prompts already; "
                     "accept those and click on it again"
                 )
             )
@@ -429,7 +430,7 @@ class Objects(QObject):
         self.labelling.took_step(f"Object {label_id} cleaned")
 
     def delete(self) -> None:
-        """Remove the accepted object under the cursor from the slice shown."""
+        """Remove the accepted object under the cursor from the plane shown."""
         found = self._accepted_under_cursor("delete")
         if found is None:
             return
@@ -441,7 +442,11 @@ class Objects(QObject):
         except HqsamError as error:
             tell(error)
             return
-        self.labelling.took_step(f"Object {label_id} deleted from this slice")
+        assert self.scene.image is not None
+        _, channel_axis = self.scene.axes_and_channels(view)
+        several = view.index(layer_shape(self.scene.image), channel_axis)
+        where_from = " from this slice" if several else ""
+        self.labelling.took_step(f"Object {label_id} deleted{where_from}")
 
     def _accepted_under_cursor(self, what: str) -> tuple[PlaneView, int] | None:
         """Plane and id of an object that there is a session for, or say why not."""

@@ -170,8 +170,8 @@ def _some(source: Layer, prompts: list[Prompt]) -> list[Prompt]:
     if not prompts:
         kind = type(source).__name__.lower()
         raise PromptError(
-            f"{source.name} has nothing on the slice shown ({kind} layer); move the "
-            "slider to its slice or choose another layer"
+            f"{source.name} has nothing on the plane shown ({kind} layer); add to it, "
+            "choose another layer, or in a stack move the slider to its slice"
         )
     return prompts
 

@@ -14,9 +14,10 @@ from napari_hqsam.viewer import icons
 from napari_hqsam.viewer.batches import Batches
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.controller import Controller
+from napari_hqsam.viewer.display import Display
 from napari_hqsam.viewer.focus_keys import FocusKeys
 from napari_hqsam.viewer.following import Following
-from napari_hqsam.viewer.forms import Section, label
+from napari_hqsam.viewer.forms import Section, button, label
 from napari_hqsam.viewer.keeping import Keeping
 from napari_hqsam.viewer.keys import KEYS, bind, unbind
 from napari_hqsam.viewer.labelling import Labelling
@@ -89,6 +90,8 @@ class HqsamWidget(QWidget):
         actions = self._actions()
         bind(viewer, actions)
         self._focus_keys = FocusKeys(self, actions)
+        self.display = Display(controller.scene)
+        self.display.said.connect(lambda text: self.objects.said.emit(text))
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
@@ -142,11 +145,24 @@ class HqsamWidget(QWidget):
         rows.setContentsMargins(4, 4, 4, 2)
         rows.setSpacing(3)
         question = ChannelQuestion(self.following)
-        for part in (question, prompts.bar, current.status, current.bar, session.bar):
+        self.sample = button(
+            "Open the sample image", "Fluorescence nuclei to try it on", self._sample
+        )
+        top = question, prompts.bar, current.status, self.sample
+        for part in (*top, current.bar, session.bar):
             rows.addWidget(part)
         rows.addWidget(Sections(self.sections.values()), 1)
         rows.addWidget(session.status)
+        controller.scene.image_changed.connect(self._offer_sample)
+        self._offer_sample()
         icons.paint(self, self.viewer)
+
+    def _offer_sample(self) -> None:
+        """Offer the sample while there is no image."""
+        self.sample.setHidden(self.controller.scene.image is not None)
+
+    def _sample(self) -> None:
+        self.viewer.open_sample("napari-hqsam", "cells")
 
     def sizeHint(self) -> QSize:
         """No wider than needed, for a laptop."""
@@ -193,6 +209,7 @@ class HqsamWidget(QWidget):
             unbind(self.viewer)
             self._focus_keys.close()
             self.following.close()
+            self.display.close()
             self.objects.finish()
             self.labelling.let_go()
             self.labelling.forget_parked()

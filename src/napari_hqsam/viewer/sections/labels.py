@@ -55,7 +55,11 @@ class LabelsSection(Section):
             actions(
                 2,
                 ("reopen", f"Open {_UNDER} again", objects.reopen),
-                ("delete", f"Remove {_UNDER} from this slice", objects.delete),
+                (
+                    "delete",
+                    f"Remove {_UNDER}; in a stack, from this slice",
+                    objects.delete,
+                ),
                 ("merge", f"Add the current object to {_UNDER}", objects.merge),
                 (
                     "split",

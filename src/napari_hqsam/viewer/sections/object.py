@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel
 
+from napari_hqsam.viewer.display import SAYS
 from napari_hqsam.viewer.finishing import MAX_SMOOTHING
 from napari_hqsam.viewer.forms import (
     Section,
@@ -22,6 +23,7 @@ from napari_hqsam.viewer.main_thread import timer
 if TYPE_CHECKING:
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.objects import Objects
+    from napari_hqsam.viewer.scene import Scene
 
 
 _OUTPUTS = (
@@ -69,6 +71,8 @@ class ObjectSection(Section):
                 ("reject", "Drop it and its prompts", objects.reject),
             )
         )
+        controller.scene.image_changed.connect(self.refresh)
+        controller.scene.plane_changed.connect(self.refresh)
         events = controller.current.events
         for name in ("masks", "chosen", "waiting", "label_id"):
             getattr(events, name).connect(self.refresh)
@@ -104,7 +108,7 @@ class ObjectSection(Section):
             if current.waiting:
                 self._slow.start()
             else:
-                self.status.setText("Click on an object in the image")
+                self.status.setText(_what_to_do(self.controller.scene))
             return
         which = ""
         if len(current.masks) > 1:
@@ -118,3 +122,12 @@ class ObjectSection(Section):
             f"score {mask.score:.2f}, stability {mask.stability:.2f}, "
             f"{current.seconds:.2f} s"
         )
+
+
+def _what_to_do(scene: Scene) -> str:
+    """Say what to do while there is no current object."""
+    if scene.image is None:
+        return "No image is open. Open one (File > Open), or the sample:"
+    if scene.viewer.dims.ndisplay == 3:
+        return SAYS
+    return "Click on an object in the image"

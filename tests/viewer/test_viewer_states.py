@@ -1,0 +1,88 @@
+"""Small things that a person meets: no image, 3D display, colours, words."""
+
+import colorsys
+
+import numpy as np
+import pytest
+from napari.utils.colormaps import label_colormap
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_hqsam.viewer.display import SAYS
+
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def status(hand):
+    return hand.widget.sections["object"].status.text()
+
+
+def test_without_an_image_the_sample_is_offered(viewer, open_widget):
+    hand = open_widget()
+    assert status(hand).startswith("No image is open")
+    assert not hand.widget.sample.isHidden()
+    hand.widget.sample.click()
+    hand.wait()
+    assert hand.scene.image.name == "nuclei"
+    assert status(hand) == "Click on an object in the image"
+    assert hand.widget.sample.isHidden()
+    viewer.layers.remove("nuclei")
+    assert status(hand).startswith("No image is open")
+    assert not hand.widget.sample.isHidden()
+
+
+def test_a_click_in_3d_says_what_to_do(viewer, open_widget, squares):
+    viewer.add_image(np.stack([squares] * 5))
+    hand = open_widget()
+    assert hand.settings.tool == "point"
+    viewer.dims.ndisplay = 3
+    hand.wait()
+    assert status(hand) == SAYS
+    assert hand.settings.tool == "none"
+    canvas = hand.canvas
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    hand.wait()
+    assert hand.said[-1] == SAYS
+    assert not len(hand.scene.points.data)
+    viewer.dims.ndisplay = 2
+    hand.wait()
+    assert hand.settings.tool == "point"
+    hand.click(20, 20)
+    assert hand.current.mask.area == 400
+
+
+@pytest.mark.parametrize(("shape", "says"), [((), ""), ((3,), " from this slice")])
+def test_deleted_from_a_slice_only_where_there_are_slices(
+    viewer, open_widget, squares, shape, says
+):
+    viewer.add_image(np.broadcast_to(squares, (*shape, *squares.shape)).copy())
+    hand = open_widget()
+    hand.accept((20, 20))
+    hand.move(20, 20)
+    hand.key("Q", modifiers=SHIFT)
+    assert hand.said[-1] == f"Object 1 deleted{says}"
+
+
+def test_no_label_is_grey(hand):
+    hand.accept(*[(20, 20 + 30 * k) for k in range(3)])
+    layer = hand.labelling.target.layer
+    ids = np.arange(1, 500)
+    colours = layer.colormap.map(ids.astype(np.uint16))[:, :3]
+    chroma = colours.max(1) - colours.min(1)
+    assert chroma.min() > 0.45
+    hues = [colorsys.rgb_to_hsv(*c)[0] for c in colours[:12]]
+    apart = np.abs(np.diff(hues))
+    assert np.minimum(apart, 1 - apart).min() > 0.2  # neighbours in number
+    assert not layer.colormap.map(np.zeros(1, np.uint16))[0, 3]
+    # What was so before: napari's own has greys.
+    usual = label_colormap(49, 0.5).map(ids.astype(np.uint16))[:, :3]
+    assert (usual.max(1) - usual.min(1)).min() < 0.1
+
+
+def test_colours_that_somebody_chose_stay(viewer, open_widget, squares):
+    viewer.add_image(squares)
+    chosen = label_colormap(20, 0.3)
+    labels = viewer.add_labels(np.zeros_like(squares, int), colormap=chosen)
+    hand = open_widget()
+    hand.labelling.use_target(labels)
+    assert np.array_equal(labels.colormap.colors, chosen.colors)
