@@ -169,7 +169,7 @@ class HqsamWidget(QWidget):
         return QSize(self.minimumSizeHint().width(), 720)
 
     def next_tool(self) -> None:
-        """Take the next tool in the hand."""
+        """Activate the next tool."""
         tools, tool = list(TOOLS), self.controller.settings.tool
         at = tools.index(tool) if tool in tools else -1
         self.controller.settings.tool = tools[(at + 1) % len(tools)]

@@ -66,7 +66,7 @@ class ModelSection(Section):
         with QSignalBlocker(self.model):
             self.model.clear()
             for found in list_models():
-                size = f"{found.bytes / 2**20:.0f} MB"
+                size = f"{found.bytes / 1e6:.0f} MB"  # as in the README
                 state = "" if is_cached(found.name) else ", fetch"
                 self.model.addItem(f"{found.name} ({size}{state})", found.name)
                 at = self.model.count() - 1

@@ -144,7 +144,7 @@ class PromptSection(Section):
         self.run.setText("Cancel" if self.batches.running else text)
 
     def refresh(self) -> None:
-        """Show which tool is in the hand."""
+        """Show which tool is active."""
         tool = self.controller.settings.tool
         self.group.setExclusive(False)
         for name, made in self.tools.items():
