@@ -35,7 +35,10 @@ def give_colours(layer: Labels) -> None:
 
     Some of napari's own are nearly grey, and cannot be seen on a grey image.
     """
-    usual = type(layer)(np.zeros((1, 1), np.uint8)).colormap
-    own = layer.colormap
-    if type(own) is type(usual) and np.array_equal(own.colors, usual.colors):
+    from napari.layers import Labels
+
+    # napari hands plugins proxies of its layers, whose types tell nothing.
+    usual = Labels(np.zeros((1, 1), np.uint8)).colormap.colors
+    own = getattr(layer.colormap, "colors", None)
+    if own is not None and np.array_equal(np.asarray(own), usual):
         layer.colormap = label_colours()
