@@ -43,7 +43,10 @@ def test_ten_nuclei_of_the_sample_in_a_file(viewer, open_widget, tmp_path, micro
 def check_without_viewer(hand, micro):
     """The prompt gives what it gives in a script."""
     segmenter = Segmenter(hand.scene.image.data, micro, cache=False)
-    mask = segmenter.segment(Prompt(hand.controller.asked[1].prompt.points))
+    request = hand.controller.asked[1]
+    mask = segmenter.segment(
+        Prompt(request.prompt.points), view_extent=request.view_extent
+    )
     assert hand.current.mask.bbox == mask.bbox
     assert (hand.current.mask.data == mask.data).mean() > 0.999
 

@@ -208,7 +208,8 @@ class Stacks(QObject):
         run.setup = setup
         if not found.partial:
             run.done.add(found.z)
-            run.tiles = 0, 0
+            if not self.on_one_plane:
+                run.tiles = 0, 0
         run.waiting.extend((found.z, item) for item in found.items)
         self._place_some()
 
@@ -251,6 +252,8 @@ class Stacks(QObject):
             parts.append(f"{tile} of {tiles} tiles")
         elif self.on_one_plane:
             parts.append("choosing the scale")
+        if self.on_one_plane and run.ids:
+            parts.append(f"{len(run.ids)} objects")
         left = self._left.text(share)
         self.advanced.emit(share, ", ".join([*parts, left] if left else parts))
 
