@@ -101,7 +101,7 @@ def test_tiles_are_counted_and_it_is_cancelled_within_the_plane(viewer, start):
 
 
 def test_the_stack_tells_tiles_of_a_slice_as_well(start):
-    hand = start(discs(3), z=1)
+    hand = start(discs(6), z=1)
     told = []
     hand.stacks.advanced.connect(lambda share, text: told.append((share, text)))
     hand.stacks.state.task = "auto"
@@ -109,7 +109,7 @@ def test_the_stack_tells_tiles_of_a_slice_as_well(start):
     finish(hand)
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
-    assert "0 of 3 slices, 2 of 25 tiles" in [text for _, text in told]
+    assert "0 of 6 slices, 2 of 25 tiles" in [text for _, text in told]
 
 
 def test_the_time_left():

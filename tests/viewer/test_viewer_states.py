@@ -51,7 +51,7 @@ def test_a_click_in_3d_says_what_to_do(viewer, open_widget, squares):
     assert hand.current.mask.area == 400
 
 
-@pytest.mark.parametrize(("shape", "says"), [((), ""), ((3,), " from this slice")])
+@pytest.mark.parametrize(("shape", "says"), [((), ""), ((6,), " from this slice")])
 def test_deleted_from_a_slice_only_where_there_are_slices(
     viewer, open_widget, squares, shape, says
 ):
