@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from napari_hqsam.labels import read_labels
 from napari_hqsam.labels.journal import journal_path
@@ -79,9 +80,10 @@ def test_a_killed_session_is_offered_and_restored(
     viewer.add_image(squares, name="squares")
     hand = open_widget()
     section = hand.widget.sections["session"]
-    assert [one.steps for one in hand.keeping.unsaved] == [3]
-    assert "was not saved" in section.status.text()
-    section._restore()
+    (one,) = hand.keeping.unsaved
+    assert (one.steps, one.objects, one.labels) == (3, 3, None)
+    assert one.text in section.status.text()
+    section.earlier.restore()
     hand.wait()
     assert hand.labels.max() == 3
     assert (hand.labels[10:30, 70:90] == 3).all()
@@ -94,21 +96,34 @@ def test_a_killed_session_is_offered_and_restored(
     assert not hand.labels.any()
 
 
-def test_what_was_not_saved_can_be_discarded(hand, viewer, open_widget, squares):
+def test_what_was_not_saved_can_be_discarded(
+    hand, viewer, open_widget, squares, monkeypatch
+):
     hand.accept(CENTRES[0])
     assert len(journals()) == 1
     viewer.window.remove_dock_widget(hand.widget)
     viewer.layers.clear()
     viewer.add_image(squares[:40], name="squares")  # not the image it was made on
     hand = open_widget()
-    assert len(hand.keeping.unsaved) == 1
-    assert not hand.widget.sections["session"].status.text()
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    (one,) = hand.keeping.unsaved
+    section = hand.widget.sections["session"]
+    assert not section.status.text()
+    hand.keeping.restore(one)
     hand.wait()
-    assert "(80, 100)" in hand.notes[-1]
-    hand.keeping.look_up()
-    hand.wait()
-    hand.widget.sections["session"]._discard()
+    assert "squares of 80 x 100 pixels first" in section.status.text()
+    assert hand.keeping.unsaved == [one]
+    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard]
+    asked = []
+
+    def question(parent, title, text, *buttons):
+        asked.append(text)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    section.earlier.discard()
+    assert len(journals()) == 1
+    section.earlier.discard()
+    assert one.text in asked[-1]
     assert not journals()
     assert not hand.keeping.unsaved
 

@@ -9,6 +9,7 @@ and the next to open the file cuts off what there is of it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -93,13 +94,19 @@ class Journal:
         The checksum of that line.
     lock : filelock.FileLock
         Held, so that no other session writes to the file.
+    lines : int
+        Number of whole lines, header included.
     """
 
-    def __init__(self, path: Path, end: int, checksum: int, lock: FileLock) -> None:
+    def __init__(
+        self, path: Path, end: int, checksum: int, lock: FileLock, lines: int
+    ) -> None:
         self.path = path
+        self.lines = lines
         self._end, self._checksum, self._lock = end, checksum, lock
         self._file = path.open("r+b", buffering=0)
-        self._file.truncate(end)
+        if self._file.seek(0, os.SEEK_END) != end:  # else its time stays what it was
+            self._file.truncate(end)
         self._file.seek(end - 1)
         if self._file.read(1) != b"\n":  # taken off by an editor
             self._end += self._file.write(b"\n")
@@ -125,10 +132,10 @@ class Journal:
         path = Path(path)
         said = {"journal": _FORMAT, "version": VERSION, **header}
         line, checksum = _sealed(said, 0)
-        return cls._new(path, line, checksum)  # never a journal without its header
+        return cls._new(path, line, checksum, 1)  # never a journal without its header
 
     @classmethod
-    def _new(cls, path: Path, data: bytes, checksum: int) -> Journal:
+    def _new(cls, path: Path, data: bytes, checksum: int, lines: int) -> Journal:
         """Make a file where there is none."""
         check_file(path)
         lock = _locked(path)
@@ -139,7 +146,7 @@ class Journal:
                 )
             with replacing(path) as partial, partial.open("xb", buffering=0) as file:
                 _write(file.fileno(), data)
-            return cls(path, len(data), checksum, lock)
+            return cls(path, len(data), checksum, lock, lines)
         except BaseException:
             lock.release()
             raise
@@ -173,7 +180,7 @@ class Journal:
         lock = _locked(path)
         try:
             lines, end, checksum = _read(path)
-            return cls(path, end, checksum, lock), lines
+            return cls(path, end, checksum, lock, len(lines)), lines
         except OSError as error:
             lock.release()
             raise OutputError(
@@ -204,6 +211,7 @@ class Journal:
             ) from error
         self._end += len(line)
         self._checksum = checksum
+        self.lines += 1
 
     @contextmanager
     def appended(self, said: Json) -> Iterator[None]:
@@ -214,17 +222,22 @@ class Journal:
             yield
         except BaseException:
             self._end, self._checksum = end, checksum
+            self.lines -= 1
             with suppress(OSError):
                 self._file.truncate(end)
             raise
 
-    def moved(self, path: str | os.PathLike[str]) -> Journal:
+    def moved(
+        self, path: str | os.PathLike[str], *, keep: int | None = None
+    ) -> Journal:
         """Go on at another place; this journal is closed and its file removed.
 
         Parameters
         ----------
         path : str or os.PathLike
             A file that does not exist.
+        keep : int, optional
+            Number of lines, header included, that stay in the file here.
 
         Returns
         -------
@@ -236,16 +249,63 @@ class Journal:
         OutputError
             If it exists or cannot be written; then this journal goes on.
         """
-        there = self._new(Path(path), self.path.read_bytes(), self._checksum)
-        self.close()
+        there = self._new(
+            Path(path), self.path.read_bytes(), self._checksum, self.lines
+        )
         with suppress(OSError):
-            self.path.unlink()
+            if keep is None:
+                self.path.unlink()
+            else:
+                self._file.truncate(_end_of(self.path, keep))
+        self.close()
         return there
 
     def close(self) -> None:
         """Let go of the file. May be called twice."""
         self._file.close()
         self._lock.release()
+
+
+def in_use(path: str | os.PathLike[str]) -> bool:
+    """Whether a session writes to a journal now, in this process or another."""
+    try:
+        _locked(Path(path)).release()
+    except JournalError:
+        return True
+    return False
+
+
+def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
+    """Take the last lines off a journal.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    keep : int
+        Number of lines that stay, header included.
+
+    Raises
+    ------
+    JournalError
+        If it is in use.
+    OutputError
+        If it cannot be written to.
+    """
+    path = Path(path)
+    lock = _locked(path)
+    try:
+        os.truncate(path, _end_of(path, keep))
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written to ({reason(error)})") from error
+    finally:
+        lock.release()
+
+
+def _end_of(path: Path, lines: int) -> int:
+    """Bytes that the first lines of a file take."""
+    with path.open("rb") as file:
+        return sum(len(line) for line in itertools.islice(file, lines))
 
 
 def _sealed(said: Json, before: int) -> tuple[bytes, int]:

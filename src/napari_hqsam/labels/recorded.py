@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,20 @@ class Recorded:
         Image, labels, model.
     history : History
         What was done.
+    context : dict
+        How the session was worked on last: for the program that wrote it.
+    lines : int
+        Number of lines, header included.
+    changed : datetime, optional
+        When the last of them was written; None where there is only the header.
     """
 
     path: Path
     header: Header
     history: History
+    context: Json = field(default_factory=dict)
+    lines: int = 1
+    changed: datetime.datetime | None = None
 
     @property
     def base(self) -> Path | None:
@@ -86,7 +96,17 @@ def understand(path: Path, lines: Sequence[Json]) -> Recorded:
             f"{path}: line {number} makes no sense ({why}); take a copy from before "
             "it was changed, or install the newest napari-hqsam"
         ) from error
-    return Recorded(path, header, history)
+    told = (line["context"] for line in reversed(lines) if "context" in line)
+    context = next((one for one in told if isinstance(one, dict)), {})
+    changed = _time_of(lines[-1])
+    return Recorded(path, header, history, context, len(lines), changed)
+
+
+def _time_of(line: Json) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(line["time"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _follow(history: History, line: Json, shape: tuple[int, ...]) -> None:

@@ -148,7 +148,9 @@ class Session(Editing):
         except BaseException:
             journal.close()
             raise
-        return cls(target, recorded.header, recorded.history, journal)
+        session = cls(target, recorded.header, recorded.history, journal)
+        session.context = recorded.context
+        return session
 
     def accept(
         self,

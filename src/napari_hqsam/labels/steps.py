@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import shutil
 import uuid
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,7 @@ from napari_hqsam.labels.target import check_writable
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from napari_hqsam.labels.headers import Header
@@ -58,8 +57,12 @@ class Steps:
         self.target, self.header, self.journal = target, header, journal
         self.history = history or History(header.labels)
         self._group: str | None = None
+        self.context: Json = {}
+        """What the journal told last of how the session is worked on."""
+        self.tell_context: Callable[[], Json] | None = None
+        """Gives what the next line shall tell of that; written where it changed."""
 
-    def move(self, path: str | os.PathLike[str]) -> None:
+    def move(self, path: str | os.PathLike[str], *, keep: int | None = None) -> None:
         """Move the journal, such as to where the labels have just been saved.
 
         Parameters
@@ -67,6 +70,9 @@ class Steps:
         path : str or os.PathLike
             Where there is no journal; see `journal_path`. The labels that the
             session started from, if any, go with it.
+        keep : int, optional
+            Leave a journal of so many lines here, header included: that of labels
+            which were saved here before.
 
         Raises
         ------
@@ -77,18 +83,19 @@ class Steps:
             return
         base, here = self.header.labels.base, self.journal.path
         if base is None:
-            self.journal = self.journal.moved(path)
+            self.journal = self.journal.moved(path, keep=keep)
             return
         copy = Path(path).with_name(base)
         check_writable(copy, overwrite=False)
         with replacing(copy) as partial:
             shutil.copyfile(here.with_name(base), partial)
         try:
-            self.journal = self.journal.moved(path)
+            self.journal = self.journal.moved(path, keep=keep)
         except BaseException:
             copy.unlink()
             raise
-        here.with_name(base).unlink(missing_ok=True)
+        if keep is None:
+            here.with_name(base).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the journal. May be called twice."""
@@ -189,12 +196,18 @@ class Steps:
             self.target.write(self._writes([*self.history.undone], back=True))
             self.target.write(self._writes([*self.history.events]))
 
-    def _entered(self, line: Json) -> AbstractContextManager[None]:
+    @contextmanager
+    def _entered(self, line: Json) -> Iterator[None]:
         """Write a line to the journal; it is taken back if the block raises."""
         if self.journal is None:
-            return nullcontext()
+            yield
+            return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        return self.journal.appended({"time": now, **line})
+        context = self.context if self.tell_context is None else self.tell_context()
+        changed = {} if context == self.context else {"context": context}
+        with self.journal.appended({"time": now, **line, **changed}):
+            yield
+        self.context = context
 
     def _write(self, events: Sequence[Event], *, back: bool = False) -> None:
         """Write what events change to the labels, or what was there before."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_hqsam.viewer.journaling import journal_beside
 from napari_hqsam.viewer.planes import Placing, layer_shape
 
 if TYPE_CHECKING:
@@ -104,10 +105,13 @@ def channels_of(image: Image, layers: Iterable[Layer]) -> list[Image]:
 
 
 def is_image(layer: object) -> bool:
-    """Whether a layer is an image."""
+    """Whether a layer is an image.
+
+    Saved labels that napari opened as a picture are none.
+    """
     from napari.layers import Image
 
-    return isinstance(layer, Image)
+    return isinstance(layer, Image) and journal_beside(layer) is None
 
 
 def _are_channels(lower: Image, upper: Image) -> bool:

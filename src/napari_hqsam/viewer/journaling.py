@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 
-from napari_hqsam.errors import HqsamError, ImageError, OutputError
+from napari_hqsam.errors import ImageError, OutputError
+from napari_hqsam.images.source import reason
 from napari_hqsam.labels import ArrayTarget, journal_path, read_labels, read_session
-from napari_hqsam.labels.journal import SUFFIX, Journal
+from napari_hqsam.labels.journal import SUFFIX, in_use
 from napari_hqsam.labels.session import Session
 from napari_hqsam.viewer.writers import space_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Labels
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_hqsam.labels.headers import ImageRecord, Setup
@@ -49,39 +49,15 @@ class Opened:
         What to tell the user.
     name : str
         For the layer of the labels.
+    saved : int or None
+        How many lines of its journal are in the label file; None where unknown.
     """
 
     session: Session
     labels: NDArray[Any] | None = None
     text: str = ""
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Unsaved:
-    """A session whose labels were not saved.
-
-    Attributes
-    ----------
-    journal : Path
-    image : str
-        Name of the image it was made on.
-    shape : tuple of int
-        Of its labels.
-    steps : int
-        How much was done.
-    """
-
-    journal: Path
-    image: str
-    shape: tuple[int, ...]
-    steps: int
-
-    @property
-    def text(self) -> str:
-        """Image, time and steps, for people."""
-        time = datetime.datetime.fromtimestamp(self.journal.stat().st_mtime)
-        return f"{self.image}, {time:%d %b %H:%M}, {self.steps} steps"
+    saved: int | None = None
 
 
 def sessions_folder() -> Path:
@@ -117,11 +93,11 @@ def journal_file(name: str) -> Path:
     return next(path for path in paths if not path.exists())
 
 
-def journal_beside(layer: Labels) -> Path | None:
+def journal_beside(layer: Layer) -> Path | None:
     """Return the journal beside the file that a layer was read from, if any."""
     if layer.source.path is None:
         return None
-    path = journal_path(layer.source.path)
+    path = journal_path(Path(layer.source.path).absolute())
     return path if path.is_file() else None
 
 
@@ -189,11 +165,15 @@ def open_session(path: Path, array: Any = None) -> Opened:  # noqa: ANN401
         session.close()
         raise
     count = len(session.table.ids)
+    assert session.journal is not None
+    # Labels on the disk are their file; those in memory came from it just now.
+    same = array is not None and (not in_memory or np.array_equal(labels, array))
     return Opened(
         session,
         labels if in_memory else None,
         f"The session goes on: {count} objects, which can be reopened and undone",
         f"{session.header.image.name} labels",
+        session.journal.lines if same else None,
     )
 
 
@@ -206,49 +186,62 @@ def _found_labels(path: Path) -> NDArray[Any]:
     return labels
 
 
-def move_journal(session: Session, labels: str) -> None:
+def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
+    """Raise if the journal beside a label file is another session's, in use now.
+
+    Raises
+    ------
+    OutputError
+        Both would write to the same files.
+    """
+    path = journal_path(labels)
+    own = session is not None and session.journal is not None
+    if own and session.journal.path == path:  # type: ignore[union-attr]
+        return
+    if path.exists() and in_use(path):
+        raise OutputError(
+            f"{labels} is being worked on in another napari; close that one first, or "
+            "save under another name"
+        )
+
+
+def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
     """Move a journal to where its labels were saved.
 
-    A journal of other labels, which were overwritten, is kept as ``.old``.
+    A journal of other labels, which were overwritten, is kept as ``.old``. Labels
+    that the session was saved in before keep theirs, as it was then.
+
+    Parameters
+    ----------
+    session : Session
+    labels : str
+        The label file.
+    saved : int
+        How many lines of the journal it has.
+    keep : int
+        How many lines the label file has that the journal lies beside now.
 
     Raises
     ------
     OutputError
         It cannot be moved; then it stays where it is.
     """
+    from napari_hqsam.viewer.unsaved import forget_note, note_saved
+
     assert session.journal is not None
-    path = journal_path(labels)
-    if path == session.journal.path:
-        return
-    if path.exists():
-        path.replace(path.with_name(f"{path.name}.old"))
-    session.move(path)
-
-
-def unsaved_sessions() -> list[Unsaved]:
-    """List what was not saved and is not worked on now, the newest first.
-
-    Journals in which nothing was done are removed on the way.
-    """
-    found = []
-    for path in sessions_folder().glob(f"*{SUFFIX}"):
-        with suppress(HqsamError, KeyError):  # in use, damaged, or no journal
-            journal, lines = Journal.reopen(path)
-            journal.close()
-            if len(lines) == 1:
-                discard(path)
-                continue
-            image, labels = lines[0]["image"], lines[0]["labels"]
-            found.append(
-                Unsaved(path, image["name"], tuple(labels["shape"]), len(lines) - 1)
-            )
-    return sorted(found, key=lambda one: one.journal.stat().st_mtime, reverse=True)
-
-
-def discard(path: Path) -> None:
-    """Remove a journal, and the labels it began with."""
-    with suppress(HqsamError):
-        base = read_session(path).base
-        if base is not None:
-            base.unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+    before, path = session.journal.path, journal_path(Path(labels).absolute())
+    try:
+        note_saved(path, saved)  # first: a kill here must not hide the journal
+        if path == before:
+            return
+        check_free(labels, session)
+        if path.exists():
+            path.replace(path.with_name(f"{path.name}.old"))
+    except OSError as error:
+        raise OutputError(
+            f"the journal of {labels} cannot be kept ({reason(error)}); free some space"
+        ) from error
+    old = before.with_name(before.name.removesuffix(SUFFIX))
+    stays = before.parent != sessions_folder() and old.exists()
+    session.move(path, keep=keep if stays else None)
+    forget_note(before)

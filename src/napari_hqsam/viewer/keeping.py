@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
-from napari_hqsam.viewer.journaling import discard, unsaved_sessions
-from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError
+from napari_hqsam.images.source import reason
+from napari_hqsam.labels import check_writable, read_session
+from napari_hqsam.viewer.journaling import check_free, journal_beside
+from napari_hqsam.viewer.layers import as_labels, placement
+from napari_hqsam.viewer.main_thread import Soon, tell
+from napari_hqsam.viewer.session_context import (
+    apply_choices,
+    find_image,
+    open_image_of,
+    show_plane,
+    tell_context,
+    what_to_open,
+)
 from napari_hqsam.viewer.snapshots import Snapshot
+from napari_hqsam.viewer.unsaved import Unsaved, discard, unsaved_sessions
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
-from napari_hqsam.viewer.writers import save_labels
+from napari_hqsam.viewer.writers import files_in_use, save_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-    from napari_hqsam.viewer.journaling import Unsaved
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.scene import Scene
 
@@ -31,6 +48,10 @@ class Keeping(QObject):
     scene : Scene
     labelling : Labelling
     files : InferenceWorker
+    work_on : callable
+        Works on an image, see `Following`.
+    has_outline : callable
+        Whether an object is outlined that is not accepted yet.
     """
 
     listed = Signal()
@@ -38,12 +59,26 @@ class Keeping(QObject):
     said = Signal(str)
 
     def __init__(
-        self, scene: Scene, labelling: Labelling, files: InferenceWorker
+        self,
+        scene: Scene,
+        labelling: Labelling,
+        files: InferenceWorker,
+        work_on: Callable[[Image], None],
+        has_outline: Callable[[], bool],
     ) -> None:
         super().__init__(labelling)
         self._scene, self._labelling, self._files = scene, labelling, files
+        self._settings, self._has_outline = scene.settings, has_outline
+        self._work_on = work_on
         self.unsaved: list[Unsaved] = []
         self._saving = 0
+        self._told = False
+        self._tried: list[tuple[Layer, int]] = []
+        self._resuming = False
+        self._soon = Soon(self, self._resume)
+        labelling.tell_context = lambda: tell_context(scene, scene.settings)
+        scene.layers_changed.connect(self._on_layers)
+        scene.image_changed.connect(self._on_layers)
 
     @property
     def saving(self) -> bool:
@@ -51,13 +86,26 @@ class Keeping(QObject):
         return self._saving > 0
 
     def suggested_path(self) -> Path:
-        """Where labels would be saved: beside their image."""
+        """Where labels would be saved.
+
+        In the file they were saved in last; else beside their image, named after it.
+        Where that cannot be: among the user's documents.
+        """
+        if self._labelling.file is not None:
+            return self._labelling.file
         image = self._scene.image
-        path = None if image is None else image.source.path
-        if path is None:
-            return Path.cwd() / "labels.ome.tif"
-        stem = Path(path).name.split(".")[0]
-        return Path(path).with_name(f"{stem}-labels.ome.tif")
+        if image is None:
+            return _documents() / "labels.ome.tif"
+        path, folder = image.source.path, _documents()
+        stem = image.name
+        if path is not None and "://" not in str(path):
+            stem = Path(path).name.split(".")[0]
+            beside = Path(path).absolute().parent
+            folder = beside if os.access(beside, os.W_OK) else folder
+        stem = re.sub(r'[\\/:*?"<>|\s]+', "-", stem).strip("-.") or "image"
+        names = ("", *(f"-{i}" for i in range(2, 1000)))
+        paths = (folder / f"{stem}-labels{n}.ome.tif" for n in names)
+        return next(p for p in paths if not p.exists())
 
     def save(self, path: str) -> None:
         """Save the target in the background, with the image's scale and units.
@@ -69,11 +117,21 @@ class Keeping(QObject):
         if target is None:
             self.said.emit("There are no labels to save yet")
             return
+        try:
+            check_writable(path, sources=files_in_use(self._scene.viewer))
+            check_free(path, self._labelling.session)
+        except HqsamError as error:
+            self.said.emit(f"Not saved: {error}")
+            tell(error)
+            return
         attributes = target.layer.as_layer_data_tuple()[1]
         self._saving += 1
         self.said.emit(f"Saving {path}; go on meanwhile")
+        lines = 1
 
         def write(labels: NDArray[Any]) -> None:
+            nonlocal lines
+            lines = self._labelling.lines  # what is done from now on is not in it
             self._files.submit(
                 Urgency.BATCH,
                 "save",
@@ -86,8 +144,8 @@ class Keeping(QObject):
         def done(written: str) -> None:
             self._saving -= 1
             if self._labelling.target is target:
-                self._labelling.follow(written)
-            self.said.emit(f"Saved {written}")
+                self._labelling.follow(written, lines)
+            self.said.emit(f"Saved {written}{self._open_object()}")
 
         def failed(error: Exception) -> None:
             self._saving -= 1
@@ -95,6 +153,14 @@ class Keeping(QObject):
             tell(error)
 
         Snapshot(target, self._files, write, failed, parent=self)
+
+    def _open_object(self) -> str:
+        """Say of an object that is being made that no file has it."""
+        if self._has_outline():
+            return ", but not the outlined object: it is not accepted yet"
+        return ""
+
+    # --- earlier sessions ------------------------------------------------------
 
     def look_up(self) -> None:
         """Look for sessions that were not saved."""
@@ -106,28 +172,123 @@ class Keeping(QObject):
         self.unsaved = found
         self.listed.emit()
         here = [one for one in found if self.fits(one)]
-        if here:
-            self.said.emit(
-                f"{here[0].text}: was not saved. Restore it in the section Session"
-            )
+        if here and not self._told:
+            self._told = True
+            self.said.emit(f"{here[0].text}. Restore goes on with it")
 
     def fits(self, session: Unsaved) -> bool:
-        """Whether a session was made on the image that is open, as far as one sees."""
-        image = self._scene.image
-        if image is None or image.name != session.image:
-            return False
-        return layer_shape(image)[self._scene.dropped :] == session.shape
+        """Whether a session was made on an image that is open."""
+        return find_image(self._scene.viewer, session) is not None
 
     def restore(self, session: Unsaved) -> None:
-        """Make the labels of an unsaved session again, and go on with it."""
-        self._labelling.restore(session.journal)
-        self._forget(session)
+        """Make the labels of an unsaved session again, and go on with it.
+
+        On its image, which is opened if it is not; the session stays in the list
+        until it is open.
+        """
+        if self._is_open(session.journal):
+            self.said.emit(f"The session on {session.image} is open already")
+            return
+        image = self._image_of(session)
+        if image is None:
+            self.said.emit(what_to_open(session))
+            return
+        viewer, context = self._scene.viewer, session.context
+        self._work_on(image)
+        self._labelling.let_go()
+        missing = apply_choices(context, self._scene, self._settings)
+        show_plane(context, viewer, image)
+
+        def restored() -> None:
+            self._forget(session)
+            if missing:
+                tell(HqsamWarning(f"{session.image}: {'; '.join(missing)}"))
+
+        self._labelling.restore(session.journal, restored)
+
+    def _image_of(self, session: Unsaved) -> Image | None:
+        """Return the image of a session, opened if need be."""
+        viewer = self._scene.viewer
+        image = self._scene.image
+        open_already = find_image(viewer, session)
+        if open_already is not None or (image is None and not session.context):
+            return open_already
+        try:
+            return open_image_of(viewer, session)
+        except Exception as error:  # each reader has its own
+            tell(ImageError(f"{session.image} cannot be opened ({reason(error)})"))
+            return None
+
+    def _is_open(self, journal: Path) -> bool:
+        session = self._labelling.session
+        own = None if session is None else session.journal
+        return own is not None and own.path == journal
 
     def discard(self, session: Unsaved) -> None:
-        """Remove the journal of an unsaved session for good."""
-        discard(session.journal)
+        """Remove what of a session was not saved, for good."""
+        try:
+            discard(session.journal)
+        except HqsamError as error:
+            tell(error)
+            return
         self._forget(session)
 
     def _forget(self, session: Unsaved) -> None:
-        self.unsaved = [one for one in self.unsaved if one != session]
+        self.unsaved = [one for one in self.unsaved if one.journal != session.journal]
         self.listed.emit()
+
+    # --- saved labels that are opened again ----------------------------------------
+
+    def _on_layers(self) -> None:
+        self._soon.start()
+
+    def _resume(self) -> None:
+        """Go on with the session of saved labels that were opened."""
+        if self._resuming:  # napari lets things happen while it opens a file
+            return
+        self._resuming = True
+        try:
+            for layer in list(self._scene.viewer.layers):
+                journal = self._to_resume(layer)
+                if journal is not None:
+                    self._go_on(layer, journal)
+        except HqsamError as error:
+            tell(error)
+        finally:
+            self._resuming = False
+
+    def _to_resume(self, layer: Layer) -> Path | None:
+        """Return the journal of saved labels, if they can be gone on with."""
+        scene, tried = self._scene, (layer, self._scene.key)
+        if scene.own(layer) or layer is scene.image or tried in self._tried:
+            return None
+        journal = journal_beside(layer)
+        if journal is None or self._labelling.target is not None:
+            return None
+        self._tried.append(tried)
+        return journal
+
+    def _go_on(self, layer: Layer, journal: Path) -> None:
+        """Use a layer of saved labels as target, where it lies as its image does."""
+        session = Unsaved.of(read_session(journal))
+        image = self._image_of(session)
+        if image is None:
+            self.said.emit(
+                what_to_open(session).replace(", then press Restore again", "")
+            )
+            return
+        scene = self._scene
+        self._work_on(image)
+        apply_choices(session.context, scene, self._settings)
+        if layer._type_string != "labels":
+            layer = as_labels(scene.viewer, layer)
+        for name, value in placement(image, scene.dropped).items():
+            setattr(layer, name, value)
+        show_plane(session.context, scene.viewer, image)
+        self._labelling.use_target(layer)
+
+
+def _documents() -> Path:
+    """Folder of the user's documents; else the home folder."""
+    documents = Path(platformdirs.user_documents_dir())
+    return documents if documents.is_dir() else Path.home()

@@ -10,6 +10,8 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError
+from napari_hqsam.images.source import reason
+from napari_hqsam.labels.journal import SUFFIX
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.journaling import (
@@ -19,12 +21,14 @@ from napari_hqsam.viewer.journaling import (
     journal_file,
     move_journal,
     open_session,
+    sessions_folder,
 )
 from napari_hqsam.viewer.label_colours import give_colours
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.object_rows import ObjectRows
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile, strokes_of
+from napari_hqsam.viewer.unsaved import note_saved, saved_lines
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
@@ -103,6 +107,10 @@ class Labelling(QObject):
         self.session: Session | None = None
         self._rows: ObjectRows | None = None
         self._is_new = False
+        self.tell_context: Callable[[], dict[str, Any]] = dict
+        """Gives what the journal shall keep of how a session is worked on."""
+        self.saved_lines = 1
+        """How many lines of the session's journal are in a label file."""
         self._waiting: list[Waiting] | None = None  # while a session is opened
         self._of_target = Connections()
         self._image: Image | None = None  # that of the target
@@ -151,11 +159,15 @@ class Labelling(QObject):
         self._take(layer, is_new=True)
         return layer
 
-    def restore(self, journal: Path) -> None:
-        """Add a Labels layer with what an unsaved session had, and go on with it."""
-        if self._scene.image is None:
-            self.said.emit("Open the image of the session first")
-            return
+    def restore(self, journal: Path, restored: Callable[[], None]) -> None:
+        """Add a Labels layer with what an unsaved session had, and go on with it.
+
+        Parameters
+        ----------
+        journal : Path
+        restored : callable
+            Called when that is done; else it is told what went wrong.
+        """
         self.let_go()
 
         def done(opened: Opened) -> None:
@@ -171,6 +183,7 @@ class Labelling(QObject):
                 return
             self._take(layer, is_new=False)
             self._adopt(opened)
+            restored()
 
         self._files.submit(
             Urgency.CLICK,
@@ -437,6 +450,19 @@ class Labelling(QObject):
         self._waiting = None
         self.session = opened.session
         self.session.target = self.target
+        self.session.tell_context = self.tell_context
+        assert self.session.journal is not None
+        journal = self.session.journal.path
+        self.saved_lines = opened.saved or saved_lines(journal)
+        try:
+            note_saved(journal, self.saved_lines)
+        except OSError as error:
+            tell(
+                OutputError(
+                    f"a crash would not be noticed: {sessions_folder()} cannot be "
+                    f"written to ({reason(error)})"
+                )
+            )
         self._rows = ObjectRows(self.session)
         self.target.note_history()
         if opened.text:  # an old one
@@ -489,11 +515,39 @@ class Labelling(QObject):
         if not self.step(which) and self.session is None and self.target is not None:
             self.target.napari_step(which)
 
-    def follow(self, path: str) -> None:
-        """Move the journal to where the labels were saved."""
+    @property
+    def lines(self) -> int:
+        """How many lines the journal has, to be told to `follow`."""
+        journal = None if self.session is None else self.session.journal
+        return 1 if journal is None else journal.lines
+
+    @property
+    def unsaved_steps(self) -> int:
+        """How many changes of the session are in no label file."""
+        return max(self.lines - self.saved_lines, 0)
+
+    @property
+    def file(self) -> Path | None:
+        """The label file that the session was saved in last."""
+        journal = None if self.session is None else self.session.journal
+        if journal is None or journal.path.parent == sessions_folder():
+            return None
+        return journal.path.with_name(journal.path.name.removesuffix(SUFFIX))
+
+    def follow(self, path: str, lines: int | None = None) -> None:
+        """Move the journal to where the labels were saved.
+
+        Parameters
+        ----------
+        path : str
+        lines : int, optional
+            How many lines of it are in the file; by default all.
+        """
         if self.session is not None:
+            saved = self.lines if lines is None else lines
             try:
-                move_journal(self.session, path)
+                move_journal(self.session, path, saved, self.saved_lines)
+                self.saved_lines = saved
             except HqsamError as error:
                 tell(error)
             self.changed.emit()

@@ -164,6 +164,23 @@ def add_restored(
     return _add_below(viewer, image, dropped, labels, name)
 
 
+def as_labels(viewer: Viewer, image: Layer) -> Labels:
+    """Put a Labels layer in the place of an Image layer that shows labels."""
+    from napari.layers import Labels
+    from napari.layers._source import layer_source
+
+    data = image.data[0] if getattr(image, "multiscale", False) else image.data
+    labels = np.asarray(data)
+    whole = labels if labels.dtype.kind in "iu" else labels.astype(np.uint32)
+    source = image.source
+    with layer_source(path=source.path, reader_plugin=source.reader_plugin):
+        made = Labels(whole, name=image.name)
+    at = viewer.layers.index(image)
+    viewer.layers.remove(image)
+    viewer.layers.insert(at, made)
+    return made
+
+
 def _add_below(
     viewer: Viewer, image: Image, dropped: int, labels: NDArray[Any], name: str
 ) -> Labels:

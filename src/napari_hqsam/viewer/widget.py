@@ -82,8 +82,14 @@ class HqsamWidget(QWidget):
         self.objects = Objects(controller, self.labelling)
         self.batches = Batches(self.objects)
         self.stacks = Stacks(self.objects)
-        self.keeping = Keeping(controller.scene, self.labelling, self.files)
         self.following = Following(controller, self.labelling)
+        self.keeping = Keeping(
+            controller.scene,
+            self.labelling,
+            self.files,
+            self.following.work_on,
+            lambda: controller.current.mask is not None,
+        )
         self._build()
         self._of_viewer = Connections()
         self._of_viewer.add(viewer.events.theme, self._on_theme)

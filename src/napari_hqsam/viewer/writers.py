@@ -5,12 +5,15 @@ What napari's own dialogs call, and the widget's save button too.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from napari.viewer import Viewer
 
 _OME_ORDER = "tczyx"
 
@@ -64,11 +67,31 @@ def space_of(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:  # noqa: ANN401
     """Write a Labels layer, as npe2 calls it; its journal goes with it."""
+    import napari
+
+    from napari_hqsam.labels import check_writable
     from napari_hqsam.viewer.labelling import follow_saved
 
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        check_writable(path, sources=files_in_use(viewer))
     written = save_labels(path, data, attributes)
     follow_saved(written, data)
     return [written]
+
+
+def files_in_use(viewer: Viewer) -> list[Path]:
+    """Files that are read by layers, which labels must not be written over.
+
+    All but labels in memory: those of their own file are saved in it again.
+    """
+    return [
+        Path(layer.source.path)
+        for layer in viewer.layers
+        if layer.source.path is not None
+        and "://" not in str(layer.source.path)
+        and not (layer._type_string == "labels" and isinstance(layer.data, np.ndarray))
+    ]
 
 
 def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401

@@ -62,6 +62,8 @@ class ImageSection(Section):
         self._add_preview()
         scene.image_changed.connect(self.refresh)
         scene.layers_changed.connect(self._show_name)
+        for name in ("channel_axis", "channels"):  # restored with a session
+            getattr(controller.settings.events, name).connect(self._show_channels)
         self.refresh()
 
     def _channel_fields(self) -> QHBoxLayout:
@@ -132,6 +134,14 @@ class ImageSection(Section):
         self.axis.setEnabled(many)
         self.channels.setEnabled(many or (image is not None and bool(image.rgb)))
         self.picture.hide()
+
+    def _show_channels(self) -> None:
+        """Show the channels that were chosen, by whomever."""
+        settings = self.controller.settings
+        with QSignalBlocker(self.axis):
+            at = self.axis.findData(settings.channel_axis)
+            self.axis.setCurrentIndex(max(at, 0))
+        self.channels.setText(", ".join(map(str, settings.channels)))
 
     def _show_name(self) -> None:
         """Say in the title what is segmented: it is seen when folded as well."""

@@ -76,3 +76,14 @@ class LabelsSection(Section):
         """Show the target."""
         target = self.labelling.target
         self.layer.show_layer(None if target is None else target.layer)
+        self.setText(f"Labels{self._saved()}")
+
+    def _saved(self) -> str:
+        """Say in the title what is saved: it is seen when folded as well."""
+        labelling = self.labelling
+        steps, file = labelling.unsaved_steps, labelling.file
+        if labelling.session is None:
+            return ""
+        if steps:
+            return f": {steps} change{'s' * (steps != 1)} not saved"
+        return "" if file is None else f": saved in {file.name}"

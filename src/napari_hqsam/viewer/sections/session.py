@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout
 
-from napari_hqsam.viewer.forms import Section, bar, button, label, narrow
+from napari_hqsam.viewer.forms import Section, bar, button, label
 from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.sections.earlier import EarlierSessions
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.following import Following
-    from napari_hqsam.viewer.journaling import Unsaved
     from napari_hqsam.viewer.keeping import Keeping
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.objects import Objects
@@ -43,7 +42,7 @@ class SessionSection(Section):
         )
         self.labelling, self.objects, self.keeping = labelling, objects, keeping
         self.bar = bar(self._buttons())
-        self.earlier = self._earlier()
+        self.earlier = EarlierSessions(keeping)
         self.rows.addWidget(self.earlier)
         self.status = label("", "What happened last", lines=2)
         labelling.changed.connect(self.refresh)
@@ -84,28 +83,6 @@ class SessionSection(Section):
         row.addWidget(self.save, 2)
         return row
 
-    def _earlier(self) -> QWidget:
-        """Sessions that were not saved, to be restored or removed."""
-        body = QWidget()
-        row = QHBoxLayout(body)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
-        self.unsaved = narrow(QComboBox())
-        self.unsaved.setToolTip("Sessions that were not saved, the newest first")
-        row.addWidget(self.unsaved, 3)
-        row.addWidget(
-            button(
-                "Restore",
-                "Make its labels again; its image must be the one that is open",
-                self._restore,
-            ),
-            2,
-        )
-        row.addWidget(
-            button("Discard", "Remove its journal for good", self._discard), 2
-        )
-        return body
-
     def refresh(self) -> None:
         """Show what can be saved and restored."""
         self.save.setEnabled(self.labelling.target is not None)
@@ -113,28 +90,23 @@ class SessionSection(Section):
         journal = None if session is None else session.journal
         if journal is not None:
             self.status.setToolTip(f"Journal: {journal.path}")
-        with QSignalBlocker(self.unsaved):
-            self.unsaved.clear()
-            for one in self.keeping.unsaved:
-                self.unsaved.addItem(one.text, one)
         self.setHidden(not self.keeping.unsaved)
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
 
-    def _restore(self) -> None:
-        chosen: Unsaved | None = self.unsaved.currentData()
-        if chosen is not None:
-            self.keeping.restore(chosen)
-
-    def _discard(self) -> None:
-        chosen: Unsaved | None = self.unsaved.currentData()
-        if chosen is not None:
-            self.keeping.discard(chosen)
-
     def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save labels", str(self.keeping.suggested_path()), _FILTER
+        suggested = str(self.keeping.suggested_path())
+        path, kind = QFileDialog.getSaveFileName(
+            self, "Save labels", suggested, _FILTER
         )
         if path:
-            self.keeping.save(path)
+            self.keeping.save(with_suffix(path, kind))
+
+
+def with_suffix(path: str, kind: str) -> str:
+    """Add to a name without suffix that of the kind of file which was chosen."""
+    known = (".tif", ".tiff", ".zarr")
+    if path.lower().endswith(known) or "(*" not in kind:
+        return path
+    return path + kind.split("(*")[1].rstrip(")")

@@ -1,0 +1,122 @@
+"""Sessions that were not saved: choose one, restore or discard it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hqsam.viewer.forms import button
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.keeping import Keeping
+    from napari_hqsam.viewer.unsaved import Unsaved
+
+_ROWS = 3
+"""Entries that are seen at once."""
+
+
+class EarlierSessions(QWidget):
+    """List of the sessions that were not saved.
+
+    Parameters
+    ----------
+    keeping : Keeping
+    """
+
+    def __init__(self, keeping: Keeping) -> None:
+        super().__init__()
+        self.keeping = keeping
+        self.entries = QListWidget()
+        self.entries.setObjectName("unsaved-sessions")
+        self.entries.setToolTip("Sessions with changes that were not saved")
+        self.entries.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.entries.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.entries.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.entries.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.entries.setMinimumWidth(1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(3)
+        rows.addWidget(self.entries)
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        row.addWidget(
+            button(
+                "Restore",
+                "Open its image if need be, make its labels again, and go on",
+                self.restore,
+            )
+        )
+        row.addWidget(
+            button("Discard ...", "Remove what was not saved, for good", self.discard)
+        )
+        rows.addLayout(row)
+        keeping.listed.connect(self.refresh)
+        self.refresh()
+
+    @property
+    def chosen(self) -> Unsaved | None:
+        """The entry that is chosen."""
+        item = self.entries.currentItem()
+        found: Unsaved | None = (
+            None if item is None else item.data(Qt.ItemDataRole.UserRole)
+        )
+        return found
+
+    def refresh(self) -> None:
+        """List the sessions anew; the one chosen stays so, known by its journal."""
+        before = self.chosen
+        with QSignalBlocker(self.entries):
+            self.entries.clear()
+            for one in self.keeping.unsaved:
+                item = QListWidgetItem(f"{one.title}\n{one.detail}")
+                item.setData(Qt.ItemDataRole.UserRole, one)
+                saved = "" if one.labels is None else f"\nSaved in {one.labels}"
+                item.setToolTip(f"{one.text}{saved}\nJournal: {one.journal}")
+                self.entries.addItem(item)
+                if before is not None and one.journal == before.journal:
+                    self.entries.setCurrentItem(item)
+        if self.chosen is None and self.entries.count():
+            fitting = (
+                i for i, one in enumerate(self.keeping.unsaved) if self._fits(one)
+            )
+            self.entries.setCurrentRow(next(fitting, 0))
+        lines = 2 * self.fontMetrics().lineSpacing() + 8
+        shown = min(max(self.entries.count(), 1), _ROWS)
+        self.entries.setFixedHeight(shown * lines + 2 * self.entries.frameWidth())
+
+    def _fits(self, one: Unsaved) -> bool:
+        return self.keeping.fits(one)
+
+    def restore(self) -> None:
+        """Go on with the chosen one."""
+        if self.chosen is not None:
+            self.keeping.restore(self.chosen)
+
+    def discard(self) -> None:
+        """Remove the chosen one, if the user is sure."""
+        chosen = self.chosen
+        if chosen is None:
+            return
+        kept = (
+            "" if chosen.labels is None else f"\n\n{chosen.labels.name} stays as it is."
+        )
+        text = (
+            f"Discard what was not saved of {chosen.text}?\n"
+            f"This cannot be undone.{kept}"
+        )
+        yes = QMessageBox.StandardButton.Discard
+        no = QMessageBox.StandardButton.Cancel
+        if QMessageBox.question(self, "Discard", text, yes | no, no) == yes:
+            self.keeping.discard(chosen)

@@ -1,0 +1,199 @@
+"""Sessions whose last changes are in no label file: what a next start offers.
+
+Each is known by the path of its journal. Journals of labels that were never saved
+lie in the folder of the sessions. Of those that went with their labels a note is kept
+there: where the journal is, and how many lines of it the label file has.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.labels import read_session
+from napari_hqsam.labels.journal import SUFFIX, cut_journal, in_use
+from napari_hqsam.viewer.journaling import sessions_folder
+
+if TYPE_CHECKING:
+    from napari_hqsam.labels import Recorded
+
+_NOTE = ".saved.json"
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """A session with changes that were not saved.
+
+    Attributes
+    ----------
+    journal : Path
+        By which it is known.
+    image : str
+        Name of the image it was made on.
+    shape : tuple of int
+        Of its labels.
+    steps : int
+        How many changes were not saved.
+    objects : int
+        How many objects it has.
+    changed : datetime
+        When the last change was made, local time.
+    context : dict
+        How it was worked on, see `session_context`.
+    """
+
+    journal: Path
+    image: str
+    shape: tuple[int, ...]
+    steps: int
+    objects: int
+    changed: datetime.datetime
+    context: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, recorded: Recorded, saved: int = 1) -> Unsaved:
+        """Take what a journal tells, the first lines of which were saved."""
+        header = recorded.header
+        if recorded.changed is None:
+            stamp = recorded.path.stat().st_mtime
+            changed = datetime.datetime.fromtimestamp(stamp)
+        else:
+            changed = recorded.changed.astimezone().replace(tzinfo=None)
+        return cls(
+            recorded.path,
+            header.image.name,
+            header.labels.shape,
+            recorded.lines - saved,
+            len(recorded.history.table.ids),
+            changed,
+            recorded.context,
+        )
+
+    @property
+    def labels(self) -> Path | None:
+        """The label file it was saved in; None where it never was."""
+        if self.journal.parent == sessions_folder():
+            return None
+        return self.journal.with_name(self.journal.name.removesuffix(SUFFIX))
+
+    @property
+    def size(self) -> str:
+        """Shape of its labels, for people."""
+        return " x ".join(map(str, self.shape))
+
+    @property
+    def title(self) -> str:
+        """Image and number of objects, for people."""
+        return f"{self.image}: {self.objects} object{'s' * (self.objects != 1)}"
+
+    @property
+    def detail(self) -> str:
+        """When it was changed last and where it is saved, for people."""
+        when = f"{self.changed:%d %b %H:%M}"
+        if self.labels is None:
+            return f"{when}, not saved yet"
+        count = f"{self.steps} change{'s' * (self.steps != 1)}"
+        return f"{when}, {count} not in {self.labels.name}"
+
+    @property
+    def text(self) -> str:
+        """All of that in one line."""
+        return f"{self.title} ({self.detail})"
+
+
+def saved_lines(journal: Path) -> int:
+    """Count the lines of a journal that its label file has; 1 where unknown."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return int(json.loads(_note(journal).read_text())["lines"])
+    return 1
+
+
+def note_saved(journal: Path, lines: int) -> None:
+    """Remember how many lines of a journal the label file beside it has.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    if journal.parent == sessions_folder():
+        return
+    note = _note(journal)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    partial = note.with_name(f".{note.name}.partial")
+    partial.write_text(json.dumps({"journal": str(journal), "lines": lines}))
+    partial.replace(note)
+
+
+def forget_note(journal: Path) -> None:
+    """Offer a journal beside its labels no more."""
+    with suppress(OSError):
+        _note(journal).unlink(missing_ok=True)
+
+
+def unsaved_sessions() -> list[Unsaved]:
+    """List what was not saved and is not worked on now, changed last first.
+
+    Journals in which nothing was done are removed on the way.
+    """
+    found = []
+    for journal, saved in _journals():
+        with suppress(HqsamError, KeyError, OSError):  # damaged, or no journal
+            if in_use(journal):
+                continue
+            recorded = read_session(journal)
+            if recorded.lines > max(saved, 1):
+                found.append(Unsaved.of(recorded, max(saved, 1)))
+            elif not saved:
+                discard(journal)
+    return sorted(found, key=lambda one: one.changed, reverse=True)
+
+
+def discard(journal: Path) -> None:
+    """Remove what of a session was not saved.
+
+    Of a journal beside its labels that is what came after they were saved; else all
+    of it, and the labels it began with.
+
+    Raises
+    ------
+    HqsamError
+        It is in use, or cannot be written to.
+    """
+    if journal.parent != sessions_folder():
+        lines = saved_lines(journal)
+        if lines > 1:
+            cut_journal(journal, lines)
+        forget_note(journal)
+        return
+    with suppress(HqsamError):
+        base = read_session(journal).base
+        if base is not None:
+            base.unlink(missing_ok=True)
+    journal.unlink(missing_ok=True)
+
+
+def _journals() -> list[tuple[Path, int]]:
+    """Journals that may have something unsaved; lines saved, 0 where none ever was."""
+    folder = sessions_folder()
+    found = [(path, 0) for path in folder.glob(f"*{SUFFIX}")]
+    for note in folder.glob(f"*{_NOTE}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            told = json.loads(note.read_text())
+            journal = Path(told["journal"])
+            if journal.is_file():
+                found.append((journal, int(told["lines"])))
+            elif journal.parent.is_dir():  # else its disk may come back
+                note.unlink()
+    return found
+
+
+def _note(journal: Path) -> Path:
+    name = hashlib.sha256(str(journal).encode()).hexdigest()[:16]
+    return sessions_folder() / f"{name}{_NOTE}"
