@@ -301,13 +301,27 @@ class Napari:
         self.menu("File", "Open Sample", "HQ-SAM", title)
 
     def open_file(self, name):
-        """Open a file of `home` by Ctrl+O and a double-click in the dialog.
+        """Open a file of `home` by Ctrl+O and a click in the dialog's list.
 
         Its field for names is no help: in some versions of Qt its completer sets the
         cursor back, so that typed text comes out reversed.
         """
         self.desktop.key("ctrl+o")
-        self._click_part(None, name, window="Select file(s)...", times=2)
+
+        def is_chosen():
+            parts = [
+                part
+                for w in self.ask("widgets")
+                for part in w["parts"]
+                if w["window"].startswith("Select file") and part["text"] == name
+            ]
+            if not parts or parts[0]["checked"]:
+                return bool(parts)
+            self.click_on(parts[0])  # again if the list was still being filled
+            return False
+
+        self.wait(is_chosen, f"{name} in the dialog for files")
+        self.desktop.key("Return")
         self.wait(lambda: not self.widgets(name="fileNameEdit"), "the dialog to close")
 
     def key(self, *keys):
