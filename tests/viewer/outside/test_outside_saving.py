@@ -59,7 +59,7 @@ def test_what_came_after_a_save_survives_a_kill(start, home):
     napari = start("-w", "napari-hqsam")  # without the image
     (entry,) = napari.wait(lambda: entries(napari), "the session to be offered")
     assert "nuclei: 2 objects" in entry["text"]
-    assert "1 change not in nuclei-labels.ome.tif" in entry["text"]
+    assert "1 change not in\nnuclei-labels.ome.tif" in entry["text"]
     napari.screenshot("offered")
     napari.press("Restore")
     napari.wait(lambda: "nuclei labels" in napari.names(), "the labels")

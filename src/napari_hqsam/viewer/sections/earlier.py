@@ -80,7 +80,9 @@ class EarlierSessions(QWidget):
         with QSignalBlocker(self.entries):
             self.entries.clear()
             for one in self.keeping.unsaved:
-                item = QListWidgetItem(f"{one.title}\n{one.detail}")
+                # The name of a file has a line of its own: it may be long.
+                detail = one.detail.replace(" not in ", " not in\n")
+                item = QListWidgetItem(f"{one.title}\n{detail}")
                 item.setData(Qt.ItemDataRole.UserRole, one)
                 saved = "" if one.labels is None else f"\nSaved in {one.labels}"
                 item.setToolTip(f"{one.text}{saved}\nJournal: {one.journal}")
@@ -92,9 +94,9 @@ class EarlierSessions(QWidget):
                 i for i, one in enumerate(self.keeping.unsaved) if self._fits(one)
             )
             self.entries.setCurrentRow(next(fitting, 0))
-        lines = 2 * self.fontMetrics().lineSpacing() + 8
-        shown = min(max(self.entries.count(), 1), _ROWS)
-        self.entries.setFixedHeight(shown * lines + 2 * self.entries.frameWidth())
+        shown = range(min(self.entries.count(), _ROWS))
+        height = sum(self.entries.sizeHintForRow(row) for row in shown)
+        self.entries.setFixedHeight(height + 2 * self.entries.frameWidth() + 4)
 
     def _fits(self, one: Unsaved) -> bool:
         return self.keeping.fits(one)
