@@ -33,6 +33,7 @@ def test_an_image_made_active_is_worked_on_and_clicks_prompt(two):
     activate(two, "first")
     assert two.scene.image.name == "first"
     assert not two.viewer.layers["second"].visible
+    assert two.viewer.layers.selection.active == two.scene.image
     assert two.settings.tool == "point"
     two.click(20, 50)
     assert two.current.mask.bbox == (10, 40, 30, 60)

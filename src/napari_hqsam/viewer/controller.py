@@ -343,7 +343,10 @@ class Controller(QObject):
         if self.settings.tool != "none" and self.scene.lacks_layers():
             # Deleted by the user; with the layer the tool would be gone for good.
             with suppress(HqsamError):
-                self.scene.use_tool(self.settings.tool)
+                if self.settings.tool == self.scene.tool_in_hand():
+                    self.scene.ensure_layers()  # the image stays the active layer
+                else:
+                    self.scene.use_tool(self.settings.tool)
         self.settings.tool = self.scene.tool_in_hand()
 
     def _on_sign(self) -> None:
