@@ -87,6 +87,8 @@ def starter(viewer, open_widget):
     """Return what opens the widget on a stack; nothing is encoded ahead."""
 
     def started(stack, *, z=4, axis=0, **how):
+        # Named, since a few slices without a name may be channels.
+        how.setdefault("axis_labels", ("t", "z", "y", "x")[-stack.ndim :])
         viewer.add_image(stack, **{"name": "stack", **how})
         layer = viewer.layers["stack"]
         viewer.dims.set_point(axis, z * layer.scale[axis] + layer.translate[axis])
