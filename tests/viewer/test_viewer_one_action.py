@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -58,6 +59,16 @@ def test_clicks_faster_than_the_machine_wait_their_turn(ten, last):
     if last == "seen":
         hand.key("N")
     assert [hand.labels[c] for c in centres] == list(range(1, 11))
+
+
+def test_clicks_before_the_first_is_even_looked_at_wait_their_turn(ten):
+    hand, centres = ten
+    left = Qt.MouseButton.LeftButton
+    for centre in centres[:3]:  # nothing else happens in between
+        QTest.mouseClick(hand.canvas, left, pos=hand.screen(*centre))
+    hand.wait(lambda: hand.idle() and not hand.scene.held)
+    hand.key("N")
+    assert [hand.labels[c] for c in centres[:3]] == [1, 2, 3]
 
 
 def test_undo_takes_back_the_accept_and_the_click(ten):

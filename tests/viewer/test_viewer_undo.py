@@ -133,7 +133,6 @@ def test_undo_goes_on_past_what_it_took_back_and_redo_accepts_it_again(hand):
 def test_a_candidate_comes_back_with_the_undone_accept(hand):
     hand.click(*A)
     hand.key("K")
-    hand.key("K")
     shown = hand.current.mask
     hand.key("N")
     hand.key("U")

@@ -133,7 +133,7 @@ class Segmenter:
             alone, or the HQ mask alone.
         clean : bool
             Drop specks and fill pinholes; after clicks alone, also parts that
-            none of them is on.
+            none of them is on. What negative clicks lie on is cut out.
         typical_size : float, optional
             Longer side of an object such as this, pixels: of those accepted so far.
         view_extent : float, optional

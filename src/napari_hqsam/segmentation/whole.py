@@ -13,6 +13,7 @@ from napari_hqsam.prompts import Logits
 from napari_hqsam.segmentation.cleaning import clean_mask
 from napari_hqsam.segmentation.growth import Growth
 from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.segmentation.negatives import cut_negatives
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +89,8 @@ def whole_mask(
         only = prompt.box is None and prompt.mask is None
         clicks = clicks_in(prompt, offset, crop.shape)
         crop = clean_mask(crop, clicks, only_clicked=only)
+        denied = clicks_in(prompt, offset, crop.shape, label=0)
+        crop = cut_negatives(crop, clicks, denied)
     level = None if tile.address is None else tile.address.level
     return Mask.from_crop(
         crop,
@@ -113,13 +116,13 @@ def whole_tile(logits: Tensor, tile: Tile) -> NDArray[np.bool_]:
 
 
 def clicks_in(
-    prompt: Prompt, offset: tuple[int, int], shape: tuple[int, ...]
+    prompt: Prompt, offset: tuple[int, int], shape: tuple[int, ...], label: int = 1
 ) -> NDArray[np.float64]:
-    """(n, 2) positive clicks that lie on a crop, (y, x) in its own pixels."""
+    """(n, 2) clicks of a label that lie on a crop, (y, x) in its own pixels."""
     on = [
         point
-        for point, label in zip(prompt.points, prompt.point_labels, strict=True)
-        if label
+        for point, sign in zip(prompt.points, prompt.point_labels, strict=True)
+        if sign == label
     ]
     clicks = np.array(on).reshape(-1, 2) - offset
     inside = ((clicks >= -0.5) & (clicks < np.array(shape) - 0.5)).all(1)

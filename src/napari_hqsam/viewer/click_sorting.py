@@ -59,7 +59,7 @@ class ClickSorter:
             or undoing.untouched(view, skip=row)
         ):
             return
-        if self._current.waiting or self._scene.held:
+        if self._controller.pending or self._scene.held:
             self._scene.held[row] = None
         else:
             self._sort(row)
@@ -71,7 +71,7 @@ class ClickSorter:
     def _go_on(self) -> None:
         """Sort the click that waited longest."""
         self._scene.forget_held()
-        if self._current.waiting:
+        if self._controller.pending:
             return
         if self._scene.held:
             row = next(iter(self._scene.held))

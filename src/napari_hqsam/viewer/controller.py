@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
-    from napari_hqsam.viewer.state import Tool
+    from napari_hqsam.viewer.state import Doubt, Tool
 
 HEAD_START = 0.05
 """Seconds that the network has before the window paints anything; less than is felt."""
+SCALE_STEPS = (1, -1, 2, -2, 0)
+"""Levels that a doubtful object is looked at on, from the one it was found on."""
 ZOOM_MS = 150
 """How long the zoom rests before the outline gets its width again."""
 
@@ -86,6 +88,8 @@ class Controller(QObject):
         self._last_tool: Tool = "point"
         self.ready_for_layers = False
         """Whether own layers can be made quickly."""
+        self._next_wanted = False  # another candidate, once they are there
+        self._scales: list[int] = []  # to be looked at on request
         self._soon = Soon(self, self.predict)
         self._hand = Soon(self, self._show_hand)
         self._zoom = timer(self, ZOOM_MS, self._draw)
@@ -118,9 +122,15 @@ class Controller(QObject):
         """Ask for that mask when what happens now is over."""
         self._soon.start()
 
+    @property
+    def pending(self) -> bool:
+        """Whether the outline of what lies on the plane is yet to come."""
+        return self.current.waiting or self._soon.isActive()
+
     def predict(self) -> None:
         """Ask for the mask of the prompts on the plane shown."""
         self._soon.stop()
+        self.scene.deselect_points()
         self.readiness.pause()
         self.hovering.clear()
         try:
@@ -144,8 +154,11 @@ class Controller(QObject):
         dropped = self.scene.dropped
         return view.without(dropped) != other.without(dropped)
 
-    def _ask(self, view: PlaneView, request: Request) -> None:
+    def _ask(
+        self, view: PlaneView, request: Request, *, next_choice: bool = False
+    ) -> None:
         self.asked = view, request
+        self._next_wanted = next_choice
         self.current.waiting = True
         ticket = self.worker.submit(
             Urgency.CLICK,
@@ -163,11 +176,21 @@ class Controller(QObject):
         self.shown = view, answer
         current.seconds = answer.seconds
         chosen = min(current.chosen, len(answer.masks) - 1)
+        current.choices = _choices(answer)
+        if self._next_wanted:
+            chosen = self._next_choice(chosen)
+        self._next_wanted = False
+        current.doubt = _doubt(answer, chosen)
         current.masks = answer.masks
         current.chosen = chosen
         current.waiting = False
         self._draw()
         self.readiness.go_on_from(answer.request)
+
+    def _next_choice(self, chosen: int) -> int:
+        """Return the next mask that differs from those before it."""
+        choices = self.current.choices
+        return next((i for i in choices if i > chosen), choices[0])
 
     def _on_failure(self, error: Exception) -> None:
         self.clear_current()
@@ -177,6 +200,8 @@ class Controller(QObject):
         """Forget the current object's masks; its prompts stay."""
         self.worker.cancel("click")
         self.shown = None
+        self._scales = []
+        self.current.doubt = ""
         self.current.masks = ()
         self.current.chosen = 0
         self.current.waiting = False
@@ -231,11 +256,12 @@ class Controller(QObject):
         if scene.outline is None or scene.image is None:
             return
         mask, view, colour = self.current.mask, None, layers.CURRENT_COLOUR
+        dashed = bool(self.current.doubt)
         if mask is not None and self.shown is not None:
             view = self.shown[0]
         elif self.hovering.found is not None:
             view, mask = self.hovering.found
-            colour = layers.HOVER_COLOUR
+            colour, dashed = layers.HOVER_COLOUR, False
         if view is None:
             layers.show_nothing(scene.outline)
             return
@@ -243,7 +269,7 @@ class Controller(QObject):
         own = view.without(scene.dropped)
         if mask is not None:
             mask = self.finished(mask, view)
-        layers.show_outline(scene.outline, mask, own, colour, width)
+        layers.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)
 
     def finished(self, mask: Mask, view: PlaneView) -> Mask:
         """Return a mask with holes filled and edge smoothed, if so chosen."""
@@ -257,13 +283,27 @@ class Controller(QObject):
         current = self.current
         if current.waiting or not current.masks or self.shown is None:
             return
+        view, answer = self.shown
         if len(current.masks) > 1:
-            current.chosen = (current.chosen + 1) % len(current.masks)
+            chosen = self._next_choice(current.chosen)
+            current.doubt = _doubt(answer, chosen)
+            current.chosen = chosen
             self._draw()
             return
-        view, answer = self.shown
-        current.chosen = 1
-        self._ask(view, replace(answer.request, what="all"))
+        self._ask(view, replace(answer.request, what="all"), next_choice=True)
+
+    def next_scale(self) -> None:
+        """Look at the current object on the next level: coarser, finer, and so on."""
+        if self.shown is None or self.current.waiting or self.current.mask is None:
+            return
+        view, _ = self.shown
+        if not self._scales:
+            first = self.current.mask.level or 0
+            self._scales = [first + step for step in SCALE_STEPS]
+        level = self._scales.pop(0)
+        self._scales.append(level)
+        self._trails[view].level = level
+        self.predict()
 
     def next_output(self) -> None:
         """Compare SAM + HQ, SAM alone and HQ alone."""
@@ -365,3 +405,20 @@ class Controller(QObject):
         self.readiness.close()
         self.worker.close()
         self.scene.close()
+
+
+def _choices(answer: Answer) -> tuple[int, ...]:
+    """Tell which masks of an answer differ from one another."""
+    from napari_hqsam.segmentation.judging import distinct  # torch is there by now
+
+    return tuple(distinct(answer.masks))
+
+
+def _doubt(answer: Answer, chosen: int) -> Doubt:
+    """Tell why a mask of an answer is doubtful."""
+    from napari_hqsam.segmentation.judging import holds_negative, is_doubtful
+
+    mask, request = answer.masks[chosen], answer.request
+    if holds_negative(mask, request.prompt):
+        return "negative"
+    return "score" if is_doubtful(mask, request.model.source) else ""

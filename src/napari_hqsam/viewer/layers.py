@@ -30,8 +30,12 @@ SIGN = "sign"
 POSITIVE, NEGATIVE = "positive", "negative"
 # Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
 COLOURS = {POSITIVE: "#56b4e9", NEGATIVE: "#d55e00"}
-SYMBOLS = {POSITIVE: "disc", NEGATIVE: "cross"}
+SYMBOLS = {POSITIVE: "disc", NEGATIVE: "x"}
 CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
+DASH, GAP = 5.0, 4.0
+"""Of the dashed outline of a doubtful mask, in widths of the line."""
+MAX_DASHES = 80
+"""Dashes of an outline; each is a shape, which napari is slow to make."""
 OUTLINE_PIXELS = 2.0
 """Width of the outline on the screen."""
 MEMORY_SHARE = 0.5
@@ -88,9 +92,10 @@ def add_points(viewer: Viewer, image: Image, dropped: int) -> Points:
         features={SIGN: np.array([], dtype=object)},
         feature_defaults={SIGN: POSITIVE},
         face_color=COLOURS[POSITIVE],
-        border_color="white",
+        # Of the same colour: napari draws it so wide that it hides a small point.
+        border_color=COLOURS[POSITIVE],
         size=4,
-        canvas_size_limits=(9, 12),
+        canvas_size_limits=(11, 14),
         **placement(image, dropped),
     )
 
@@ -211,6 +216,27 @@ def outlines(
     return [_without_straight(line) for line in lines]
 
 
+def dashes(
+    lines: Sequence[NDArray[np.float64]], dash: float, gap: float
+) -> list[NDArray[np.float64]]:
+    """Cut (n, 2) lines into dashes, longer ones where they would be too many."""
+    lengths = [np.hypot(*np.diff(line, axis=0).T).cumsum() for line in lines]
+    total = sum(float(length[-1]) for length in lengths)
+    stretch = max(1.0, total / (MAX_DASHES * (dash + gap)))
+    dash, gap = dash * stretch, gap * stretch
+    cut = []
+    for line, length in zip(lines, lengths, strict=True):
+        along = np.concatenate([[0.0], length])
+        for start in np.arange(0, along[-1], dash + gap):
+            stop = min(start + dash, along[-1])
+            within = along[(along > start) & (along < stop)]
+            at = np.concatenate([[start], within, [stop]])
+            cut.append(
+                np.column_stack([np.interp(at, along, line[:, k]) for k in (0, 1)])
+            )
+    return cut
+
+
 def _without_straight(line: NDArray[np.float64]) -> NDArray[np.float64]:
     """Leave out vertices on straight runs, of which a mask has many."""
     steps = np.diff(line, axis=0)
@@ -220,7 +246,13 @@ def _without_straight(line: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def show_outline(
-    layer: Shapes, mask: Mask | None, view: PlaneView, colour: str, width: float
+    layer: Shapes,
+    mask: Mask | None,
+    view: PlaneView,
+    colour: str,
+    width: float,
+    *,
+    dashed: bool = False,
 ) -> None:
     """Show the outline of a mask in the preview layer, in place of the last one.
 
@@ -234,12 +266,13 @@ def show_outline(
     colour : str
     width : float
         Of the line, data pixels.
+    dashed : bool
+        For a doubtful mask.
     """
-    lines = (
-        []
-        if mask is None
-        else [view.to_data(line) for line in outlines(mask.bbox, mask.data)]
-    )
+    drawn = [] if mask is None else outlines(mask.bbox, mask.data)
+    if dashed:
+        drawn = dashes(drawn, DASH * width, GAP * width)
+    lines = [view.to_data(line) for line in drawn]
     if not lines:
         show_nothing(layer)
         return

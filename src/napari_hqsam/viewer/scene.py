@@ -336,6 +336,12 @@ class Scene:
                 layer.selected_data = set()  # else the selected ones change as well
                 layer.feature_defaults = {layers.SIGN: sign}
 
+    def deselect_points(self) -> None:
+        """Let points show their sign: napari paints over those that are selected."""
+        if self.points is not None and self.settings.tool != "edit":
+            if self.points.selected_data:
+                self.points.selected_data = set()
+
     def forget_held(self) -> None:
         """Forget points that waited and are gone."""
         data = [] if self.points is None else np.asarray(self.points.data).tolist()
@@ -501,7 +507,7 @@ class Scene:
                 points.symbol = symbols
             colours = [layers.COLOURS[s] for s in signs]
             if not layers.are_coloured(points.face_color, colours):
-                points.face_color = colours
+                points.face_color = points.border_color = colours
         if shapes is not None and len(shapes.data):
             signs = [str(s) for s in shapes.features[layers.SIGN]]
             colours = [layers.COLOURS[s] for s in signs]

@@ -23,6 +23,8 @@ Tool = Literal[
     "point", "box", "scribble", "outline", "polygon", "ellipse", "edit", "none"
 ]
 
+Doubt = Literal["", "score", "negative"]
+
 OUTPUTS: tuple[Output, ...] = ("sam+hq", "sam", "hq")
 
 
@@ -94,6 +96,10 @@ class CurrentObject:
         What can be chosen from: SAM's one mask, then its candidates if asked.
     chosen : int
         Which of them is shown.
+    choices : tuple of int
+        Those of them that differ from one another; see `segmentation.judging`.
+    doubt : {"", "score", "negative"}
+        Why the mask shown is doubtful: its score, or a negative click it holds.
     label_id : int or None
         Of the accepted object that was reopened; None: a new one.
     opened_on : PlaneView or None
@@ -109,6 +115,8 @@ class CurrentObject:
 
     masks: tuple[Mask, ...] = field(default=())
     chosen: int = 0
+    choices: tuple[int, ...] = ()
+    doubt: Doubt = ""
     label_id: int | None = None
     opened_on: PlaneView | None = None
     waiting: bool = False

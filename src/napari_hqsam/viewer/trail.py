@@ -43,6 +43,8 @@ class Trail:
         self._steps: list[Step] = []
         self._typical_size: float | None = None
         self._view_extent: float | None = None
+        self.level: int | None = None
+        """The level to look at this object on; None: as chosen for all."""
 
     def clear(self) -> None:
         """Begin another object."""
@@ -64,6 +66,7 @@ class Trail:
             for (n, output), candidate in zip(shown, [0, *corrected], strict=True)
         ]
         self._typical_size, self._view_extent = how.typical_size, how.view_extent
+        self.level = None if isinstance(how.level, str) else how.level
 
     def follow(self, request: Request, chosen: int = 0) -> Request:
         """Tie a request to those whose answers it corrects.
@@ -82,6 +85,8 @@ class Trail:
         request = replace(
             request, typical_size=self._typical_size, view_extent=self._view_extent
         )
+        if self.level is not None:
+            request = replace(request, level=self.level)
         self._go_to(request, chosen)
         before: Request | None = None
         for step in self._steps:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.scene import Scene
+    from napari_hqsam.viewer.state import Doubt
 
 
 _OUTPUTS = (
@@ -31,6 +32,12 @@ _OUTPUTS = (
     ("SAM", "sam", "Without the HQ token"),
     ("HQ", "hq", "The HQ token alone"),
 )
+_DOUBTS: dict[Doubt, str] = {
+    "score": "<b>Uncertain</b>: ",
+    "negative": "<b>Negative click inside</b>: ",
+}
+_LINK = "style='color: #3d8fd1'"  # to be read on light and on dark
+_HELP = f"try <a {_LINK} href='box'>a box</a>, <a {_LINK} href='scale'>next scale</a>"
 SLOW_MS = 400
 """How long an answer takes before it is said that there is none yet."""
 
@@ -53,6 +60,7 @@ class ObjectSection(Section):
             "mask depends on its threshold; both up to 1",
             lines=2,
         )
+        self.status.linkActivated.connect(self._help)
         self._slow = timer(self, SLOW_MS, self._say_looking)
         self.output = choice(
             controller.settings,
@@ -74,7 +82,7 @@ class ObjectSection(Section):
         controller.scene.image_changed.connect(self.refresh)
         controller.scene.plane_changed.connect(self.refresh)
         events = controller.current.events
-        for name in ("masks", "chosen", "waiting", "label_id"):
+        for name in ("masks", "chosen", "doubt", "waiting", "label_id"):
             getattr(events, name).connect(self.refresh)
         self.refresh()
 
@@ -111,18 +119,30 @@ class ObjectSection(Section):
                 self.status.setText(_what_to_do(self.controller.scene))
             return
         which = ""
-        if len(current.masks) > 1:
-            which = f"candidate {current.chosen + 1} of {len(current.masks)}, "
+        if len(current.choices) > 1:
+            number = sum(i <= current.chosen for i in current.choices)
+            which = f"candidate {number} of {len(current.choices)}, "
+        elif len(current.masks) > 1:
+            which = "no other candidate differs, "
         shown, dropped = self.controller.shown, self.controller.scene.dropped
         label_id = None if shown is None else current.id_on(shown[0].without(dropped))
         name = "" if label_id is None else f"object {label_id}: "
         unsure = "" if mask.complete else "; it goes on beyond what was looked at"
+        size = f"{name}{which}{mask.area} pixels{unsure}"
+        score = f"score {mask.score:.2f}"
+        if current.doubt:
+            self.status.setText(f"{_DOUBTS[current.doubt]}{_HELP}<br>{score}, {size}")
+            return
         self.status.setText(
-            f"{name}{which}{mask.area} pixels{unsure}\n"
-            f"score {mask.score:.2f}, stability {mask.stability:.2f}, "
-            f"{current.seconds:.2f} s"
+            f"{size}\n{score}, stability {mask.stability:.2f}, {current.seconds:.2f} s"
         )
 
+    def _help(self, link: str) -> None:
+        """Do what a link of the status offers."""
+        if link == "box":
+            self.controller.settings.tool = "box"
+        else:
+            self.controller.next_scale()
 
 def _what_to_do(scene: Scene) -> str:
     """Say what to do while there is no current object."""

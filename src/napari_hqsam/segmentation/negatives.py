@@ -1,0 +1,77 @@
+"""Cut out of a mask what negative clicks lie on.
+
+The network is told of negative clicks, and does not always follow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from napari_hqsam.prompts.geometry import deepest_pixel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DISC_SHARE = 0.03
+"""Radius of what goes at least, as a share of the square root of the area."""
+MAX_PIXELS = 1 << 24
+"""Pixels of the largest crop that is flooded; of larger ones only the disc goes."""
+
+
+def cut_negatives(
+    mask: NDArray[np.bool_],
+    positive: NDArray[np.float64],
+    negative: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Cut the parts of a mask that belong to negative clicks rather than positive ones.
+
+    A watershed of the distance transform with the clicks as seeds (Meyer's flooding,
+    `skimage.segmentation.watershed`): objects that touch part at their neck, and of a
+    convex object only a piece of the rim goes.
+
+    Parameters
+    ----------
+    mask : (h, w) bool array
+    positive, negative : (n, 2) array
+        Clicks (y, x) in pixels of the mask; all lie on the array.
+
+    Returns
+    -------
+    (h, w) bool array
+        The mask itself if no negative click lies on it, or nothing would be left.
+    """
+    out = _on(mask, negative)
+    if not len(out):
+        return mask
+    seeds = np.zeros(mask.shape, np.int32)
+    radius = max(1.5, DISC_SHARE * float(np.sqrt(np.count_nonzero(mask))))
+    for row, column in out:
+        y0, x0 = max(int(row - radius), 0), max(int(column - radius), 0)
+        window = seeds[y0 : int(row + radius) + 2, x0 : int(column + radius) + 2]
+        rows, columns = np.ogrid[: window.shape[0], : window.shape[1]]
+        window[np.hypot(rows + y0 - row, columns + x0 - column) <= radius] = 2
+    kept = _on(mask, positive)
+    if not len(kept):  # of a box, say
+        rest = mask & (seeds == 0)
+        if not rest.any():
+            return mask
+        kept = np.array([deepest_pixel(rest)[0]])
+    seeds[tuple(kept.T)] = 1
+    for row, column in out:
+        seeds[row, column] = 2
+    if mask.size > MAX_PIXELS:
+        return np.asarray(mask & (seeds != 2))
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    basins = watershed(-depth, seeds, mask=mask)
+    cut = np.asarray(basins == 1)
+    return cut if cut.any() else mask
+
+
+def _on(mask: NDArray[np.bool_], clicks: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Pixels (n, 2) of those clicks that lie on a mask."""
+    pixels = np.floor(clicks.reshape(-1, 2) + 0.5).astype(np.intp)
+    return np.asarray(pixels[mask[tuple(pixels.T)]])

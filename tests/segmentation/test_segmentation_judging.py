@@ -1,0 +1,89 @@
+"""Doubtful masks, equal ones, and what negative clicks cut out."""
+
+import numpy as np
+import pytest
+
+from napari_hqsam import Prompt
+from napari_hqsam.segmentation.judging import (
+    distinct,
+    holds_negative,
+    is_doubtful,
+    mask_iou,
+)
+from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.segmentation.negatives import cut_negatives
+
+
+def square(y, x, side, score=0.9):
+    return Mask.from_crop(np.ones((side, side), bool), (y, x), score, 0.9)
+
+
+def discs(*centres, radius=10, shape=(40, 80)):
+    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    away = [np.hypot(yy - y, xx - x) <= radius for y, x in centres]
+    return np.any(away, axis=0)
+
+
+def test_a_low_score_is_doubtful_by_the_measure_of_the_model():
+    assert is_doubtful(square(0, 0, 5, 0.49), "micro")
+    assert not is_doubtful(square(0, 0, 5, 0.51), "micro")
+    assert is_doubtful(square(0, 0, 5, 0.51), "vit_b")
+    assert not is_doubtful(square(0, 0, 5, 0.9), "a_file.pth")
+
+
+def test_masks_that_say_the_same_are_found():
+    empty = Mask.from_crop(np.zeros((2, 2), bool), (0, 0), 0.1, 0.1)
+    masks = [square(0, 0, 100), square(0, 1, 100), square(0, 0, 90), empty]
+    assert mask_iou(masks[0], masks[1]) == pytest.approx(99 / 101)
+    assert mask_iou(masks[0], square(500, 500, 3)) == 0
+    assert distinct(masks) == [0, 2]
+    assert distinct([empty, empty, masks[0]]) == [0, 2]
+
+
+def test_a_mask_that_holds_a_negative_click_is_known():
+    mask = square(10, 10, 5)
+    assert holds_negative(mask, Prompt([(12, 12), (14.4, 14.4)], [1, 0]))
+    assert not holds_negative(mask, Prompt([(12, 12), (14.6, 14.4)], [1, 0]))
+    assert not holds_negative(mask, Prompt([(12, 12)], [1]))
+
+
+def test_of_touching_objects_the_denied_one_goes_at_the_neck():
+    both = discs((20, 20), (20, 39))
+    cut = cut_negatives(both, np.array([[20.0, 18]]), np.array([[20.0, 42]]))
+    wanted = both & (np.arange(80) < 30)
+    assert np.count_nonzero(cut ^ wanted) < 0.05 * both.sum()
+    assert cut[20, 18]
+    assert not cut[20, 42]
+
+
+def test_of_a_round_object_only_a_piece_of_the_rim_goes():
+    disc = discs((20, 40), radius=15)
+    cut = cut_negatives(disc, np.array([[20.0, 40]]), np.array([[20.0, 53]]))
+    assert not cut[20, 53]
+    assert 0.8 < cut.sum() / disc.sum() < 1
+
+
+def test_a_click_beside_the_mask_cuts_nothing():
+    disc = discs((20, 40))
+    assert cut_negatives(disc, np.array([[20.0, 40]]), np.array([[5.0, 5]])) is disc
+    assert cut_negatives(disc, np.array([[20.0, 40]]), np.zeros((0, 2))) is disc
+
+
+def test_without_a_positive_click_the_deepest_part_stays():
+    both = discs((20, 20), (20, 41))
+    cut = cut_negatives(both, np.zeros((0, 2)), np.array([[20.0, 41]]))
+    assert cut[20, 20]
+    assert not cut[20, 41]
+
+
+def test_no_mask_is_given_that_holds_a_negative_click(micro):
+    """Whatever the network says of two discs that touch."""
+    from napari_hqsam import Segmenter
+
+    image = np.where(discs((60, 60), (60, 98), radius=20, shape=(120, 160)), 200, 40)
+    segmenter = Segmenter(image.astype(np.uint8), micro, cache=False)
+    prompt = Prompt([(60, 60), (60, 70)], [1, 0])  # inside the very disc
+    assert holds_negative(segmenter.segment(prompt, clean=False), prompt)
+    for mask in (segmenter.segment(prompt), *segmenter.candidates(prompt)):
+        assert mask.area
+        assert not holds_negative(mask, prompt)
