@@ -124,8 +124,6 @@ def test_a_poor_mask_looks_poor_and_help_is_offered(cells):
         cells.desktop.click(x, top + height // 4)
         cells.settle(0.2)
     assert cells.tool() == "Box"
-    cells.drag_over(IMAGE, (24, 98), (50, 120), (75, 148))
-    cells.wait(lambda: not cells.says("Uncertain"), "a better mask")
 
 
 def test_ten_cells_in_eleven_actions_and_it_is_remembered(cells, start):

@@ -144,6 +144,7 @@ class ObjectSection(Section):
         else:
             self.controller.next_scale()
 
+
 def _what_to_do(scene: Scene) -> str:
     """Say what to do while there is no current object."""
     if scene.image is None:
