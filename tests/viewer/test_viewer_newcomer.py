@@ -48,7 +48,8 @@ def check_without_viewer(hand, micro):
         Prompt(request.prompt.points), view_extent=request.view_extent
     )
     assert hand.current.mask.bbox == mask.bbox
-    assert (hand.current.mask.data == mask.data).mean() > 0.999
+    # In bfloat16 a batch of another size rounds otherwise: single pixels of the rim.
+    assert (hand.current.mask.data == mask.data).mean() > 0.995
 
 
 def test_the_menu_opens_the_widget_and_closing_its_dock_closes_it(viewer, notes):
