@@ -63,9 +63,9 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="micro",
         file="micro.safetensors",
-        bytes=21_232_184,
-        sha256="542f17dab1c4ef395bc9b3fa27cbec44fbcf7d012bd1be4052c9d6175b1887d2",
-        variant="vit_tiny",
+        bytes=17_019_584,
+        sha256="f50f674a5d5a9cfadb0204a82e50de917d86fe265dfc365b55803063c929845f",
+        variant="efficientnet_lite0",
         input_size=448,
         description="Small HQ-SAM trained on open microscopy data; ships inside",
     ),
