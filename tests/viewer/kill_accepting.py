@@ -10,19 +10,19 @@ import warnings
 
 warnings.simplefilter("ignore")
 
-import conftest  # noqa: E402
 import napari  # noqa: E402
 import numpy as np  # noqa: E402
+from hand import Hand, ThresholdEngine  # noqa: E402
 
 import napari_hqsam.viewer.controller as controller  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
 
-controller.Engine = conftest.ThresholdEngine
+controller.Engine = ThresholdEngine
 viewer = napari.Viewer()
 viewer.add_image(np.load(sys.argv[1]), name="squares")
 widget = HqsamWidget(viewer)
 viewer.window.add_dock_widget(widget)
-hand = conftest.Hand(viewer, widget)
+hand = Hand(viewer, widget)
 hand.wait()
 for y, x in ((20, 20), (20, 50), (20, 80)):
     hand.click(y, x)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import Threshold, ThresholdEngine
+from hand import Threshold, ThresholdEngine
 from qtpy.QtCore import Qt
 
 from napari_hqsam.segmentation.mask import Mask
