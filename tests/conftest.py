@@ -1,5 +1,7 @@
 """Fixtures that several rooms share."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -33,3 +35,21 @@ def discs():
     image = 500 + 2500 * (labels > 0) * texture + rng.normal(0, 150, labels.shape)
     image = gaussian_filter(image, 1.5)
     return image.clip(0).astype(np.uint16), labels
+
+
+@pytest.fixture
+def run_command(monkeypatch, capsys):
+    """Run the command line in this process: exit code, output, error output."""
+
+    def run(*args):
+        from napari_hqsam import cli
+
+        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        return code, *capsys.readouterr()
+
+    return run

@@ -6,25 +6,6 @@ import time
 
 import pytest
 
-from napari_hqsam import cli
-
-
-@pytest.fixture
-def run_command(monkeypatch, capsys):
-    """Run the command line in this process: exit code, output, error output."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, *capsys.readouterr()
-
-    return run
-
-
 HEEDFUL = """
 import signal
 from napari_hqsam import cli

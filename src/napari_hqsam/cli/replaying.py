@@ -316,10 +316,11 @@ def _labels(recorded: Recorded, out: Path) -> AbstractContextManager[Any]:
 
 def _copy_base(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
     """Begin with the labels that the session began with."""
-    from napari_hqsam.labels import copy_labels, read_labels
+    from napari_hqsam.labels import copy_labels
 
-    if recorded.base is not None:
-        copy_labels(read_labels(recorded.base).reshape(labels.shape), labels)
+    base = recorded.read_base()
+    if base is not None:
+        copy_labels(base, labels)
 
 
 def _rebuild(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401

@@ -7,17 +7,41 @@ ValueError, and who knows the file and the line says so.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hqsam.labels.plain import HIGHEST, items, real, text, whole
+from napari_hqsam.labels.writing import MAX_ID
+from napari_hqsam.prompts.wording import shown
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from napari_hqsam.images import Image
     from napari_hqsam.labels.journal import Json
     from napari_hqsam.models import Model
     from napari_hqsam.segmentation import Segmenter
+
+
+_MAX_AXES = 16
+
+
+def check_keys(said: object, known: Iterable[str]) -> None:
+    """Raise ValueError if something says more than is known, or is no object."""
+    if not isinstance(said, dict):
+        raise ValueError(f"{shown(said)} is no object")
+    if strange := sorted(said.keys() - {*known}):
+        raise ValueError(f"{shown(strange[0])} is unknown")
+
+
+def _shape(said: object) -> tuple[int, ...]:
+    """Read the shape of an array whose pixels can be counted."""
+    shape = tuple(whole(length, 1) for length in items(said))
+    if len(shape) > _MAX_AXES or math.prod(shape) > HIGHEST:
+        raise ValueError(f"no array has the shape {shown(shape)}")
+    return shape
 
 
 @dataclass(frozen=True)
@@ -53,8 +77,10 @@ class ImageRecord:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> ImageRecord:
         """Read them back."""
-        shape = tuple(map(int, said["shape"]))
-        return cls(said["name"], said["axes"], shape, said["fingerprint"])
+        axes, shape = text(said["axes"]), _shape(said["shape"])
+        if len(axes) != len(shape):
+            raise ValueError(f"an image of shape {shape} with the axes {axes!r}")
+        return cls(text(said["name"]), axes, shape, text(said["fingerprint"]))
 
 
 @dataclass(frozen=True)
@@ -112,14 +138,15 @@ class Setup:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Setup:
         """Read them back."""
-        red, green, blue = map(int, said["channels"])
-        limits = tuple((float(low), float(high)) for low, high in said["limits"])
+        red, green, blue = (whole(number) for number in items(said["channels"]))
+        pairs = (items(pair) for pair in items(said["limits"]))
+        limits = tuple((real(low), real(high)) for low, high in pairs)
         return cls(
-            said["model"],
-            said["digest"],
+            text(said["model"]),
+            text(said["digest"]),
             (red, green, blue),
             limits,
-            said.get("decoder_digest", ""),
+            text(said.get("decoder_digest", "")),
         )
 
 
@@ -166,15 +193,23 @@ class LabelsRecord:
     def from_json(cls, said: Mapping[str, Any]) -> LabelsRecord:
         """Read them back."""
         scale, units, base = said["scale"], said["units"], said["base"]
-        if base is not None and Path(base).name != base:
+        if base is not None and Path(text(base)).name != base:
             raise ValueError(f"{base!r} is not the name of a file")
+        axes, shape = text(said["axes"]), _shape(said["shape"])
+        if len(shape) < 2 or len(axes) != len(shape):
+            raise ValueError(f"labels of shape {shape} with the axes {axes!r}")
+        for known in (scale, units):
+            if known is not None and len(items(known)) != len(shape):
+                raise ValueError(f"{shown(known)} for labels of shape {shape}")
         return cls(
-            tuple(map(int, said["shape"])),
-            said["axes"],
-            None if scale is None else tuple(map(float, scale)),
-            None if units is None else tuple(units),
+            shape,
+            axes,
+            None if scale is None else tuple(real(size) for size in scale),
+            None
+            if units is None
+            else tuple(None if unit is None else text(unit) for unit in units),
             base,
-            int(said["highest"]),
+            whole(said["highest"], 0, MAX_ID),
         )
 
 

@@ -323,7 +323,10 @@ def _unsealed(line: bytes, before: int) -> tuple[Json, int]:
     checksum = int(found[1], 16)
     if zlib.crc32(line[: found.start()], before) != checksum:
         raise ValueError("does not fit its checksum")
-    said: Json = json.loads(line)
+    try:
+        said: Json = json.loads(line)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     del said["sum"]
     return said, checksum
 

@@ -30,6 +30,9 @@ Box = tuple[int, int, int, int]
 """``(y0, x0, y1, x1)``, half-open, plane pixels."""
 Key = tuple[int | slice, ...]
 _WINDOW = 1024  # about the side of the windows that are held at a time, pixels
+_MAX_UNIT = 4096  # the side of chunks that are not cut
+MAX_PATCH_PIXELS = 2**26
+"""Patches of more pixels are not read; those that are written are `windows`."""
 
 
 @dataclass(frozen=True)
@@ -330,7 +333,9 @@ class Patch:
 
     def counts(self) -> tuple[Counter[int], Counter[int]]:
         """Count the pixels that each id gains, and those that each loses."""
-        return count_runs(self.after), count_runs(self.before)
+        y0, x0, y1, x1 = self.bbox
+        size = (y1 - y0) * (x1 - x0)
+        return count_runs(self.after, size), count_runs(self.before, size)
 
 
 def windows(array: Any, plane: Plane, box: Box) -> Iterator[Box]:  # noqa: ANN401
@@ -349,7 +354,8 @@ def windows(array: Any, plane: Plane, box: Box) -> Iterator[Box]:  # noqa: ANN40
     steps = []
     for axis in plane.axes:
         unit = stored[axis] if stored else 1
-        unit = unit if isinstance(unit, int) else 1  # dask's chunks may differ
+        if not isinstance(unit, int) or unit > _MAX_UNIT:  # dask's chunks may differ
+            unit = 1
         steps.append(unit * -(-_WINDOW // unit))
     for y, x in blocks(SimpleNamespace(chunks=tuple(steps)), box):
         yield y.start, x.start, y.stop, x.stop

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.labels.runs import decode_runs, encode_runs
+from napari_hqsam.errors import ImageError
+from napari_hqsam.labels.plain import items, text, whole
+from napari_hqsam.labels.runs import decode_runs, encode_runs, unpacked
 from napari_hqsam.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.labels.journal import Json
+
+
+MAX_MASK_BYTES = 2**28
+"""Larger masks of prompts are neither written nor read; pixels are uncompressed."""
+_DTYPES = ("<f2", "<f4", "<f8")
+"""Of logits; all else is made bool when a prompt is made."""
 
 
 def prompt_to_json(prompt: Prompt) -> Json:
@@ -60,9 +68,16 @@ def prompt_from_json(said: Mapping[str, Any]) -> Prompt:
 
 def _array_to_json(array: NDArray[Any]) -> Json:
     """Mask of a prompt: bool as runs, logits as they are."""
+    if array.nbytes > MAX_MASK_BYTES:
+        raise ImageError(
+            f"the mask of a prompt takes {array.nbytes} bytes, the limit is "
+            f"{MAX_MASK_BYTES}; give a crop with mask_offset"
+        )
     if array.dtype == np.bool_:
         return {"shape": list(array.shape), "runs": encode_runs(array)}
     dtype = array.dtype.newbyteorder("<")
+    if dtype.str not in _DTYPES:
+        dtype = np.dtype(_DTYPES[-1])
     pixels = zlib.compress(array.astype(dtype).tobytes())
     return {
         "shape": list(array.shape),
@@ -72,12 +87,17 @@ def _array_to_json(array: NDArray[Any]) -> Json:
 
 
 def _array_from_json(said: Mapping[str, Any]) -> NDArray[Any]:
+    height, width = (whole(n, 1, MAX_MASK_BYTES) for n in items(said["shape"]))
     if "runs" in said:
-        return decode_runs(said["runs"], said["shape"], np.bool_)
-    try:
-        pixels = zlib.decompress(base64.b64decode(said["pixels"], validate=True))
-    except zlib.error as error:
-        raise ValueError(f"a mask is damaged: {error}") from error
-    dtype = np.dtype(said["dtype"])
-    array = np.frombuffer(pixels, dtype).reshape(said["shape"])
-    return array.astype(dtype.newbyteorder("="))
+        dtype = np.dtype(np.bool_)
+    elif (name := text(said["dtype"])) in _DTYPES:
+        dtype = np.dtype(name)
+    else:
+        raise ValueError(f"a mask of {name!r} is none of {', '.join(_DTYPES)}")
+    size = height * width * dtype.itemsize
+    if size > MAX_MASK_BYTES:
+        raise ValueError(f"a mask of {size} bytes, the limit is {MAX_MASK_BYTES}")
+    if "runs" in said:
+        return decode_runs(said["runs"], (height, width), dtype)
+    array = np.frombuffer(unpacked(said["pixels"], size), dtype)
+    return array.reshape(height, width).astype(dtype.newbyteorder("="))

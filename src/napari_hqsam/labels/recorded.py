@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_hqsam.errors import ImageError
 from napari_hqsam.labels.headers import Header
 from napari_hqsam.labels.history import History
 from napari_hqsam.labels.journal import JournalError, read_lines
+from napari_hqsam.labels.plain import text, whole
+from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.labels.records import Accept, Edit
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from napari_hqsam.labels.journal import Json
 
@@ -51,6 +57,24 @@ class Recorded:
         """The file with the labels that the session started from, if any."""
         name = self.header.labels.base
         return None if name is None else self.path.with_name(name)
+
+    def read_base(self) -> NDArray[Any] | None:
+        """Read the labels that the session started from; None where there were none.
+
+        Raises
+        ------
+        ImageError
+            If they cannot be read, or are of another shape.
+        """
+        if self.base is None:
+            return None
+        labels, shape = read_labels(self.base), self.header.labels.shape
+        if labels.size != math.prod(shape) or labels.shape[-2:] != shape[-2:]:
+            raise ImageError(
+                f"{self.base} has shape {labels.shape}, the labels of {self.path} "
+                f"{shape}; put the file back that was beside the journal"
+            )
+        return labels.reshape(shape)
 
 
 def read_session(path: str | os.PathLike[str]) -> Recorded:
@@ -90,7 +114,9 @@ def understand(path: Path, lines: Sequence[Json]) -> Recorded:
         for line in lines[1:]:
             number += 1
             _follow(history, line, header.labels.shape)
-    except (KeyError, TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever it says may be of any kind
         why = f"{error} is missing" if isinstance(error, KeyError) else error
         raise JournalError(
             f"{path}: line {number} makes no sense ({why}); take a copy from before "
@@ -124,7 +150,5 @@ def _follow(history: History, line: Json, shape: tuple[int, ...]) -> None:
 
 def _step_of(line: Json) -> tuple[str | None, int]:
     """Group, and how many steps were done since its own; see `History.do`."""
-    later = int(line.get("later", 0))
-    if later < 0:
-        raise ValueError(f"{later} steps are none")
-    return line.get("group"), later
+    group = line.get("group")
+    return None if group is None else text(group), whole(line.get("later", 0))

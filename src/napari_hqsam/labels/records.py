@@ -7,19 +7,26 @@ ValueError, and who knows the file and the line says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
-from napari_hqsam.labels.headers import Setup
+from napari_hqsam.labels.headers import Setup, check_keys
 from napari_hqsam.labels.painting import Overlap
-from napari_hqsam.labels.patches import Box, Patch, Plane
+from napari_hqsam.labels.patches import MAX_PATCH_PIXELS, Box, Patch, Plane
+from napari_hqsam.labels.plain import HIGHEST, flag, items, real, text, whole
 from napari_hqsam.labels.prompt_records import prompt_from_json, prompt_to_json
-from napari_hqsam.labels.runs import decode_runs, encode_runs, mask_digest
+from napari_hqsam.labels.runs import (
+    count_runs,
+    decode_runs,
+    encode_runs,
+    mask_digest,
+)
+from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +35,19 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation import Mask
 
 EditKind = Literal["delete", "merge", "split", "reshape", "brush", "derive"]
+_IDS = {
+    "delete": (1, 1),
+    "merge": (2, HIGHEST),
+    "split": (2, 2),
+    "reshape": (1, 1),
+    "brush": (0, 0),
+    "derive": (1, 1),
+}
+"""How few and how many objects each kind of edit is done to."""
+_OUTPUTS = ("sam+hq", "sam", "hq")
+_MAX_LEVEL = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,9 +75,12 @@ class Corrected:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Corrected:
         """Read them back."""
-        if said["points"] < 0:
-            raise ValueError(f"{said['points']} points are none")
-        return cls(**said)
+        check_keys(said, ("points", "candidate", "output"))
+        return cls(
+            whole(said["points"]),
+            _maybe(whole, said.get("candidate")),
+            _one_of(_OUTPUTS, said.get("output", "sam+hq")),
+        )
 
 
 @dataclass(frozen=True)
@@ -106,11 +129,22 @@ class Settings:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Settings:
         """Read them back."""
-        if said["overlap"] not in get_args(Overlap):
-            raise ValueError(f"overlap {said['overlap']!r} is unknown")
-        answers = said.get("corrects", ())
-        corrects = tuple(Corrected.from_json(answer) for answer in answers)
-        return cls(**{**said, "corrects": corrects})
+        check_keys(said, [field.name for field in fields(cls)])
+        overlap: Any = _one_of(get_args(Overlap), said["overlap"])
+        level = said.get("level", "auto")
+        answers: list[Any] = items(said.get("corrects", []))
+        return cls(
+            _one_of(_OUTPUTS, said.get("output", "sam+hq")),
+            _maybe(whole, said.get("candidate")),
+            _one_of(("auto", "whole"), level)
+            if isinstance(level, str)
+            else whole(level, -_MAX_LEVEL, _MAX_LEVEL),
+            _maybe(real, said.get("typical_size")),
+            flag(said.get("clean", True)),
+            overlap,
+            tuple(Corrected.from_json(answer) for answer in answers),
+            _maybe(real, said.get("view_extent")),
+        )
 
 
 @dataclass(frozen=True)
@@ -166,9 +200,25 @@ class MaskRecord:
         return vars(self) | {"bbox": list(self.bbox)}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> MaskRecord:
-        """Read them back."""
-        return cls(**{**said, "bbox": _box(said["bbox"])})
+    def from_json(cls, said: Mapping[str, Any], size: tuple[int, int]) -> MaskRecord:
+        """Read them back; the size is that of the plane, height and width."""
+        check_keys(said, [field.name for field in fields(cls)])
+        box = y0, x0, y1, x1 = _box(said["bbox"], size)
+        area = count_runs(said["runs"], (y1 - y0) * (x1 - x0))
+        if area.keys() - {1} or area[1] != said["area"]:
+            raise ValueError(f"a mask of other pixels than {said['area']!r}")
+        return cls(
+            box,
+            said["runs"],
+            text(said["digest"]),
+            area[1],
+            real(said["score"], finite=False),
+            real(said["stability"], finite=False),
+            None
+            if said["level"] is None
+            else whole(said["level"], -_MAX_LEVEL, _MAX_LEVEL),
+            flag(said["complete"]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,14 +271,15 @@ class Accept:
     @classmethod
     def from_json(cls, said: Mapping[str, Any], shape: tuple[int, ...]) -> Accept:
         """Read them back; the shape is that of the labels."""
+        plane = _plane_from_json(said, shape)
         return cls(
-            int(said["id"]),
-            _plane_from_json(said, shape),
+            whole(said["id"], 1),
+            plane,
             prompt_from_json(said["prompt"]),
             Settings.from_json(said["settings"]),
             Setup.from_json(said["setup"]),
-            MaskRecord.from_json(said["mask"]),
-            bool(said["replaces"]),
+            MaskRecord.from_json(said["mask"], plane.size(shape)),
+            flag(said["replaces"]),
             _patches_from_json(said["patches"], shape),
         )
 
@@ -275,14 +326,17 @@ class Edit:
     @classmethod
     def from_json(cls, said: Mapping[str, Any], shape: tuple[int, ...]) -> Edit:
         """Read them back; the shape is that of the labels."""
-        if said["event"] not in get_args(EditKind):
-            raise ValueError(f"event {said['event']!r} is unknown")
+        kind: Any = _one_of(get_args(EditKind), said["event"])
+        ids = tuple(whole(label_id, 1) for label_id in items(said["ids"]))
+        least, most = _IDS[kind]
+        if not least <= len(ids) <= most:
+            raise ValueError(f"event {kind!r} of {len(ids)} objects")
         return cls(
-            said["event"],
-            tuple(map(int, said["ids"])),
+            kind,
+            ids,
             _plane_from_json(said, shape) if "plane" in said else None,
             _patches_from_json(said["patches"], shape),
-            float(said["confidence"]) if "confidence" in said else None,
+            real(said["confidence"], finite=False) if "confidence" in said else None,
         )
 
 
@@ -295,10 +349,10 @@ def _plane_to_json(plane: Plane) -> Json:
 
 
 def _plane_from_json(said: Mapping[str, Any], shape: tuple[int, ...]) -> Plane:
-    index = tuple(map(int, said["plane"]))
+    index = tuple(whole(number) for number in items(said["plane"]))
     if "axes" not in said:
         return Plane.of(shape, index)
-    y, x = map(int, said["axes"])
+    y, x = (whole(axis) for axis in items(said["axes"]))
     return Plane.of(shape, Plane(index, (y, x)))
 
 
@@ -315,19 +369,34 @@ def _patches_to_json(patches: tuple[Patch, ...]) -> list[Json]:
 
 
 def _patches_from_json(
-    said: list[Mapping[str, Any]], shape: tuple[int, ...]
+    said: Any,  # noqa: ANN401
+    shape: tuple[int, ...],
 ) -> tuple[Patch, ...]:
-    return tuple(
-        Patch(
-            _plane_from_json(patch, shape),
-            _box(patch["bbox"]),
-            patch["before"],
-            patch["after"],
-        )
-        for patch in said
-    )
+    return tuple(_patch_from_json(patch, shape) for patch in items(said))
 
 
-def _box(said: list[Any]) -> Box:
-    y0, x0, y1, x1 = map(int, said)
+def _patch_from_json(said: Any, shape: tuple[int, ...]) -> Patch:  # noqa: ANN401
+    """Read a patch; its runs are looked at when their pixels are counted."""
+    plane = _plane_from_json(said, shape)
+    box = y0, x0, y1, x1 = _box(said["bbox"], plane.size(shape))
+    if not 0 < (y1 - y0) * (x1 - x0) <= MAX_PATCH_PIXELS:
+        raise ValueError(f"a patch with the box {box}")
+    return Patch(plane, box, text(said["before"]), text(said["after"]))
+
+
+def _box(said: Any, size: tuple[int, int]) -> Box:  # noqa: ANN401
+    """Read a box that lies within a plane of a height and width."""
+    y0, x0, y1, x1 = (whole(number) for number in items(said))
+    if not (y0 <= y1 <= size[0] and x0 <= x1 <= size[1]):
+        raise ValueError(f"the box {(y0, x0, y1, x1)} on a plane of {size} pixels")
     return y0, x0, y1, x1
+
+
+def _one_of(known: Sequence[str], value: object) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{shown(value)} is none of {', '.join(known)}")
+    return value
+
+
+def _maybe(read: Callable[[object], T], value: object) -> T | None:
+    return None if value is None else read(value)

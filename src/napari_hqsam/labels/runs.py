@@ -2,17 +2,24 @@
 
 An object is a few runs of equal pixels per row, so the text is a small share of
 the pixels, and the pixels of each id can be counted without making them again.
+
+A text may come from a stranger. What it stands for is known before it is read: so
+many pixels, and no more runs than `MAX_RUNS`; what does not fit is refused before it
+takes memory.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_hqsam.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 _NUMBER = np.dtype("<i8")
+MAX_RUNS = 2**24
+"""More are neither written nor read: 256 MiB, where an object has a few a row."""
 
 
 def encode_runs(array: NDArray[Any]) -> str:
@@ -35,11 +44,21 @@ def encode_runs(array: NDArray[Any]) -> str:
     str
         Base64 of the zlib-compressed lengths of the runs of equal values in C
         order, then their values, each a little-endian int64.
+
+    Raises
+    ------
+    ImageError
+        If there are more than `MAX_RUNS`.
     """
     flat = np.ascontiguousarray(array).ravel()
     starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     if flat.size:
         starts = np.concatenate([[0], starts])
+    if starts.size > MAX_RUNS:
+        raise ImageError(
+            f"a mask of {starts.size} runs of pixels is too ragged to be kept, the "
+            f"limit is {MAX_RUNS}; smooth it"
+        )
     lengths = np.diff(starts, append=flat.size)
     runs = np.stack([lengths.astype(_NUMBER), flat[starts].astype(_NUMBER)])
     return base64.b64encode(zlib.compress(runs.tobytes())).decode()
@@ -63,30 +82,34 @@ def decode_runs(text: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[An
         If the text is damaged or is of another number of pixels, or a value
         does not fit the data type.
     """
-    lengths, values = _runs(text)
-    size = int(np.prod(shape, dtype=np.int64))
-    if min(lengths, default=0) < 0 or int(lengths.sum()) != size:
-        raise ValueError(f"runs of {int(lengths.sum())} pixels, not of {size}")
+    lengths, values = _runs(text, math.prod(map(int, shape)))
     cast = values.astype(dtype)
     if not np.array_equal(cast.astype(_NUMBER), values):
         raise ValueError(f"id {int(values.max())} does not fit {np.dtype(dtype)}")
     return np.repeat(cast, lengths).reshape(shape)
 
 
-def count_runs(text: str) -> Counter[int]:
+def count_runs(text: str, size: int) -> Counter[int]:
     """Count the pixels of each value but 0.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    size : int
+        Number of pixels.
 
     Raises
     ------
     ValueError
-        If the text is damaged.
+        If the text is damaged or is of another number of pixels.
     """
-    lengths, values = _runs(text)
-    counts: Counter[int] = Counter()
-    for value, length in zip(values.tolist(), lengths.tolist(), strict=True):
-        if value:
-            counts[value] += length
-    return counts
+    lengths, values = _runs(text, size)
+    ids, which = np.unique(values, return_inverse=True)
+    totals = np.zeros(ids.size, np.int64)
+    np.add.at(totals, which, lengths)
+    counts = zip(ids.tolist(), totals.tolist(), strict=True)
+    return Counter({value: total for value, total in counts if value and total})
 
 
 def mask_digest(bbox: Sequence[int], data: NDArray[np.bool_]) -> str:
@@ -104,11 +127,39 @@ def mask_digest(bbox: Sequence[int], data: NDArray[np.bool_]) -> str:
     return digest.hexdigest()
 
 
-def _runs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lengths and values of the runs."""
+def unpacked(text: str, most: int) -> bytes:
+    """Return what a text holds: base64 of zlib's, of no more than so many bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or longer.
+    """
+    unpacker = zlib.decompressobj()
     try:
-        numbers = zlib.decompress(base64.b64decode(text, validate=True))
+        content = unpacker.decompress(base64.b64decode(text, validate=True), most + 1)
     except zlib.error as error:
-        raise ValueError(f"runs are damaged: {error}") from error
-    lengths, values = np.frombuffer(numbers, _NUMBER).reshape(2, -1)
+        raise ValueError(f"pixels are damaged: {error}") from error
+    if len(content) > most:
+        raise ValueError(f"pixels of more than {most} bytes")
+    if not unpacker.eof:
+        raise ValueError("pixels are damaged: they are cut short")
+    return content
+
+
+def _runs(text: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lengths and values of the runs, which make so many pixels."""
+    content = unpacked(text, 2 * _NUMBER.itemsize * min(size, MAX_RUNS))
+    if len(content) % (2 * _NUMBER.itemsize):
+        raise ValueError("runs are damaged: they are no pairs of numbers")
+    lengths, values = np.frombuffer(content, _NUMBER).reshape(2, -1)
+    # One by one, so that no sum is taken of numbers that might overflow.
+    if not ((lengths > 0) & (lengths <= size)).all():
+        raise ValueError(
+            f"a run of {lengths.min()} to {lengths.max()} of {size} pixels"
+        )
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if ends.size else 0
+    if total != size or (ends <= 0).any():
+        raise ValueError(f"runs of {total} pixels, not of {size}")
     return lengths, values

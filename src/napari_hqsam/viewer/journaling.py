@@ -19,9 +19,10 @@ import platformdirs
 
 from napari_hqsam.errors import ImageError, OutputError
 from napari_hqsam.images.source import reason
-from napari_hqsam.labels import ArrayTarget, journal_path, read_labels, read_session
+from napari_hqsam.labels import ArrayTarget, journal_path, read_session
 from napari_hqsam.labels.journal import SUFFIX, in_use
 from napari_hqsam.labels.session import Session
+from napari_hqsam.viewer.layers import empty_labels
 from napari_hqsam.viewer.writers import space_of
 
 if TYPE_CHECKING:
@@ -180,9 +181,10 @@ def open_session(path: Path, array: Any = None) -> Opened:  # noqa: ANN401
 def _found_labels(path: Path) -> NDArray[Any]:
     """Return the labels that a session began with."""
     recorded = read_session(path)
-    labels = np.zeros(recorded.header.labels.shape, np.uint32)
-    if recorded.base is not None:
-        labels[...] = read_labels(recorded.base)
+    labels = empty_labels(recorded.header.labels.shape)
+    base = recorded.read_base()
+    if base is not None:
+        labels[...] = base
     return labels
 
 

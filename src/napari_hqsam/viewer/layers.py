@@ -6,6 +6,7 @@ shear, affine, units and axis labels.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,6 +130,25 @@ def add_outline(viewer: Viewer, image: Image, dropped: int) -> Shapes:
     return layer
 
 
+def empty_labels(shape: tuple[int, ...]) -> NDArray[np.uint32]:
+    """Make labels without objects, in memory.
+
+    Raises
+    ------
+    ImageError
+        They would not fit.
+    """
+    size = math.prod(shape) * 4
+    free = psutil.virtual_memory().available
+    if size > free * MEMORY_SHARE:
+        raise ImageError(
+            f"labels of shape {shape} take {size / 2**30:.1f} GiB, "
+            f"{free / 2**30:.1f} GiB of memory are free; open a zarr array of this "
+            "shape as Labels layer and choose it as target, or crop the image"
+        )
+    return np.zeros(shape, np.uint32)
+
+
 def add_target(viewer: Viewer, image: Image, dropped: int) -> Labels:
     """Add an empty Labels layer as large as the image.
 
@@ -137,16 +157,7 @@ def add_target(viewer: Viewer, image: Image, dropped: int) -> Labels:
     ImageError
         It would not fit in memory.
     """
-    shape = layer_shape(image)[dropped:]
-    size = int(np.prod(shape, dtype=np.int64)) * 4
-    free = psutil.virtual_memory().available
-    if size > free * MEMORY_SHARE:
-        raise ImageError(
-            f"labels of shape {shape} take {size / 2**30:.1f} GiB, "
-            f"{free / 2**30:.1f} GiB of memory are free; open a zarr array of this "
-            "shape as Labels layer and choose it as target, or crop the image"
-        )
-    labels = np.zeros(shape, np.uint32)
+    labels = empty_labels(layer_shape(image)[dropped:])
     return _add_below(viewer, image, dropped, labels, f"{image.name} labels")
 
 
