@@ -40,10 +40,16 @@ def measure(variant: str, steps: int, bf16: bool) -> float:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     images = [synthetic_image(rng, "cpu") for _ in range(8)]
-    stage = Stage(WARM_UP + steps, sizes=(10.0, 220.0), balance=(0.4, 0.4), drawn=0.8)
+    # Versions differ in where an option stands.
     options = {"variant": variant, "synthetic": 0.0}
-    known = inspect.signature(Recipe).parameters
-    recipe = Recipe((stage,), **{k: v for k, v in options.items() if k in known})
+    of_stage, of_recipe = (
+        {k: v for k, v in options.items() if k in inspect.signature(kind).parameters}
+        for kind in (Stage, Recipe)
+    )
+    sizes, balance = (10.0, 220.0), (0.4, 0.4)
+    length = WARM_UP + steps
+    stage = Stage(length, sizes=sizes, balance=balance, drawn=0.8, **of_stage)
+    recipe = Recipe((stage,), **of_recipe)
     with tempfile.TemporaryDirectory() as folder:
         data = [Dataset("drawn", images)]
         trainer = Trainer(recipe, data, Path(folder), bf16=bf16)

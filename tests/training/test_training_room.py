@@ -287,11 +287,13 @@ def test_only_the_best_candidate_learns_fully():
 
 # --- the loop --------------------------------------------------------------
 
-SMALL = Stage(4, side=64, images=1, prompts=2, rounds=(0.5, 0.5), sizes=(16, 40))
+SMALL = Stage(
+    4, side=64, images=1, prompts=2, rounds=(0.5, 0.5), sizes=(16, 40), synthetic=0.0
+)
 
 
 def trainer(item, folder, *stages):
-    recipe = Recipe(stages or (SMALL,), synthetic=0.0, warmup=2)
+    recipe = Recipe(stages or (SMALL,), warmup=2)
     return Trainer(recipe, [Dataset("discs", [item])], folder)
 
 
@@ -347,7 +349,7 @@ def test_a_run_says_early_how_long_it_will_take(item, tmp_path, monkeypatch, cap
 
 def test_validation_is_logged_and_changes_nothing(item, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "VALIDATE_EVERY", 2)
-    recipe = Recipe((SMALL,), input_size=64, synthetic=0.0, warmup=2)
+    recipe = Recipe((SMALL,), input_size=64, warmup=2)
     data = [Dataset("discs", [item])]
     plain = Trainer(recipe, data, tmp_path / "plain")
     plain.run()

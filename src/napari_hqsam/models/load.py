@@ -20,7 +20,7 @@ from napari_hqsam.models.cache import checkpoint_path, fetch, verify
 from napari_hqsam.models.checkpoint import ENCODER, read_state_dict
 from napari_hqsam.models.device import Placement, choose_device
 from napari_hqsam.models.registry import find_checkpoint, list_models
-from napari_hqsam.network import build_network, find_variant
+from napari_hqsam.network import build_network, find_variant, has_instance_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -201,7 +201,11 @@ def _build(
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise ValueError(f"NaN or infinite numbers in {key}")
         with _SkipInit():  # random numbers for 640 million weights take seconds
-            network = build_network(variant, **_build_options(metadata))
+            network = build_network(
+                variant,
+                **_build_options(metadata),
+                instance_decoder=has_instance_decoder(state),
+            )
             network.load(state)
     except ValueError as error:
         # CheckpointErrors of the network are ValueErrors, and know no path.

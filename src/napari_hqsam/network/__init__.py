@@ -13,7 +13,9 @@ from napari_hqsam.network.hqsam import (
     combine,
     expected_shapes,
     find_variant,
+    has_instance_decoder,
 )
+from napari_hqsam.network.instance_decoder import InstanceDecoder
 from napari_hqsam.network.mask_decoder import Decoded
 from napari_hqsam.network.prompt_encoder import (
     PromptTokens,
@@ -33,6 +35,7 @@ __all__ = [
     "VARIANTS",
     "Decoded",
     "ImageEncoder",
+    "InstanceDecoder",
     "Output",
     "PromptTokens",
     "TileFeatures",
@@ -41,6 +44,7 @@ __all__ = [
     "combine",
     "expected_shapes",
     "find_variant",
+    "has_instance_decoder",
     "network_input",
     "pack_tokens",
     "resize_rgb8",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_hqsam.errors import CheckpointError
 from napari_hqsam.network.encoders import ENCODERS
+from napari_hqsam.network.instance_decoder import InstanceDecoder
 from napari_hqsam.network.mask_decoder import Decoded, MaskDecoder
 from napari_hqsam.network.prompt_encoder import PAD, PromptEncoder, PromptTokens
 
@@ -64,10 +65,17 @@ class HQSAM(nn.Module):
         Side S of the square input, pixels; 64 must divide it.
     render_prompts : bool
         See `PromptEncoder`.
+    instance_decoder : bool
+        Have an `InstanceDecoder`; official checkpoints have none.
     """
 
     def __init__(
-        self, variant: str, input_size: int = 1024, *, render_prompts: bool = False
+        self,
+        variant: str,
+        input_size: int = 1024,
+        *,
+        render_prompts: bool = False,
+        instance_decoder: bool = False,
     ) -> None:
         super().__init__()
         if input_size < 64 or input_size % 64:
@@ -78,6 +86,9 @@ class HQSAM(nn.Module):
         self.image_encoder = ENCODERS[variant].build()
         self.prompt_encoder = PromptEncoder(input_size, render_prompts=render_prompts)
         self.mask_decoder = MaskDecoder(self.image_encoder.early_dim)
+        self.instance_decoder: InstanceDecoder | None = None
+        if instance_decoder:
+            self.instance_decoder = InstanceDecoder(self.image_encoder.early_dim)
 
     @property
     def input_size(self) -> int:
@@ -167,7 +178,9 @@ class HQSAM(nn.Module):
         self.image_encoder.optimize(dtype)
         self.prompt_encoder.mask_downscaling.to(dtype)
         self.prompt_encoder.no_mask_embed.to(dtype)
-        self.mask_decoder.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for decoder in (self.mask_decoder, self.instance_decoder):
+            if decoder is not None:
+                decoder.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
 
@@ -189,10 +202,24 @@ def combine(decoded: Decoded, output: Output) -> Tensor:
 
 
 def build_network(
-    variant: str, *, input_size: int = 1024, render_prompts: bool = False
+    variant: str,
+    *,
+    input_size: int = 1024,
+    render_prompts: bool = False,
+    instance_decoder: bool = False,
 ) -> HQSAM:
     """Make a network with random weights."""
-    return HQSAM(variant, input_size, render_prompts=render_prompts)
+    return HQSAM(
+        variant,
+        input_size,
+        render_prompts=render_prompts,
+        instance_decoder=instance_decoder,
+    )
+
+
+def has_instance_decoder(state: Mapping[str, object]) -> bool:
+    """Whether a state dict holds the weights of an `InstanceDecoder`."""
+    return any(key.startswith("instance_decoder.") for key in state)
 
 
 def expected_shapes(variant: str) -> dict[str, tuple[int, ...]]:

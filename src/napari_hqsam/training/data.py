@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PARTLY_ANNOTATED = frozenset({"flyem_fib25", "nasa_ebc"})
 """Sets whose unlabelled pixels are not all background."""
+NETWORKS = frozenset({"chase_db1", "pfc_neurons", "rossa_octa"})
+"""Sets with one branched object an image, which has no centre."""
 SLICE_STEP = 3
 """Every third slice of a volume: neighbours are nearly alike."""
 NETWORK_WIDTHS = 12
@@ -203,6 +205,8 @@ def sample_crop(
     side: int,
     rng: np.random.Generator,
     sizes: tuple[float, float] = (10.0, 200.0),
+    *,
+    elastic: float = 0.0,
 ) -> Crop:
     """Crop around a random object, scaled to a random size, turned and flipped.
 
@@ -217,6 +221,8 @@ def sample_crop(
     sizes : tuple of float
         The object's size in the crop (`LabelledImage.sizes`) is log-uniform
         between these, pixels, as far as magnification stays between 1/8 and 4.
+    elastic : float
+        Chance that the crop is bent by a smooth random field.
     """
     chosen = rng.integers(len(item.boxes))
     y0, x0, y1, x1 = item.boxes[chosen]
@@ -235,7 +241,19 @@ def sample_crop(
     stretch = np.exp(rng.uniform(-0.15, 0.15))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.diag([stretch, flip / stretch]) / scale
-    return cut(item, side, matrix, centre, scale)
+    field = bending(side, rng) if elastic and rng.random() < elastic else None
+    return cut(item, side, matrix, centre, scale, field)
+
+
+def bending(side: int, rng: np.random.Generator) -> Tensor:
+    """Draw a smooth displacement, (2, side, side) float32, y and x in crop pixels.
+
+    Cubic interpolation of a grid of 5 x 5; neighbouring nodes differ by little
+    enough that nothing folds.
+    """
+    nodes = rng.standard_normal((1, 2, 5, 5)) * rng.uniform(0.01, 0.04) * side
+    size = (side, side)
+    return F.interpolate(torch.from_numpy(nodes), size, mode="bicubic")[0].float()
 
 
 def cut(
@@ -244,14 +262,20 @@ def cut(
     matrix: np.ndarray,
     centre: Sequence[float] | np.ndarray,
     scale: float,
+    field: Tensor | None = None,
 ) -> Crop:
-    """Resample an image: crop offset (y, x) from its middle -> centre + matrix @ it."""
+    """Resample an image: crop offset (y, x) from its middle -> centre + matrix @ it.
+
+    `field` (2, side, side) moves the offsets first, if given.
+    """
     level = int(np.clip(np.floor(-np.log2(scale) + 1e-6), 0, len(item.levels) - 1))
     pixels = item.levels[level]
     h, w = item.labels.shape
     device = pixels.device
     c = torch.arange(side, dtype=torch.float32, device=device) - (side - 1) / 2
     yy, xx = torch.meshgrid(c, c, indexing="ij")
+    if field is not None:
+        yy, xx = yy + field[0].to(device), xx + field[1].to(device)
     m = [float(v) for v in np.asarray(matrix).ravel()]
     sy = float(centre[0]) + m[0] * yy + m[1] * xx
     sx = float(centre[1]) + m[2] * yy + m[3] * xx

@@ -34,7 +34,9 @@ IMAGENET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf7
 def initial_network(
     variant: str, input_size: int, *, encoder_weights: Path | None = None
 ) -> HQSAM:
-    """Make an HQ-SAM that renders its prompts, with weights that train well.
+    """Make an HQ-SAM with an instance decoder that renders its prompts.
+
+    Its random weights are such that it trains well.
 
     Parameters
     ----------
@@ -51,7 +53,9 @@ def initial_network(
     CheckpointError
         The encoder's weights are not those expected, or do not fit the encoder.
     """
-    network = build_network(variant, input_size=input_size, render_prompts=True)
+    network = build_network(
+        variant, input_size=input_size, render_prompts=True, instance_decoder=True
+    )
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)
@@ -71,6 +75,15 @@ def initial_network(
     if encoder_weights is not None:
         load_imagenet(network, encoder_weights)
     return network
+
+
+def with_instance_decoder(network: HQSAM) -> HQSAM:
+    """Give a network that lacks an instance decoder one with random weights."""
+    if network.instance_decoder is not None:
+        return network
+    whole = initial_network(network.variant, network.input_size)
+    whole.load_state_dict(network.state_dict(), strict=False)
+    return whole
 
 
 def load_imagenet(network: HQSAM, path: Path) -> None:

@@ -17,15 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_hqsam.network import HQ_MODULES, HQSAM
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.training.augment import jitter
-from napari_hqsam.training.data import Crop, Dataset, sample_crop
-from napari_hqsam.training.initial import initial_network
+from napari_hqsam.training.data import (
+    NETWORKS,
+    Crop,
+    Dataset,
+    LabelledImage,
+    sample_crop,
+)
+from napari_hqsam.training.initial import initial_network, with_instance_decoder
+from napari_hqsam.training.instances import instance_loss
 from napari_hqsam.training.losses import prompt_loss
+from napari_hqsam.training.mixing import mosaic, paste
 from napari_hqsam.training.sampling import (
     Targets,
     corrected,
@@ -43,6 +50,8 @@ LOG_EVERY, VALIDATE_EVERY = 50, 500
 """Steps between lines of the log; a validation takes about as long as 20 steps."""
 ESTIMATE_AFTER = 5
 """Steps after which the time of a run is told."""
+INSTANCE_WEIGHT = 0.3
+"""Of the instance decoder's loss, beside that of the prompts."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,11 @@ class Stage:
         Chance that a step draws its prompts into the mask input.
     hq_only : bool
         Train the HQ modules alone, all else frozen (HQ-SAM paper, section 3.3).
+    synthetic : float
+        Share of crops of synthetic images.
+    elastic, pasted, mosaic : float
+        Chances that a crop is bent, gets objects of another crop of its data set,
+        or is joined from two.
     """
 
     steps: int
@@ -84,6 +98,10 @@ class Stage:
     clicks: float = 0.42
     drawn: float = 1.0
     hq_only: bool = False
+    synthetic: float = 0.15
+    elastic: float = 0.0
+    pasted: float = 0.0
+    mosaic: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,6 @@ class Recipe:
     stages: tuple[Stage, ...]
     variant: str = "vit_tiny"
     input_size: int = 448
-    synthetic: float = 0.1
     weights: dict[str, float] = field(default_factory=dict)
     weight_decay: float = 0.05
     warmup: int = 200
@@ -109,34 +126,6 @@ class Recipe:
 def is_hq(key: str) -> bool:
     """Whether a parameter belongs to what HQ-SAM adds to SAM."""
     return key.startswith(tuple(f"mask_decoder.{m}." for m in HQ_MODULES))
-
-
-class DenseHead(nn.Module):
-    """Auxiliary task: foreground and object borders at a quarter of the crop.
-
-    Teaches the encoder what objects look like in every pixel of the crop, not
-    only where there is a prompt. Thrown away after training.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.out = nn.Conv2d(256, 2 * 16, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, 256, g, g) to logits (B, 2, 4g, 4g)."""
-        return F.pixel_shuffle(self.out(features), 4)
-
-    def loss(self, features: Tensor, crops: list[Crop]) -> Tensor:
-        """BCE on the crops whose labels are complete; 0 where there are none."""
-        rows = [i for i, c in enumerate(crops) if c.full]
-        if not rows:
-            return features.new_zeros(())
-        labels = torch.stack([crops[i].labels for i in rows]).float()[:, None]
-        high, low = F.max_pool2d(labels, 3, 1, 1), -F.max_pool2d(-labels, 3, 1, 1)
-        target = torch.cat([labels > 0, high != low], 1).float()
-        logits = self(features[rows]).float()
-        target = F.interpolate(target, logits.shape[-2:], mode="area")
-        return F.binary_cross_entropy_with_logits(logits, target)
 
 
 class Trainer:
@@ -186,8 +175,7 @@ class Trainer:
             network = initial_network(
                 recipe.variant, recipe.input_size, encoder_weights=encoder_weights
             )
-        self.network = network.to(self.device)
-        self.head = DenseHead().to(self.device)
+        self.network = with_instance_decoder(network).to(self.device)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimizer = self._make_optimizer()
         self.step = 0
@@ -198,9 +186,8 @@ class Trainer:
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-        for module in (self.network, self.head):
-            for p in module.parameters():
-                groups[p.ndim >= 2].append(p)
+        for p in self.network.parameters():
+            groups[p.ndim >= 2].append(p)
         return torch.optim.AdamW(
             [
                 {"params": groups[True], "weight_decay": self.recipe.weight_decay},
@@ -326,17 +313,31 @@ class Trainer:
         crops: list[Crop] = []
         masks: list[Tensor] = []
         while len(crops) < stage.images:
-            if rng.random() < self.recipe.synthetic:
-                item = synthetic_image(rng, self.device)
-            else:
-                dataset = self.train[rng.choice(len(self.train), p=self.chances)]
-                item = dataset.images[rng.integers(len(dataset.images))]
-            crop = sample_crop(item, stage.side, rng, stage.sizes)
+            crop = self._crop(stage, rng)
             picked = pick_objects(crop.labels, stage.prompts)
             if picked is not None:
                 crops.append(crop)
                 masks.append(picked)
         return crops, torch.cat(masks)
+
+    def _crop(self, stage: Stage, rng: np.random.Generator) -> Crop:
+        def cut(images: Sequence[LabelledImage], low: float, high: float) -> Crop:
+            item = images[int(rng.integers(len(images)))]
+            sizes = low, high
+            return sample_crop(item, stage.side, rng, sizes, elastic=stage.elastic)
+
+        images: Sequence[LabelledImage]
+        if rng.random() < stage.synthetic:
+            images = [synthetic_image(rng, self.device)]
+        else:
+            images = self.train[rng.choice(len(self.train), p=self.chances)].images
+        size = float(np.exp(rng.uniform(*np.log(stage.sizes))))
+        crop = cut(images, size, size)
+        if rng.random() < stage.pasted:
+            crop = paste(crop, cut(images, 0.7 * size, 1.4 * size), rng)
+        if rng.random() < stage.mosaic:
+            crop = mosaic(crop, cut(images, 0.5 * size, 2 * size), rng)
+        return crop
 
     def _loss(
         self,
@@ -371,7 +372,14 @@ class Trainer:
             if i < rounds:
                 prompts = corrected(prompts, out.sam[:, :1].detach(), targets)
         loss = total / (rounds + 1)
-        return loss if stage.hq_only else loss + 0.5 * self.head.loss(features, crops)
+        full = [i for i, c in enumerate(crops) if c.full and c.name not in NETWORKS]
+        if stage.hq_only or not full:
+            return loss
+        decoder = self.network.instance_decoder
+        assert decoder is not None
+        maps = decoder(features[full], early[full])
+        instances = instance_loss(maps, [crops[i] for i in full])
+        return loss + INSTANCE_WEIGHT * instances
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -390,7 +398,10 @@ class Trainer:
     def averaged(self) -> HQSAM:
         """Make a network with the running average of the weights."""
         network = HQSAM(
-            self.network.variant, self.network.input_size, render_prompts=True
+            self.network.variant,
+            self.network.input_size,
+            render_prompts=True,
+            instance_decoder=True,
         )
         network.load_state_dict(self.average)
         return network.to(self.device).eval()
@@ -403,7 +414,6 @@ class Trainer:
             {
                 "step": self.step,
                 "network": self.network.state_dict(),
-                "head": self.head.state_dict(),
                 "average": self.average,
                 "optimizer": self.optimizer.state_dict(),
             },
@@ -421,7 +431,6 @@ class Trainer:
             return False
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
-        self.head.load_state_dict(state["head"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]

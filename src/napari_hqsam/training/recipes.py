@@ -8,6 +8,15 @@ from napari_hqsam.training.loop import Recipe, Stage
 
 _LATER: dict[str, Any] = {"balance": (0.4, 0.4), "clicks": 0.5, "drawn": 0.8}
 
+_MIXED: dict[str, Any] = {
+    **_LATER,
+    "sizes": (6.0, 400.0),
+    "synthetic": 0.3,
+    "elastic": 0.3,
+    "pasted": 0.25,
+    "mosaic": 0.1,
+}
+
 _SHARES = {"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5}
 
 RECIPES = {
@@ -68,7 +77,6 @@ RECIPES = {
                 hq_only=True,
             ),
         ),
-        synthetic=0.15,
         weights=_SHARES,
     ),
     "v4": Recipe(
@@ -103,7 +111,6 @@ RECIPES = {
                 hq_only=True,
             ),
         ),
-        synthetic=0.15,
         weights=_SHARES,
     ),
 }
