@@ -251,7 +251,8 @@ def bending(side: int, rng: np.random.Generator) -> Tensor:
     Cubic interpolation of a grid of 5 x 5; neighbouring nodes differ by little
     enough that nothing folds.
     """
-    nodes = rng.standard_normal((1, 2, 5, 5)) * rng.uniform(0.01, 0.04) * side
+    nodes = np.clip(rng.standard_normal((1, 2, 5, 5)), -2, 2)
+    nodes *= rng.uniform(0.01, 0.025) * side
     size = (side, side)
     return F.interpolate(torch.from_numpy(nodes), size, mode="bicubic")[0].float()
 
