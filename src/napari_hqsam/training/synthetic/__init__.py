@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.training.data import LabelledImage, labelled_image
-from napari_hqsam.training.synthetic.kinds import KINDS
+from napari_hqsam.training.synthetic.kinds import KINDS, draw
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["KINDS", "synthetic_image"]
+__all__ = ["KINDS", "draw", "synthetic_image"]
 
 
 def synthetic_image(
@@ -35,9 +35,7 @@ def synthetic_image(
         Where the tensors go.
     """
     shares = np.array([kind.share for kind in KINDS.values()])
-    while True:  # an image may come out empty
-        name = rng.choice(list(KINDS), p=shares / shares.sum())
-        image, labels = KINDS[name].draw(rng)
-        item = labelled_image("synthetic", image, labels, device)
-        if item is not None:
-            return item
+    name = str(rng.choice(list(KINDS), p=shares / shares.sum()))
+    item = labelled_image("synthetic", *draw(name, rng), device)
+    assert item is not None  # `draw` gives at least one object
+    return item

@@ -14,7 +14,7 @@ import numpy as np
 from skimage.io import imsave
 from skimage.segmentation import find_boundaries
 
-from napari_hqsam.training.synthetic.kinds import KINDS
+from napari_hqsam.training.synthetic.kinds import KINDS, draw
 
 ROWS, COLUMNS = 10, 4  # two cells per sample
 
@@ -31,7 +31,7 @@ def sheet(kind: str, seed: int = 0) -> np.ndarray:
     """Draw a contact sheet of one kind, uint8 colour."""
     rng = np.random.default_rng(seed)
     rows = [
-        np.concatenate([outlined(*KINDS[kind].draw(rng)) for _ in range(COLUMNS)], 1)
+        np.concatenate([outlined(*draw(kind, rng)) for _ in range(COLUMNS)], 1)
         for _ in range(ROWS)
     ]
     return np.concatenate(rows, 0)

@@ -112,7 +112,11 @@ def tube(points: NDArray[Any], radii: NDArray[Any] | float) -> Piece:
 
 
 def track(
-    rng: np.random.Generator, length: float, bend: float, step: float = 1.0
+    rng: np.random.Generator,
+    length: float,
+    bend: float,
+    tightest: float = 8.0,
+    heading: float | None = None,
 ) -> NDArray[np.float64]:
     """Walk from the origin with a slowly turning heading, (n, 2) y, x in pixels.
 
@@ -121,18 +125,22 @@ def track(
     rng : numpy.random.Generator
         Source of chance.
     length : float
-        Of the path, pixels.
+        Of the path, pixels; neighbouring points are 1 pixel apart.
     bend : float
         Deviation of the heading over 100 pixels, radians.
-    step : float
-        Distance of neighbouring points, pixels.
+    tightest : float
+        Smallest radius of curvature, pixels.
+    heading : float, optional
+        At the origin, radians from x towards y; random by default.
     """
-    n = max(2, int(length / step))
-    kicks = rng.normal(0, 1, n)
-    turn = ndimage.gaussian_filter1d(kicks, 12 / step, mode="nearest")
-    turn *= bend * step / 100 * 6 / (turn.std() + 1e-9) * rng.uniform(0.5, 1) / 2
-    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(turn)
-    return np.cumsum(step * np.stack([np.sin(heading), np.cos(heading)], 1), 0)
+    sigma = 12.0
+    turn = ndimage.gaussian_filter1d(rng.normal(0, 1, max(2, int(length))), sigma)
+    # unit deviation, correlated over 2 sqrt(pi) sigma pixels
+    turn *= np.sqrt(2 * np.sqrt(np.pi) * sigma)
+    curvature = turn * bend / np.sqrt(100 * 2 * np.sqrt(np.pi) * sigma)
+    start = rng.uniform(0, 2 * np.pi) if heading is None else heading
+    angles = start + np.cumsum(np.clip(curvature, -1 / tightest, 1 / tightest))
+    return np.cumsum(np.stack([np.sin(angles), np.cos(angles)], 1), 0)
 
 
 def paste(

@@ -64,3 +64,13 @@ KINDS: dict[str, Kind] = {
     "worms": Kind(worms.draw, 0.7, -1),
     "yeast": Kind(yeast.draw, 1.0),
 }
+
+
+def draw(
+    name: str, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Draw an image of a kind, again where chance left it without an object."""
+    while True:
+        image, labels = KINDS[name].draw(rng)
+        if labels.any():
+            return image, labels

@@ -20,10 +20,10 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
     """Draw filaments of one width: microtubules, flagella, fibres, hyphae."""
     labels = np.zeros((SIDE, SIDE), np.int32)
     radius = float(np.exp(rng.uniform(np.log(1.0), np.log(5.0))))
-    bend, mean = rng.uniform(0.1, 2.5), rng.uniform(50, 240)
+    bend, mean = rng.uniform(0.1, 1.6), rng.uniform(50, 260)
     crossing = rng.choice([0.0, 0.08, 0.15])
-    for index in range(1, int(rng.integers(3, max(5, int(28 / radius)))) + 1):
-        points = shapes.track(rng, mean * rng.uniform(0.6, 1.4), bend, 0.9)
+    for index in range(1, int(rng.integers(4, max(8, int(45 / radius)))) + 1):
+        points = shapes.track(rng, mean * rng.uniform(0.6, 1.4), bend, 12 + 4 * radius)
         piece = shapes.tube(points - points[len(points) // 2], radius)
         shapes.paste(labels, piece, rng.uniform(0, SIDE, 2), index, crossing, 30)
     # crossed ones stay whole: numbered densely, not split

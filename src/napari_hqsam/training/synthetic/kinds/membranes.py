@@ -36,8 +36,8 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
         ):
             labels[~kept[cells]] = 0
     labels = shapes.tidy(labels, 30)
-    patches = np.clip(1 + rng.uniform(0.05, 0.35) * smooth(rng, 0.25 * spacing), 0.3, 2)
-    cytoplasm = optics.per_object(rng, labels, 0.3) * rng.uniform(0.02, 0.3)
+    patches = np.clip(1 + rng.uniform(0.05, 0.35) * smooth(rng, 0.25 * spacing), 0.5, 2)
+    cytoplasm = optics.per_object(rng, labels, 0.3) * rng.uniform(0.02, 0.22)
     cytoplasm = cytoplasm * (1 + 0.25 * smooth(rng, 0.06 * spacing + 0.6))
     if walls:
         near = optics.distance(labels)

@@ -35,7 +35,7 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
         if form == 0:
             return ring(rng, r, share)
         if form == 1:
-            spine = shapes.track(rng, 2.5 * r, 2.0, 1.0)[:: max(1, int(r / 10))]
+            spine = shapes.track(rng, 2.5 * r, 2.0, r)[:: max(1, int(r / 10))]
             return shapes.tube(spine - spine.mean(0), max(1.8, share * r))
         return shapes.blob(rng, r, rng.uniform(1, 2.2), rough)
 

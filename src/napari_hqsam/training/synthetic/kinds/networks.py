@@ -22,36 +22,48 @@ def mesh(rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
     )
     # joining some cells leaves out the borders between them
     alias = np.arange(int(cells.max()) + 1)
-    joined = rng.random(len(alias)) < rng.uniform(0, 0.4)
+    joined = rng.random(len(alias)) < rng.uniform(0, 0.5)
     alias[1:][joined[1:]] = alias[:-1][joined[1:]]
     merged = alias[cells].astype(np.int32)
-    return optics.depth(merged) < width * 0.5 + 1, width
+    local = width * np.clip(1 + 0.35 * smooth(rng, 0.5 * spacing), 0.5, 2)
+    return optics.depth(merged) < local * 0.5 + 1, width
 
 
 def tree(rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
     """Branching vessels that taper."""
     network = np.zeros((SIDE, SIDE), np.int32)
-    width = rng.uniform(2.0, 7.0)
-    bend = rng.uniform(0.5, 1.6)
-    starts = [(rng.uniform(0, SIDE, 2), width) for _ in range(int(rng.integers(1, 3)))]
-    for _ in range(26):
+    width = rng.uniform(2.5, 8.0)
+    bend, reach = rng.uniform(0.4, 1.0), rng.uniform(60, 130)
+    angle = rng.uniform(0, 2 * np.pi)  # the stem comes from outside
+    inwards = np.array([np.sin(angle), np.cos(angle)])
+    stems = int(rng.integers(1, 4))
+    starts = [
+        (SIDE / 2 - 150 * inwards + rng.normal(0, 50, 2), angle, width)
+        for _ in range(stems)
+    ]
+    for _ in range(22 * stems):
         if not starts:
             break
-        origin, w = starts.pop(0)
-        points = shapes.track(rng, rng.uniform(40, 190) * (w / width) ** 0.5, bend, 1.0)
-        radii = np.linspace(w, 0.75 * w, len(points)) / 2 + 0.4
-        shapes.paste(network, shapes.tube(points, radii), origin, 1, 1.0, 0)
-        for _ in range(int(rng.integers(1, 4))):
-            at = rng.integers(len(points) // 4, len(points))
-            place = origin + points[at]
-            if w > 1.0 and (place > 0).all() and (place < SIDE).all():
-                starts.append((place, float(radii[at] * 2 * rng.uniform(0.5, 0.85))))
+        origin, heading, w = starts.pop(0)
+        length = reach * rng.uniform(0.6, 1.5) * (0.3 + 0.7 * w / width)
+        points = shapes.track(rng, length, bend, 15, heading)
+        radii = np.linspace(w, 0.8 * w, len(points)) / 2 + 0.3
+        step = max(1, int(w / 3))
+        piece = shapes.tube(points[::step], radii[::step])
+        shapes.paste(network, piece, origin, 1, 1.0, 0)
+        for at in (len(points) - 1, *rng.integers(len(points) // 5, len(points), 2)):
+            before = points[max(at - 8, 0)]
+            ahead = np.arctan2(*(points[at] - before))
+            turn = rng.choice([-1, 1]) * rng.uniform(0.3, 1.1)
+            thinner = w * rng.uniform(0.6, 0.9)
+            if thinner > 1.0 and rng.random() < 0.9:
+                starts.append((origin + points[at], float(ahead + turn), thinner))
     return network > 0, width
 
 
 def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Draw a mesh or a tree."""
-    present, width = mesh(rng) if rng.random() < 0.55 else tree(rng)
+    present, width = mesh(rng) if rng.random() < 0.5 else tree(rng)
     wavy = rng.uniform(0, 0.8)
     shift = smooth(rng, 8) * np.float32(wavy), smooth(rng, 8) * np.float32(wavy)
     present = warp(present, *shift)

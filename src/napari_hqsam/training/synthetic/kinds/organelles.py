@@ -26,10 +26,12 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
 
     def mitochondrion() -> shapes.Piece:
         r = radius * np.exp(rng.normal(0, 0.2))
-        if rng.random() < 0.4 and long > 2:
-            spine = shapes.track(rng, r * rng.uniform(1.5, long), 2.0, 1.0)[::3]
+        if rng.random() < 0.6:
+            spine = shapes.track(rng, r * rng.uniform(1, long), 2.5, 1.5 * r)[::3]
             return shapes.tube(spine - spine.mean(0), 0.6 * r)
-        return shapes.blob(rng, r, rng.uniform(1, long), rng.uniform(0.02, 0.08))
+        return shapes.blob(
+            rng, r, rng.uniform(1, min(long, 2)), rng.uniform(0.02, 0.08)
+        )
 
     blocked = margin < 5 if membranes else None
     count = int(np.clip(rng.uniform(0.2, 0.8) * (SIDE / (2 * radius)) ** 2, 3, 60))
@@ -43,17 +45,17 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
     wave = wave + rng.uniform(0.2, 0.5) * smooth(rng, 6)
     cristae = np.clip(np.sin(2 * np.pi * wave), -0.3, 1) * (smooth(rng, 7) > -0.6)
     matrix = rng.uniform(0.14, 0.3)
-    rim = optics.line(depth, 1.0, 1.1) + 0.4 * optics.line(depth, 4.5, 1.0)
+    rim = optics.line(depth, 1.0, 1.1) + 0.6 * optics.line(depth, 4.5, 0.9)
     dark = inside * (matrix + 0.25 * rim) * optics.per_object(rng, labels, 0.12, 0.75)
     away = np.clip(depth / 3 - 1.2, 0, 1)
-    dark = dark + rng.uniform(-0.12, 0.16) * cristae * away
+    dark = dark + rng.uniform(-0.18, 0.2) * cristae * away
     cytoplasm = 0.05 * smooth(rng, 1.2) + 0.04 * fractal(rng, 1.2)
     outside = blur(~inside, 0.7)
     vesicles = optics.line(smooth(rng, 2.6), 1.3, 0.22) * (smooth(rng, 16) > 0.3)
     tubules = optics.line(smooth(rng, 8), 0.0, 0.09) * (smooth(rng, 20) > 0.3)
-    texture = 0.14 * vesicles + 0.16 * tubules
+    texture = 0.22 * vesicles + 0.24 * tubules
     if membranes:
-        texture = texture + rng.uniform(0.3, 0.5) * np.exp(-((margin / 1.6) ** 2))
+        texture = texture + rng.uniform(0.22, 0.38) * np.exp(-((margin / 1.6) ** 2))
     image = 0.72 + cytoplasm - dark - texture * outside
     image = blur(image, rng.uniform(0.5, 1.2))
     image = image * optics.illumination(rng, rng.uniform(0, 0.15))

@@ -26,7 +26,7 @@ def chains(rng: np.random.Generator, width: float) -> NDArray[np.int32]:
     for _ in range(int(np.clip(rng.uniform(0.15, 0.9) * 2600 / width**2, 2, 14))):
         start = rng.uniform(0, SIDE, 2)
         length = per_chain * ratio * width
-        spine = shapes.track(rng, length, bend * rng.uniform(0, 2), 1.0)
+        spine = shapes.track(rng, length, bend * rng.uniform(0, 2), 4 * width)
         spine -= spine[len(spine) // 2]
         heading = np.gradient(spine, axis=0)
         normal = np.stack([heading[:, 1], -heading[:, 0]], 1)

@@ -29,6 +29,8 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
     depth, inside = optics.depth(labels), labels > 0
     level = optics.per_object(rng, labels, 0.15, 0.7)
     bumps = smooth(rng, max(1.0, radius * rng.uniform(0.03, 0.08)))
+    texture = rng.uniform(0.02, 0.09)
+    bumps = 0.7 * bumps + 0.5 * fractal(rng, 1.5)
     if hollow:
         thick = max(2.0, radius * rng.uniform(0.06, 0.16))
         wall = optics.line(depth, 0.5 * thick, 0.5 * thick)
@@ -37,8 +39,8 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
         dark = dark + halo
     else:
         core = 1 - np.exp(-depth / (radius * rng.uniform(0.2, 0.6)))
-        dark = level * (0.22 + rng.uniform(0.1, 0.5) * core) * (1 + 0.14 * bumps)
-        dark = dark + 0.12 * inside * np.clip(bumps, -1, 1)
+        dark = level * (0.22 + rng.uniform(0.1, 0.5) * core) * (1 + texture * bumps)
+        dark = dark + 0.8 * texture * inside * np.clip(bumps, -1, 1)
     outline = optics.line(depth, 1.0, 1.2) * inside * rng.uniform(0, 0.2)
     halo = optics.line(optics.distance(labels), 2.5, 2.0) * ~inside
     # debris: specks far smaller than any spheroid
