@@ -39,7 +39,7 @@ import torch
 from scipy import ndimage
 
 from napari_hqsam import Prompt, Segmenter, load_model
-from napari_hqsam.models import read_state_dict
+from napari_hqsam.models import Tuning, read_state_dict
 from napari_hqsam.network import build_network
 from napari_hqsam.prompts import from_labels
 from napari_hqsam.segmentation.decoding import PlaneDecoder
@@ -198,6 +198,7 @@ def seeded(variant: Variant, input_size: int = 1024) -> Model:
         input_size=input_size,
         device=torch.device("cpu"),
         dtype=torch.float32,
+        tuning=Tuning(),
     )
     return stand_in  # type: ignore[no-any-return]
 

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from napari_hqsam.images import normalization, open_image
 from napari_hqsam.jobs import run as running
+from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Mask
 from napari_hqsam.tiling import Grid
 
@@ -24,7 +25,7 @@ class Squares:
     def __init__(self, pixels, axes):
         self.image = open_image(pixels, axes=axes)
         self.model = SimpleNamespace(
-            name="squares", digest="0", decoder_digest="1", dtype="x"
+            name="squares", digest="0", decoder_digest="1", dtype="x", tuning=Tuning()
         )
         self.normalization = normalization(self.image, "none")
         self.grid = Grid(self.image.plane_shape, 64)

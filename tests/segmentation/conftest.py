@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from napari_hqsam.models import Tuning
 from napari_hqsam.network import TileFeatures
 from napari_hqsam.network.mask_decoder import Decoded
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
@@ -91,6 +92,7 @@ def bright():
             name="bright",
             network=network,
             input_size=size,
+            tuning=Tuning(quality=0.2, candidate_quality=0.4, sure_quality=0.4),
             device=torch.device("cpu"),
             dtype=torch.float32,
         )

@@ -1,5 +1,7 @@
 """All objects of a plane, with a network whose answers are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -246,3 +248,29 @@ def test_progress_counts_tiles_and_may_end_the_work(discs, bright):
     with pytest.raises(KeyboardInterrupt):
         segmenter_of(discs, bright(128)).segment_everything(level=0, progress=stop)
     assert calls == [(1, 12), (2, 12)]
+
+
+def test_what_is_kept_and_how_closely_it_is_looked_for_is_the_models_own(
+    discs, counting
+):
+    counting.tuning = replace(counting.tuning, points_per_side=9)
+    segmenter_of(discs, counting).segment_everything(level=0)
+    few, counting.cheap = counting.cheap, 0
+    counting.tuning = replace(counting.tuning, points_per_side=18)
+    segmenter_of(discs, counting).segment_everything(level=0)
+    assert counting.cheap > 2 * few
+    counting.tuning = replace(counting.tuning, quality=1.0, candidate_quality=1.0)
+    assert segmenter_of(discs, counting).segment_everything(level=0) == []
+    # what rules say goes before, and what they leave open stays the model's
+    kind = Rules(candidate_quality=0.2)
+    found = segmenter_of(discs, counting).segment_everything(level=0, rules=kind)
+    assert len(found) == len(CENTRES)
+
+
+def test_a_model_may_want_to_see_objects_larger(discs, bright):
+    model = bright(128)
+    model.tuning = replace(model.tuning, automatic_share=1 / 4)
+    segmenter = segmenter_of(discs, model)
+    decoder = PlaneDecoder(segmenter.source, model, segmenter.grid, ())
+    rated = rate_levels(decoder, (0, 0, 240, 260), typical_size=28)
+    assert best_level(rated) == 0

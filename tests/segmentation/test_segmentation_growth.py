@@ -429,12 +429,13 @@ def test_a_boundary_too_long_to_refine_is_told(drawn, soft, bright, monkeypatch)
 
 @pytest.mark.parametrize("shape", [(1, 3000), (2, 3000), (3000, 1), (1, 1), (7, 5)])
 def test_a_mask_prompt_on_a_thin_plane_is_not_inverted(shape):
+    from napari_hqsam.models import Tuning
     from napari_hqsam.segmentation.encode_prompts import mask_logits
     from napari_hqsam.segmentation.levels import levels_to_try, tile_for
 
     prompt = Prompt(mask=np.ones(shape, bool))
     grid = Grid(shape, 448)
-    (level,) = levels_to_try(prompt, grid)
+    (level,) = levels_to_try(prompt, grid, Tuning())
     tile = tile_for(prompt, grid, level)
     logits = mask_logits(prompt, tile, shape)
     h, w = (max(1, round(side / 4)) for side in tile.resized_shape)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam import Prompt
+from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.judging import (
     distinct,
     holds_negative,
@@ -25,10 +26,11 @@ def discs(*centres, radius=10, shape=(40, 80)):
 
 
 def test_a_low_score_is_doubtful_by_the_measure_of_the_model():
-    assert is_doubtful(square(0, 0, 5, 0.49), "micro")
-    assert not is_doubtful(square(0, 0, 5, 0.51), "micro")
-    assert is_doubtful(square(0, 0, 5, 0.51), "vit_b")
-    assert not is_doubtful(square(0, 0, 5, 0.9), "a_file.pth")
+    strict, lenient = Tuning(doubtful_score=0.7), Tuning(doubtful_score=0.5)
+    assert is_doubtful(square(0, 0, 5, 0.49), lenient)
+    assert not is_doubtful(square(0, 0, 5, 0.51), lenient)
+    assert is_doubtful(square(0, 0, 5, 0.51), strict)
+    assert not is_doubtful(square(0, 0, 5, 0.9), strict)
 
 
 def test_masks_that_say_the_same_are_found():

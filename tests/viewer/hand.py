@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from napari_hqsam.labels.patches import ArrayTarget
 from napari_hqsam.labels.session import Session
+from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.engine import Engine
 
@@ -74,7 +75,11 @@ class ThresholdEngine(Engine):
         if model.source == "broken":
             raise RuntimeError("the network is broken")
         network = SimpleNamespace(
-            name="threshold", digest="0" * 64, decoder_digest="1", input_size=448
+            name="threshold",
+            digest="0" * 64,
+            decoder_digest="1",
+            input_size=448,
+            tuning=Tuning(doubtful_score=0.5),
         )
         return Threshold(image.open(), network, image.normalization, self.gate)
 

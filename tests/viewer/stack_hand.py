@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from qtpy.QtCore import Qt
 
+from napari_hqsam.models import Tuning
 from napari_hqsam.viewer.engine import Engine
 
 _file = Path(__file__).parents[1] / "segmentation" / "conftest.py"
@@ -43,6 +44,7 @@ def bright_model():
         decoder_digest="1",
         network=network,
         input_size=128,
+        tuning=Tuning(quality=0.2, candidate_quality=0.4),
         device=torch.device("cpu"),
         dtype=torch.float32,
     )

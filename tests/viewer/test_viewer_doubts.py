@@ -5,6 +5,7 @@ import pytest
 from hand import Threshold, ThresholdEngine
 from qtpy.QtCore import Qt
 
+from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.layers import COLOURS, NEGATIVE, POSITIVE
 
@@ -83,6 +84,21 @@ def test_a_poor_score_is_dashed_and_offers_help(hand):
     assert Deaf.asked["level"] == -1  # it comes out as it was
     status(hand).linkActivated.emit("box")
     assert hand.settings.tool == "box"
+
+
+def test_what_is_a_poor_score_is_the_models_own(viewer, open_widget, squares):
+    class Modest(DeafEngine):
+        def segmenter(self, image, model):
+            made = super().segmenter(image, model)
+            made.model.tuning = Tuning(doubtful_score=0.1)
+            return made
+
+    viewer.add_image(squares, name="squares")
+    hand = open_widget(engine=Modest)
+    hand.settings.hover = False
+    hand.click(20, 80)
+    assert len(hand.scene.outline.data) == 1
+    assert "Uncertain" not in status(hand).text()
 
 
 def test_a_mask_that_holds_a_negative_click_is_shown_as_failing(hand):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from napari_hqsam import models
-from napari_hqsam.segmentation.levels import SHARE
 
 ROW = [(40, 40), (40, 110), (40, 180)]
 LONE = (150, 110)
@@ -33,8 +32,8 @@ def levels(hand):
 
 def fitting(hand, size):
     request = hand.controller.asked[1]
-    grid = hand.engine.segmenter(request.image, request.model).grid
-    return grid.level_for(size, SHARE)
+    segmenter = hand.engine.segmenter(request.image, request.model)
+    return segmenter.grid.level_for(size, segmenter.model.tuning.object_share)
 
 
 def accept(hand, *centres):

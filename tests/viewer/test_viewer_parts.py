@@ -10,6 +10,7 @@ from napari_hqsam.embeddings.prefetch import Priority
 from napari_hqsam.labels.headers import Header, ImageRecord, LabelsRecord, Setup
 from napari_hqsam.labels.patches import ArrayTarget
 from napari_hqsam.labels.session import Session
+from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.tiling import Grid
 from napari_hqsam.viewer.engine import Engine, Kept
@@ -120,7 +121,8 @@ class Noting(Engine):
         super().__init__(cache=False)
         self.wanted, self.cancelled = [], 0
         grid = Grid(image.plane_shape, size)
-        segmenter = SimpleNamespace(grid=grid, image=image)
+        model = SimpleNamespace(tuning=Tuning())
+        segmenter = SimpleNamespace(grid=grid, image=image, model=model)
         background = SimpleNamespace(submit=self.submit, cancel=self.cancel)
         self._only = Kept(segmenter, background)
 

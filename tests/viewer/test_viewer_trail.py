@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam.labels import Corrected, Settings
+from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Logits, Prompt
 from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.engine import Engine
@@ -39,7 +40,8 @@ class Noting(Engine):
         def candidates(prompt, **how):
             return [self.mask(100 + i) for i in range(3)]
 
-        return SimpleNamespace(segment=segment, candidates=candidates)
+        model = SimpleNamespace(tuning=Tuning())
+        return SimpleNamespace(segment=segment, candidates=candidates, model=model)
 
     def setup(self, request):
         return None

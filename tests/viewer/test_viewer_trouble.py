@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.engine import Engine
@@ -101,7 +102,7 @@ class Elsewhere(Engine):
     def answer(self, request):
         y, x = (int(v) for v in request.prompt.points[0])
         mask = Mask((y - 5, x - 5, y + 5, x + 5), np.ones((10, 10), bool), 0.9, 0.9)
-        return Answer(request, (mask,), None, 0.0)
+        return Answer(request, (mask,), None, Tuning(), 0.0)
 
     def answer_if_quick(self, request):
         return None

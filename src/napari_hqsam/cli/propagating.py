@@ -91,8 +91,11 @@ def propagate(
         float, typer.Option(help="An object ends below this likeness, 0 to 1.")
     ] = 0.55,
     stability: Annotated[
-        float, typer.Option(help="An object ends below this stability, 0 to 1.")
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            help="An object ends below this stability. [default: the model's]"
+        ),
+    ] = None,
     overlap: Annotated[
         float, typer.Option(help="An object ends below this IoU with its neighbour.")
     ] = 0.4,

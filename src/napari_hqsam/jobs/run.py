@@ -15,7 +15,6 @@ from napari_hqsam.jobs.storage import Storage, clear
 from napari_hqsam.jobs.tracks_file import check_tracks_file, write_tracks
 from napari_hqsam.labels import PromptPainter, paint
 from napari_hqsam.segmentation.automatic import (
-    Rules,
     best_level,
     iter_everything,
     make_disjoint,
@@ -294,6 +293,6 @@ class _Run:
             )
             whole = (0, 0, *grid.plane_shape)
             rated = rate_levels(decoder, whole, self.batch.typical_size)
-            if max(rated.values()) >= Rules().quality:
+            if max(rated.values()) >= self.segmenter.model.tuning.quality:
                 break
         return best_level(rated)

@@ -18,6 +18,7 @@ from napari_hqsam.models.cache import (
     verify,
 )
 from napari_hqsam.models.registry import Checkpoint, find_checkpoint, list_models
+from napari_hqsam.models.tuning import Tuning
 
 if TYPE_CHECKING:
     from napari_hqsam.models.checkpoint import read_state_dict
@@ -29,6 +30,7 @@ __all__ = [
     "Checkpoint",
     "Model",
     "Placement",
+    "Tuning",
     "cache_folder",
     "checkpoint_path",
     "choose_device",

@@ -19,7 +19,7 @@ from napari_hqsam.errors import CheckpointError
 from napari_hqsam.models.cache import checkpoint_path, fetch, verify
 from napari_hqsam.models.checkpoint import ENCODER, read_state_dict
 from napari_hqsam.models.device import Placement, choose_device
-from napari_hqsam.models.registry import find_checkpoint, list_models
+from napari_hqsam.models.registry import find_checkpoint, list_models, tuning_for
 from napari_hqsam.network import build_network, find_variant, has_instance_decoder
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hqsam.models.download import ProgressFactory
+    from napari_hqsam.models.tuning import Tuning
     from napari_hqsam.network import HQSAM
 
 OFFICIAL_INPUT_SIZE = 1024
@@ -66,6 +67,8 @@ class Model:
         SHA-256, hex, of all other weights: prompt encoder, mask decoder, HQ part.
     description : str
         One line for a person.
+    tuning : Tuning
+        Numbers that hang on the weights: of the registered model, or of one like it.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Model:
     digest: str
     decoder_digest: str
     description: str
+    tuning: Tuning
 
     @property
     def device(self) -> torch.device:
@@ -127,6 +131,7 @@ def load_model(
     network = _build(path, state, metadata)
     network.optimize(placement.dtype).to(placement.device)
     size = network.input_size
+    known = find_checkpoint(named) if named else None
     return Model(
         name=named or path.stem,
         path=path,
@@ -136,9 +141,10 @@ def load_model(
         placement=placement,
         digest=encoder_digest(state),
         decoder_digest=decoder_digest(state),
-        description=find_checkpoint(named).description
-        if named
+        description=known.description
+        if known
         else f"HQ-SAM {network.variant} at {size} pixels, from {path.name}",
+        tuning=known.tuning if known else tuning_for(size),
     )
 
 

@@ -6,9 +6,10 @@ not know how a file is fetched or read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from napari_hqsam.errors import ModelError
+from napari_hqsam.models.tuning import Tuning
 
 HUB = "https://huggingface.co/lkeab/hq-sam/resolve"
 # Pinned: what stands at a name can then never change under a user.
@@ -41,6 +42,8 @@ class Checkpoint:
         Side of the network's square input, pixels.
     description : str
         One line for a person who chooses.
+    tuning : Tuning
+        What was chosen for its weights; see ``benchmarks/tuning.py``.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Checkpoint:
     variant: str
     input_size: int = 1024
     description: str
+    tuning: Tuning = field(default_factory=Tuning)
 
     @property
     def bundled(self) -> bool:
@@ -68,6 +72,20 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         variant="efficientnet_lite0",
         input_size=448,
         description="Small HQ-SAM trained on open microscopy data; ships inside",
+        tuning=Tuning(
+            object_share=1 / 3,
+            first_levels=(2, 0, -2),
+            larger=0.2,
+            view_sigmas=1.5,
+            doubtful_score=0.5,
+            automatic_share=1 / 8,
+            points_per_side=18,
+            quality=0.27,
+            candidate_quality=0.42,
+            sure_quality=0.4,
+            end_stability=0.3,
+            logit_blur=1.0,
+        ),
     ),
     Checkpoint(
         name="vit_tiny",
@@ -129,3 +147,13 @@ def find_checkpoint(name: str) -> Checkpoint:
         f"{', '.join(c.name for c in CHECKPOINTS)}, "
         "or give the path of a .pth or .safetensors file"
     )
+
+
+def tuning_for(input_size: int) -> Tuning:
+    """Tuning for weights that are no registered file, by the side of their input.
+
+    Official networks see 1024 pixels. A registered one of the same size is of the
+    same kind: another version of the bundled model is used as the bundled one.
+    """
+    alike = (c.tuning for c in CHECKPOINTS if c.input_size == input_size)
+    return next(alike, Tuning())

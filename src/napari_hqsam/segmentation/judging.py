@@ -1,7 +1,4 @@
-"""Which masks are doubtful, and which say the same.
-
-Holds the thresholds for it, those that depend on a model's weights by its name.
-"""
+"""Which masks are doubtful, and which say the same."""
 
 from __future__ import annotations
 
@@ -12,25 +9,17 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hqsam.models import Tuning
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.mask import Mask
 
-POOR_SCORE = {"micro": 0.5}
-"""Score by model below which a mask is doubtful.
-
-On images kept for validation (522 clicks, nine data sets) 14 % of the bundled model's
-masks are below 0.5; 69 % of these have an IoU below 0.5, and so do 58 % of all such
-masks; 1 % of the masks of IoU 0.75 and more are below it.
-"""
-POOR_SCORE_OTHERS = 0.7
-"""The same of models that are not in `POOR_SCORE`; not measured."""
 SAME_IOU = 0.95
 """IoU from which on two masks say the same."""
 
 
-def is_doubtful(mask: Mask, model: str) -> bool:
-    """Whether the model thinks little of its mask; see `POOR_SCORE`."""
-    return mask.score < POOR_SCORE.get(model, POOR_SCORE_OTHERS)
+def is_doubtful(mask: Mask, tuning: Tuning) -> bool:
+    """Whether a model of this tuning thinks little of its mask."""
+    return mask.score < tuning.doubtful_score
 
 
 def holds_negative(mask: Mask, prompt: Prompt) -> bool:

@@ -1,4 +1,8 @@
-"""At which level, and on which tile, a prompt is looked at."""
+"""At which level, and on which tile, a prompt is looked at.
+
+What hangs on the weights, such as how large an object should be on a tile, is the
+model's own: see `models.Tuning`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from napari_hqsam.segmentation.parts import pointed_at
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_hqsam.models import Tuning
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.decoding import Answer
@@ -21,36 +26,8 @@ if TYPE_CHECKING:
 
 Level = Literal["auto", "whole"] | int
 
-SHARE = 1 / 3
-"""Share of a tile's side that an object takes at most whose size is known.
-
-Of a box, a mask, an answer that goes back with the next click, objects like it, a
-first look. Chosen on images that neither train nor test the weights, mean IoU over ten
-data sets (two draws of 73 and 61 objects): of a click, size known, 0.50 and 0.48 at a
-share of 0.18, 0.53 and 0.51 at 1/4, 0.52 and 0.51 at 1/3; size unknown 0.47 and 0.46,
-0.46 and 0.45, 0.48 and 0.46; of a box (the second draw) 0.59 from 1/4 to 1/2.
-"""
-TRIED = (2, 0, -2)
-"""Levels tried for a click on an object of unknown size, where the plane has them.
-
-The answer with the best score times stability times extent^`LARGER` tells the size,
-and what is seen at the level for that size counts. On such images, with earlier
-weights: 0.41 so, 0.38 with levels 1 and -1, no better with five; the best fixed level
-of each gives 0.44.
-"""
-LARGER = 0.2
-"""How much a larger answer is preferred: a fine level shows sure parts of objects."""
-
-VIEW_SMALLEST, VIEW_LARGEST = 1 / 40, 1 / 2
+VIEW_SHARES = 1 / 40, 1 / 2
 """Shares of the view's longer side that an object which is clicked on rarely leaves."""
-VIEW_SIGMAS = 1.5
-"""Standard deviations from the middle of those shares, on a log scale, to either.
-
-Chosen on images kept for validation (522 objects of nine data sets, mean IoU of a
-click over them): view unknown 0.485; at 1 and 1.5 deviations 0.486 and 0.484 with the
-image fitted to the view, 0.504 and 0.509, 0.497 and 0.506, 0.504 and 0.501 where an
-object is 1/20, 1/9, 1/4 of the view. ``napari-hqsam evaluate --levels`` measures it.
-"""
 
 
 def check_level(level: object) -> None:
@@ -67,6 +44,7 @@ def check_level(level: object) -> None:
 def levels_to_try(
     prompt: Prompt,
     grid: Grid,
+    tuning: Tuning,
     typical_size: float | None = None,
     view_extent: float | None = None,
 ) -> list[int]:
@@ -74,9 +52,9 @@ def levels_to_try(
 
     One level if the size of the object is known: that of its box or mask, of the
     answer so far, or of the objects accepted so far. Else, for
-    clicks alone, up to three, and the surest answer tells the size; none so fine that
-    the positive clicks do not fit a tile, and none for objects of a size that is
-    rarely clicked on in a view such as the user's.
+    clicks alone, the model's first levels, and the surest answer tells the size; none
+    so fine that the positive clicks do not fit a tile, and none for objects of a size
+    that is rarely clicked on in a view such as the user's.
 
     Parameters
     ----------
@@ -84,6 +62,8 @@ def levels_to_try(
         Plane coordinates.
     grid : Grid
         Of the plane.
+    tuning : Tuning
+        Of the model.
     typical_size : float, optional
         Longer side of the objects accepted so far, plane pixels.
     view_extent : float, optional
@@ -93,23 +73,25 @@ def levels_to_try(
     extent = max(y1 - y0, x1 - x0)
     found = None if prompt.logits is None else prompt.logits.box
     if any(known is not None for known in (prompt.box, prompt.mask, found)):
-        return [grid.level_for(extent, SHARE)]
+        return [grid.level_for(extent, tuning.object_share)]
     finest = grid.level_for(extent, 0.5)
     if typical_size is not None:
-        return [max(grid.level_for(typical_size, SHARE), finest)]
-    levels = [grid.clip(level) for level in TRIED]
+        return [max(grid.level_for(typical_size, tuning.object_share), finest)]
+    levels = [grid.clip(level) for level in tuning.first_levels]
     if view_extent is not None:
         seen = _seen(grid, view_extent)
-        low, high = (grid.level_for(seen * s, SHARE) for s in _VIEW_SHARES)
+        low, high = (grid.level_for(seen * s, tuning.object_share) for s in VIEW_SHARES)
         levels = [min(max(level, low), high) for level in levels]
     return sorted({max(level, finest) for level in levels})
 
 
-def size_prior(grid: Grid, extent: float, view_extent: float | None) -> float:
+def size_prior(
+    grid: Grid, extent: float, view_extent: float | None, sigmas: float
+) -> float:
     """Rate the size of an object by how usual it is to click on such in a view.
 
     A log-normal density over the share of the view, 1 at its mode: the geometric mean
-    of `VIEW_SMALLEST` and `VIEW_LARGEST`, which lie `VIEW_SIGMAS` from it.
+    of the two `VIEW_SHARES`, which lie `sigmas` from it.
 
     Parameters
     ----------
@@ -119,16 +101,15 @@ def size_prior(grid: Grid, extent: float, view_extent: float | None) -> float:
         Longer side of the object, plane pixels.
     view_extent : float or None
         Longer side of what the user sees, plane pixels; None: all sizes are 1.
+    sigmas : float
+        `Tuning.view_sigmas`: standard deviations from the mode to either share.
     """
     if view_extent is None or not extent:
         return 1.0
-    low, high = (math.log(share) for share in _VIEW_SHARES)
-    sigma = (high - low) / 2 / VIEW_SIGMAS
+    low, high = (math.log(share) for share in VIEW_SHARES)
+    sigma = (high - low) / 2 / sigmas
     off = math.log(extent / _seen(grid, view_extent)) - (low + high) / 2
     return math.exp(-((off / sigma) ** 2) / 2)
-
-
-_VIEW_SHARES = VIEW_SMALLEST, VIEW_LARGEST
 
 
 def _seen(grid: Grid, view_extent: float) -> float:
@@ -148,10 +129,12 @@ def look_again(
     answers: Mapping[int, list[Answer]],
     output: Output,
     which: int,
+    tuning: Tuning,
     view_extent: float | None = None,
 ) -> dict[int, Tile]:
-    """Tiles at the level that fits the size which the first looks found; see `TRIED`.
+    """Tiles at the level that fits the size which the first looks found.
 
+    See `Tuning.first_levels` for how they are rated.
     With a view, sizes that are rarely clicked on count less; see `size_prior`.
 
     None for prompts that were looked at on one level, or whose object was not found.
@@ -164,14 +147,14 @@ def look_again(
         ratings = [
             a.scores[which]
             * a.stability(output, which)
-            * extent**LARGER
-            * size_prior(grid, extent, view_extent)
+            * extent**tuning.larger
+            * size_prior(grid, extent, view_extent, tuning.view_sigmas)
             for a, extent in zip(found, extents, strict=True)
         ]
         extent = extents[int(np.argmax(ratings))]
         finest = min(a.tile.address.level for a in found if a.tile.address)
         if extent:
-            level = max(grid.level_for(extent, SHARE), finest)
+            level = max(grid.level_for(extent, tuning.object_share), finest)
             second[i] = tile_for(prompts[i], grid, level)
     return second
 

@@ -126,7 +126,7 @@ class Segmenter:
             image pixels; a number beyond those that make sense is clipped to them
             (-3 to the level at which the plane fits in one tile). "auto" goes by
             the size of the box or mask, else by `typical_size`, else by what a
-            first look at up to three levels finds.
+            first look at a few levels finds (see `models.Tuning`).
             "whole" shows the whole plane in one tile, as SAM's own predictor.
         output : {"sam+hq", "sam", "hq"}
             SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
@@ -374,7 +374,12 @@ class Segmenter:
             answers = decode_by_tile(decoder, here, looks, hq=hq)
             if scale.level == "auto":
                 second = look_again(
-                    self.grid, here, answers, *wanted[0], scale.view_extent
+                    self.grid,
+                    here,
+                    answers,
+                    *wanted[0],
+                    self.model.tuning,
+                    scale.view_extent,
                 )
                 unseen = {
                     i: [tile]
@@ -417,7 +422,13 @@ class Segmenter:
         if scale.level == "whole":
             return [fit_plane(self.image.plane_shape, self.model.input_size)]
         levels = (
-            levels_to_try(prompt, self.grid, scale.typical_size, scale.view_extent)
+            levels_to_try(
+                prompt,
+                self.grid,
+                self.model.tuning,
+                scale.typical_size,
+                scale.view_extent,
+            )
             if scale.level == "auto"
             else [self.grid.clip(scale.level)]
         )

@@ -418,7 +418,7 @@ def _doubt(answer: Answer, chosen: int) -> Doubt:
     """Tell why a mask of an answer is doubtful."""
     from napari_hqsam.segmentation.judging import holds_negative, is_doubtful
 
-    mask, request = answer.masks[chosen], answer.request
-    if holds_negative(mask, request.prompt):
+    mask = answer.masks[chosen]
+    if holds_negative(mask, answer.request.prompt):
         return "negative"
-    return "score" if is_doubtful(mask, request.model.source) else ""
+    return "score" if is_doubtful(mask, answer.tuning) else ""

@@ -143,7 +143,8 @@ class Engine:
             masks += segmenter.candidates(prompt, **request.how)
         self._remember(request, masks)
         seconds = time.perf_counter() - start
-        return Answer(request, tuple(masks), self.setup(request), seconds)
+        tuning = segmenter.model.tuning
+        return Answer(request, tuple(masks), self.setup(request), tuning, seconds)
 
     def _with_logits(self, request: Request) -> Prompt:
         """Return the prompt, with the logits of the answer that it corrects."""
@@ -216,12 +217,17 @@ class Engine:
         from napari_hqsam.segmentation.levels import levels_to_try, tile_for
         from napari_hqsam.tiling import fit_plane
 
-        grid = self.segmenter(request.image, request.model).grid
+        segmenter = self.segmenter(request.image, request.model)
+        grid = segmenter.grid
         if request.level == "whole":
             return [fit_plane(grid.plane_shape, grid.size)]
         levels = (
             levels_to_try(
-                request.prompt, grid, request.typical_size, request.view_extent
+                request.prompt,
+                grid,
+                segmenter.model.tuning,
+                request.typical_size,
+                request.view_extent,
             )
             if request.level == "auto"
             else [grid.clip(request.level)]

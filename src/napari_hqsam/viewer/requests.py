@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.images import Image
     from napari_hqsam.labels.headers import Setup
+    from napari_hqsam.models import Tuning
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Mask
@@ -140,6 +141,8 @@ class Answer:
     ----------
     setup : Setup
         Model and normalisation, for the journal.
+    tuning : Tuning
+        Of the model.
     seconds : float
         How long it took to find them.
     """
@@ -147,6 +150,7 @@ class Answer:
     request: Request
     masks: tuple[Mask, ...]
     setup: Setup
+    tuning: Tuning
     seconds: float
 
 

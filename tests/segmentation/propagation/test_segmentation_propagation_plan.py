@@ -128,7 +128,7 @@ def test_spacing_comes_from_the_image_or_the_caller():
 
 
 def test_tolerances_widen_with_the_distance_of_slices():
-    rules = StopRules(overlap=0.5, area_jump=2)
+    rules = StopRules(stability=0.3, overlap=0.5, area_jump=2)
     assert rules.broken(1, 1, 0.4, (100, 90), 1) == "overlap 0.40 below 0.5"
     assert rules.broken(1, 1, 0.4, (100, 90), 2) is None
     assert "area changed 3.0 times" in rules.broken(1, 1, 1, (100, 300), 1)

@@ -158,22 +158,22 @@ def test_few_tiles_hold_many_objects():
     corners = [(y, x) for y in (20, 60, 94) for x in (20, 60, 94)]
     boxes = {i: ((y, x, y + 20.0, x + 20.0), 0) for i, (y, x) in enumerate(corners)}
     boxes[9] = (120.0, 120.0, 140.0, 140.0), 0  # too near to the side of that tile
-    chosen = cover(boxes, grid)
+    chosen = cover(boxes, grid, 1 / 3)
     assert {chosen[i] for i in range(9)} == {grid.tile(0, 0, 0)}
     assert chosen[9] == grid.tile(0, 1, 1)
     middles = [((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b, _ in boxes.values()]
     assert len({grid.nearest(0, middle) for middle in middles}) == 4
     large = {0: ((100.0, 100.0, 300.0, 300.0), 0)}  # lies well in no tile
-    assert cover(large, grid)[0] == grid.nearest(0, (200, 200))
+    assert cover(large, grid, 1 / 3)[0] == grid.nearest(0, (200, 200))
 
 
 def test_a_level_is_kept_while_the_object_fits():
     grid = Grid((4096, 4096), 128)
-    assert level_of((0, 0, 40, 40), grid, None) == 0
-    assert level_of((0, 0, 50, 50), grid, 0) == 0  # afresh it would be 1
-    assert level_of((0, 0, 50, 50), grid, None) == 1
-    assert level_of((0, 0, 100, 100), grid, 0) == 2
-    assert level_of((0, 0, 5, 5), grid, 0) == -3
+    assert level_of((0, 0, 40, 40), grid, None, 1 / 3) == 0
+    assert level_of((0, 0, 50, 50), grid, 0, 1 / 3) == 0  # afresh it would be 1
+    assert level_of((0, 0, 50, 50), grid, None, 1 / 3) == 1
+    assert level_of((0, 0, 100, 100), grid, 0, 1 / 3) == 2
+    assert level_of((0, 0, 5, 5), grid, 0, 1 / 3) == -3
 
 
 @pytest.mark.parametrize("in_memory", [1 << 20, 10])

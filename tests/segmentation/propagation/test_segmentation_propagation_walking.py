@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -356,8 +357,39 @@ def test_what_is_told_again_is_less_sure_of_the_outline_alone():
     mask = Mask.from_crop(
         values > 0, (0, 0), 1.0, 1.0, logits=Logits(values, (0, 0), 1)
     )
-    told = next_prompts({0: mask}, {0: 1.0}, (40, 40), Hints())[0].logits.values
+    told = next_prompts({0: mask}, {0: 1.0}, (40, 40), Hints(blur=1.0))[0].logits.values
     assert told[20, 20] == pytest.approx(12, abs=0.1)
     assert told[2, 2] == pytest.approx(-12, abs=0.1)
     assert abs(told[20, 29]) < 6
     assert abs(told[20, 30]) < 6
+
+
+def test_when_an_object_ends_and_how_it_is_told_is_the_models_own(walk, monkeypatch):
+    stack, centres = drifting(9, 1)
+    segmenter = walk(stack)
+    network, decode, sharpness = (
+        segmenter.model.network,
+        segmenter.model.network.decode,
+        [],
+    )
+
+    def noting(tile, prompts, *, hq=True):
+        if prompts.mask_logits is not None:
+            sharpness.append(np.ptp(np.diff(prompts.mask_logits[0, 0].numpy())))
+        return decode(tile, prompts, hq=hq)
+
+    monkeypatch.setattr(network, "decode", noting)
+    usual = segmenter.model.tuning
+    fixed = {4: ask(centres[4][0])}
+    for blur in (0.0, 2.0):
+        segmenter.model.tuning = replace(usual, logit_blur=blur)
+        (each,) = segmenter.propagate(fixed, level=0)
+        assert each.extent == (0, 9)
+    once, twice = sharpness[: len(sharpness) // 2], sharpness[len(sharpness) // 2 :]
+    assert max(twice) < min(once)
+    segmenter.model.tuning = replace(usual, end_stability=1.0)
+    (each,) = segmenter.propagate(fixed, level=0)
+    assert each.extent == (4, 5)
+    assert "stability" in each.ended[5]
+    (each,) = segmenter.propagate(fixed, level=0, rules=StopRules(stability=0.0))
+    assert each.extent == (0, 9)

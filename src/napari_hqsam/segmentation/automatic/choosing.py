@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
     from napari_hqsam.tiling import Tile
 
-SHARE = 1 / 8
-"""Share of a tile's side that an object takes at most: larger than for a prompt that
-says how large it is, clicks find less."""
 COARSEST = 3
 """Coarsest level tried: beyond, a look would read too much of a large plane."""
 SAMPLE = 7
@@ -72,7 +69,8 @@ def rate_levels(
     """
     grid = decoder.grid
     if typical_size is not None:
-        return {grid.level_for(typical_size, SHARE): 1.0}
+        share = decoder.model.tuning.automatic_share
+        return {grid.level_for(typical_size, share): 1.0}
     y0, x0, y1, x1 = region
     place = (y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2
     rated: dict[int, float] = {}

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.mask import Mask
     from napari_hqsam.segmentation.segmenter import Segmenter
 
-POINTS_PER_SIDE = 18
-"""Points along the side of a tile: objects of an 18th of it are hit."""
-
 
 def iter_everything(
     segmenter: Segmenter,
@@ -30,7 +27,7 @@ def iter_everything(
     region: Sequence[int] | None = None,
     taken: Any = None,  # noqa: ANN401 - any array that is read by slices
     typical_size: float | None = None,
-    points_per_side: int = POINTS_PER_SIDE,
+    points_per_side: int | None = None,
     output: Output = "sam+hq",
     clean: bool = True,
     rules: Rules | None = None,
@@ -55,12 +52,12 @@ def iter_everything(
         neither looked at nor given again. Read by slices.
     typical_size : float, optional
         Longer side of an object, plane pixels.
-    points_per_side : int
-        Points along the side of a tile.
+    points_per_side : int, optional
+        Points along the side of a tile; by default the model's (see `models.Tuning`).
     output, clean
         As for `Segmenter.segment`.
     rules : Rules, optional
-        What is kept.
+        What is kept; what they leave open is the model's.
     progress : callable, optional
         Called with the tiles done and the tiles there are, after each tile; an
         exception that it raises ends the work.
@@ -75,7 +72,7 @@ def iter_everything(
     PromptError
         Level, size, points or output cannot be used.
     """
-    image, grid = segmenter.image, segmenter.grid
+    image, grid, tuning = segmenter.image, segmenter.grid, segmenter.model.tuning
     index = (int(plane),) if isinstance(plane, int) else tuple(map(int, plane))
     image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
     box = _checked_region(region, grid.plane_shape)
@@ -84,10 +81,12 @@ def iter_everything(
             f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
             f"{grid.plane_shape}; give those of one plane"
         )
-    if not 1 <= points_per_side <= grid.size // 4:
+    usual = min(tuning.points_per_side, grid.size // 4)
+    points = usual if points_per_side is None else points_per_side
+    if not 1 <= points <= grid.size // 4:
         raise PromptError(
-            f"{points_per_side} points per side must be from 1 to {grid.size // 4}, "
-            f"such as {POINTS_PER_SIDE}"
+            f"{points} points per side must be from 1 to {grid.size // 4}, such as "
+            f"{usual}"
         )
     if typical_size is not None and not 0 < typical_size < float("inf"):
         raise PromptError(
@@ -106,9 +105,9 @@ def iter_everything(
         decoder,
         chosen,
         box,
-        points_per_side,
+        points,
         taken,
-        rules or Rules(),
+        (rules or Rules()).for_model(tuning),
         output,
         clean,
         progress,

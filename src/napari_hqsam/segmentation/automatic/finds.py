@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_hqsam.prompts import Prompt
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_hqsam.models import Tuning
     from napari_hqsam.prompts.geometry import Box, Point
     from napari_hqsam.segmentation.decoding import Answer
     from napari_hqsam.tiling import Grid
@@ -26,16 +27,17 @@ class Rules:
     The quality of a mask is its score (the network's own guess of the IoU) times the
     root of its stability: on validation images it tells good masks from bad ones
     better than either, for the bundled model as for SAM's own, whose scores are
-    higher; the lowest quality kept is the bundled model's.
+    higher. So the limits of quality are by default the model's own (None); without a
+    model they limit nothing.
 
     Attributes
     ----------
-    quality : float
+    quality : float, optional
         Least quality of SAM's single mask of a click.
-    candidate_quality : float
+    candidate_quality : float, optional
         Least quality of its three candidates (part, object, group), which are more
         often stable and wrong.
-    sure : float
+    sure : float, optional
         Quality from which no further click is spent on a place.
     iou, inside : float
         IoU of two masks, and share of the smaller one inside the other, from which
@@ -46,13 +48,25 @@ class Rules:
         Least area in pixels of SAM's low-resolution masks, 4 x 4 network pixels each.
     """
 
-    quality: float = 0.27
-    candidate_quality: float = 0.42
-    sure: float = 0.4
+    quality: float | None = None
+    candidate_quality: float | None = None
+    sure: float | None = None
     iou: float = 0.35
     inside: float = 0.6
     share: float = 0.5
     pixels: int = 6
+
+    def for_model(self, tuning: Tuning) -> Rules:
+        """Fill what is left open with the model's own limits."""
+        single, candidate, sure = self.quality, self.candidate_quality, self.sure
+        return replace(
+            self,
+            quality=tuning.quality if single is None else single,
+            candidate_quality=tuning.candidate_quality
+            if candidate is None
+            else candidate,
+            sure=tuning.sure_quality if sure is None else sure,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +132,7 @@ def finds_of(answer: Answer, point: Point, grid: Grid, rules: Rules) -> list[Fin
     h, w = rect[2] - rect[0], rect[3] - rect[1]
     found = []
     for which, score in enumerate(answer.scores):
-        least = rules.candidate_quality if which else rules.quality
+        least = (rules.candidate_quality if which else rules.quality) or 0.0
         if score < least:  # the stability is 1 at best
             continue
         logits = answer.sam[which, :h, :w].numpy()

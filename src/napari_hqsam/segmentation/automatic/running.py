@@ -137,7 +137,8 @@ class Everything:
         return [order[i] for i in stays]
 
     def _sure(self, find: Find) -> bool:
-        return not find.cut and find.quality >= self.rules.sure
+        sure = self.rules.sure
+        return not find.cut and sure is not None and find.quality >= sure
 
     def _free_points(
         self, tile: Tile, phases: Sequence[Sequence[Point]]

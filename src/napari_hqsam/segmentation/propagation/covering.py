@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.segmentation.levels import SHARE
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_hqsam.tiling import Grid, Tile
 
-KEPT = (SHARE / 4, SHARE * 1.5)
-"""Shares of a tile's side between which an object keeps its level."""
-RIM = 1 / 12
-"""Share of a tile's side that an object keeps from it, at least; as far as an
-object of `SHARE` is kept by the tile whose centre is nearest."""
+KEPT = (1 / 4, 1.5)
+"""Between these times the share of a tile's side that is meant for an object (see
+`Tuning.object_share`) it keeps its level."""
 
 Box = tuple[float, float, float, float]
 
 
-def level_of(box: Box, grid: Grid, before: int | None) -> int:
+def level_of(box: Box, grid: Grid, before: int | None, share: float) -> int:
     """Level at which an object is looked at: that before, as long as it fits.
 
     Parameters
@@ -30,16 +26,20 @@ def level_of(box: Box, grid: Grid, before: int | None) -> int:
     grid : Grid
     before : int or None
         Its level on the slice before.
+    share : float
+        Of a tile's side, for an object.
     """
     extent = max(box[2] - box[0], box[3] - box[1])
     if before is not None:
-        share = extent / (grid.size * 2.0**before)
-        if KEPT[0] < share <= KEPT[1]:
+        taken = extent / (grid.size * 2.0**before)
+        if KEPT[0] * share < taken <= KEPT[1] * share:
             return grid.clip(before)
-    return grid.level_for(extent, SHARE)
+    return grid.level_for(extent, share)
 
 
-def cover(boxes: Mapping[int, tuple[Box, int]], grid: Grid) -> dict[int, Tile]:
+def cover(
+    boxes: Mapping[int, tuple[Box, int]], grid: Grid, share: float
+) -> dict[int, Tile]:
     """Choose a tile for each object, as few different ones as come to hand.
 
     Greedily: again and again the tile that holds most of those still left. An
@@ -49,13 +49,17 @@ def cover(boxes: Mapping[int, tuple[Box, int]], grid: Grid) -> dict[int, Tile]:
     ----------
     boxes : mapping of int to ((y0, x0, y1, x1), level)
     grid : Grid
+    share : float
+        Of a tile's side, for an object.
     """
+    # so far from its sides an object of that share is kept by the nearest tile
+    rim = max(1 / 4 - share / 2, 0.0)
     holding: dict[Tile, list[int]] = {}
     chosen: dict[int, Tile] = {}
     for i, (box, level) in boxes.items():
         middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         nearest = grid.nearest(level, middle)
-        well = [t for t in grid.meeting(level, box) if _lies_well(box, t, grid)]
+        well = [t for t in grid.meeting(level, box) if _lies_well(box, t, grid, rim)]
         for tile in well or [nearest]:
             holding.setdefault(tile, []).append(i)
     while holding:
@@ -71,10 +75,10 @@ def cover(boxes: Mapping[int, tuple[Box, int]], grid: Grid) -> dict[int, Tile]:
     return chosen
 
 
-def _lies_well(box: Box, tile: Tile, grid: Grid) -> bool:
-    """Whether a box keeps off the sides of a tile where the plane goes on."""
+def _lies_well(box: Box, tile: Tile, grid: Grid, rim: float) -> bool:
+    """Whether a box keeps off the open sides of a tile, by a share of their length."""
     assert tile.address is not None
-    rim = RIM * grid.size * 2.0**tile.address.level
+    rim *= grid.size * 2.0**tile.address.level
     y0, x0, y1, x1 = tile.region
     top, left, bottom, right = grid.open_sides(tile)
     return not (

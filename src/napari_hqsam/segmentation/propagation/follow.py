@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class How:
-    """All that is chosen once for a stack; see `propagate`."""
+    """All that is chosen once for a stack; see `propagate`.
+
+    Rules and hints leave nothing open: see their `for_model`.
+    """
 
     spacing: float = 1.0
     rules: StopRules = field(default_factory=StopRules)
@@ -192,7 +195,7 @@ def _tiles(
     how: How,
 ) -> dict[int, Tile]:
     """Tile on which each object is looked at."""
-    grid = segmenter.grid
+    grid, share = segmenter.grid, segmenter.model.tuning.object_share
     if how.level == "whole":
         tile = fit_plane(grid.plane_shape, grid.size)
         return dict.fromkeys(before, tile)
@@ -200,12 +203,12 @@ def _tiles(
     for i, mask in before.items():
         box = widened(mask.bbox, how.hints, steps[i])
         level = (
-            level_of(box, grid, mask.level)
+            level_of(box, grid, mask.level, share)
             if how.level == "auto"
             else grid.clip(how.level)
         )
         boxes[i] = box, level
-    return cover(boxes, grid)
+    return cover(boxes, grid, share)
 
 
 def _claim(

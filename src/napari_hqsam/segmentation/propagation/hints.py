@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.models import Tuning
     from napari_hqsam.prompts import Logits
     from napari_hqsam.segmentation.mask import Mask
 
@@ -24,11 +25,6 @@ MAX_POINTS = 4
 """Parts of an object that get a point of their own, the largest first."""
 NEAR = 0.5
 """Neighbours within this share of an object's longer side may get a point."""
-
-BLUR = 1.0
-"""Standard deviation that logits are blurred by before they are told again, in
-values. Sure logits are given back as they came, and a mask would not change its
-outline from slice to slice, whatever the image shows."""
 
 Box = tuple[int, int, int, int]
 
@@ -46,7 +42,11 @@ class Hints:
     points : bool
         The point furthest from the background, in each part of the mask.
     logits : bool
-        SAM's own logits of the mask, blurred by `BLUR`.
+        SAM's own logits of the mask, blurred.
+    blur : float, optional
+        Standard deviation that they are blurred by, in values; None: the model's
+        (`Tuning.logit_blur`). Sure logits are given back as they came, and a mask
+        would not change its outline from slice to slice, whatever the image shows.
     negatives : int
         At most so many negative points, in the nearest other objects.
     margin : float
@@ -58,9 +58,14 @@ class Hints:
     box: bool = False
     points: bool = True
     logits: bool = True
+    blur: float | None = None
     negatives: int = 0
     margin: float = 0.0
     widest: float = 0.15
+
+    def for_model(self, tuning: Tuning) -> Hints:
+        """Fill what is left open with the model's own number."""
+        return replace(self, blur=tuning.logit_blur) if self.blur is None else self
 
 
 def widened(bbox: Box, hints: Hints, step: float) -> tuple[float, float, float, float]:
@@ -80,10 +85,10 @@ def widened(bbox: Box, hints: Hints, step: float) -> tuple[float, float, float, 
     return y0 - 0.5 - by, x0 - 0.5 - by, y1 - 0.5 + by, x1 - 0.5 + by
 
 
-def blurred(logits: Logits) -> Logits:
+def blurred(logits: Logits, sigma: float) -> Logits:
     """Return logits that say less exactly where the outline was."""
     values = ndimage.gaussian_filter(
-        logits.values.astype(np.float32), BLUR, mode="nearest"
+        logits.values.astype(np.float32), sigma, mode="nearest"
     )
     return replace(logits, values=values.astype(np.float16))
 
@@ -135,7 +140,11 @@ def next_prompts(
     prompts = {}
     for k, (i, mask) in enumerate(masks.items()):
         y0, x0, y1, x1 = widened(mask.bbox, hints, steps[i])
-        logits = blurred(mask.logits) if hints.logits and mask.logits else None
+        logits = (
+            blurred(mask.logits, hints.blur or 0.0)
+            if hints.logits and mask.logits
+            else None
+        )
         boxed = hints.box or logits is None
         points = inner[k] if hints.points or not boxed else []
         # one known on the next slice may lie where this one was

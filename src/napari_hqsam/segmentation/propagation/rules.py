@@ -5,9 +5,13 @@ Pure numbers; must not know images or networks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
+
+if TYPE_CHECKING:
+    from napari_hqsam.models import Tuning
 
 
 def per_step(ratio: float, step: float) -> float:
@@ -39,8 +43,9 @@ class StopRules:
     ----------
     likeness : float
         Least `Confidence.likeness`, 0..1, whatever the distance.
-    stability : float
-        Least `Mask.stability`, 0..1, whatever the distance.
+    stability : float, optional
+        Least `Mask.stability`, 0..1, whatever the distance; None: the model's
+        (`Tuning.end_stability`).
     overlap : float
         Least IoU with the mask on the slice before, 0..1.
     area_jump : float
@@ -56,7 +61,7 @@ class StopRules:
     """
 
     likeness: float = 0.55
-    stability: float = 0.3
+    stability: float | None = None
     overlap: float = 0.4
     area_jump: float = 2.5
     patience: int = 1
@@ -64,7 +69,7 @@ class StopRules:
     def __post_init__(self) -> None:
         for name in ("likeness", "stability", "overlap"):
             value = getattr(self, name)
-            if not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise PromptError(f"stop rule {name} {value:g} is not from 0 to 1")
         if not self.area_jump >= 1:
             raise PromptError(
@@ -73,6 +78,11 @@ class StopRules:
             )
         if self.patience < 0:
             raise PromptError(f"stop rule patience {self.patience} is below 0")
+
+    def for_model(self, tuning: Tuning) -> StopRules:
+        """Fill what is left open with the model's own limit."""
+        own = tuning.end_stability
+        return replace(self, stability=own) if self.stability is None else self
 
     def broken(
         self,
@@ -99,7 +109,7 @@ class StopRules:
             return "empty"
         if likeness < self.likeness:
             return f"likeness {likeness:.2f} below {self.likeness:g}"
-        if stability < self.stability:
+        if self.stability is not None and stability < self.stability:
             return f"stability {stability:.2f} below {self.stability:g}"
         if (kept := per_step(overlap, step)) < self.overlap:
             return f"overlap {kept:.2f} below {self.overlap:g}"

@@ -148,8 +148,8 @@ def iter_propagate(
                 said.check_on(segmenter.image.plane_shape)
     how = How(
         spacing=walk.spacing,
-        rules=rules or StopRules(),
-        hints=hints or Hints(),
+        rules=(rules or StopRules()).for_model(segmenter.model.tuning),
+        hints=(hints or Hints()).for_model(segmenter.model.tuning),
         taken=taken,
         level=level,
         output=output,
