@@ -53,3 +53,14 @@ def run_command(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def trace(tmp_path, monkeypatch):
+    """Pickles are read, as before numcodecs 0.16.6; fails if a program was run."""
+    from numcodecs import pickles
+
+    monkeypatch.setattr(pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
+    path = tmp_path / "program-was-run"
+    yield path
+    assert not path.exists()

@@ -5,6 +5,14 @@ line: the value, the limit, the remedy. The command line prints it and exits
 with code 2; the viewer shows it as a notification.
 """
 
+from reprlib import Repr
+
+LONGEST = 60
+# Neither long nor deep values are gone through to their end.
+_brief = Repr()
+_brief.maxlevel, _brief.maxstring, _brief.maxother = 3, 4 * LONGEST, 4 * LONGEST
+_brief.maxlist = _brief.maxdict = _brief.maxtuple = _brief.maxlong = LONGEST
+
 
 class HqsamError(Exception):
     """Root of all errors raised on purpose by this package."""
@@ -36,3 +44,12 @@ class OutputError(HqsamError, OSError):
 
 class HqsamWarning(UserWarning):
     """Something was mended (NaN pixels filled, say); the result still stands."""
+
+
+def shown(value: object) -> str:
+    """Return the repr of a value on one line, cut short if need be."""
+    try:
+        text = " ".join(_brief.repr(value).split())
+    except ValueError:  # of more digits than Python turns into text
+        text = "a number of endless digits"
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
@@ -337,3 +338,40 @@ def test_the_folder_may_be_named_in_any_way(tmp_path):
     store = EmbeddingStore(folder, image, tiny_model(), normalization(image))
     store.write((), AT, SHOWN, embedding())
     assert [s.path for s in folder.summaries()] == [store.path]
+
+
+class Program:
+    """What is pickled runs a program when it is read: it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch '{self.path}'",)
+
+
+@pytest.mark.parametrize("array", ["record", "features", "early"])
+def test_an_array_that_others_put_there_is_not_read(store, array, trace):
+    """Caches are shared: one with a codec that runs programs is as good as none."""
+    store.write((), AT, SHOWN, embedding())
+    folder = store.path / "level" / "0" / array
+    said = json.loads((folder / "zarr.json").read_text())
+    (folder / "zarr.json").unlink()
+    v2 = {
+        "zarr_format": 2,
+        "shape": said["shape"],
+        "chunks": said["chunk_grid"]["configuration"]["chunk_shape"],
+        "dtype": "|u1" if array == "record" else "<f2",
+        "fill_value": 0,
+        "order": "C",
+        "filters": None,
+        "compressor": {"id": "pickle", "protocol": 5},
+    }
+    (folder / ".zarray").write_text(json.dumps(v2))
+    for chunk in folder.glob("c.*"):
+        program = pickle.dumps(Program(trace))
+        chunk.with_name(chunk.name.removeprefix("c.")).write_bytes(program)
+    again = reopened(store)
+    assert again.read((), AT, SHOWN) is None
+    again.write((), AT, SHOWN, embedding())
+    assert equal(again.read((), AT, SHOWN), embedding())

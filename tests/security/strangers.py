@@ -3,9 +3,21 @@
 import base64
 import copy
 import json
+import os
 import zlib
 
 import numpy as np
+
+
+class Program:
+    """What is pickled runs a program when it is read: it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch '{self.path}'",)
+
 
 HEADER = {
     "journal": "napari-hqsam",

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.mask import Mask
-from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.requests import Answer
 from napari_hqsam.viewer.widget import HqsamWidget
@@ -109,7 +108,7 @@ class Elsewhere(Engine):
 
 
 def test_labels_that_no_memory_holds(viewer, open_widget, monkeypatch):
-    monkeypatch.setattr(layers, "MEMORY_SHARE", 1e-3)
+    monkeypatch.setattr("napari_hqsam.images.memory.MEMORY_SHARE", 1e-3)
     side = 100_000
     levels = [
         da.zeros((side >> k, side >> k), dtype=np.uint8, chunks=2048)

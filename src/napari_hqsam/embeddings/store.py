@@ -31,6 +31,7 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 
 from napari_hqsam.embeddings.encoding import Embedding
 from napari_hqsam.embeddings.folder import METADATA, PARTIAL, chunk_name, remove_tile
+from napari_hqsam.images.zarr_check import check_array, codec_names
 from napari_hqsam.tiling import Grid
 
 if TYPE_CHECKING:
@@ -224,18 +225,34 @@ class EmbeddingStore:
         return self.path / _array_path(level, array) / chunk_name(array, tile)
 
     def _open(self, level: int) -> Arrays:
-        """Open the arrays of a level, whatever their metadata say."""
+        """Open the arrays of a level.
+
+        Others may write to the folder, so their metadata are not trusted: an array
+        that was not made here is not read.
+        """
         with self._lock:
             if level not in self._levels:
                 self._levels[level] = Arrays(
-                    *(
-                        zarr.open_array(
-                            self.path, path=_array_path(level, array), mode="r+"
-                        )
-                        for array in Arrays._fields
-                    )
+                    *(self._open_array(level, array) for array in Arrays._fields)
                 )
             return self._levels[level]
+
+    def _open_array(self, level: int, name: str) -> zarr.Array[Any]:
+        """Open an array; raise ValueError unless it is stored as we store it."""
+        array = zarr.open_array(
+            self.path, path=_array_path(level, name), mode="r+", zarr_format=3
+        )
+        check_array(array, str(self.path))
+        tiles = len(self._leading[1]) + 2
+        expected = (
+            array.dtype == (np.uint8 if name == "record" else np.float16),
+            array.shape[:tiles] == (*self._leading[1], *self._grid.shape(level)),
+            array.chunks == (*[1] * tiles, *array.shape[tiles:]),
+            codec_names(array) == [["bytes", "crc32c"]],
+        )
+        if not all(expected):
+            raise ValueError(f"{array.path} was not made by this package")
+        return array
 
     def _make(self, level: int, embedding: Embedding) -> Arrays:
         """Open the arrays of a level, after making sure of their metadata."""

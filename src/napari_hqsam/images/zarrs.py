@@ -18,6 +18,7 @@ from napari_hqsam.errors import ImageError
 from napari_hqsam.images.axes import axes_from_names
 from napari_hqsam.images.physical import zarr_pixel_size
 from napari_hqsam.images.source import Reduced, Source, reason
+from napari_hqsam.images.zarr_check import check_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,8 +46,21 @@ def open_zarr(path: Path, key: str | None = None) -> Source:
         If the folder is no zarr, is damaged, or holds several images and
         ``key`` does not choose one.
     """
+    return open_node(open_folder(path), key, path.name, where=str(path))
+
+
+def open_folder(path: Path) -> zarr.Group | zarr.Array[Any]:
+    """Open a folder as it is, nothing of it checked but that it is zarr.
+
+    Raises
+    ------
+    ImageError
+        If the folder is no zarr, or is damaged.
+    """
     try:
-        node = zarr.open(str(path), mode="r")
+        return zarr.open(str(path), mode="r")
+    except MemoryError:
+        raise
     except FileNotFoundError as error:
         raise ImageError(
             f"{path} is a folder but no zarr array or group; pass an image file"
@@ -55,7 +69,6 @@ def open_zarr(path: Path, key: str | None = None) -> Source:
         raise ImageError(
             f"{path}: its zarr metadata cannot be read ({reason(error)})"
         ) from error
-    return open_node(node, key, path.name, where=str(path))
 
 
 def open_node(
@@ -92,15 +105,26 @@ def open_node(
     where = where or name
     if key is not None:
         node = _child(node, key, where)
-    if isinstance(node, zarr.Array):
-        return Source(node, name, axes_from_names(_dimension_names(node)))
-    metadata = ome_metadata(node)
-    if metadata.get("multiscales"):
-        return _open_multiscale(node, metadata["multiscales"], name, where)
+    try:
+        if isinstance(node, zarr.Array):
+            check_array(node, where)
+            return Source(node, name, axes_from_names(_dimension_names(node)))
+        metadata = ome_metadata(node)
+        if metadata.get("multiscales"):
+            return _open_multiscale(node, metadata["multiscales"], name, where)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # whatever the JSON holds, and zarr makes of it
+        raise ImageError(
+            f"{where}: its metadata are damaged or name a missing array "
+            f"({reason(error)})"
+        ) from error
     if key is None and "bioformats2raw.layout" in metadata:
         # A converted microscope file: its images are the groups 0, 1, ...
         return open_node(node, "0", name, where=where)
-    return Source(_only_array(node, where), name)
+    array = _only_array(node, where)
+    check_array(array, where)
+    return Source(array, name)
 
 
 def ome_metadata(group: zarr.Group) -> dict[str, Any]:
@@ -121,12 +145,19 @@ def ome_metadata(group: zarr.Group) -> dict[str, Any]:
     return dict(metadata) if isinstance(metadata, Mapping) else {}
 
 
+def is_label_image(group: zarr.Group) -> bool:
+    """Whether a group is an OME-Zarr label image."""
+    return "image-label" in ome_metadata(group)
+
+
 def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # noqa: ANN401
     """Return the array or group at a path inside a group."""
     try:
         if isinstance(node, zarr.Group):
             return node[key]
-    except KeyError:
+    except MemoryError:
+        raise
+    except Exception:  # it is missing, leads out of the group, or is damaged
         pass
     raise ImageError(f"{where} has nothing at key {key!r}{_contents(node)}")
 
@@ -138,18 +169,12 @@ def _open_multiscale(
     where: str,
 ) -> Source:
     """Open the first multiscale image of a group, with all its resolutions."""
-    try:
-        image = multiscales[0]
-        array = group[image["datasets"][0]["path"]]
-        if not isinstance(array, zarr.Array):
-            raise TypeError(f"{array.path} is no array")
-        names = _axis_names(image, array.ndim)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ImageError(
-            f"{where}: its multiscales metadata are damaged or name a missing "
-            f"array ({reason(error)})"
-        ) from error
-    axes = axes_from_names(names)
+    image = multiscales[0]
+    array = group[image["datasets"][0]["path"]]
+    if not isinstance(array, zarr.Array):
+        raise TypeError(f"{array.path} is no array")
+    check_array(array, where)
+    axes = axes_from_names(_axis_names(image, array.ndim))
     if axes is not None and len(axes) != array.ndim:
         raise ImageError(
             f'{where}: the metadata name the axes "{axes}", the array has shape '
@@ -159,20 +184,23 @@ def _open_multiscale(
         array,
         name,
         axes,
-        reduced=tuple(_reduced(group, image["datasets"])),
+        reduced=tuple(_reduced(group, image["datasets"], where)),
         pixel_size=zarr_pixel_size(image, axes, _pixel_size(image["datasets"][0])),
     )
 
 
-def _reduced(group: zarr.Group, datasets: list[Any]) -> Iterator[Reduced]:
+def _reduced(group: zarr.Group, datasets: list[Any], where: str) -> Iterator[Reduced]:
     """Yield the lower resolutions; what is damaged there is done without."""
     for dataset in datasets[1:]:
         try:
             array = group[dataset["path"]]
-        except Exception:  # missing, or unreadable in its own way
+            if isinstance(array, zarr.Array):
+                check_array(array, where)
+                yield Reduced(array, _factors(dataset, datasets[0], array.ndim))
+        except MemoryError:
+            raise
+        except Exception:  # missing, unreadable in its own way, or not to be read
             continue
-        if isinstance(array, zarr.Array):
-            yield Reduced(array, _factors(dataset, datasets[0], array.ndim))
 
 
 def _factors(dataset: Any, full: Any, ndim: int) -> tuple[float, ...] | None:  # noqa: ANN401
@@ -216,8 +244,15 @@ def _dimension_names(array: zarr.Array[Any]) -> Sequence[str | None] | None:
 
 def _only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
     """Return the array of a group that holds exactly one."""
-    with _strangers_allowed():
-        arrays = [array for _, array in group.arrays()]
+    try:
+        with _strangers_allowed():
+            arrays = [array for _, array in group.arrays()]
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageError(
+            f"{where}: its arrays cannot be opened ({reason(error)})"
+        ) from error
     if len(arrays) != 1:
         raise ImageError(
             f"{where} is a zarr group without image metadata{_contents(group)}"
@@ -229,8 +264,11 @@ def _contents(node: zarr.Group | zarr.Array[Any]) -> str:
     """End of a message: what ``key`` may be."""
     if isinstance(node, zarr.Array):
         return "; it is an array, leave out key"
-    with _strangers_allowed():
-        names = sorted(node.keys())
+    try:
+        with _strangers_allowed():
+            names = sorted(node.keys())
+    except Exception:  # what is in it cannot be read either
+        return ""
     if not names:
         return " and it is empty; pass another path"
     shown = ", ".join(repr(name) for name in names[:8])

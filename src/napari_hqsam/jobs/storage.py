@@ -14,6 +14,8 @@ import zarr
 from filelock import FileLock, Timeout
 
 from napari_hqsam.errors import OutputError
+from napari_hqsam.images.source import reason
+from napari_hqsam.images.zarr_check import check_array
 from napari_hqsam.jobs.ledger import Ledger, differing
 from napari_hqsam.labels import (
     check_writable,
@@ -114,7 +116,32 @@ class Storage:
                 "on, or restart"
             )
         self.ledger.mend()
-        return zarr.open_group(str(self._labels_path), mode="r+")["0"]  # type: ignore[return-value]
+        return self._open_labels()
+
+    def _open_labels(self) -> zarr.Array[Any]:
+        """Open the labels; others may have written to the folder.
+
+        Raises
+        ------
+        OutputError
+            They are damaged, or not of this image.
+        """
+        try:
+            array = zarr.open_group(str(self._labels_path), mode="r+")["0"]
+            if not isinstance(array, zarr.Array):
+                raise TypeError("they are no array")
+            check_array(array, str(self._labels_path))
+            shape = (*self.image.leading_shape, *self.image.plane_shape)
+            if array.shape != shape or array.dtype.kind != "u":
+                raise ValueError(f"they are {array.dtype} of shape {array.shape}")
+        except MemoryError:
+            raise
+        except Exception as error:  # each parser and codec has its own
+            raise OutputError(
+                f"the labels of the interrupted batch in {self.folder} are damaged "
+                f"({reason(error)}): restart"
+            ) from error
+        return array
 
     def restart(self) -> None:
         """Forget what was begun, ledger first: without it nothing counts."""

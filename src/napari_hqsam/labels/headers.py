@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hqsam.errors import shown
 from napari_hqsam.labels.plain import HIGHEST, items, real, text, whole
 from napari_hqsam.labels.writing import MAX_ID
-from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

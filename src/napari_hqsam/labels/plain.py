@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from napari_hqsam.prompts.wording import shown
+from napari_hqsam.errors import shown
 
 HIGHEST = 2**63 - 1
 

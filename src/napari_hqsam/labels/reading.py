@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images import open_source
+from napari_hqsam.images.memory import check_fits
 from napari_hqsam.images.source import reason
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def read_labels(path: str | os.PathLike[str], *, key: str | None = None) -> np.n
     shape = tuple(source.array.shape)
     if len(shape) < 2 or 0 in shape:
         raise ImageError(f"{path} has shape {shape}; labels need 2 or more dimensions")
+    size = math.prod(shape) * dtype.itemsize
+    check_fits(size, f"the labels of {path}, of shape {shape},", "crop them")
     try:
         labels = np.asarray(source.array[...])
     except MemoryError:

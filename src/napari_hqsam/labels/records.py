@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
+from napari_hqsam.errors import shown
 from napari_hqsam.labels.headers import Setup, check_keys
 from napari_hqsam.labels.painting import Overlap
 from napari_hqsam.labels.patches import MAX_PATCH_PIXELS, Box, Patch, Plane
@@ -23,7 +24,6 @@ from napari_hqsam.labels.runs import (
     encode_runs,
     mask_digest,
 )
-from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -121,10 +121,9 @@ def _is_label_image(folder: Path) -> bool:
         return True
     import zarr
 
-    from napari_hqsam.images.zarrs import ome_metadata
+    from napari_hqsam.images.zarrs import is_label_image
 
     try:
-        group = zarr.open_group(str(folder), mode="r")
-        return "image-label" in ome_metadata(group)
+        return is_label_image(zarr.open_group(str(folder), mode="r"))
     except Exception:  # whatever it is, it is no label image that can be read
         return False

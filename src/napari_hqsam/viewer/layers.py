@@ -10,9 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.images.memory import check_fits
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ MAX_DASHES = 80
 """Dashes of an outline; each is a shape, which napari is slow to make."""
 OUTLINE_PIXELS = 2.0
 """Width of the outline on the screen."""
-MEMORY_SHARE = 0.5
-"""Share of the free memory that new labels may take; others need some as well."""
 
 
 def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
@@ -138,14 +136,12 @@ def empty_labels(shape: tuple[int, ...]) -> NDArray[np.uint32]:
     ImageError
         They would not fit.
     """
-    size = math.prod(shape) * 4
-    free = psutil.virtual_memory().available
-    if size > free * MEMORY_SHARE:
-        raise ImageError(
-            f"labels of shape {shape} take {size / 2**30:.1f} GiB, "
-            f"{free / 2**30:.1f} GiB of memory are free; open a zarr array of this "
-            "shape as Labels layer and choose it as target, or crop the image"
-        )
+    check_fits(
+        math.prod(shape) * 4,
+        f"labels of shape {shape}",
+        "open a zarr array of this shape as Labels layer and choose it as target, or "
+        "crop the image",
+    )
     return np.zeros(shape, np.uint32)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,26 +36,34 @@ def read_zarr(path: str) -> list[LayerData]:
     """
     import zarr
 
-    from napari_hqsam.images.zarrs import ome_metadata
+    from napari_hqsam.images import open_image
+    from napari_hqsam.images.zarrs import (
+        is_label_image,
+        ome_metadata,
+        open_folder,
+        open_zarr,
+    )
 
     name = Path(path).name.split(".")[0]
-    node = zarr.open(path, mode="r")
+    source, node = open_zarr(Path(path)), open_folder(Path(path))
+    array: Any = source.array
     if isinstance(node, zarr.Array):
         kind = (
-            "labels" if node.dtype.kind in "iu" and node.dtype.itemsize > 2 else "image"
+            "labels"
+            if array.dtype.kind in "iu" and array.dtype.itemsize > 2
+            else "image"
         )
-        return [(node, {"name": name}, kind)]
-    ome = ome_metadata(node)
-    place = _place(ome)
-    levels: list[Any] = [node[d["path"]] for d in _datasets(ome)]
-    if "image-label" in ome and levels:
+        return [(array, {"name": name}, kind)]
+    place = _place(ome_metadata(node))
+    if is_label_image(node):
+        from napari_hqsam.labels import read_labels
+
         # In memory, so that it can be edited: napari edits no pyramid, and what
         # is on the disk stays as it was until it is saved.
-        return [(np.asarray(levels[0][...]), {"name": name} | place, "labels")]
-    from napari_hqsam.images import open_image
-
+        labels = read_labels(path).reshape(array.shape)
+        return [(labels, {"name": name} | place, "labels")]
     image = open_image(path)
-    arrays = levels or [image.array]
+    arrays = [array, *(reduced.array for reduced in source.reduced)]
     rgb = image.is_rgb and image.axes[-1] == "c"
     channel = image.axes.index("c") if "c" in image.axes and not rgb else None
     attributes: dict[str, Any] = {"name": name, "rgb": rgb}
@@ -73,27 +80,35 @@ def read_zarr(path: str) -> list[LayerData]:
     return [(data, attributes, "image")]
 
 
-def _datasets(ome: Mapping[str, Any]) -> list[dict[str, Any]]:
-    multiscales = ome.get("multiscales") or [{}]
-    found: list[dict[str, Any]] = multiscales[0].get("datasets", [])
-    return found
-
-
 def _place(ome: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Scale, units and axis labels of the finest level, as napari takes them."""
-    axes = (ome.get("multiscales") or [{}])[0].get("axes", [])
-    if not axes or not all(isinstance(a, dict) for a in axes):
+    """Scale, units and axis labels of the finest level, as napari takes them.
+
+    Nothing where they are damaged: the pixels can be shown all the same.
+    """
+    try:
+        image = ome["multiscales"][0]
+        place: dict[str, list[Any]] = {
+            "axis_labels": [str(axis["name"]) for axis in image["axes"]],
+            "units": [str(axis.get("unit") or "pixel") for axis in image["axes"]],
+        }
+        for transform in image["datasets"][0].get("coordinateTransformations", []):
+            if transform.get("type") == "scale":
+                place["scale"] = _numbers(transform["scale"], place)
+                if min(place["scale"]) <= 0:
+                    raise ValueError("a pixel has no size")
+            elif transform.get("type") == "translation":
+                place["translate"] = _numbers(transform["translation"], place)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return {}
-    place: dict[str, list[Any]] = {
-        "axis_labels": [a.get("name", "") for a in axes],
-        "units": [a.get("unit") or "pixel" for a in axes],
-    }
-    for transform in _datasets(ome)[0].get("coordinateTransformations", []):
-        if transform.get("type") == "scale":
-            place["scale"] = list(transform["scale"])
-        elif transform.get("type") == "translation":
-            place["translate"] = list(transform["translation"])
     return place
+
+
+def _numbers(values: Any, place: Mapping[str, list[Any]]) -> list[float]:  # noqa: ANN401
+    """Return a number for each axis; raise ValueError where they are none."""
+    numbers = [float(value) for value in values]
+    if len(numbers) != len(place["units"]) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{values!r} are no numbers for {len(place['units'])} axes")
+    return numbers
 
 
 __all__ = ["get_reader", "read_zarr"]
