@@ -82,7 +82,8 @@ class Steps:
         if self.journal is None:
             return
         base, here = self.header.labels.base, self.journal.path
-        if base is None:
+        if base is None or here.resolve().parent == Path(path).resolve().parent:
+            # Journals of one folder share the labels that both started from.
             self.journal = self.journal.moved(path, keep=keep)
             return
         copy = Path(path).with_name(base)
