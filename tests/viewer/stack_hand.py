@@ -1,28 +1,22 @@
 """A stack in the real viewer, with a network of known answers, and how it is used."""
 
-import importlib.util
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
+from bright import BrightNetwork
 from qtpy.QtCore import Qt
 
 from napari_hqsam.models import Tuning
 from napari_hqsam.viewer.engine import Engine
-
-_file = Path(__file__).parents[1] / "segmentation" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("bright_network", _file)
-_bright = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_bright)
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
 SIDE, COUNT = 96, 9
 
 
-class PacedNetwork(_bright.BrightNetwork):
+class PacedNetwork(BrightNetwork):
     """Segments what is bright; waits before each slice where it is told to."""
 
     def __init__(self, size):
