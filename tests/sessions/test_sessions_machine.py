@@ -118,8 +118,11 @@ class Draft:
 class SessionMachine(RuleBasedStateMachine):
     """A session as the viewer has it, and the labels after each of its steps."""
 
-    @initialize(found=st.booleans())
-    def begin(self, found):
+    @initialize(
+        found=st.booleans(),
+        first=st.lists(st.tuples(PLANES, POINTS, HOW), min_size=2, max_size=4),
+    )
+    def begin(self, found, first):
         self.folder = tempfile.TemporaryDirectory()
         here = Path(self.folder.name)
         np.save(here / "cells.npy", volume())
@@ -145,6 +148,8 @@ class SessionMachine(RuleBasedStateMachine):
         )
         self.draft = None
         self.past, self.future = [], []
+        for plane, point, how in first:
+            self.make_an_object(plane, point, how, [])
 
     def teardown(self):
         if not hasattr(self, "session"):
@@ -161,6 +166,11 @@ class SessionMachine(RuleBasedStateMachine):
 
     def known(self):
         return [i for i in np.unique(self.labels).tolist() if i]
+
+    def made(self):
+        """Return the ids of objects that have masks."""
+        table = self.session.table
+        return [i for i in table.ids if any(table.made.get(i, {}).values())]
 
     def step(self, before):
         """Take note that the labels were others before."""
@@ -240,17 +250,21 @@ class SessionMachine(RuleBasedStateMachine):
             replaces=draft.label_id is not None,
         )
 
-    @precondition(lambda self: self.session.table.ids)
+    @precondition(lambda self: self.made())
     @rule(which=st.integers(0, 9))
     def reopen(self, which):
-        ids = self.session.table.ids
-        label_id = ids[which % len(ids)]
-        made = self.session.reopen(label_id)
-        if made:
-            last = made[-1]
-            how = replace(last.settings, corrects=())
-            self.draft = Draft(last.plane.index[0], last.prompt, how, [], label_id)
-            self.draft.masks.append(self.answer(last.prompt, how))
+        label_id = self.made()[which % len(self.made())]
+        last = self.session.reopen(label_id)[-1]
+        how = replace(last.settings, corrects=())
+        self.draft = Draft(last.plane.index[0], last.prompt, how, [], label_id)
+        self.draft.masks.append(self.answer(last.prompt, how))
+
+    @precondition(lambda self: self.made())
+    @rule(which=st.integers(0, 9), point=POINTS, on=st.booleans())
+    def change_an_object(self, which, point, on):
+        self.reopen(which)
+        self.correct(point, on)
+        self.accept()
 
     # --- objects ----------------------------------------------------------------
 
@@ -294,14 +308,11 @@ class SessionMachine(RuleBasedStateMachine):
         assert new not in before
         np.testing.assert_array_equal(self.labels[plane] == new, part)
 
-    @precondition(lambda self: self.known())
+    @precondition(lambda self: self.made())
     @rule(which=st.integers(0, 9), span=st.sampled_from([(0, 4), (0, 3), (1, 4)]))
     def propagate(self, which, span):
         """As the viewer does: from where it was accepted, around what others have."""
-        ids = [i for i in self.known() if self.session.reopen(i)]
-        if not ids:
-            return
-        label_id = ids[which % len(ids)]
+        label_id = self.made()[which % len(self.made())]
         said = {}
         for accept in self.session.reopen(label_id):
             z = accept.plane.index[0]
@@ -480,7 +491,7 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 SessionMachine.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
