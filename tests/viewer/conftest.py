@@ -15,6 +15,7 @@ napari = pytest.importorskip("napari")
 pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
 
 from hand import Hand, ThresholdEngine  # noqa: E402
+from napari.utils._proxies import PublicOnlyProxy  # noqa: E402
 from qtpy.QtCore import QEvent  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 
@@ -89,7 +90,7 @@ def open_widget(viewer, notes, monkeypatch):
     def opened(*, engine=ThresholdEngine, wait=True):
         if engine is not None:
             monkeypatch.setattr("napari_hqsam.viewer.controller.Engine", engine)
-        widget = HqsamWidget(viewer)
+        widget = HqsamWidget(PublicOnlyProxy(viewer))  # as napari hands it over
         viewer.window.add_dock_widget(widget, name="HQ-SAM", area="right")
         QApplication.processEvents()
         hand = Hand(viewer, widget)

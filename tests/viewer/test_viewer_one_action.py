@@ -115,6 +115,18 @@ def test_inside_or_with_a_modifier_a_click_corrects(hand):
     assert not hand.labels.any()
 
 
+def test_while_the_image_is_active_a_click_begins_the_next_object_too(hand):
+    hand.viewer.layers.selection.active = hand.scene.image
+    hand.wait()
+    hand.click(*A)
+    hand.click(*B)
+    assert hand.labels[A] == 1
+    assert hand.current.mask.bbox == (10, 40, 30, 60)
+    hand.click(B[0] + 4, B[1], modifiers=SHIFT)
+    hand.click(*C, modifiers=CTRL)
+    assert hand.labels.max() == 1
+
+
 def test_a_correction_of_the_next_object_is_undone_alone(hand):
     hand.click(*A)
     hand.click(*B)

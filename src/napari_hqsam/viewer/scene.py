@@ -471,6 +471,7 @@ class Scene:
         points, _, _ = self.ensure_layers()
         points.visible = True
         self.set_sign(negative=negative)
+        self._plain = not negative and not len(event.modifiers)
         points.add(points.world_to_data(event.position))
         points.selected_data = set()
 

@@ -70,7 +70,10 @@ class HqsamWidget(QWidget):
     ) -> None:
         self._closed = self._docked = self._loaded = False
         super().__init__(parent)
-        self.viewer = viewer = napari_viewer
+        # napari hands over a proxy that makes another proxy of a layer each time,
+        # but its events tell the layers themselves: which layer is which could not
+        # be told by `is`, `id` or `type`.
+        self.viewer = viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.controller = Controller(
             viewer, preferred_settings(), synchronous=synchronous, parent=self
         )
