@@ -23,6 +23,12 @@ NONE = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
+def process_events():
+    """Process what the event loop of a running napari does: deletions as well."""
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
 class Threshold:
     """A segmenter: the bright piece that the prompt lies on."""
 
@@ -180,12 +186,12 @@ class Hand:
         """Let things happen until nothing more does."""
         until = until or self.idle
         end = time.monotonic() + seconds
-        QApplication.processEvents()
+        process_events()
         while not until():
             assert time.monotonic() < end, "nothing happens any more"
-            QApplication.processEvents()
+            process_events()
             time.sleep(0.001)
-        QApplication.processEvents()
+        process_events()
 
     def idle(self):
         return not (
