@@ -15,8 +15,7 @@ import time
 import numpy as np
 
 from napari_hqsam import Segmenter, load_model, open_image, paint, read_labels
-from napari_hqsam.evaluation import average_precision
-from napari_hqsam.evaluation.metrics import contingency_iou
+from napari_hqsam.masks.metrics import average_precision, contingency_iou
 from napari_hqsam.segmentation import Rules
 
 UNFILTERED = Rules(quality=0.01, candidate_quality=2)

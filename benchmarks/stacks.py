@@ -32,22 +32,17 @@ import tifffile
 from scipy import ndimage
 
 from napari_hqsam import Prompt, Segmenter, load_model, open_image
+from napari_hqsam.masks import link_planes
 from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
-from napari_hqsam.segmentation import (
-    StackObject,
-    iter_everything,
-    link_planes,
-    propagate,
-    revise,
-)
+from napari_hqsam.segmentation import StackObject, iter_everything, propagate, revise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.masks import Mask
     from napari_hqsam.models import Model
-    from napari_hqsam.segmentation import Mask
 
 CLICKS = 5
 ENOUGH = 0.8

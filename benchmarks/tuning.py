@@ -36,7 +36,6 @@ import numpy as np
 
 from napari_hqsam import Prompt, Segmenter, load_model, open_image, paint, read_labels
 from napari_hqsam.errors import HqsamWarning
-from napari_hqsam.evaluation import average_precision, iou
 from napari_hqsam.evaluation.clicking import (
     FOLLOWED,
     first_click,
@@ -46,6 +45,7 @@ from napari_hqsam.evaluation.clicking import (
 from napari_hqsam.evaluation.folders import find_folders
 from napari_hqsam.evaluation.levels import VIEWS
 from napari_hqsam.evaluation.scoring import choose_objects
+from napari_hqsam.masks.metrics import average_precision, iou
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic.running import Everything
@@ -57,8 +57,8 @@ from napari_hqsam.training.data import PARTLY_ANNOTATED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_hqsam.masks import Mask
     from napari_hqsam.models import Model
-    from napari_hqsam.segmentation import Mask
     from napari_hqsam.tiling import Tile
 
 MARGIN = 0.005

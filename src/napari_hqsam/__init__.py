@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from napari_hqsam.images import Image, open_image
     from napari_hqsam.jobs import parse_planes, plan_batch, run_batch
     from napari_hqsam.labels import paint, read_labels, write_labels
+    from napari_hqsam.masks import Linker, Mask, tracks_of
     from napari_hqsam.models import Model, list_models, load_model
     from napari_hqsam.prompts import Prompt, read_prompts
-    from napari_hqsam.segmentation import Linker, Mask, Segmenter, StopRules, tracks_of
+    from napari_hqsam.segmentation import Segmenter, StopRules
 
 __version__ = "0.1.0"
 
@@ -25,8 +26,8 @@ _ROOMS = {
     "HqsamError": "errors",
     "HqsamWarning": "errors",
     "Image": "images",
-    "Linker": "segmentation",
-    "Mask": "segmentation",
+    "Linker": "masks",
+    "Mask": "masks",
     "Model": "models",
     "Prompt": "prompts",
     "Segmenter": "segmentation",
@@ -41,7 +42,7 @@ _ROOMS = {
     "read_labels": "labels",
     "read_prompts": "prompts",
     "run_batch": "jobs",
-    "tracks_of": "segmentation",
+    "tracks_of": "masks",
     "write_labels": "labels",
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam import images, read_labels
-from napari_hqsam.segmentation import Mask
+from napari_hqsam.masks import Mask
 
 
 class BoxSegmenter:

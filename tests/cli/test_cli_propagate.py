@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam import read_labels, write_labels
-from napari_hqsam.segmentation import Mask
+from napari_hqsam.masks import Mask
 from napari_hqsam.segmentation.propagation import Confidence, SliceMask, StackSlice
 
 RUNS = {}

@@ -20,9 +20,9 @@ from napari_hqsam.labels import (
     Setup,
     journal_path,
 )
+from napari_hqsam.masks import Mask
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sample import NUCLEI
-from napari_hqsam.segmentation import Mask
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from napari_hqsam import images, read_labels
 from napari_hqsam.cli.run import OVERLAY_SIDE
 from napari_hqsam.images import open_image
-from napari_hqsam.segmentation import Mask
+from napari_hqsam.masks import Mask
 
 FAILS = (13, 13)
 """Corner of a box at which memory runs out."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hqsam import images
 from napari_hqsam.evaluation.scoring import ImageScores
-from napari_hqsam.segmentation import Mask
+from napari_hqsam.masks import Mask
 
 
 def mask_of(plane, stability=1.0):

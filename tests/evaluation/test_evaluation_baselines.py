@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.evaluation import iou
 from napari_hqsam.evaluation.baselines import (
     BOX_BASELINES,
     CLICK_BASELINES,
@@ -15,6 +14,7 @@ from napari_hqsam.evaluation.baselines import (
     otsu_component,
     otsu_in_box,
 )
+from napari_hqsam.masks.metrics import iou
 
 SHAPE, CENTRE, RADIUS = (90, 110), (40, 60), 18
 Y, X = np.ogrid[: SHAPE[0], : SHAPE[1]]

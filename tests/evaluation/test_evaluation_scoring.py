@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from stand_ins import ToldSegmenter, mask_of
 
-from napari_hqsam.evaluation import boundary_iou, iou
 from napari_hqsam.evaluation.baselines import BOX_BASELINES, CLICK_BASELINES
 from napari_hqsam.evaluation.scoring import (
     MEASURES,
@@ -14,6 +13,7 @@ from napari_hqsam.evaluation.scoring import (
     paint_all,
     score_objects,
 )
+from napari_hqsam.masks.metrics import boundary_iou, iou
 
 SHAPE = (60, 80)
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from napari_hqsam import Segmenter
 from napari_hqsam.errors import ImageError, PromptError
-from napari_hqsam.evaluation import iou
-from napari_hqsam.segmentation import Mask, Rules, iter_everything, make_disjoint
+from napari_hqsam.masks import Mask
+from napari_hqsam.masks.metrics import iou
+from napari_hqsam.segmentation import Rules, iter_everything, make_disjoint
 from napari_hqsam.segmentation.automatic import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.lattice import rows_of_tiles
 from napari_hqsam.segmentation.decoding import PlaneDecoder

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam import Prompt
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.judging import (
     distinct,
@@ -11,7 +12,6 @@ from napari_hqsam.segmentation.judging import (
     is_doubtful,
     mask_iou,
 )
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.segmentation.negatives import cut_negatives
 
 

@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from napari_hqsam.labels.patches import ArrayTarget
 from napari_hqsam.labels.session import Session
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.engine import Engine
 
 THROTTLE = 0.008

@@ -5,8 +5,8 @@ import pytest
 from hand import Threshold, ThresholdEngine
 from qtpy.QtCore import Qt
 
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.layers import COLOURS, NEGATIVE, POSITIVE
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -10,8 +10,8 @@ from napari_hqsam.embeddings.prefetch import Priority
 from napari_hqsam.labels.headers import Header, ImageRecord, LabelsRecord, Setup
 from napari_hqsam.labels.patches import ArrayTarget
 from napari_hqsam.labels.session import Session
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.tiling import Grid
 from napari_hqsam.viewer.engine import Engine, Kept
 from napari_hqsam.viewer.finishing import finish

@@ -8,8 +8,8 @@ import pytest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.requests import Answer
 from napari_hqsam.viewer.widget import HqsamWidget

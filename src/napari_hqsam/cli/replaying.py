@@ -33,9 +33,10 @@ if TYPE_CHECKING:
         Remade,
         Settings,
     )
+    from napari_hqsam.masks import Mask
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.segmentation import Segmenter
 
 
 def replay(

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.masks import Mask
     from napari_hqsam.network import Output
     from napari_hqsam.prompts.geometry import Box, Point
-    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.segmentation.levels import Level
 
 Kind = Literal["box", "click", "clicks3", "clicks5"]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_hqsam.evaluation.clicking import FOLLOWED, first_click, on_common_window
-from napari_hqsam.evaluation.metrics import iou
+from napari_hqsam.masks.metrics import iou
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.tiling.grid import FINEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.masks import Mask
+    from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.segmentation.levels import Level
 
 AUTO: Literal["auto"] = "auto"

@@ -20,7 +20,9 @@ from napari_hqsam.evaluation.clicking import (
     on_common_window,
     tight_box,
 )
-from napari_hqsam.evaluation.metrics import (
+from napari_hqsam.labels import paint
+from napari_hqsam.masks import Mask
+from napari_hqsam.masks.metrics import (
     average_precision,
     boundary_ious,
     boundary_width,
@@ -28,9 +30,7 @@ from napari_hqsam.evaluation.metrics import (
     object_width,
     rank_labels,
 )
-from napari_hqsam.labels import paint
 from napari_hqsam.network import OUTPUTS
-from napari_hqsam.segmentation import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images.axes import axes_from_names
+from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.images.raster import open_raster
 from napari_hqsam.images.source import Reduced, Source, reason
 

@@ -28,7 +28,7 @@ class Image:
     name : str
         Name of the file, or "array".
     axes : str
-        One letter per dimension of the source; see `images.axes`.
+        One letter per dimension of the source; see `geometry.axes`.
     channels : tuple of int
         Channel mapping: which channels become the network's R, G and B.
     is_rgb : bool

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images.axes import COLOUR_SAMPLES, guess_axes, parse_axes
+from napari_hqsam.geometry.axes import COLOUR_SAMPLES, guess_axes, parse_axes
 from napari_hqsam.images.chunks import watched
 from napari_hqsam.images.formats import open_source
 from napari_hqsam.images.image import Image, as_ints

@@ -53,7 +53,7 @@ class Source:
     name : str
         Name of the file, or "array".
     axes : str or None
-        Axes letters (see ``images.axes``); None where the file does not say.
+        Axes letters (see `geometry.axes`); None where the file does not say.
     is_rgb : bool or None
         Whether the channels are colour samples; None where the file does not
         say and the layout must decide.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.labels import replacing
-from napari_hqsam.segmentation.linking import Sight
+from napari_hqsam.masks.linking import Sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

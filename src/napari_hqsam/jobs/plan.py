@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
+from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
 from napari_hqsam.network import OUTPUTS, Output
 from napari_hqsam.segmentation.levels import Level, check_level
-from napari_hqsam.segmentation.linking import MIN_OVERLAP, check_overlap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Batch:
     level, output, clean, overlap, typical_size
         As for `Segmenter.segment` and `labels.paint`.
     min_overlap, max_gap
-        How objects of mode "auto" are linked, see `segmentation.linking.Linker`.
+        How objects of mode "auto" are linked, see `masks.Linker`.
     linked_axis : int
         Which of the leading axes they are linked along, from 0.
     """
@@ -130,7 +130,7 @@ def plan_batch(
         Who gets pixels of several objects: the first or the last prompt. In mode
         "auto" the best mask does.
     min_overlap, max_gap
-        See `segmentation.linking.Linker`.
+        See `masks.Linker`.
     linked_axis : str, optional
         Letter of the axis along which "auto" links; by default "z" if there is one,
         else the last of the leading axes.

@@ -14,6 +14,9 @@ from napari_hqsam.jobs.ledger import PlaneDone
 from napari_hqsam.jobs.storage import Storage, clear
 from napari_hqsam.jobs.tracks_file import check_tracks_file, write_tracks
 from napari_hqsam.labels import PromptPainter, paint
+from napari_hqsam.masks.linking import Linker, Sight, centre
+from napari_hqsam.masks.mask import Mask
+from napari_hqsam.masks.tracks import tracks_of
 from napari_hqsam.segmentation.automatic import (
     best_level,
     iter_everything,
@@ -21,9 +24,6 @@ from napari_hqsam.segmentation.automatic import (
     rate_levels,
 )
 from napari_hqsam.segmentation.decoding import PlaneDecoder
-from napari_hqsam.segmentation.linking import Linker, Sight, centre
-from napari_hqsam.segmentation.mask import Mask
-from napari_hqsam.segmentation.tracks import tracks_of
 
 if TYPE_CHECKING:
     import os

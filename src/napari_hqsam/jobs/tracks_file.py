@@ -12,7 +12,7 @@ from napari_hqsam.labels import check_file, replacing
 if TYPE_CHECKING:
     import os
 
-    from napari_hqsam.segmentation.tracks import Tracks
+    from napari_hqsam.masks.tracks import Tracks
 
 
 def check_tracks_file(path: str | os.PathLike[str]) -> None:

@@ -10,6 +10,7 @@ write leaves whatever was there before. What a session has done is in its
 journal, on the disk, before it is in the labels.
 """
 
+from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.base import copy_labels
 from napari_hqsam.labels.headers import ImageRecord, Setup
@@ -24,7 +25,6 @@ from napari_hqsam.labels.records import Accept, Corrected, Edit, Settings
 from napari_hqsam.labels.replay import Remade, rebuild, remake
 from napari_hqsam.labels.session import Session
 from napari_hqsam.labels.sizes import recent_sizes
-from napari_hqsam.labels.space import space_of_image
 from napari_hqsam.labels.strokes import Stroke
 from napari_hqsam.labels.target import check_file, check_writable
 from napari_hqsam.labels.writing import MAX_ID, id_dtype, labels_on_disk, write_labels

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_hqsam.labels.space import Space
+    from napari_hqsam.geometry.space import Space
 
 _SIDE, _PIXELS = 1024, 2**24
 """How far blocks go along y and x, and how many pixels they have, at most; but for

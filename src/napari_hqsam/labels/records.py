@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.labels.journal import Json
+    from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask
 
 EditKind = Literal["delete", "merge", "split", "reshape", "brush", "derive"]
 _IDS = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_hqsam.labels.patches import Target
     from napari_hqsam.labels.recorded import Recorded
     from napari_hqsam.labels.records import Edit
-    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.masks import Mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import ImageError, OutputError, PromptError
+from napari_hqsam.geometry.space import check_axes, make_space
 from napari_hqsam.labels.base import keep_base
 from napari_hqsam.labels.editing import Editing
 from napari_hqsam.labels.headers import Header, LabelsRecord
@@ -20,7 +21,6 @@ from napari_hqsam.labels.journal import SUFFIX, Journal
 from napari_hqsam.labels.patches import Plane, painted
 from napari_hqsam.labels.recorded import understand
 from napari_hqsam.labels.records import Accept, MaskRecord, Settings
-from napari_hqsam.labels.space import check_axes, make_space
 
 if TYPE_CHECKING:
     import os
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.labels.headers import ImageRecord, Setup
     from napari_hqsam.labels.patches import Target
+    from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask
 
     OnPlane: TypeAlias = Plane | Sequence[int] | int | None
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import OutputError
+from napari_hqsam.geometry.space import check_axes
 from napari_hqsam.images.source import reason
-from napari_hqsam.labels.space import check_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

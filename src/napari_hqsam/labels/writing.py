@@ -17,9 +17,9 @@ import numpy as np
 import tifffile
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.space import Space, check_axes, make_space
 from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.blocks import blocks
-from napari_hqsam.labels.space import Space, check_axes, make_space
 from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable
 
 if TYPE_CHECKING:

@@ -7,13 +7,11 @@ in level-0 data pixels, pixel centres at integers, and masks are crops.
 
 from napari_hqsam.prompts.files import read_prompts
 from napari_hqsam.prompts.labels import from_labels
-from napari_hqsam.prompts.logits import Logits
 from napari_hqsam.prompts.prompt import Prompt
 from napari_hqsam.prompts.shapes import SHAPE_KINDS, from_shape
 
 __all__ = [
     "SHAPE_KINDS",
-    "Logits",
     "Prompt",
     "from_labels",
     "from_shape",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_hqsam.prompts.logits import Logits
+    from napari_hqsam.masks.logits import Logits
 
 
 @dataclass(frozen=True, init=False, eq=False)

@@ -9,9 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Tuning
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.mask import Mask
 
 SAME_IOU = 0.95
 """IoU from which on two masks say the same."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_hqsam.segmentation.cleaning import SPECK_SHARE
+from napari_hqsam.masks.cleaning import SPECK_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from napari_hqsam.images import Normalization, NormalizationSpec
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.mask import Mask
     from napari_hqsam.segmentation.propagation import StackObject, StackSlice
     from napari_hqsam.segmentation.propagation.plan import Fixed
     from napari_hqsam.tiling import Tile

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.masks import Logits
+from napari_hqsam.masks.cleaning import clean_mask
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.network import upsample_logits
-from napari_hqsam.prompts import Logits
-from napari_hqsam.segmentation.cleaning import clean_mask
 from napari_hqsam.segmentation.growth import Growth
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.segmentation.negatives import cut_negatives
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_hqsam.evaluation import boundary_ious, boundary_width
+from napari_hqsam.masks.metrics import boundary_ious, boundary_width
 from napari_hqsam.network.prompt_encoder import (
     BOX_FIRST,
     BOX_SECOND,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_hqsam.labels.headers import Setup
+    from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Request

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from napari_hqsam.embeddings import Prefetcher
     from napari_hqsam.images import NormalizationSpec
     from napari_hqsam.labels.headers import ImageRecord, Setup
+    from napari_hqsam.masks import Logits, Mask
     from napari_hqsam.models import Model
     from napari_hqsam.models.download import ProgressFactory
-    from napari_hqsam.prompts import Logits, Prompt
-    from napari_hqsam.segmentation import Mask, Segmenter
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.tiling import Tile
     from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 

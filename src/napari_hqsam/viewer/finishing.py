@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.labels.patches import Box
-    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.masks import Mask
 
 MAX_SMOOTHING = 9
 """Pixels."""

@@ -17,7 +17,7 @@ from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.asking import Asking
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.planes import PlaneView

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.planes import PlaneView
 
 POINTS, SHAPES = "HQ-SAM points", "HQ-SAM shapes"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_hqsam.labels.session import Session
-    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.planes import PlaneView

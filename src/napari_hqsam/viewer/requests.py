@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from napari_hqsam.images import Image
     from napari_hqsam.labels.headers import Setup
+    from napari_hqsam.masks import Mask
     from napari_hqsam.models import Tuning
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def said_of(
 
 def boxes_on(labels: Any, plane: Plane) -> dict[int, Box]:  # noqa: ANN401
     """Return the box of each object on a slice of labels, read window by window."""
-    from napari_hqsam.segmentation.linking import masks_of
+    from napari_hqsam.masks.linking import masks_of
 
     found: dict[int, Box] = {}
     for window in windows(labels, plane, (0, 0, *plane.size(labels.shape))):
@@ -238,7 +238,7 @@ def accepted_on(session: Session, walk: Walk, span: tuple[int, int]) -> dict[int
     PromptError
         There are none.
     """
-    from napari_hqsam.segmentation.linking import masks_of
+    from napari_hqsam.masks.linking import masks_of
 
     plane = walk.plane(walk.z)
     array = session.target.array

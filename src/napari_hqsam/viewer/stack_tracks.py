@@ -11,7 +11,7 @@ from napari_hqsam.viewer import layers
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_hqsam.segmentation import Tracks
+    from napari_hqsam.masks import Tracks
     from napari_hqsam.viewer.stack_run import Run
 
 

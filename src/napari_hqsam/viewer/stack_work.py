@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.labels.patches import Box, Plane
+    from napari_hqsam.masks import Mask, Tracks
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Mask, Tracks
     from napari_hqsam.segmentation.propagation import Confidence, Direction
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.requests import Request
@@ -263,7 +263,7 @@ def _in(z: int, span: tuple[int, int]) -> bool:
 
 
 def _masks(crops: Mapping[int, Crop]) -> dict[int, Mask]:
-    from napari_hqsam.segmentation import Mask
+    from napari_hqsam.masks import Mask
 
     return {
         z: Mask.from_crop(data, (y0, x0), 1.0, 1.0)
@@ -320,7 +320,7 @@ def automatic(job: Job, engine: Engine) -> Iterator[Slice]:
 
     Those of one plane alone come one by one, as they are found.
     """
-    from napari_hqsam.segmentation import Linker
+    from napari_hqsam.masks import Linker
     from napari_hqsam.segmentation.automatic import iter_everything, quality
 
     def go_on() -> None:
@@ -362,8 +362,8 @@ def automatic(job: Job, engine: Engine) -> Iterator[Slice]:
 
 def track(job: Job) -> Iterator[Slice]:
     """Make tracks of the labels: an id is one object on all slices."""
-    from napari_hqsam.segmentation import Sight, link_planes, tracks_of
-    from napari_hqsam.segmentation.linking import centre, masks_of
+    from napari_hqsam.masks import Sight, link_planes, tracks_of
+    from napari_hqsam.masks.linking import centre, masks_of
 
     sights: list[Sight] = []
     before: dict[int, Mask] = {}

@@ -13,8 +13,8 @@ from psygnal import SignalGroupDescriptor
 
 if TYPE_CHECKING:
     from napari_hqsam.labels import Overlap
+    from napari_hqsam.masks import Mask
     from napari_hqsam.network import Output
-    from napari_hqsam.segmentation import Mask
     from napari_hqsam.viewer.planes import PlaneView
 
 Stretch = Literal["percentile", "contrast limits"]

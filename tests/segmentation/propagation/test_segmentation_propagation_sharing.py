@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_hqsam.prompts import Logits
-from napari_hqsam.segmentation import Mask
+from napari_hqsam.masks import Logits, Mask
 from napari_hqsam.segmentation.propagation import Hints
 from napari_hqsam.segmentation.propagation.contest import (
     FOLLOWED,

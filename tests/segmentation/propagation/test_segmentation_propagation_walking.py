@@ -9,8 +9,8 @@ import pytest
 
 from napari_hqsam import Prompt, Segmenter, open_image
 from napari_hqsam.errors import ImageError, PromptError
-from napari_hqsam.prompts import Logits
-from napari_hqsam.segmentation import Mask, StopRules, revise
+from napari_hqsam.masks import Logits, Mask
+from napari_hqsam.segmentation import StopRules, revise
 from napari_hqsam.segmentation.propagation import Hints, collect, iter_propagate
 from napari_hqsam.segmentation.propagation.hints import next_prompts
 

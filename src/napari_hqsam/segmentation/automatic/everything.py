@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Literal
 
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.network import Output
-    from napari_hqsam.segmentation.mask import Mask
     from napari_hqsam.segmentation.segmenter import Segmenter
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation.field import Field
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.segmentation.parts import pointed_at
 
 if TYPE_CHECKING:

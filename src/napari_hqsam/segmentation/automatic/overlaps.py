@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hqsam.masks.linking import intersection, meeting
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.segmentation.automatic.finds import quality
-from napari_hqsam.segmentation.linking import intersection, meeting
-from napari_hqsam.segmentation.mask import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,10 +23,10 @@ from napari_hqsam.segmentation.automatic.overlaps import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.network import Output
     from napari_hqsam.prompts.geometry import Point
     from napari_hqsam.segmentation.decoding import PlaneDecoder
-    from napari_hqsam.segmentation.mask import Mask
     from napari_hqsam.segmentation.segmenter import Segmenter
     from napari_hqsam.tiling import Tile
 

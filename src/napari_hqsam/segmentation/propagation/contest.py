@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.segmentation.propagation.maps import at, window
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.images import Image
-    from napari_hqsam.prompts import Logits
+    from napari_hqsam.masks import Logits
 
 Box = tuple[int, int, int, int]
 Taken: TypeAlias = "Callable[[tuple[int, ...], Box], NDArray[Any]] | Any"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_hqsam.prompts import Logits
-from napari_hqsam.segmentation.cleaning import clean_mask
+from napari_hqsam.masks import Logits
+from napari_hqsam.masks.cleaning import clean_mask
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile
 from napari_hqsam.segmentation.growth import Growth
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.segmentation.propagation import maps
 from napari_hqsam.segmentation.propagation.contest import PROMPTED, Claim, share_out
 from napari_hqsam.segmentation.propagation.covering import cover, level_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_hqsam.masks.cleaning import SPECK_SHARE
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.cleaning import SPECK_SHARE
 from napari_hqsam.segmentation.parts import EIGHT
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.masks import Logits
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Tuning
-    from napari_hqsam.prompts import Logits
-    from napari_hqsam.segmentation.mask import Mask
 
 MAX_POINTS = 4
 """Parts of an object that get a point of their own, the largest first."""

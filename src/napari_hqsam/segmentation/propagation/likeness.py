@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.embeddings import TileSource
-    from napari_hqsam.prompts import Logits
+    from napari_hqsam.masks import Logits
 
 GAP, RING = 1, 3
 """An object is compared with what lies so many pixels from it, exclusive and

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_hqsam.prompts import Logits
+from napari_hqsam.masks import Logits
 from napari_hqsam.segmentation.parts import EIGHT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.field import Field
-    from napari_hqsam.segmentation.mask import Mask
 
 MARGIN = 8
 """Canvas pixels kept round an object."""

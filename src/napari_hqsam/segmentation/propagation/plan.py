@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from napari_hqsam.images import Image
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.mask import Mask
 
 Direction = Literal["both", "forward", "backward"]
 Fixed: TypeAlias = "Mapping[int, Prompt | Mask]"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_hqsam.segmentation.mask import Mask
+    from napari_hqsam.masks.mask import Mask
 
 Origin = Literal["kept", "prompted", "followed", "blended"]
 """Given as a mask; segmented from a prompt; from one neighbour; from both sides."""

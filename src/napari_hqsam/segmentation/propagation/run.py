@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.masks.cleaning import clean_mask
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.network import Output
-from napari_hqsam.segmentation.cleaning import clean_mask
 from napari_hqsam.segmentation.levels import check_level
-from napari_hqsam.segmentation.mask import Mask
 from napari_hqsam.segmentation.propagation import maps
 from napari_hqsam.segmentation.propagation.contest import (
     GIVEN,

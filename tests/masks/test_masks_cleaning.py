@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_hqsam.segmentation import cleaning
-from napari_hqsam.segmentation.cleaning import clean_mask
+from napari_hqsam.masks import cleaning
+from napari_hqsam.masks.cleaning import clean_mask
 
 
 def disc(shape, centre, radius):

@@ -12,7 +12,7 @@ from napari_hqsam.prompts.geometry import mask_box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.prompts import Logits
+    from napari_hqsam.masks import Logits
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage, sparse
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.evaluation import (
+from napari_hqsam.masks.metrics import (
     average_precision,
     average_precision_scored,
     boundary,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.segmentation import Linker, Mask, link_planes, tracks_of
-from napari_hqsam.segmentation.linking import centre
+from napari_hqsam.masks import Linker, Mask, link_planes, tracks_of
+from napari_hqsam.masks.linking import centre
 
 
 def plane(*squares, shape=(60, 60)):

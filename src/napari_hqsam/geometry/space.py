@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.images.axes import parse_axes
+from napari_hqsam.geometry.axes import parse_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

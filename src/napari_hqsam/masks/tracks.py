@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.segmentation.linking import Sight
+    from napari_hqsam.masks.linking import Sight
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.prompts import Logits, Prompt
+from napari_hqsam.masks import Logits
+from napari_hqsam.prompts import Prompt
 
 at_leisure = settings(deadline=None)
 

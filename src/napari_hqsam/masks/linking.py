@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.segmentation.mask import Mask
+from napari_hqsam.masks.mask import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
