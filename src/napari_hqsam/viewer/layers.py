@@ -30,7 +30,8 @@ OUTLINE, TARGET = "HQ-SAM outline", "HQ-SAM labels"
 SIGN = "sign"
 POSITIVE, NEGATIVE = "positive", "negative"
 # Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
-COLOURS = {POSITIVE: "#56b4e9", NEGATIVE: "#d55e00"}
+# Neither is like the blue that napari draws round what is selected.
+COLOURS = {POSITIVE: "#009e73", NEGATIVE: "#d55e00"}
 SYMBOLS = {POSITIVE: "disc", NEGATIVE: "x"}
 CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
 DASH, GAP = 5.0, 4.0
@@ -39,6 +40,8 @@ MAX_DASHES = 80
 """Dashes of an outline; each is a shape, which napari is slow to make."""
 OUTLINE_PIXELS = 2.0
 """Width of the outline on the screen."""
+POINT_PIXELS, SHAPE_PIXELS = 14.0, 4.0
+"""Size of a point and width of a drawn line on the screen."""
 
 
 def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
@@ -91,10 +94,9 @@ def add_points(viewer: Viewer, image: Image, dropped: int) -> Points:
         features={SIGN: np.array([], dtype=object)},
         feature_defaults={SIGN: POSITIVE},
         face_color=COLOURS[POSITIVE],
-        # Of the same colour: napari draws it so wide that it hides a small point.
         border_color=COLOURS[POSITIVE],
-        size=4,
-        canvas_size_limits=(11, 14),
+        # A guard alone, see `fit_prompts`; of a screen with small pixels too.
+        canvas_size_limits=(8, 40),
         **placement(image, dropped),
     )
 
@@ -108,10 +110,30 @@ def add_shapes(viewer: Viewer, image: Image, dropped: int) -> Shapes:
         feature_defaults={SIGN: POSITIVE},
         edge_color=COLOURS[POSITIVE],
         face_color="transparent",
-        edge_width=1,
-        opacity=0.9,
+        opacity=1.0,
         **placement(image, dropped),
     )
+
+
+def fit_prompts(points: Points, shapes: Shapes, zoom: float) -> None:
+    """Give prompts the same size on the screen at any zoom.
+
+    By the data: where the limits of the canvas cut a size, napari draws what marks
+    a selected point so wide that the point, and with it its sign, is hidden.
+
+    Parameters
+    ----------
+    points, shapes : Points, Shapes
+    zoom : float
+        Screen pixels per data pixel.
+    """
+    size, width = POINT_PIXELS / zoom, SHAPE_PIXELS / zoom
+    points.current_size = size
+    if len(points.data):
+        points.size = size
+    shapes.current_edge_width = width
+    if len(shapes.data):
+        shapes.edge_width = width
 
 
 def add_outline(viewer: Viewer, image: Image, dropped: int) -> Shapes:

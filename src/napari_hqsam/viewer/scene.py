@@ -249,6 +249,7 @@ class Scene:
                 if self._on_press not in layer.mouse_drag_callbacks:
                     layer.mouse_drag_callbacks.append(self._on_press)
             self.viewer.layers.selection.active = active
+            self._fit_prompts()
         return self.points, self.shapes, self.outline
 
     def remove_layers(self) -> None:
@@ -337,10 +338,13 @@ class Scene:
                 layer.feature_defaults = {layers.SIGN: sign}
 
     def deselect_points(self) -> None:
-        """Let points show their sign: napari paints over those that are selected."""
-        if self.points is not None and self.settings.tool != "edit":
-            if self.points.selected_data:
-                self.points.selected_data = set()
+        """Let points show their sign: napari marks those that are selected."""
+        self._deselect(self.points)
+
+    def _deselect(self, layer: Points | Shapes | None) -> None:
+        """Select nothing in a layer of prompts, but where the user selects."""
+        if layer is not None and self.settings.tool != "edit" and layer.selected_data:
+            layer.selected_data = set()
 
     def forget_held(self) -> None:
         """Forget points that waited and are gone."""
@@ -479,7 +483,17 @@ class Scene:
         self.plane_changed.emit()
 
     def _on_zoom(self, event: Any) -> None:  # noqa: ANN401
+        self._fit_prompts()
         self.zoomed.emit()
+
+    def _fit_prompts(self) -> None:
+        """Keep the size of prompts on the screen."""
+        if self.image is None or self.points is None or self.shapes is None:
+            return
+        # Along the last axis: napari scales points so.
+        step = float(np.linalg.norm(Placing.of(self.image).linear[:, -1]))
+        zoom = max(float(camera(self.viewer).zoom) * step, 1e-9)
+        layers.fit_prompts(self.points, self.shapes, zoom)
 
     def _on_prompts(self, event: Any) -> None:  # noqa: ANN401
         if str(event.action) in ("added", "changed", "removed"):
@@ -487,6 +501,8 @@ class Scene:
                 self._show_signs()
             if self._quiet:
                 return
+            if str(event.action) == "added" and event.source is self.shapes:
+                self._deselect(self.shapes)  # napari selects what was drawn
             if self._plain and self.points is not None and event.source is self.points:
                 self._plain = False
                 row = tuple(np.asarray(self.points.data[-1]).tolist())
