@@ -86,3 +86,34 @@ def test_colours_that_somebody_chose_stay(viewer, open_widget, squares):
     hand = open_widget()
     hand.labelling.use_target(labels)
     assert np.array_equal(labels.colormap.colors, chosen.colors)
+
+
+def test_the_status_says_what_the_mouse_does(viewer, hand):
+    assert status(hand) == "Click on an object in the image"
+    hand.settings.tool = "box"
+    assert status(hand) == "Drag a box round an object"
+    hand.settings.tool = "edit"
+    assert "choose the point tool (W)" in status(hand)
+    hand.key("W")
+    assert status(hand) == "Click on an object in the image"
+    # Whatever takes the tool away: napari's own tools, another layer, the eye.
+    viewer.layers.selection.active = viewer.add_labels(hand.scene.image.data * 0)
+    hand.wait()
+    assert status(hand).startswith("The mouse does not prompt now: choose the point")
+    hand.key("W")
+    assert status(hand) == "Click on an object in the image"
+    hand.scene.points.mode = "pan_zoom"
+    hand.wait()
+    assert status(hand).startswith("The mouse does not prompt now: choose the point")
+    hand.scene.image.visible = False
+    hand.wait()
+    assert status(hand).startswith("squares is hidden. To show it, choose the point")
+    hand.key("W")
+    assert hand.scene.image.visible
+    assert status(hand) == "Click on an object in the image"
+
+
+def test_the_arrow_says_what_it_does_with_prompts(hand):
+    hand.click(35, 35)  # nothing is found there
+    hand.settings.tool = "edit"
+    assert status(hand).startswith("The arrow selects and moves prompts")

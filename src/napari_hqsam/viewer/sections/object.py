@@ -23,8 +23,7 @@ from napari_hqsam.viewer.main_thread import timer
 if TYPE_CHECKING:
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.objects import Objects
-    from napari_hqsam.viewer.scene import Scene
-    from napari_hqsam.viewer.state import Doubt
+    from napari_hqsam.viewer.state import Doubt, Tool
 
 
 _OUTPUTS = (
@@ -36,6 +35,18 @@ _DOUBTS: dict[Doubt, str] = {
     "score": "<b>Uncertain</b>: ",
     "negative": "<b>Negative click inside</b>: ",
 }
+_TAKE = f"choose the point tool ({KEYS['next_tool'].key}) and click on an object"
+_TO_DO: dict[Tool, str] = {
+    "point": "Click on an object in the image",
+    "box": "Drag a box round an object",
+    "scribble": "Draw along an object",
+    "outline": "Draw round an object",
+    "polygon": "Click the corners of an outline round an object; double-click ends it",
+    "ellipse": "Drag an ellipse over an object",
+    "edit": f"The arrow moves prompts, and there are none: {_TAKE}",
+    "none": f"The mouse does not prompt now: {_TAKE}",
+}
+"""What the mouse does, while there is no current object."""
 _LINK = "style='color: #3d8fd1'"  # to be read on light and on dark
 _HELP = f"try <a {_LINK} href='box'>a box</a>, <a {_LINK} href='scale'>next scale</a>"
 SLOW_MS = 400
@@ -81,6 +92,8 @@ class ObjectSection(Section):
         )
         controller.scene.image_changed.connect(self.refresh)
         controller.scene.plane_changed.connect(self.refresh)
+        controller.scene.hand_changed.connect(self.refresh)
+        controller.settings.events.tool.connect(self.refresh)
         events = controller.current.events
         for name in ("masks", "chosen", "doubt", "waiting", "label_id"):
             getattr(events, name).connect(self.refresh)
@@ -116,7 +129,7 @@ class ObjectSection(Section):
             if current.waiting:
                 self._slow.start()
             else:
-                self.status.setText(_what_to_do(self.controller.scene))
+                self.status.setText(_what_to_do(self.controller))
             return
         which = ""
         if len(current.choices) > 1:
@@ -145,10 +158,17 @@ class ObjectSection(Section):
             self.controller.next_scale()
 
 
-def _what_to_do(scene: Scene) -> str:
+def _what_to_do(controller: Controller) -> str:
     """Say what to do while there is no current object."""
+    scene, tool = controller.scene, controller.settings.tool
     if scene.image is None:
         return "No image is open. Open one (File > Open), or the sample:"
     if scene.viewer.dims.ndisplay == 3:
         return SAYS
-    return "Click on an object in the image"
+    if not scene.is_visible():
+        return f"{scene.image.name} is hidden. To show it, {_TAKE}"
+    if not controller.ready_for_layers:
+        return "Getting ready ..."
+    if tool == "edit" and scene.prompts_on_plane():
+        return "The arrow selects and moves prompts; Delete removes them"
+    return _TO_DO[tool]
