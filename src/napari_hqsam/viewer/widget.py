@@ -39,6 +39,7 @@ from napari_hqsam.viewer.sections import (
 from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.stacks import Stacks
+from napari_hqsam.viewer.wheel import WheelScrolls
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ class HqsamWidget(QWidget):
         controller.scene.image_changed.connect(self._offer_sample)
         self._offer_sample()
         icons.paint(self, self.viewer)
+        WheelScrolls(self)
 
     def _offer_sample(self) -> None:
         """Offer the sample while there is no image."""
