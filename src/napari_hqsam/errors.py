@@ -53,3 +53,20 @@ def shown(value: object) -> str:
     except ValueError:  # of more digits than Python turns into text
         text = "a number of endless digits"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, on one line, for the end of a message.
+
+    Parameters
+    ----------
+    error : BaseException
+        What another library or the operating system raised.
+
+    Returns
+    -------
+    str
+        Its text without line breaks, or its type where it has none.
+    """
+    text = error.strerror if isinstance(error, OSError) else None
+    return " ".join((text or str(error)).split()) or type(error).__name__

@@ -259,6 +259,7 @@ def test_a_cancelled_download_is_kept_for_the_next_time(cache, server):
     assert server.ranges[-1] is not None
 
 
+@pytest.mark.filterwarnings("ignore:another program fetches")
 def test_several_at_once_download_once(cache, server):
     with_paths = []
     threads = [

@@ -127,7 +127,7 @@ def _words(value: object) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    from napari_hqsam.labels import replacing
+    from napari_hqsam.files import replacing
 
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")

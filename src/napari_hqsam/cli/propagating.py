@@ -452,7 +452,7 @@ class _Table:
         """Write the table, by object and slice."""
         if self.path is None:
             return
-        from napari_hqsam.labels import replacing
+        from napari_hqsam.files import replacing
 
         rows = sorted(self._rows, key=lambda row: row[:2])
         with (

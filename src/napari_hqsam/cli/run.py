@@ -196,8 +196,9 @@ def _draw(
     path: Path,
 ) -> None:
     """Overlay of a plane, labels and prompts, at the level of its labels."""
+    from napari_hqsam.files import replacing
     from napari_hqsam.images import read_rgb8
-    from napari_hqsam.labels import draw_overlay, replacing
+    from napari_hqsam.labels import draw_overlay
 
     level = _overlay_level(segmenter.image.plane_shape)
     rows, cols = labels.shape

@@ -18,8 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import HqsamWarning
-from napari_hqsam.images.source import reason
+from napari_hqsam.errors import HqsamWarning, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import ImageError, reason
+from napari_hqsam.files import interrupted
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.images.raster import open_raster
-from napari_hqsam.images.source import Reduced, Source, reason
+from napari_hqsam.images.source import Reduced, Source
 
 if TYPE_CHECKING:
     from napari_hqsam.images.source import LazyArray
@@ -111,7 +112,13 @@ def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
 
         return open_zarr(path, key)
     if not path.exists():
-        raise ImageError(f"{path}: no such file or folder; check the path")
+        left = interrupted(path)
+        raise ImageError(
+            f"{path}: no such file or folder; check the path"
+            if left is None
+            else f"{path} was being replaced when a program was killed: what was there "
+            f"is now {left}; rename it"
+        )
     try:
         with path.open("rb") as file:
             magic = file.read(4)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.images.fingerprint import fingerprint
-from napari_hqsam.images.source import LazyArray, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from napari_hqsam.images.source import LazyArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.images.source import Source, reason
+from napari_hqsam.errors import HqsamWarning, ImageError, reason
+from napari_hqsam.images.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -72,20 +72,3 @@ class Source:
     has_alpha: bool = False
     reduced: tuple[Reduced, ...] = ()
     pixel_size: PixelSize = field(default_factory=PixelSize)
-
-
-def reason(error: BaseException) -> str:
-    """Why something failed, on one line, for the end of a message.
-
-    Parameters
-    ----------
-    error : BaseException
-        What another library or the operating system raised.
-
-    Returns
-    -------
-    str
-        Its text without line breaks, or its type where it has none.
-    """
-    text = error.strerror if isinstance(error, OSError) else None
-    return " ".join((text or str(error)).split()) or type(error).__name__

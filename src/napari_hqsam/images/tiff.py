@@ -17,11 +17,11 @@ import numpy as np
 import tifffile
 import zarr
 
-from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
 from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
-from napari_hqsam.images.source import LazyArray, Reduced, Source, reason
+from napari_hqsam.images.source import LazyArray, Reduced, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

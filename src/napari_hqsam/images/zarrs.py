@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import zarr
 from zarr.errors import ZarrUserWarning
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.images.physical import zarr_pixel_size
-from napari_hqsam.images.source import Reduced, Source, reason
+from napari_hqsam.images.source import Reduced, Source
 from napari_hqsam.images.zarr_check import check_array
 
 if TYPE_CHECKING:

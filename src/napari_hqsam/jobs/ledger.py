@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.labels import replacing
+from napari_hqsam.files import replacing
 from napari_hqsam.masks.linking import Sight
 
 if TYPE_CHECKING:

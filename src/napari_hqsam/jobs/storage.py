@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import zarr
-from filelock import FileLock, Timeout
 
-from napari_hqsam.errors import OutputError
-from napari_hqsam.images.source import reason
+from napari_hqsam.errors import OutputError, reason
+from napari_hqsam.files import try_lock
 from napari_hqsam.images.zarr_check import check_array
 from napari_hqsam.jobs.ledger import Ledger, differing
 from napari_hqsam.labels import (
@@ -79,17 +78,17 @@ class Storage:
         """
         try:
             self.folder.mkdir(exist_ok=True)
-            lock = FileLock(self.folder / "lock")
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise OutputError(
-                f"another process is at this batch ({self.folder}): wait for it, or "
-                "name another output"
-            ) from None
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be made ({error.strerror}): name another output"
             ) from error
+        lock = try_lock(self.folder / "lock")
+        if lock is None:
+            raise OutputError(
+                f"another process is at this batch ({self.folder}): wait for it, or "
+                "name another output"
+            )
+        lock.tell("running the same batch")
         try:
             yield
         finally:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import OutputError
-from napari_hqsam.labels import check_file, replacing
+from napari_hqsam.files import replacing
+from napari_hqsam.labels import check_file
 
 if TYPE_CHECKING:
     import os

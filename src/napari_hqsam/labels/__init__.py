@@ -11,7 +11,6 @@ journal, on the disk, before it is in the labels.
 """
 
 from napari_hqsam.geometry.space import space_of_image
-from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.base import copy_labels
 from napari_hqsam.labels.headers import ImageRecord, Setup
 from napari_hqsam.labels.ids import label_ids
@@ -64,7 +63,6 @@ __all__ = [
     "rebuild",
     "recent_sizes",
     "remake",
-    "replacing",
     "space_of_image",
     "write_labels",
 ]

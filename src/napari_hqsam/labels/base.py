@@ -60,6 +60,7 @@ def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
             axes=space.axes,
             scale=space.scale,
             units=space.units,
+            overwrite=False,
         ) as kept,
     ):
         for key, block in _blocks(array):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import shown
+from napari_hqsam.labels.journal import BASE_SUFFIX
 from napari_hqsam.labels.plain import HIGHEST, items, real, text, whole
 from napari_hqsam.labels.writing import MAX_ID
 
@@ -193,8 +194,10 @@ class LabelsRecord:
     def from_json(cls, said: Mapping[str, Any]) -> LabelsRecord:
         """Read them back."""
         scale, units, base = said["scale"], said["units"], said["base"]
-        if base is not None and Path(text(base)).name != base:
-            raise ValueError(f"{base!r} is not the name of a file")
+        if base is not None and (
+            Path(text(base)).name != base or not base.endswith(BASE_SUFFIX)
+        ):
+            raise ValueError(f"{base!r} is not the name of labels beside a journal")
         axes, shape = text(said["axes"]), _shape(said["shape"])
         if len(shape) < 2 or len(axes) != len(shape):
             raise ValueError(f"labels of shape {shape} with the axes {axes!r}")

@@ -11,30 +11,34 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
+import stat
+import time
 import warnings
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError
-from napari_hqsam.images.source import reason
-from napari_hqsam.labels.atomic import replacing
+from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason
+from napari_hqsam.files import Lock, replacing, try_lock
 from napari_hqsam.labels.target import check_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 """What a line says."""
 VERSION = 1
 """Of what the lines mean; readers refuse a higher one."""
 SUFFIX = ".journal.jsonl"
+BASE_SUFFIX = ".base.tif"
 _FORMAT = "napari-hqsam"
+_WORK = "working on the same session"
+_OLD = 600.0
+"""Seconds after which a journal that cannot be locked is no longer being written."""
 _CHECKSUM = re.compile(rb',"sum":"([0-9a-f]{8})"\}$')
 
 
@@ -52,6 +56,29 @@ def journal_path(labels: str | os.PathLike[str]) -> Path:
     """
     path = Path(labels)
     return path.with_name(path.name + SUFFIX)
+
+
+def base_path(journal: str | os.PathLike[str]) -> Path:
+    """Return where the labels lie that a session began with: beside its journal."""
+    path = Path(journal)
+    return path.with_name(path.name.removesuffix(SUFFIX) + BASE_SUFFIX)
+
+
+def find_base(journal: Path, named: str | None) -> Path | None:
+    """Return the labels that a session began with, to be read alone.
+
+    Parameters
+    ----------
+    journal : pathlib.Path
+        Its journal.
+    named : str, optional
+        What its header names; None where it began with nothing. One of before version
+        0.2 may name that of another journal, from which it was saved.
+    """
+    own = base_path(journal)
+    if named is None:
+        return None
+    return own if own.name == named or own.exists() else journal.with_name(named)
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[Json]:
@@ -92,14 +119,14 @@ class Journal:
         Its length up to the last whole line, bytes.
     checksum : int
         The checksum of that line.
-    lock : filelock.FileLock
+    lock : Lock
         Held, so that no other session writes to the file.
     lines : int
         Number of whole lines, header included.
     """
 
     def __init__(
-        self, path: Path, end: int, checksum: int, lock: FileLock, lines: int
+        self, path: Path, end: int, checksum: int, lock: Lock, lines: int
     ) -> None:
         self.path = path
         self.lines = lines
@@ -112,15 +139,18 @@ class Journal:
             self._end += self._file.write(b"\n")
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], header: Json) -> Journal:
+    def create(
+        cls, path: str | os.PathLike[str], header: Json | Callable[[], Json]
+    ) -> Journal:
         """Begin a journal.
 
         Parameters
         ----------
         path : str or os.PathLike
             A file that does not exist.
-        header : dict
-            What the first line says besides format and version.
+        header : dict or callable
+            What the first line says besides format and version; or gives that, once
+            the journal is locked.
 
         Raises
         ------
@@ -128,27 +158,39 @@ class Journal:
             If the file exists or cannot be written.
         JournalError
             If another session is making it.
+
+        Warns
+        -----
+        HqsamWarning
+            If the disk knows no locks.
         """
-        path = Path(path)
-        said = {"journal": _FORMAT, "version": VERSION, **header}
-        line, checksum = _sealed(said, 0)
-        return cls._new(path, line, checksum, 1)  # never a journal without its header
+
+        def first() -> tuple[bytes, int, int]:
+            told = header() if callable(header) else header
+            said = {"journal": _FORMAT, "version": VERSION, **told}
+            return *_sealed(said, 0), 1  # never a journal without its header
+
+        return cls._new(Path(path), first)
 
     @classmethod
-    def _new(cls, path: Path, data: bytes, checksum: int, lines: int) -> Journal:
-        """Make a file where there is none."""
+    def _new(cls, path: Path, content: Callable[[], tuple[bytes, int, int]]) -> Journal:
+        """Make a file where there is none: bytes, last checksum, number of lines."""
         check_file(path)
+        _check_free(path)
         lock = _locked(path)
         try:
-            if path.exists():
-                raise OutputError(
-                    f"{path} exists: open that session again, or choose another name"
-                )
-            with replacing(path) as partial, partial.open("xb", buffering=0) as file:
+            _check_free(path)  # now nobody else can make it
+            data, checksum, lines = content()
+            with (
+                replacing(path, mode=_mode_for(path), new=True) as partial,
+                partial.open("xb", buffering=0) as file,
+            ):
                 _write(file.fileno(), data)
-            return cls(path, len(data), checksum, lock, lines)
+            journal = cls(path, len(data), checksum, lock, lines)
+            lock.tell(_WORK)
+            return journal
         except BaseException:
-            lock.release()
+            lock.release(remove=not path.exists())
             raise
 
     @classmethod
@@ -180,7 +222,14 @@ class Journal:
         lock = _locked(path)
         try:
             lines, end, checksum = _read(path)
-            return cls(path, end, checksum, lock, len(lines)), lines
+            if end < path.stat().st_size:  # what is left of a line will be cut off
+                _check_unused(path, lock)
+            journal = cls(path, end, checksum, lock, len(lines))
+            lock.tell(_WORK)
+            return journal, lines
+        except HqsamError:
+            lock.release()
+            raise
         except OSError as error:
             lock.release()
             raise OutputError(
@@ -228,7 +277,11 @@ class Journal:
             raise
 
     def moved(
-        self, path: str | os.PathLike[str], *, keep: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        keep: int | None = None,
+        locked: Callable[[], None] | None = None,
     ) -> Journal:
         """Go on at another place; this journal is closed and its file removed.
 
@@ -238,6 +291,8 @@ class Journal:
             A file that does not exist.
         keep : int, optional
             Number of lines, header included, that stay in the file here.
+        locked : callable, optional
+            Called when the place is locked and free, before anything is written.
 
         Returns
         -------
@@ -249,9 +304,13 @@ class Journal:
         OutputError
             If it exists or cannot be written; then this journal goes on.
         """
-        there = self._new(
-            Path(path), self.path.read_bytes(), self._checksum, self.lines
-        )
+
+        def content() -> tuple[bytes, int, int]:
+            if locked is not None:
+                locked()
+            return self.path.read_bytes(), self._checksum, self.lines
+
+        there = self._new(Path(path), content)
         with suppress(OSError):
             if keep is None:
                 self.path.unlink()
@@ -275,6 +334,38 @@ def in_use(path: str | os.PathLike[str]) -> bool:
     return False
 
 
+def remove_journal(
+    path: str | os.PathLike[str], *, base: Path | None = None, locked: bool = False
+) -> None:
+    """Remove a journal that nobody works on, and the labels that it began with.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    base : pathlib.Path, optional
+        Those labels.
+    locked : bool
+        Leave it where the disk knows no locks, however old it is.
+
+    Raises
+    ------
+    JournalError
+        If it is in use, or may be.
+    OutputError
+        If it cannot be removed.
+    """
+    path = Path(path)
+    with _locked(path) as lock:
+        _check_unused(path, lock, always=locked)
+        try:
+            path.unlink(missing_ok=True)
+            if base is not None:
+                base.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be removed ({reason(error)})") from error
+
+
 def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
     """Take the last lines off a journal.
 
@@ -293,13 +384,14 @@ def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
         If it cannot be written to.
     """
     path = Path(path)
-    lock = _locked(path)
-    try:
-        os.truncate(path, _end_of(path, keep))
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written to ({reason(error)})") from error
-    finally:
-        lock.release()
+    with _locked(path) as lock:
+        _check_unused(path, lock)
+        try:
+            os.truncate(path, _end_of(path, keep))
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be written to ({reason(error)})"
+            ) from error
 
 
 def _end_of(path: Path, lines: int) -> int:
@@ -386,19 +478,47 @@ def _check_header(path: Path, header: Json) -> None:
         )
 
 
-def _locked(path: Path) -> FileLock:
-    """Take the lock of a journal; the system lets go of it when the process dies."""
-    path = path.resolve()
-    lock = FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
+def _locked(path: Path) -> Lock:
+    """Take the lock of a journal."""
     try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise JournalError(
-            f"{path} is in use by another session; close that one first"
-        ) from error
-    except (OSError, NotImplementedError):
-        pass  # some disks know no locks
+        path = path.resolve()
+    except (OSError, RuntimeError) as error:  # the latter: links in a circle
+        raise JournalError(f"{path} cannot be found ({reason(error)})") from error
+    lock = try_lock(path.with_name(f".{path.name}.lock"))
+    if lock is None:
+        raise JournalError(f"{path} is in use by another session; close that one first")
     return lock
+
+
+def _check_unused(path: Path, lock: Lock, *, always: bool = False) -> None:
+    """Raise unless nobody can be writing to a journal: it is to lose something.
+
+    Where there are no locks, its age tells; never, if asked to trust locks alone.
+    """
+    with suppress(FileNotFoundError):
+        age = 0.0 if always else time.time() - path.stat().st_mtime
+        if not lock.confirmed and age < _OLD:
+            raise JournalError(
+                f"{path} may be in use by another program, since its folder knows no "
+                f"locks ({lock.why_not}); close that one, and try again in "
+                f"{math.ceil((_OLD - age) / 60)} minutes"
+            )
+
+
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise OutputError(
+            f"{path} exists: open that session again, or choose another name"
+        )
+
+
+def _mode_for(path: Path) -> int:
+    """Permissions of a new journal: those of its labels, else the user's alone."""
+    labels = path.with_name(path.name.removesuffix(SUFFIX))
+    with suppress(OSError):
+        if labels != path:
+            return stat.S_IMODE(labels.stat().st_mode) & 0o666
+    return 0o600
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.images import open_source
 from napari_hqsam.images.memory import check_fits
-from napari_hqsam.images.source import reason
 
 if TYPE_CHECKING:
     import os

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import ImageError
 from napari_hqsam.labels.headers import Header
 from napari_hqsam.labels.history import History
-from napari_hqsam.labels.journal import JournalError, read_lines
+from napari_hqsam.labels.journal import JournalError, base_path, find_base, read_lines
 from napari_hqsam.labels.plain import text, whole
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.labels.records import Accept, Edit
@@ -54,9 +54,16 @@ class Recorded:
 
     @property
     def base(self) -> Path | None:
-        """The file with the labels that the session started from, if any."""
-        name = self.header.labels.base
-        return None if name is None else self.path.with_name(name)
+        """The file with the labels that the session started from, if any.
+
+        To be read alone: it may be another session's as well, see `find_base`.
+        """
+        return find_base(self.path, self.header.labels.base)
+
+    @property
+    def own_base(self) -> Path | None:
+        """The same, if it is the session's alone: to be moved or removed with it."""
+        return None if self.header.labels.base is None else base_path(self.path)
 
     def read_base(self) -> NDArray[Any] | None:
         """Read the labels that the session started from; None where there were none.

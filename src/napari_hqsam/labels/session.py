@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.errors import ImageError, OutputError, PromptError
+from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.geometry.space import check_axes, make_space
 from napari_hqsam.labels.base import keep_base
 from napari_hqsam.labels.editing import Editing
 from napari_hqsam.labels.headers import Header, LabelsRecord
-from napari_hqsam.labels.journal import SUFFIX, Journal
+from napari_hqsam.labels.journal import Journal, base_path
 from napari_hqsam.labels.patches import Plane, painted
 from napari_hqsam.labels.recorded import understand
 from napari_hqsam.labels.records import Accept, MaskRecord, Settings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from napari_hqsam.labels.headers import ImageRecord, Setup
+    from napari_hqsam.labels.journal import Json
     from napari_hqsam.labels.patches import Target
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
@@ -88,28 +89,26 @@ class Session(Editing):
         if np.dtype(array.dtype).kind not in "iu":
             raise ImageError(f"labels are {array.dtype}; convert them to integers")
         space = make_space(check_axes(axes, len(shape), "labels.tif"), scale, units)
-        base = path.with_name(f"{path.name.removesuffix(SUFFIX)}.base.tif")
-        if path.exists():
-            raise OutputError(
-                f"{path} exists: open that session again, or choose another name"
+        base, made = base_path(path), False
+        header: Header
+
+        def first() -> Json:
+            nonlocal header, made
+            highest = keep_base(array, base, space) if found else 0
+            made = highest > 0
+            name = base.name if made else None
+            labels = LabelsRecord(
+                shape, space.axes, space.scale, space.units, name, highest
             )
-        highest = keep_base(array, base, space) if found else 0
-        labels = LabelsRecord(
-            shape,
-            space.axes,
-            space.scale,
-            space.units,
-            base.name if highest else None,
-            highest,
-        )
-        header = Header(image, labels, setup)
+            header = Header(image, labels, setup)
+            return {"package": version("napari-hqsam"), **header.to_json()}
+
         try:
-            journal = Journal.create(
-                path, {"package": version("napari-hqsam"), **header.to_json()}
-            )
+            # The journal is locked before anything is written beside it.
+            journal = Journal.create(path, first)
         except BaseException:
-            if highest:
-                base.unlink()
+            if made:
+                base.unlink(missing_ok=True)
             raise
         return cls(target, header, journal=journal)
 

@@ -12,13 +12,12 @@ import datetime
 import shutil
 import uuid
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hqsam.errors import HqsamError, OutputError
-from napari_hqsam.images.source import reason
-from napari_hqsam.labels.atomic import replacing
+from napari_hqsam.errors import HqsamError, OutputError, reason
+from napari_hqsam.files import replacing
 from napari_hqsam.labels.history import History
+from napari_hqsam.labels.journal import base_path, find_base
 from napari_hqsam.labels.target import check_writable
 
 if TYPE_CHECKING:
@@ -81,22 +80,27 @@ class Steps:
         """
         if self.journal is None:
             return
-        base, here = self.header.labels.base, self.journal.path
-        if base is None or here.resolve().parent == Path(path).resolve().parent:
-            # Journals of one folder share the labels that both started from.
-            self.journal = self.journal.moved(path, keep=keep)
-            return
-        copy = Path(path).with_name(base)
-        check_writable(copy, overwrite=False)
-        with replacing(copy) as partial:
-            shutil.copyfile(here.with_name(base), partial)
+        here, copy, copied = self.journal.path, base_path(path), False
+        base = find_base(here, self.header.labels.base)
+
+        def copy_base() -> None:
+            nonlocal copied
+            if base is not None:
+                check_writable(copy, overwrite=False)
+                with replacing(copy, new=True) as partial:
+                    shutil.copyfile(base, partial)
+                copied = True
+
         try:
-            self.journal = self.journal.moved(path, keep=keep)
+            self.journal = self.journal.moved(path, keep=keep, locked=copy_base)
         except BaseException:
-            copy.unlink()
+            if copied:
+                copy.unlink(missing_ok=True)
             raise
-        if keep is None:
-            here.with_name(base).unlink(missing_ok=True)
+        # One of another name may be another session's as well.
+        if base == base_path(here) and keep is None:
+            with suppress(OSError):
+                base.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the journal. May be called twice."""

@@ -11,9 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hqsam.errors import OutputError
+from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.geometry.space import check_axes
-from napari_hqsam.images.source import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

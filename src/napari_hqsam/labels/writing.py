@@ -7,7 +7,6 @@ place under its name. Memory holds a chunk or a tile at a time.
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +16,13 @@ import numpy as np
 import tifffile
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.files import replacing
 from napari_hqsam.geometry.space import Space, check_axes, make_space
-from napari_hqsam.labels.atomic import replacing
 from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
     import zarr
@@ -129,7 +129,7 @@ def labels_on_disk(
     space = make_space(check_axes(axes, len(sizes), target.name), scale, units)
     from napari_hqsam.labels.chunk_files import chunk_files  # zarr, see below
 
-    with replacing(target) as partial:
+    with replacing(target, new=not overwrite) as partial:
         if target.name.lower().endswith(ZARR_SUFFIX):
             with chunk_files(partial) as files:
                 yield _create_zarr(files, sizes, np.dtype(dtype), space, target.name)
@@ -258,7 +258,7 @@ def _round_up(length: int) -> int:
 def _write_tiff(
     path: Path, tiles: zarr.Array[Any], folder: Path, space: Space, name: str
 ) -> None:
-    """Write one page per plane; the data are on the disk on return."""
+    """Write one page per plane."""
     is_ome = name.lower().endswith((".ome.tif", ".ome.tiff"))
     resolution = space.tiff_resolution()
     with path.open("xb") as file:
@@ -281,9 +281,6 @@ def _write_tiff(
             resolution=resolution,
             resolutionunit="CENTIMETER" if resolution else None,
         )
-        file.flush()
-        # Else a power cut after the renaming could leave an empty file.
-        os.fsync(file.fileno())
 
 
 def _encoded(tiles: zarr.Array[Any], folder: Path) -> Iterator[bytes]:

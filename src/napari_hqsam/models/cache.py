@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
+import warnings
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from napari_hqsam.errors import CheckpointError, FetchError
+from napari_hqsam.errors import CheckpointError, FetchError, HqsamWarning
+from napari_hqsam.files import Lock, try_lock
 from napari_hqsam.models.registry import Checkpoint, find_checkpoint, list_models
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE = "NAPARI_HQSAM_CACHE"
 RETRIES = 3
+_POLL = 0.2  # seconds between two looks at a lock that another process holds
 
 
 def cache_folder() -> Path:
@@ -144,7 +148,6 @@ def _download(
     checkpoint: Checkpoint, path: Path, progress: bool | ProgressFactory
 ) -> None:
     # Only a download needs these, and they are slow to import.
-    import filelock
     import pooch
     import requests
 
@@ -154,7 +157,7 @@ def _download(
     downloader = ResumingDownloader(part, checkpoint.bytes, _bar(progress))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_name(path.name + ".lock")):
+        with _waited_for(path.with_name(path.name + ".lock")):
             if not is_cached(checkpoint.name):  # else another process was faster
                 _check_space(checkpoint, part)
             pooch.create(
@@ -174,6 +177,23 @@ def _download(
         raise _not_here(checkpoint, "no connection, or it broke") from error
     except (OSError, ValueError) as error:  # HTTP status, disk, or a wrong digest
         raise _not_here(checkpoint, str(error)) from error
+
+
+def _waited_for(path: Path) -> Lock:
+    """Take a lock; while another process fetches the same file, wait for it."""
+    told = False
+    while (lock := try_lock(path)) is None:
+        if not told:
+            told = True
+            warnings.warn(
+                f"another program fetches {path.stem}; waiting for it (its lock is "
+                f"{path})",
+                HqsamWarning,
+                stacklevel=2,
+            )
+        time.sleep(_POLL)
+    lock.tell("fetching the same file")
+    return lock
 
 
 def _bar(progress: bool | ProgressFactory) -> ProgressFactory:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 
-from napari_hqsam.errors import ImageError, OutputError
-from napari_hqsam.images.source import reason
+from napari_hqsam.errors import ImageError, OutputError, reason
 from napari_hqsam.labels import ArrayTarget, journal_path, read_session
 from napari_hqsam.labels.journal import SUFFIX, in_use
 from napari_hqsam.labels.session import Session
@@ -70,6 +70,29 @@ def sessions_folder() -> Path:
     return data / "sessions"
 
 
+def make_sessions_folder() -> Path:
+    """Make the folder of the journals, for the user alone.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+    folder = sessions_folder()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"no journal can be kept in {folder} ({reason(error)}); set "
+            f"{FOLDER_VARIABLE} to a folder that can be written to"
+        ) from error
+    if not os.environ.get(FOLDER_VARIABLE):  # else who chose it has set its mode
+        with suppress(OSError):  # one of before version 0.2
+            folder.chmod(0o700)
+    return folder
+
+
 def journal_file(name: str) -> Path:
     """Path for a new journal, named after the labels and the time.
 
@@ -78,14 +101,7 @@ def journal_file(name: str) -> Path:
     OutputError
         The folder cannot be made.
     """
-    folder = sessions_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"no journal can be kept in {folder} ({error.strerror}); set "
-            f"{FOLDER_VARIABLE} to a folder that can be written to"
-        ) from error
+    folder = make_sessions_folder()
     stem = re.sub(r"[^\w.-]+", "-", name) or "labels"
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     paths = (

@@ -11,8 +11,7 @@ import platformdirs
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
-from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError
-from napari_hqsam.images.source import reason
+from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
 from napari_hqsam.labels import check_writable, read_session
 from napari_hqsam.viewer.journaling import check_free, journal_beside
 from napari_hqsam.viewer.layers import as_labels, placement
@@ -26,7 +25,12 @@ from napari_hqsam.viewer.session_context import (
     what_to_open,
 )
 from napari_hqsam.viewer.snapshots import Snapshot
-from napari_hqsam.viewer.unsaved import Unsaved, discard, unsaved_sessions
+from napari_hqsam.viewer.unsaved import (
+    Unsaved,
+    discard,
+    remove_empty,
+    unsaved_sessions,
+)
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 from napari_hqsam.viewer.writers import files_in_use, save_labels
 
@@ -165,7 +169,7 @@ class Keeping(QObject):
     def look_up(self) -> None:
         """Look for sessions that were not saved."""
         self._files.submit(
-            Urgency.PREFETCH, "unsaved", lambda _: unsaved_sessions(), self._list, tell
+            Urgency.PREFETCH, "unsaved", lambda _: _look(), self._list, tell
         )
 
     def _list(self, found: list[Unsaved]) -> None:
@@ -286,6 +290,12 @@ class Keeping(QObject):
             setattr(layer, name, value)
         show_plane(session.context, scene.viewer, image)
         self._labelling.use_target(layer)
+
+
+def _look() -> list[Unsaved]:
+    found = unsaved_sessions()
+    remove_empty()
+    return found
 
 
 def _documents() -> Path:

@@ -9,8 +9,7 @@ from app_model.types import KeyCode, KeyMod
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
-from napari_hqsam.errors import HqsamError, OutputError
-from napari_hqsam.images.source import reason
+from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.labels.journal import SUFFIX
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.connections import Connections

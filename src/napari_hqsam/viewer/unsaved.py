@@ -10,20 +10,29 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamError
+from napari_hqsam.files import replacing
 from napari_hqsam.labels import read_session
-from napari_hqsam.labels.journal import SUFFIX, cut_journal, in_use
-from napari_hqsam.viewer.journaling import sessions_folder
+from napari_hqsam.labels.journal import (
+    SUFFIX,
+    cut_journal,
+    in_use,
+    remove_journal,
+)
+from napari_hqsam.viewer.journaling import make_sessions_folder, sessions_folder
 
 if TYPE_CHECKING:
     from napari_hqsam.labels import Recorded
 
 _NOTE = ".saved.json"
+EMPTY_AGE = 24 * 3600.0
+"""Seconds after which a journal in which nothing was done is not needed any more."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +128,14 @@ def note_saved(journal: Path, lines: int) -> None:
 
     Raises
     ------
-    OSError
+    OutputError
         It cannot be written.
     """
     if journal.parent == sessions_folder():
         return
-    note = _note(journal)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    partial = note.with_name(f".{note.name}.partial")
-    partial.write_text(json.dumps({"journal": str(journal), "lines": lines}))
-    partial.replace(note)
+    make_sessions_folder()
+    with replacing(_note(journal), mode=0o600) as partial:
+        partial.write_text(json.dumps({"journal": str(journal), "lines": lines}))
 
 
 def forget_note(journal: Path) -> None:
@@ -140,7 +147,7 @@ def forget_note(journal: Path) -> None:
 def unsaved_sessions() -> list[Unsaved]:
     """List what was not saved and is not worked on now, changed last first.
 
-    Journals in which nothing was done are removed on the way.
+    Nothing is removed or changed.
     """
     found = []
     for journal, saved in _journals():
@@ -150,8 +157,6 @@ def unsaved_sessions() -> list[Unsaved]:
             recorded = read_session(journal)
             if recorded.lines > max(saved, 1):
                 found.append(Unsaved.of(recorded, max(saved, 1)))
-            elif not saved:
-                discard(journal)
     return sorted(found, key=lambda one: one.changed, reverse=True)
 
 
@@ -172,11 +177,31 @@ def discard(journal: Path) -> None:
             cut_journal(journal, lines)
         forget_note(journal)
         return
+    base = None
     with suppress(HqsamError):
-        base = read_session(journal).base
-        if base is not None:
-            base.unlink(missing_ok=True)
-    journal.unlink(missing_ok=True)
+        base = read_session(journal).own_base
+    remove_journal(journal, base=base)
+
+
+def remove_empty() -> None:
+    """Remove journals in which nothing was done, and notes of journals that are gone.
+
+    Some time after, and only what is surely in nobody's hands.
+    """
+    before = time.time() - EMPTY_AGE
+    for journal in sessions_folder().glob(f"*{SUFFIX}"):
+        with suppress(HqsamError, OSError):
+            if journal.stat().st_mtime < before:
+                recorded = read_session(journal)
+                if recorded.lines == 1:
+                    remove_journal(journal, base=recorded.own_base, locked=True)
+    for note in sessions_folder().glob(f"*{_NOTE}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            journal = Path(json.loads(note.read_text())["journal"])
+            # Its disk may come back.
+            gone = journal.parent.is_dir() and not journal.exists()
+            if gone and note.stat().st_mtime < before:
+                note.unlink()
 
 
 def _journals() -> list[tuple[Path, int]]:
@@ -189,8 +214,6 @@ def _journals() -> list[tuple[Path, int]]:
             journal = Path(told["journal"])
             if journal.is_file():
                 found.append((journal, int(told["lines"])))
-            elif journal.parent.is_dir():  # else its disk may come back
-                note.unlink()
     return found
 
 

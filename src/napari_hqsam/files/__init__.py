@@ -1,0 +1,24 @@
+"""Files that are whole or not there, and locks on them, whatever the disk does.
+
+Must not know what is in a file. Every write of this package that takes the place of
+a file, and every lock, goes through here.
+"""
+
+from napari_hqsam.files.locks import Lock, try_lock
+from napari_hqsam.files.replacing import (
+    free_name,
+    interrupted,
+    replacing,
+    sync_folder,
+    sync_tree,
+)
+
+__all__ = [
+    "Lock",
+    "free_name",
+    "interrupted",
+    "replacing",
+    "sync_folder",
+    "sync_tree",
+    "try_lock",
+]
