@@ -49,6 +49,8 @@ class BrightNetwork:
         given back as mask prompt make a difference: each moves the outline a little.
     """
 
+    instance_decoder = None
+
     def __init__(self, size, unsure=0, *, varied=False, nudge=0.0):
         self.input_size, self.unsure = size, unsure
         self.varied, self.nudge = varied, nudge

@@ -13,7 +13,8 @@ from napari_hqsam.masks import Mask
 from napari_hqsam.masks.metrics import iou
 from napari_hqsam.segmentation import Rules, iter_everything, make_disjoint
 from napari_hqsam.segmentation.automatic import best_level, rate_levels
-from napari_hqsam.segmentation.automatic.lattice import rows_of_tiles
+from napari_hqsam.segmentation.automatic.lattice import GridProposer
+from napari_hqsam.segmentation.automatic.proposing import rows_of_tiles
 from napari_hqsam.segmentation.decoding import PlaneDecoder
 from napari_hqsam.tiling import Grid
 
@@ -58,6 +59,18 @@ def truths(shape):
     return [np.hypot(yy - r, xx - c) <= RADIUS for r, c in CENTRES]
 
 
+def lattice(grid, region, points_per_side):
+    """Points that all tiles of a region propose."""
+    proposer = GridProposer(grid, 0, region, points_per_side)
+    return [
+        prompt.points[0]
+        for row in rows_of_tiles(grid, 0, region)
+        for tile in row
+        for phase in proposer.propose(tile)
+        for prompt in phase
+    ]
+
+
 def test_every_object_is_found_once(discs, counting):
     segmenter = segmenter_of(discs, counting)
     masks = segmenter.segment_everything(level=0)
@@ -75,12 +88,7 @@ def test_only_what_is_chosen_gets_the_hq_head(discs, counting):
 
 
 def test_points_on_sure_objects_are_spared(discs, counting):
-    every = sum(
-        len(phase)
-        for row in rows_of_tiles(Grid(discs.shape, 128), 0, (0, 0, 240, 260), 18)
-        for _, phases in row
-        for phase in phases
-    )
+    every = len(lattice(Grid(discs.shape, 128), (0, 0, 240, 260), 18))
     segmenter_of(discs, counting).segment_everything(level=0)
     spared = every - counting.cheap
     rules = Rules(sure=2.0)  # nothing is ever sure
@@ -124,17 +132,12 @@ def test_a_region_of_a_huge_plane_is_little_work(drawn, soft, bright):
 def test_neighbouring_regions_share_the_lattice():
     grid = Grid((500, 700), 128)
 
-    def points(region):
-        return {
-            p
-            for row in rows_of_tiles(grid, 0, region, 9)
-            for _, phases in row
-            for phase in phases
-            for p in phase
-        }
-
-    whole = points((0, 0, 500, 700))
-    parts = [points((y, x, y + 250, x + 350)) for y in (0, 250) for x in (0, 350)]
+    whole = set(lattice(grid, (0, 0, 500, 700), 9))
+    parts = [
+        set(lattice(grid, (y, x, y + 250, x + 350), 9))
+        for y in (0, 250)
+        for x in (0, 350)
+    ]
     assert set.union(*parts) == whole
     assert sum(map(len, parts)) == len(whole)
 

@@ -47,11 +47,14 @@ class TileFeatures(NamedTuple):
         (B, 4g, 4g, 32).
     image_pe : Tensor
         (1 or B, g, g, 256).
+    early : Tensor or None
+        (B, g, g, `early_dim`), where there is an instance decoder, which needs it.
     """
 
     features: Tensor
     hq_features: Tensor
     image_pe: Tensor
+    early: Tensor | None = None
 
 
 class HQSAM(nn.Module):
@@ -121,7 +124,22 @@ class HQSAM(nn.Module):
         pe = self.prompt_encoder.dense_positions(features.shape[-1], offset)
         hq = self.mask_decoder.hq_features(features, early)
         image = features.permute(0, 2, 3, 1).contiguous()
-        return TileFeatures(image, hq, pe.to(self.dtype))
+        kept = None if self.instance_decoder is None else early
+        return TileFeatures(image, hq, pe.to(self.dtype), kept)
+
+    def instance_maps(self, tile: TileFeatures) -> Tensor | None:
+        """Compute foreground and distances of a tile, in 0..1.
+
+        Returns
+        -------
+        Tensor or None
+            (B, 3, S/4, S/4), see `InstanceDecoder.forward`; None without one.
+        """
+        if self.instance_decoder is None or tile.early is None:
+            return None
+        features = tile.features.permute(0, 3, 1, 2)
+        logits: Tensor = self.instance_decoder(features, tile.early)
+        return logits.sigmoid()
 
     def decode(
         self,

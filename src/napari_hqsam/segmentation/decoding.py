@@ -152,6 +152,25 @@ class PlaneDecoder:
                 ]
         return answers
 
+    @torch.inference_mode()
+    def instance_maps(self, tile: Tile) -> NDArray[np.float32] | None:
+        """Foreground and distances on a tile, without prompts.
+
+        Returns
+        -------
+        ndarray or None
+            (3, h, w) float32 in 0..1, of the `decoded_shape` of the tile; see
+            `network.InstanceDecoder`. None where the model has no instance decoder.
+        """
+        with self.source.foreground():
+            features = self.source.features(self.index, tile)
+            maps = self.model.network.instance_maps(features)
+        if maps is None:
+            return None
+        h, w = tile.decoded_shape
+        cropped: NDArray[np.float32] = maps[0, :, :h, :w].float().cpu().numpy()
+        return cropped
+
 
 def place(tile: Tile) -> tuple[int, ...]:
     """Sort key that brings tiles of one level and row together."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_hqsam.network import HQ_MODULES, HQSAM
+from napari_hqsam.network import HQ_MODULES, HQSAM, TileFeatures
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.training.augment import jitter
 from napari_hqsam.training.data import (
@@ -358,7 +358,12 @@ class Trainer:
         each = offset.repeat_interleave(stage.prompts, 0)
         features, early = self.network.encode((images - mean) / std)
         tile = self.network.prepare(features, early, offset)
-        tile = type(tile)(*(t.repeat_interleave(stage.prompts, 0) for t in tile))
+        # One tile a prompt; the early feature is for the instance decoder alone.
+        tile = TileFeatures(
+            tile.features.repeat_interleave(stage.prompts, 0),
+            tile.hq_features.repeat_interleave(stage.prompts, 0),
+            tile.image_pe.repeat_interleave(stage.prompts, 0),
+        )
         high, low = stage.balance
         balance = high + (low - high) * progress
         targets = Targets.of(masks)

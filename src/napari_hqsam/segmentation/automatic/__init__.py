@@ -1,7 +1,8 @@
-"""All objects of a plane without prompts: a lattice of clicks, and what it finds.
+"""All objects of a plane without prompts: what a proposer points at, segmented.
 
-Every point is looked at cheaply (SAM's masks at low resolution); what rates well,
-and is no second sight of the same object, is segmented as if it had been prompted.
+Every proposed point is looked at cheaply (SAM's masks at low resolution); what rates
+well, and is no second sight of the same object, is segmented as if it had been
+prompted.
 Must not know label files or napari.
 """
 

@@ -13,7 +13,7 @@ from napari_hqsam.tiling import FINEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from napari_hqsam.segmentation.automatic.lattice import Region
+    from napari_hqsam.segmentation.automatic.proposing import Region
     from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
     from napari_hqsam.tiling import Tile
 

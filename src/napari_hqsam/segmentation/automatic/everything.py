@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.segmentation.automatic.choosing import choose_level
 from napari_hqsam.segmentation.automatic.finds import Rules
+from napari_hqsam.segmentation.automatic.instances import InstanceProposer
+from napari_hqsam.segmentation.automatic.lattice import GridProposer
 from napari_hqsam.segmentation.automatic.running import Everything
 from napari_hqsam.segmentation.decoding import PlaneDecoder
 
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from napari_hqsam.masks.mask import Mask
+    from napari_hqsam.models import Model
     from napari_hqsam.network import Output
+    from napari_hqsam.segmentation.automatic.proposing import Proposer, Region
     from napari_hqsam.segmentation.segmenter import Segmenter
+
+PROPOSERS = ("auto", "grid", "decoder")
+"""Where prompts come from; see `iter_everything`."""
 
 
 def iter_everything(
@@ -27,6 +34,7 @@ def iter_everything(
     region: Sequence[int] | None = None,
     taken: Any = None,  # noqa: ANN401 - any array that is read by slices
     typical_size: float | None = None,
+    proposer: Literal["auto", "grid", "decoder"] = "auto",
     points_per_side: int | None = None,
     output: Output = "sam+hq",
     clean: bool = True,
@@ -52,8 +60,13 @@ def iter_everything(
         neither looked at nor given again. Read by slices.
     typical_size : float, optional
         Longer side of an object, plane pixels.
+    proposer : "auto", "grid" or "decoder"
+        Where prompts come from: "decoder", the model's instance decoder, one for each
+        object that it sees; "grid", an even lattice of clicks, for any model; "auto",
+        the instance decoder where the model has one.
     points_per_side : int, optional
-        Points along the side of a tile; by default the model's (see `models.Tuning`).
+        Points of the lattice along the side of a tile; by default the model's (see
+        `models.Tuning`).
     output, clean
         As for `Segmenter.segment`.
     rules : Rules, optional
@@ -70,7 +83,7 @@ def iter_everything(
     ImageError
         There is no such plane, the region is not on it, or the labels do not fit.
     PromptError
-        Level, size, points or output cannot be used.
+        Level, size, points, proposer or output cannot be used.
     """
     image, grid, tuning = segmenter.image, segmenter.grid, segmenter.model.tuning
     index = (int(plane),) if isinstance(plane, int) else tuple(map(int, plane))
@@ -81,19 +94,13 @@ def iter_everything(
             f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
             f"{grid.plane_shape}; give those of one plane"
         )
-    usual = min(tuning.points_per_side, grid.size // 4)
-    points = usual if points_per_side is None else points_per_side
-    if not 1 <= points <= grid.size // 4:
-        raise PromptError(
-            f"{points} points per side must be from 1 to {grid.size // 4}, such as "
-            f"{usual}"
-        )
     if typical_size is not None and not 0 < typical_size < float("inf"):
         raise PromptError(
             f"typical size {typical_size} is no size; give pixels above 0"
         )
     if level != "auto" and (isinstance(level, bool) or not isinstance(level, int)):
         raise PromptError(f'level {level!r} is unknown; use "auto" or an int')
+    make = _proposer(proposer, segmenter.model, points_per_side)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (
         choose_level(decoder, box, typical_size, check)
@@ -105,13 +112,40 @@ def iter_everything(
         decoder,
         chosen,
         box,
-        points,
+        make(decoder, chosen, box),
         taken,
         (rules or Rules()).for_model(tuning),
         output,
         clean,
         progress,
         check,
+    )
+
+
+def _proposer(
+    name: str, model: Model, points_per_side: int | None
+) -> Callable[[PlaneDecoder, int, Region], Proposer]:
+    """Check what prompts are to come from; return what makes the proposer."""
+    if name not in PROPOSERS:
+        raise PromptError(
+            f"proposer {name!r} is unknown; use one of {', '.join(PROPOSERS)}"
+        )
+    has_decoder = model.network.instance_decoder is not None
+    if name == "decoder" and not has_decoder:
+        raise PromptError(
+            f'model {model.name} has no instance decoder; use proposer "grid"'
+        )
+    if has_decoder and name != "grid":
+        return lambda decoder, _level, region: InstanceProposer(decoder, region)
+    most = model.input_size // 4
+    usual = min(model.tuning.points_per_side, most)
+    points = usual if points_per_side is None else points_per_side
+    if not 1 <= points <= most:
+        raise PromptError(
+            f"{points} points per side must be from 1 to {most}, such as {usual}"
+        )
+    return lambda decoder, level, region: GridProposer(
+        decoder.grid, level, region, points
     )
 
 

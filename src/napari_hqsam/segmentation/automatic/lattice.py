@@ -1,4 +1,4 @@
-"""Where a plane is clicked, and on which tile each click is looked at."""
+"""Proposals of the SAM paper: an even lattice of clicks over the plane."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hqsam.prompts import Prompt
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from napari_hqsam.prompts.geometry import Point
+    from napari_hqsam.segmentation.automatic.proposing import Region
     from napari_hqsam.tiling import Grid, Tile
-
-Region = tuple[int, int, int, int]
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 """(row, column) parities in which points are asked: later ones are often spared."""
 
 
-def rows_of_tiles(
-    grid: Grid, level: int, region: Region, points_per_side: int
-) -> Iterator[list[tuple[Tile, list[list[Point]]]]]:
-    """Yield rows of tiles, each tile with its points in phases.
+class GridProposer:
+    """A lattice of clicks (SAM paper, appendix B); a `Proposer` for any model.
 
     The points of a region lie evenly over the whole plane, so that neighbouring
-    regions go on in the same lattice. Each belongs to the tile whose centre is
-    nearest: there most of its surroundings is seen.
+    regions go on in the same lattice.
 
     Parameters
     ----------
@@ -39,20 +37,30 @@ def rows_of_tiles(
     points_per_side : int
         Points along the side of a tile.
     """
-    size = grid.size * 2.0**level / points_per_side
-    ys, xs = (
-        _owned(grid, level, axis, region[axis], region[axis + 2], size)
-        for axis in (0, 1)
-    )
-    for row, rows in ys.items():
-        tiles = []
-        for col, cols in xs.items():
-            phases = [
-                [(y, x) for i, y in rows for j, x in cols if (i % 2, j % 2) == phase]
-                for phase in PHASES
+
+    def __init__(
+        self, grid: Grid, level: int, region: Region, points_per_side: int
+    ) -> None:
+        size = grid.size * 2.0**level / points_per_side
+        self._rows, self._columns = (
+            _owned(grid, level, axis, region[axis], region[axis + 2], size)
+            for axis in (0, 1)
+        )
+
+    def propose(self, tile: Tile) -> list[list[Prompt]]:
+        """Give the points that the tile owns, by the parity of row and column."""
+        assert tile.address is not None
+        rows = self._rows.get(tile.address.row, ())
+        columns = self._columns.get(tile.address.col, ())
+        return [
+            [
+                Prompt([(y, x)])
+                for i, y in rows
+                for j, x in columns
+                if (i % 2, j % 2) == phase
             ]
-            tiles.append((grid.tile(level, row, col), phases))
-        yield tiles
+            for phase in PHASES
+        ]
 
 
 def _owned(
@@ -69,16 +77,6 @@ def _owned(
         assert address is not None
         owned[address[1 + axis]].append((i, place))
     return dict(owned)
-
-
-def count_tiles(grid: Grid, level: int, region: Region, points_per_side: int) -> int:
-    """Count the tiles that `rows_of_tiles` would yield."""
-    size = grid.size * 2.0**level / points_per_side
-    rows, cols = (
-        len(_owned(grid, level, axis, region[axis], region[axis + 2], size))
-        for axis in (0, 1)
-    )
-    return rows * cols
 
 
 def sample_points(tile: Tile, grid: Grid, per_side: int) -> Sequence[Point]:

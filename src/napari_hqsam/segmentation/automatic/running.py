@@ -9,15 +9,16 @@ import numpy as np
 
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation.automatic.finds import Find, Rules, finds_of, quality
-from napari_hqsam.segmentation.automatic.lattice import (
-    Region,
-    count_tiles,
-    rows_of_tiles,
-)
 from napari_hqsam.segmentation.automatic.overlaps import (
     best_first,
     cropped,
     without_repeats,
+)
+from napari_hqsam.segmentation.automatic.proposing import (
+    Proposer,
+    Region,
+    count_tiles,
+    rows_of_tiles,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.network import Output
-    from napari_hqsam.prompts.geometry import Point
     from napari_hqsam.segmentation.decoding import PlaneDecoder
     from napari_hqsam.segmentation.segmenter import Segmenter
     from napari_hqsam.tiling import Tile
@@ -40,8 +40,8 @@ AGREEMENT = 0.5
 class Everything:
     """The objects of a plane, to be iterated over: tile row by tile row.
 
-    A point of the lattice is asked on the tile whose centre is nearest; points that
-    taken labels or sure masks cover are spared, and so are tiles without contrast.
+    What the proposer proposes is decoded on its tile; points that taken labels or
+    sure masks cover are spared, and so are tiles without contrast.
     When the row of tiles below has been looked at as well, the finds of a row are
     chosen: whole ones before those cut by their tile, the better before the worse,
     none twice. Only what is chosen is segmented in full, as `Segmenter.segment`
@@ -60,8 +60,8 @@ class Everything:
         Of the tiles.
     region : (y0, x0, y1, x1)
         Where points lie, plane pixels; masks may reach out of it.
-    points_per_side : int
-        Points along the side of a tile.
+    proposer : Proposer
+        Gives the prompts of each tile.
     taken : array-like (h, w), optional
         Labels of the plane: objects that are there already, read tile by tile.
     rules : Rules
@@ -78,7 +78,7 @@ class Everything:
     decoder: PlaneDecoder
     level: int
     region: Region
-    points_per_side: int
+    proposer: Proposer
     taken: Any = None
     rules: Rules = field(default_factory=Rules)
     output: Output = "sam+hq"
@@ -88,46 +88,43 @@ class Everything:
 
     def __iter__(self) -> Iterator[Mask]:
         """Yield masks of full resolution, each as soon as it is sure."""
-        rows = rows_of_tiles(
-            self.decoder.grid, self.level, self.region, self.points_per_side
-        )
-        total = count_tiles(
-            self.decoder.grid, self.level, self.region, self.points_per_side
-        )
+        where = self.decoder.grid, self.level, self.region
+        rows, total = rows_of_tiles(*where), count_tiles(*where)
         done = 0
         above: list[Find] = []
         waiting: list[Find] = []
         given: list[Mask] = []
         for row in rows:
             fresh: list[Find] = []
-            for tile, phases in row:
-                fresh += self._look(tile, phases, [*above, *waiting, *fresh])
+            for tile in row:
+                fresh += self._look(tile, [*above, *waiting, *fresh])
                 done += 1
                 if self.progress is not None:
                     self.progress(done, total)
             above = self._chosen(waiting, fresh, above)
-            top = min(tile.y0 for tile, _ in row)
+            top = min(tile.y0 for tile in row)
             yield from self._finished(above, given, top)
             waiting = fresh
         yield from self._finished(self._chosen(waiting, [], above), given, 0)
 
     # --- look ---------------------------------------------------------------
 
-    def _look(
-        self, tile: Tile, phases: Sequence[Sequence[Point]], known: Sequence[Find]
-    ) -> list[Find]:
-        """Ask a tile at its points."""
+    def _look(self, tile: Tile, known: Sequence[Find]) -> list[Find]:
+        """Decode what is proposed on a tile at low cost."""
         here = [f for f in known if self._sure(f) and _meets(f, tile)]
-        free = self._free_points(tile, phases)
         found: list[Find] = []
-        if not any(free) or self._is_flat(tile):
+        if self._is_flat(tile):
             return found
-        for phase in free:
+        for phase in self.proposer.propose(tile):
             self.check()
-            points = [p for p in phase if not any(f.covers(p) for f in here)]
-            prompts = [Prompt([p]) for p in points]
+            prompts = [
+                prompt
+                for prompt in self._not_on_taken(phase)
+                if not any(f.covers(prompt.points[0]) for f in here)
+            ]
             answers = self.decoder.decode(prompts, tile, hq=False)
-            for point, answer in zip(points, answers, strict=True):
+            for prompt, answer in zip(prompts, answers, strict=True):
+                point = prompt.points[0]
                 new = finds_of(answer, point, self.decoder.grid, self.rules)
                 found += new
                 here += [f for f in new if self._sure(f)]
@@ -140,23 +137,15 @@ class Everything:
         sure = self.rules.sure
         return not find.cut and sure is not None and find.quality >= sure
 
-    def _free_points(
-        self, tile: Tile, phases: Sequence[Sequence[Point]]
-    ) -> list[list[Point]]:
-        """Points that lie on no object there is already."""
-        if self.taken is None:
-            return [list(phase) for phase in phases]
-        places = np.array([p for phase in phases for p in phase])
-        pixels = np.floor(places + 0.5).astype(int)
-        y0, x0 = pixels.min(0)
-        y1, x1 = pixels.max(0) + 1
+    def _not_on_taken(self, prompts: Sequence[Prompt]) -> list[Prompt]:
+        """Leave out prompts whose first point lies on an object there is already."""
+        if self.taken is None or not prompts:
+            return list(prompts)
+        pixels = np.floor(np.array([p.points[0] for p in prompts]) + 0.5).astype(int)
+        (y0, x0), (y1, x1) = pixels.min(0), pixels.max(0) + 1
         labels = np.asarray(self.taken[y0:y1, x0:x1])
-
-        def is_free(point: Point) -> bool:
-            y, x = (int(p + 0.5) for p in point)
-            return not labels[y - y0, x - x0]
-
-        return [[p for p in phase if is_free(p)] for phase in phases]
+        free = labels[tuple((pixels - (y0, x0)).T)] == 0
+        return [p for p, is_free in zip(prompts, free, strict=True) if is_free]
 
     def _is_flat(self, tile: Tile) -> bool:
         """Whether a tile shows one colour only, as far as that is cheap to say."""

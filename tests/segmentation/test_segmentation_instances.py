@@ -1,0 +1,136 @@
+"""Prompts from an instance decoder: seeds, points, and one object each."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_hqsam import Segmenter
+from napari_hqsam.errors import PromptError
+from napari_hqsam.evaluation import iou
+from napari_hqsam.segmentation.automatic.instances import (
+    find_seeds,
+    grow_seeds,
+    innermost_points,
+)
+from napari_hqsam.training.instances import instance_targets
+
+CENTRES = [(40, 40), (64, 130), (130, 64), (150, 190), (200, 110), (60, 230), (215, 30)]
+RADIUS = 14
+
+
+def touching():
+    """Two discs that touch, and one apart."""
+    yy, xx = np.mgrid[:60, :90]
+    labels = np.zeros((60, 90), np.int32)
+    for i, (y, x, r) in enumerate([(20, 20, 12), (20, 43, 12), (45, 75, 9)], 1):
+        labels[(np.hypot(yy - y, xx - x) <= r) & (labels == 0)] = i
+    return labels
+
+
+def test_the_maps_of_objects_give_these_objects_back():
+    labels = touching()
+    maps = instance_targets(labels)
+    seeds = find_seeds(maps)
+    assert seeds.max() == 3
+    found = grow_seeds(seeds, maps)
+    assert ((found > 0) == (labels > 0)).all()
+    for i in (1, 2, 3):
+        (best,) = np.unique(found[seeds == i])
+        assert max(iou(found == best, labels == k) for k in (1, 2, 3)) > 0.95
+
+
+def test_foreground_alone_would_join_what_touches():
+    # the two discs are one piece of foreground: the distances tell them apart
+    assert ndimage.label(touching() > 0)[1] == 2
+
+
+def test_a_point_is_the_innermost_pixel_of_its_object():
+    labels = np.zeros((20, 40), np.int32)
+    labels[5:14, 3:12] = 1
+    labels[0:9, 30:39] = 2  # on the border, which is no boundary
+    (first, second) = innermost_points(labels)
+    assert first.tolist() == [9, 7]
+    assert second[0] < 4
+    assert innermost_points(np.zeros((5, 5), np.int32)).shape == (0, 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**31))
+def test_points_lie_on_their_objects(seed):
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.standard_normal((30, 40)), 2)
+    labels, count = ndimage.label(noise > np.quantile(noise, 0.6), output=np.int32)
+    points = innermost_points(labels)
+    assert labels[tuple(points.T)].tolist() == list(range(1, count + 1))
+
+
+# --- on a plane ------------------------------------------------------------
+
+
+class Decoding:
+    """Instance decoder that knows the maps of what is bright."""
+
+    def __call__(self, tile):
+        grey = tile.features[0, 0].numpy()
+        labels, _ = ndimage.label(grey > 0.5)
+        return torch.from_numpy(instance_targets(labels))[None]
+
+
+@pytest.fixture
+def model(bright):
+    found = bright(128)
+    found.network.instance_decoder = Decoding()
+    found.network.instance_maps = found.network.instance_decoder
+    return found
+
+
+@pytest.fixture
+def discs(drawn, soft):
+    def value(y, x):
+        return np.max([soft(RADIUS - np.hypot(y - r, x - c)) for r, c in CENTRES], 0)
+
+    return drawn((240, 260), value)
+
+
+def segmenter_of(pixels, model):
+    return Segmenter(pixels, model, normalization="none", cache=False)
+
+
+def test_each_object_is_prompted_once_and_found_once(discs, model):
+    masks = segmenter_of(discs, model).segment_everything(level=0)
+    assert len(masks) == len(CENTRES)
+    yy, xx = np.mgrid[:240, :260]
+    for y, x in CENTRES:
+        truth = np.hypot(yy - y, xx - x) <= RADIUS
+        assert sum(iou(m.to_plane(discs.shape), truth) > 0.85 for m in masks) == 1
+    # one cheap look and one in full per object, where the lattice asks hundreds
+    few = model.network.decoded
+    assert few <= 3 * len(CENTRES)
+    segmenter_of(discs, model).segment_everything(level=0, proposer="grid")
+    assert model.network.decoded - few > 10 * len(CENTRES)
+
+
+def test_a_region_holds_the_points_of_its_objects_alone(discs, model):
+    region = (0, 0, 120, 100)
+    masks = segmenter_of(discs, model).segment_everything(level=0, region=region)
+    assert len(masks) == 1
+    assert masks[0].to_plane(discs.shape)[40, 40]
+
+
+def test_objects_that_are_taken_get_no_prompt(discs, model):
+    taken = np.zeros(discs.shape, np.uint8)
+    taken[20:60, 20:60] = 1
+    masks = segmenter_of(discs, model).segment_everything(level=0, taken=taken)
+    assert len(masks) == len(CENTRES) - 1
+
+
+def test_a_model_without_instance_decoder_says_what_to_use(discs, bright):
+    segmenter = segmenter_of(discs, bright(128))
+    with pytest.raises(PromptError, match='use proposer "grid"'):
+        segmenter.segment_everything(level=0, proposer="decoder")
+    with pytest.raises(PromptError, match="auto, grid, decoder"):
+        segmenter.segment_everything(level=0, proposer="lattice")
+    assert len(segmenter.segment_everything(level=0)) == len(CENTRES)
