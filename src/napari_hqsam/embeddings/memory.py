@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def tile_bytes(features: TileFeatures) -> int:
     """Memory that a tile's features take, bytes."""
-    return sum(t.numel() * t.element_size() for t in features if t is not None)
+    return sum(t.numel() * t.element_size() for t in features)
 
 
 class SingleFlight(Generic[T]):

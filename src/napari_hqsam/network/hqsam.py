@@ -36,6 +36,9 @@ HQ_MODULES = (
 """What HQ-SAM adds to SAM's mask decoder."""
 
 
+NOTHING = torch.empty(0)
+
+
 class TileFeatures(NamedTuple):
     """What the decoder needs of a tile, computed once for all its prompts.
 
@@ -47,14 +50,15 @@ class TileFeatures(NamedTuple):
         (B, 4g, 4g, 32).
     image_pe : Tensor
         (1 or B, g, g, 256).
-    early : Tensor or None
-        (B, g, g, `early_dim`), where there is an instance decoder, which needs it.
+    early : Tensor
+        (B, g, g, `early_dim`) where there is an instance decoder, which needs it;
+        else empty.
     """
 
     features: Tensor
     hq_features: Tensor
     image_pe: Tensor
-    early: Tensor | None = None
+    early: Tensor = NOTHING
 
 
 class HQSAM(nn.Module):
@@ -124,7 +128,7 @@ class HQSAM(nn.Module):
         pe = self.prompt_encoder.dense_positions(features.shape[-1], offset)
         hq = self.mask_decoder.hq_features(features, early)
         image = features.permute(0, 2, 3, 1).contiguous()
-        kept = None if self.instance_decoder is None else early
+        kept = NOTHING if self.instance_decoder is None else early
         return TileFeatures(image, hq, pe.to(self.dtype), kept)
 
     def instance_maps(self, tile: TileFeatures) -> Tensor | None:
@@ -135,7 +139,7 @@ class HQSAM(nn.Module):
         Tensor or None
             (B, 3, S/4, S/4), see `InstanceDecoder.forward`; None without one.
         """
-        if self.instance_decoder is None or tile.early is None:
+        if self.instance_decoder is None:
             return None
         features = tile.features.permute(0, 3, 1, 2)
         logits: Tensor = self.instance_decoder(features, tile.early)
