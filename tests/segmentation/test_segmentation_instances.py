@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from napari_hqsam import Segmenter
 from napari_hqsam.errors import PromptError
-from napari_hqsam.evaluation import iou
+from napari_hqsam.masks.metrics import iou
 from napari_hqsam.segmentation.automatic.instances import (
     find_seeds,
     grow_seeds,
