@@ -128,10 +128,12 @@ def test_pictures_above_the_limit_of_web_servers(tmp_path, monkeypatch):
 
 
 def test_pictures_too_large_for_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.images.raster._MAX_PIXELS", 599)
+    monkeypatch.setenv("NAPARI_HQSAM_DECODE_GB", "599e-9")
     Pillow.fromarray(GREY).save(tmp_path / "a.png")
-    with pytest.raises(ImageError, match=r"600 pixels, the limit .* 599"):
+    with pytest.raises(ImageError, match=r"a\.png takes .* NAPARI_HQSAM_DECODE_GB"):
         open_image(tmp_path / "a.png")
+    monkeypatch.setenv("NAPARI_HQSAM_DECODE_GB", "601e-9")
+    open_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".npy"])

@@ -378,9 +378,9 @@ def test_own_json_says_all_that_a_prompt_can(read, tmp_path):
         ({"prompts": [{"box": [1, 2, 3, 4], "id": 1.5}]}, "id 1.5"),
         ({"prompts": [{"box": [1, 2, 3, 4], "plane": [1.5]}]}, "plane index 1.5"),
         ({"prompts": [{"mask": "none.png"}]}, "'none.png': No such file"),
-        ({"prompts": [{"mask": "p.json"}]}, "'p.json' is not an image"),
+        ({"prompts": [{"mask": "p.json"}]}, "'p.json': .* is no TIFF"),
         ({"prompts": [{"mask": "colour.png"}]}, "colour image"),
-        ({"prompts": [{"mask": "cut.png"}]}, "'cut.png': damaged"),
+        ({"prompts": [{"mask": "cut.png"}]}, "'cut.png': .*damaged"),
         ({"prompts": [{"mask": "grey.png", "mask_offset": [0.5, 1]}]}, "offset"),
     ],
 )
@@ -397,8 +397,12 @@ def test_bad_json_is_refused_by_file_and_entry(read, tmp_path, document, message
 
 def test_giant_mask_images_are_refused(read, tmp_path, monkeypatch):
     Image.fromarray(np.ones((50, 50), np.uint8)).save(tmp_path / "m.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)
-    with pytest.raises(PromptError, match="more than 2000 pixels"):
+    monkeypatch.setenv("NAPARI_HQSAM_DECODE_GB", "2e-6")
+    with pytest.raises(PromptError, match="NAPARI_HQSAM_DECODE_GB"):
+        read("p.json", {"prompts": [{"mask": "m.png"}]})
+    monkeypatch.delenv("NAPARI_HQSAM_DECODE_GB")
+    monkeypatch.setattr("napari_hqsam.prompts.json_file.MAX_CROP_PIXELS", 2000)
+    with pytest.raises(PromptError, match="50 x 50 pixels, the limit is 2000"):
         read("p.json", {"prompts": [{"mask": "m.png"}]})
 
 

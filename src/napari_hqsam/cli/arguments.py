@@ -82,22 +82,22 @@ def normalized(image: Image, limits: NormalizationSpec) -> Normalization:
     return how
 
 
-def prompts_of(path: Path) -> list[Prompt]:
-    """Read prompts from a file."""
+def prompts_of(path: Path, image: Image) -> list[Prompt]:
+    """Read prompts for an image from a file."""
     from napari_hqsam.prompts import read_prompts
 
     if not path.exists():
         raise PromptError(f"{path}: no such file; check the path of the prompts")
-    return read_prompts(path)
+    return read_prompts(path, image.plane_shape)
 
 
 def all_prompts(
-    path: Path | None, points: Sequence[str], boxes: Sequence[str]
+    path: Path | None, points: Sequence[str], boxes: Sequence[str], image: Image
 ) -> list[Prompt]:
     """Collect the prompts of the file and of the options."""
     from napari_hqsam.prompts import Prompt
 
-    prompts = [] if path is None else prompts_of(path)
+    prompts = [] if path is None else prompts_of(path, image)
     prompts += [Prompt([floats(p, 2, "--point", "120,64")]) for p in points]
     prompts += [Prompt(box=floats(b, 4, "--box", "10,20,60,80")) for b in boxes]
     if not prompts:

@@ -114,7 +114,7 @@ def batch(
     plan = plan_batch(
         opened,
         named,
-        [] if prompts is None else prompts_of(prompts),
+        [] if prompts is None else prompts_of(prompts, opened),
         planes=None if planes is None else parse_planes(planes, opened),
         level=looked_at,
         output=output,  # type: ignore[arg-type]

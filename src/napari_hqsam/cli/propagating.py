@@ -134,7 +134,8 @@ def propagate(
     view = _View.across(opened, across)
     turned = open_image(image, key=key, axes=view.letters, channels=shown)
     default = None if plane is None else integers(plane, "--plane")
-    objects, others, groups = _objects(prompts_of(prompts), default, turned, view)
+    given = prompts_of(prompts, turned)
+    objects, others, groups = _objects(given, default, turned, view)
     check_all(turned, groups, out, output, "keep")
     from napari_hqsam.segmentation.propagation import (
         StopRules,

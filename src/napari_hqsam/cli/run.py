@@ -72,7 +72,7 @@ def run(
     with timed("open the image") as details:
         image = open_image(image_path, key=key, axes=axes, channels=shown)
         details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
-    groups = by_plane(all_prompts(prompts_file, points, boxes), index, image)
+    groups = by_plane(all_prompts(prompts_file, points, boxes, image), index, image)
     ids = label_ids(groups)
     check_all(image, groups, out, output, overlap)
     shown_plane = next(iter(groups))

@@ -139,7 +139,9 @@ def _open_npy(path: Path) -> Source:
     """Map a ``.npy`` file into memory; pages are read when touched."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # its header may hold anything
         raise ImageError(
             f"{path} cannot be read ({reason(error)}); it must hold a plain array "
             "of numbers, complete and not pickled"

@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
+from napari_hqsam.images.memory import check_decoded
 from napari_hqsam.images.source import Source
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 # Formats that are one picture and decoded by Pillow itself: no TIFF (tifffile
 # reads it better), nothing that starts another program (EPS).
 _FORMATS = ("PNG", "JPEG", "JPEG2000", "BMP", "GIF", "PPM", "TGA", "WEBP")
-# A picture is held in memory as a whole; a larger one should not be one.
-_MAX_PIXELS = 2**30
+_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
+_MOST_BYTES = 4
+"""Of a pixel in Pillow's memory, where it holds the picture as a whole."""
 _AS_STORED = ("1", "L", "I", "F")
 _lock = threading.Lock()
 
@@ -52,8 +54,8 @@ def open_raster(path: Path, *, keep_indices: bool = False) -> Source:
     Raises
     ------
     ImageError
-        If it is no picture, is damaged or cut short, or has more than 2**30
-        pixels.
+        If it is no picture, is damaged or cut short, or takes more memory than
+        `images.memory.decode_limit`.
     """
     try:
         with _large_pictures(), Pillow.open(path, formats=_FORMATS) as picture:
@@ -65,9 +67,9 @@ def open_raster(path: Path, *, keep_indices: bool = False) -> Source:
             f"{path} is no TIFF, .npy, PNG, JPEG or other picture that can be read; "
             "save it as TIFF or OME-Zarr"
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, ImageError):
-            raise
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # each format has its own errors for damaged files
         raise ImageError(
             f"{path} cannot be read ({reason(error)}); it may be damaged or cut short"
         ) from error
@@ -77,12 +79,8 @@ def open_raster(path: Path, *, keep_indices: bool = False) -> Source:
 
 def _check_size(picture: Pillow.Image, path: Path) -> None:
     """Raise before a huge picture fills the memory."""
-    pixels = picture.width * picture.height
-    if pixels > _MAX_PIXELS:
-        raise ImageError(
-            f"{path} has {pixels} pixels, the limit for this format is {_MAX_PIXELS}; "
-            "save it as tiled TIFF or OME-Zarr, which are read in pieces"
-        )
+    size = _BYTES.get(picture.mode, _MOST_BYTES)
+    check_decoded(picture.width * picture.height * size, str(path))
 
 
 def _warn_of_losses(picture: Pillow.Image, path: Path) -> None:

@@ -20,6 +20,7 @@ import zarr
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
 from napari_hqsam.images.decoded import KeepingStore, Kept
+from napari_hqsam.images.memory import check_decoded, check_fits
 from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source
 
@@ -163,15 +164,22 @@ def _open_store(series: tifffile.TiffPageSeries, number: int, kept: Kept) -> Laz
     """Array whose chunks tifffile decodes on demand."""
     level = series.levels[number]
     page = level.keyframe
+    whole_pages = _is_decoded_whole(page)
+    chunk = math.prod(page.shape if whole_pages else page.chunks)
+    size = chunk * level.dtype.itemsize
+    check_decoded(size, f"a piece of {page.parent.filehandle.name}")
     if 1 in (*level.shape[-2:], page.imagelength, page.imagewidth):
         # Of planes one pixel high or wide tifffile's store loses track, for they
         # may share a page or a tile; they are small enough to read whole.
+        check_fits(
+            math.prod(level.shape) * level.dtype.itemsize,
+            f"the planes of {page.parent.filehandle.name}, of shape {level.shape},",
+            "save it as OME-Zarr",
+        )
         whole: LazyArray = series.asarray(level=number)
         return whole
-    whole_pages = _is_decoded_whole(page)
     decoder = series.aszarr(level=number, chunkmode="page" if whole_pages else None)
-    chunk = math.prod(page.shape if whole_pages else page.chunks)
-    store = KeepingStore(decoder, kept, number, chunk * level.dtype.itemsize)
+    store = KeepingStore(decoder, kept, number, size)
     return zarr.open_array(store, mode="r")
 
 

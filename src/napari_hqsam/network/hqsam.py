@@ -26,6 +26,9 @@ VARIANTS: tuple[str, ...] = tuple(ENCODERS)
 Output = Literal["sam", "sam+hq", "hq"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
+MAX_INPUT_SIZE = 4096
+"""Of larger tiles a single one takes gigabytes; files may ask for any."""
+
 HQ_MODULES = (
     "hf_token",
     "hf_mlp",
@@ -85,9 +88,10 @@ class HQSAM(nn.Module):
         instance_decoder: bool = False,
     ) -> None:
         super().__init__()
-        if input_size < 64 or input_size % 64:
+        if not 64 <= input_size <= MAX_INPUT_SIZE or input_size % 64:
             raise ValueError(
-                f"input size {input_size} does not fit: give a multiple of 64"
+                f"input size {input_size} does not fit: give a multiple of 64, up "
+                f"to {MAX_INPUT_SIZE}"
             )
         self.variant = variant
         self.image_encoder = ENCODERS[variant].build()

@@ -75,7 +75,9 @@ class Columns:
     object_id: str | None
 
 
-def read_csv(path: Path, text: str) -> list[Prompt]:
+def read_csv(
+    path: Path, text: str, plane_shape: tuple[int, int] | None = None
+) -> list[Prompt]:
     """Read prompts from the text of a CSV file.
 
     Parameters
@@ -84,6 +86,8 @@ def read_csv(path: Path, text: str) -> list[Prompt]:
         For messages only.
     text : str
         Its content.
+    plane_shape : (h, w), optional
+        Of the planes, where it is known: shapes are drawn no further.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def read_csv(path: Path, text: str) -> list[Prompt]:
     names, rows = _table(path, text)
     columns = _columns(path, names)
     if "shape-type" in names:
-        return _shapes(path, rows, columns)
+        return _shapes(path, rows, columns, plane_shape)
     return assemble(path, (_part(path, row, columns) for row in rows))
 
 
@@ -138,7 +142,7 @@ def _table(path: Path, text: str) -> tuple[list[str], Iterator[Row]]:
 def _columns(path: Path, names: list[str]) -> Columns:
     object_id = next((name for name in ("object", "id") if name in names), None)
     axes = sorted(
-        (name for name in names if re.fullmatch(r"axis-\d+", name)),
+        (name for name in names if re.fullmatch(r"axis-[0-9]{1,3}", name)),
         key=lambda name: int(name.removeprefix("axis-")),
     )
     if len(axes) >= 2:
@@ -187,7 +191,12 @@ def _plane(row: Row, columns: Columns) -> tuple[int, ...] | None:
     return tuple(row.whole(name, minimum=0) for name in columns.plane) or None
 
 
-def _shapes(path: Path, rows: Iterator[Row], columns: Columns) -> list[Prompt]:
+def _shapes(
+    path: Path,
+    rows: Iterator[Row],
+    columns: Columns,
+    plane_shape: tuple[int, int] | None,
+) -> list[Prompt]:
     """Read a napari Shapes table, where each run of one index is one shape."""
     prompts = []
     for _, group in groupby(rows, lambda row: row.cells.get("index", "")):
@@ -202,6 +211,7 @@ def _shapes(path: Path, rows: Iterator[Row], columns: Columns) -> list[Prompt]:
                     kinds.pop(),
                     [[row.number(name) for name in columns.point] for row in vertices],
                     plane=planes.pop(),
+                    plane_shape=plane_shape,
                 )
             )
     if not prompts:

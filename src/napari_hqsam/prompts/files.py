@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".geojson", ".json")
 
 
-def read_prompts(path: str | os.PathLike[str]) -> list[Prompt]:
+def read_prompts(
+    path: str | os.PathLike[str], plane_shape: tuple[int, int] | None = None
+) -> list[Prompt]:
     """Read prompts from a file, one per object and plane.
 
     Parameters
@@ -31,6 +33,9 @@ def read_prompts(path: str | os.PathLike[str]) -> list[Prompt]:
         `napari_hqsam.prompts.csv_file`). GeoJSON: as QuPath writes it (see
         `napari_hqsam.prompts.geojson`). JSON: GeoJSON or the package's own
         (see `napari_hqsam.prompts.json_file`).
+    plane_shape : (h, w), optional
+        Of the planes that they are for, pixels: outlines are drawn no further. Else
+        they may span no more than 2**28 pixels.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def read_prompts(path: str | os.PathLike[str]) -> list[Prompt]:
         )
     text = _read_text(path)
     if suffix == ".csv":
-        return read_csv(path, text)
+        return read_csv(path, text, plane_shape)
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -74,7 +79,7 @@ def read_prompts(path: str | os.PathLike[str]) -> list[Prompt]:
         raise PromptError(
             f'{path}: neither a GeoJSON FeatureCollection nor {{"prompts": [...]}}'
         )
-    return read_geojson(path, document)
+    return read_geojson(path, document, plane_shape)
 
 
 def _read_text(path: Path) -> str:

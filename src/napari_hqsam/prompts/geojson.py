@@ -50,7 +50,11 @@ DEPTH = {
 }
 
 
-def read_geojson(path: Path, document: Any) -> list[Prompt]:  # noqa: ANN401
+def read_geojson(
+    path: Path,
+    document: Any,  # noqa: ANN401
+    plane_shape: tuple[int, int] | None = None,
+) -> list[Prompt]:
     """Read prompts from parsed GeoJSON.
 
     Parameters
@@ -59,6 +63,8 @@ def read_geojson(path: Path, document: Any) -> list[Prompt]:  # noqa: ANN401
         For messages only.
     document : dict or list
         A FeatureCollection, a Feature, or (older QuPath) a list of Features.
+    plane_shape : (h, w), optional
+        Of the planes, where it is known: polygons are drawn no further.
 
     Returns
     -------
@@ -77,11 +83,17 @@ def read_geojson(path: Path, document: Any) -> list[Prompt]:  # noqa: ANN401
     if not isinstance(features, list):
         raise PromptError(f"{path}: the FeatureCollection has no list of features")
     return assemble(
-        path, (_part(path, f"feature {n}", f) for n, f in enumerate(features, start=1))
+        path,
+        (
+            _part(path, f"feature {n}", feature, plane_shape)
+            for n, feature in enumerate(features, start=1)
+        ),
     )
 
 
-def _part(path: Path, where: str, feature: object) -> Part:
+def _part(
+    path: Path, where: str, feature: object, plane_shape: tuple[int, int] | None
+) -> Part:
     with naming(path, where):
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             raise PromptError("not a Feature")
@@ -93,7 +105,7 @@ def _part(path: Path, where: str, feature: object) -> Part:
             raise PromptError("its properties are not an object")
         return Part(
             where,
-            **_shape(geometry, properties),
+            **_shape(geometry, properties, plane_shape),
             object_id=_object_id(properties),
             plane=_plane(geometry, properties),
         )
@@ -123,7 +135,11 @@ def _plane(
     return None
 
 
-def _shape(geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def _shape(
+    geometry: dict[str, Any],
+    properties: dict[str, Any],
+    plane_shape: tuple[int, int] | None,
+) -> dict[str, Any]:
     """Return the fields of a Part that describe the geometry."""
     kind = geometry["type"]
     negative = properties.get("label") == 0
@@ -141,7 +157,7 @@ def _shape(geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, An
     upright = len(pieces) == 1 and axis_aligned_box(pieces[0]) is not None
     if upright or properties.get("kind") == "box":
         return {"box": outline}
-    mask, offset = polygon_mask(pieces)
+    mask, offset = polygon_mask(pieces, plane_shape)
     return {"mask": mask, "mask_offset": offset, "outline": outline}
 
 

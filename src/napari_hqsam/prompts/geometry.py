@@ -15,7 +15,7 @@ import scipy  # its parts come when first used
 from napari_hqsam.errors import PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +27,9 @@ MAX_COORDINATE = 1e9
 
 MAX_CROP_PIXELS = 2**28
 """Largest mask crop (0.25 GB) made from an outline; more is taken as a slip."""
+
+_BAND_PIXELS = 2**20
+"""Pixels, or crossings of edges with rows, that are computed at once."""
 
 SCRIBBLE_POINTS = 10
 """Points that stand for a scribble: HQ-SAM was trained with ten (paper, 3.3)."""
@@ -135,7 +138,7 @@ def axis_aligned_box(vertices: NDArray[np.float64]) -> Box | None:
 
 
 def polygon_mask(
-    rings: Sequence[NDArray[np.float64]],
+    rings: Sequence[NDArray[np.float64]], plane_shape: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
     """Rasterise a polygon, with holes or in several pieces, within its own box.
 
@@ -148,6 +151,8 @@ def polygon_mask(
     ----------
     rings : sequence of (n, 2) float arrays
         (y, x) vertices, n >= 3, closed implicitly.
+    plane_shape : (h, w), optional
+        Of the plane, where it is known: no more than that is drawn.
 
     Returns
     -------
@@ -158,24 +163,26 @@ def polygon_mask(
     ------
     PromptError
         If a ring has fewer than three vertices, the box is larger than
-        `MAX_CROP_PIXELS`, or the polygon covers no pixel centre.
+        `MAX_CROP_PIXELS`, or the polygon covers no pixel centre of the plane.
     """
     if min(len(ring) for ring in rings) < 3:
         raise PromptError("a polygon has fewer than 3 vertices; give points instead")
-    offset, shape = _crop(outline_box(np.concatenate(rings)))
+    offset, shape = _crop(outline_box(np.concatenate(rings)), plane_shape)
     starts = np.concatenate(rings) - offset
     ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]) - offset
 
     # A centre right on an outline is inside as seen from one side at least.
     mask = _inside(starts, ends, shape, from_above=True)
     mask |= _inside(starts, ends, shape, from_above=False)
-    corners = starts[(starts == np.rint(starts)).all(axis=1)].astype(np.intp)
+    on_centres = (starts == np.rint(starts)).all(axis=1)
+    inside = ((starts >= 0) & (starts < shape)).all(axis=1)
+    corners = starts[on_centres & inside].astype(np.intp)
     mask[corners[:, 0], corners[:, 1]] = True
     return _trimmed(mask, offset)
 
 
 def ellipse_mask(
-    corners: NDArray[np.float64],
+    corners: NDArray[np.float64], plane_shape: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
     """Rasterise the ellipse inscribed in a rectangle, upright or turned.
 
@@ -183,6 +190,8 @@ def ellipse_mask(
     ----------
     corners : (4, 2) float array
         (y, x) corners in drawing order, as a napari ellipse has them.
+    plane_shape : (h, w), optional
+        Of the plane, where it is known: no more than that is drawn.
 
     Returns
     -------
@@ -201,15 +210,18 @@ def ellipse_mask(
     half_axes = np.column_stack([corners[1] - corners[0], corners[3] - corners[0]]) / 2
     if np.isclose(np.linalg.det(half_axes), 0):
         raise PromptError("an ellipse spans no area; give points instead")
-    offset, (height, width) = _crop(outline_box(corners))
+    offset, (height, width) = _crop(outline_box(corners), plane_shape)
     centre = corners.mean(axis=0) - offset
     # In the frame of its half axes every ellipse is the unit circle.
     to_circle = np.linalg.inv(half_axes)
-    y = np.arange(height)[:, None] - centre[0]
     x = np.arange(width)[None, :] - centre[1]
-    u, v = (row[0] * y + row[1] * x for row in to_circle)
     on_outline = 1e-9  # rounding must not open the circle where it meets a centre
-    return _trimmed(u * u + v * v <= 1 + on_outline, offset)
+    mask = np.empty((height, width), np.bool_)
+    for rows in _bands((height, width)):
+        y = np.arange(rows.start, rows.stop)[:, None] - centre[0]
+        u, v = (row[0] * y + row[1] * x for row in to_circle)
+        mask[rows] = u * u + v * v <= 1 + on_outline
+    return _trimmed(mask, offset)
 
 
 def path_points(
@@ -240,9 +252,27 @@ def path_points(
     return tuple((float(y), float(x)) for y, x in zip(ys, xs, strict=True))
 
 
-def _crop(box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
+def _bands(shape: tuple[int, int]) -> Iterator[slice]:
+    """Yield the rows of a mask in bands that are worth computing at once."""
+    height, width = shape
+    step = max(_BAND_PIXELS // width, 1)
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
+
+
+def _crop(
+    box: Box, plane_shape: tuple[int, int] | None
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Offset and shape of the pixels whose centres may lie in `box`."""
     y0, x0, y1, x1 = box
+    if plane_shape is not None:
+        h, w = plane_shape
+        y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, h - 1), min(x1, w - 1)
+        if y0 > y1 or x0 > x1:
+            raise PromptError(
+                f"an outline lies outside the plane of {h} x {w} pixels; coordinates "
+                "are data pixels, row first"
+            )
     if (y1 - y0 + 1) * (x1 - x0 + 1) > MAX_CROP_PIXELS:
         raise PromptError(
             f"an outline spans {y1 - y0:.0f} x {x1 - x0:.0f} pixels, the limit is "
@@ -265,20 +295,31 @@ def _inside(
     one, and a centre on the edge lies right of it; or, not from above, the
     lower one, and the centre lies left of it.
     """
+    height, width = shape
     after = np.ceil if from_above else lambda x: np.floor(x) + 1
     turned = (starts[:, 0] > ends[:, 0])[:, None]
     top, bottom = np.where(turned, ends, starts), np.where(turned, starts, ends)
-    first, past = after(top[:, 0]), after(bottom[:, 0])
-    counts = (past - first).astype(np.intp)
-    edge = np.repeat(np.arange(len(starts)), counts)
-    nth = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
-    rows = first[edge] + nth
-    run, rise = (bottom - top)[edge, 1], (bottom - top)[edge, 0]
-    # Multiply before dividing: a crossing at a pixel centre then comes out exact.
-    columns = after(top[edge, 1] + (rows - top[edge, 0]) * run / rise)
-    changes = np.zeros((shape[0], shape[1] + 1), np.bool_)
-    np.logical_xor.at(changes, (rows.astype(np.intp), columns.astype(np.intp)), True)
-    return np.logical_xor.accumulate(changes, axis=1)[:, :-1]
+    first = np.maximum(after(top[:, 0]), 0)
+    past = np.minimum(after(bottom[:, 0]), height)
+    counts = np.maximum(past - first, 0).astype(np.intp)
+    changes = np.zeros((height, width + 1), np.bool_)
+    # Some edges at a time: each crosses as many rows as the crop may be high.
+    parts = np.cumsum(counts) // _BAND_PIXELS
+    for part in np.unique(parts[counts > 0]):
+        few = np.flatnonzero((parts == part) & (counts > 0))
+        edge = np.repeat(few, counts[few])
+        begins = np.repeat(np.cumsum(counts[few]) - counts[few], counts[few])
+        rows = first[edge] + np.arange(len(edge)) - begins
+        run, rise = (bottom - top)[edge, 1], (bottom - top)[edge, 0]
+        # Multiply before dividing: a crossing at a pixel centre then comes out exact.
+        columns = after(top[edge, 1] + (rows - top[edge, 0]) * run / rise)
+        # What crosses left of the crop counts for all of it, right of it for none.
+        columns = np.clip(columns, 0, width)
+        at = rows.astype(np.intp), columns.astype(np.intp)
+        np.logical_xor.at(changes, at, True)
+    for rows in _bands((height, width + 1)):
+        np.logical_xor.accumulate(changes[rows], axis=1, out=changes[rows])
+    return changes[:, :-1]
 
 
 def _trimmed(

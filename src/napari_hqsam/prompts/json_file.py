@@ -9,20 +9,21 @@
     ]}
 
 Coordinates are (y, x) in pixels, pixel centres at integers. `point_labels`
-defaults to all 1. `mask` is a grey image beside the JSON file, not 0 where the
-object is, as large as the plane or a crop at `mask_offset`. Entries with the
-same `id` and `plane` are one object.
+defaults to all 1. `mask` is a grey image beside the JSON file or in a folder
+below, not 0 where the object is, as large as the plane or a crop at `mask_offset`.
+Entries with the same `id` and `plane` are one object.
 """
 
 from __future__ import annotations
 
-import warnings
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from napari_hqsam.errors import PromptError
+from napari_hqsam.errors import ImageError, PromptError, reason
+from napari_hqsam.images import open_source
+from napari_hqsam.prompts.geometry import MAX_CROP_PIXELS
 from napari_hqsam.prompts.parts import Part, assemble, naming, whole_number
 from napari_hqsam.prompts.wording import shown
 
@@ -85,13 +86,19 @@ def _part(path: Path, where: str, entry: object) -> Part:
             points=points,
             point_labels=[1] * len(points) if labels is None else labels,
             box=_list(entry, "box"),
-            mask=None if name is None else _mask(path.parent, str(name)),
+            mask=None if name is None else _mask(path.parent, _text(name)),
             mask_offset=_list(entry, "mask_offset"),
             object_id=None if object_id is None else whole_number(object_id, "id", 1),
             plane=None
             if plane is None
             else tuple(whole_number(index, "plane index", 0) for index in plane),
         )
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise PromptError(f"mask {shown(name)} is not the name of a file")
+    return name
 
 
 def _list(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
@@ -102,24 +109,44 @@ def _list(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
 
 
 def _mask(folder: Path, name: str) -> NDArray[np.bool_]:
+    path = _below(folder, name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(folder / name) as image:
-                pixels = np.asarray(image)
-    except UnidentifiedImageError:
-        raise PromptError(
-            f"mask {shown(name)} is not an image; save it as PNG"
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PromptError(
-            f"mask {shown(name)} has more than {Image.MAX_IMAGE_PIXELS} pixels; "
-            "give a crop with mask_offset"
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow, on damaged files
-        reason = getattr(error, "strerror", None) or "damaged image"
-        raise PromptError(f"mask {shown(name)}: {reason}") from None
-    if pixels.ndim != 2:
-        raise PromptError(f"mask {shown(name)} is a colour image; save it as grey PNG")
-    mask: NDArray[np.bool_] = pixels != 0
+        source = open_source(path, keep_indices=True)
+        shape = source.array.shape
+        if len(shape) != 2:
+            raise PromptError(
+                f"mask {shown(name)} is a colour image or a stack; save it as grey PNG"
+            )
+        if shape[0] * shape[1] > MAX_CROP_PIXELS:
+            raise PromptError(
+                f"mask {shown(name)} has {shape[0]} x {shape[1]} pixels, the limit is "
+                f"{MAX_CROP_PIXELS} in all; give a crop with mask_offset"
+            )
+        mask: NDArray[np.bool_] = np.asarray(source.array[:, :]) != 0
+    except (PromptError, MemoryError):
+        raise
+    except ImageError as error:
+        raise PromptError(f"mask {shown(name)}: {error}") from None
+    except Exception as error:  # each codec has its own errors for damaged files
+        raise PromptError(f"mask {shown(name)}: {reason(error)}") from None
     return mask
+
+
+def _below(folder: Path, name: str) -> Path:
+    """Return the path of a file below a folder, and of no other.
+
+    The file that names it may come from a stranger, and what it names is read.
+    """
+    try:
+        path, root = (folder / name).resolve(), folder.resolve()
+        inside = root in path.parents and ".." not in PurePath(name).parts
+        there = inside and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # no name of a file; links in a circle
+        inside = False
+    if not inside:
+        raise PromptError(
+            f"mask {shown(name)} is not below the folder of this file; put it there"
+        )
+    if not there:
+        raise PromptError(f"mask {shown(name)}: No such file; put it beside this one")
+    return path

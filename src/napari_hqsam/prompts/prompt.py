@@ -349,9 +349,9 @@ def _mask(mask: ArrayLike) -> NDArray[Any]:
         array = array != 0
     if array.dtype.kind not in "bf":
         raise PromptError(f"a mask of {array.dtype} is neither bool nor float logits")
-    if not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise PromptError("the mask holds NaN or infinite logits; clip them")
-    if not (array > 0).any():
+    if not (array.any() if array.dtype.kind == "b" else (array > 0).any()):
         raise PromptError("the mask has no object; give at least one pixel")
     array.flags.writeable = False
     return array

@@ -31,6 +31,7 @@ def from_shape(
     *,
     label_id: int | None = None,
     plane: tuple[int, ...] | None = None,
+    plane_shape: tuple[int, int] | None = None,
 ) -> Prompt:
     """Make the prompt that a drawn shape stands for.
 
@@ -48,6 +49,8 @@ def from_shape(
         Id of the object.
     plane : tuple of int, optional
         Index over the leading axes.
+    plane_shape : (h, w), optional
+        Of the plane, where it is known: no more than that is drawn.
 
     Returns
     -------
@@ -65,7 +68,9 @@ def from_shape(
         parts = {"box": box}
     elif kind in ("rectangle", "polygon", "ellipse"):
         mask, offset = (
-            ellipse_mask(corners) if kind == "ellipse" else polygon_mask([corners])
+            ellipse_mask(corners, plane_shape)
+            if kind == "ellipse"
+            else polygon_mask([corners], plane_shape)
         )
         parts = {"mask": mask, "mask_offset": offset, "box": outline_box(corners)}
     elif kind in ("line", "path"):

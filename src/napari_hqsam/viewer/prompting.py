@@ -198,6 +198,7 @@ def _from_shapes(
     if not len(source.data):
         return []
     # All at once: there may be thousands, and as many slices.
+    size = plane_size(image, view)
     ends = np.cumsum([len(vertices) for vertices in source.data])
     every = transfer(np.concatenate(source.data), source, image, dims.point)
     prompts = []
@@ -205,7 +206,8 @@ def _from_shapes(
     for rows, kind in shapes:
         if is_on(rows, view):
             try:
-                prompts.append(from_shape(str(kind), view.to_plane(rows)))
+                vertices = view.to_plane(rows)
+                prompts.append(from_shape(str(kind), vertices, plane_shape=size))
             except PromptError:
                 continue  # a line drawn by mistake must not stop all others
     return prompts
