@@ -33,7 +33,8 @@ from scipy import ndimage
 
 from napari_hqsam import Prompt, Segmenter, load_model, open_image
 from napari_hqsam.masks import link_planes
-from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
+from napari_hqsam.masks.algebra import pixel_box
+from napari_hqsam.prompts.geometry import deepest_pixel
 from napari_hqsam.segmentation import StackObject, iter_everything, propagate, revise
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def followed(
     z = middle(truth)
     plane = truth[z]
     first = (
-        Prompt(box=mask_box(plane))
+        Prompt(box=pixel_box(plane))
         if kind == "box"
         else Prompt([deepest_pixel(plane)[0]])
     )
@@ -135,7 +136,7 @@ def followed(
 def with_true_boxes(segmenter: Segmenter, truth: NDArray[np.bool_]) -> float:
     """3D IoU of masks from the true box of each slice."""
     masks = {
-        int(z): segmenter.segment(Prompt(box=mask_box(truth[z])), plane=(int(z),))
+        int(z): segmenter.segment(Prompt(box=pixel_box(truth[z])), plane=(int(z),))
         for z in np.flatnonzero(truth.any((1, 2)))
     }
     return iou(filled(masks, truth.shape), truth)

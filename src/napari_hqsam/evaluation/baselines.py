@@ -24,7 +24,7 @@ from napari_hqsam.errors import PromptError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.prompts.geometry import Box, Point
+    from napari_hqsam.geometry import FloatBox, Point
 
 Window = tuple[slice, slice]
 
@@ -62,7 +62,7 @@ class ClickMethod(Protocol):
 class BoxMethod(Protocol):
     """A method that finds an object from the box round it."""
 
-    def __call__(self, plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+    def __call__(self, plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
         """Segment.
 
         Parameters
@@ -130,7 +130,7 @@ def random_walker(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
     return _on_plane(plane, window, _larger(walked == 1, step, plane[window].shape))
 
 
-def inscribed_ellipse(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+def inscribed_ellipse(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
     """Ellipse that touches the sides of the box, whatever the image shows."""
     _box_window(plane, box)
     y0, x0, y1, x1 = box
@@ -143,7 +143,7 @@ def inscribed_ellipse(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
     return mask
 
 
-def otsu_in_box(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+def otsu_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
     """Otsu threshold within the box; the largest piece that its rim is not."""
     window = _box_window(plane, box)
     crop = plane[window]
@@ -155,7 +155,7 @@ def otsu_in_box(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
     return _on_plane(plane, window, ndimage.binary_fill_holes(pieces))
 
 
-def chan_vese_in_box(plane: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+def chan_vese_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
     """Morphological active contour without edges, from the inscribed ellipse.
 
     Marquez-Neila, Baumela, Alvarez 2014; Chan and Vese's energy, 50 iterations.
@@ -233,7 +233,7 @@ def _larger(
     return mask.repeat(step, 0).repeat(step, 1)[:h, :w]
 
 
-def _box_window(plane: NDArray[Any], box: Box) -> Window:
+def _box_window(plane: NDArray[Any], box: FloatBox) -> Window:
     """Pixels of the plane whose centres lie in a box."""
     y0, x0, y1, x1 = box
     h, w = plane.shape

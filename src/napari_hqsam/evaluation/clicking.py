@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.masks.algebra import pixel_box
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
+from napari_hqsam.prompts.geometry import deepest_pixel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import FloatBox, Point
     from napari_hqsam.masks import Mask
     from napari_hqsam.network import Output
-    from napari_hqsam.prompts.geometry import Box, Point
     from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.segmentation.levels import Level
 
@@ -54,9 +55,9 @@ def check_kinds(kinds: Sequence[str]) -> tuple[Kind, ...]:
     return tuple(kind for kind in KINDS if kind in kinds)
 
 
-def tight_box(truth: Mask) -> Box:
+def tight_box(truth: Mask) -> FloatBox:
     """Return the box along the outer borders of the object's pixels."""
-    return mask_box(truth.data, truth.bbox[:2])
+    return pixel_box(truth.data, truth.bbox[:2])
 
 
 def first_click(truth: Mask) -> Point:

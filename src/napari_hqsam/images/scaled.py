@@ -13,7 +13,7 @@ from __future__ import annotations
 import operator
 import warnings
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,10 +23,9 @@ from napari_hqsam.images.image import as_ints
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.images.image import Image
     from napari_hqsam.images.normalizing import Normalization
-
-Box: TypeAlias = tuple[int, int, int, int]
 
 _FINEST = -8  # sums of the interpolation at lower levels would not fit 32 bits
 # What is read at once to be averaged, if a chunk is not larger. A block takes

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-Box = tuple[int, int, int, int]
+    from napari_hqsam.geometry import Box
 
 
 @dataclass(frozen=True)

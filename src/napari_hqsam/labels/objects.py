@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.labels.patches import Plane, around
+from napari_hqsam.geometry.boxes import around
+from napari_hqsam.labels.patches import Plane
 from napari_hqsam.labels.records import Accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.labels.headers import LabelsRecord
-    from napari_hqsam.labels.patches import Box, Patch
+    from napari_hqsam.labels.patches import Patch
     from napari_hqsam.labels.records import Event
 
 Made = dict[Plane, tuple[Accept, ...]]

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.boxes import around, index_in, is_empty, moved
 from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.painting import paint
 from napari_hqsam.labels.runs import count_runs, decode_runs, encode_runs
+from napari_hqsam.masks.algebra import crop_of, tight_box
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -24,10 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.labels.painting import Overlap
 
-Box = tuple[int, int, int, int]
-"""``(y0, x0, y1, x1)``, half-open, plane pixels."""
 Key = tuple[int | slice, ...]
 _WINDOW = 1024  # about the side of the windows that are held at a time, pixels
 _MAX_UNIT = 4096  # the side of chunks that are not cut
@@ -242,19 +243,13 @@ class Patch:
         None if nothing changes.
         """
         changed = before != after
-        rows, cols = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
-        if not rows.size:
+        box = tight_box(changed)
+        if is_empty(box):
             return None
-        tight = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
-        y, x = corner
+        tight = index_in(box, (0, 0, *changed.shape))
         return cls(
             plane,
-            (
-                int(y + rows[0]),
-                int(x + cols[0]),
-                int(y + rows[-1] + 1),
-                int(x + cols[-1] + 1),
-            ),
+            moved(box, corner),
             encode_runs((before * changed)[tight]),
             encode_runs((after * changed)[tight]),
         )
@@ -451,27 +446,6 @@ def relabelled(
         return np.where(before == label_id, before.dtype.type(new_id), before)
 
     return change(array, plane, box, new)
-
-
-def around(first: Box, second: Box) -> Box:
-    """Return the smallest box round two, of which empty ones do not count."""
-    full = [b for b in (first, second) if b[0] < b[2] and b[1] < b[3]]
-    if not full:
-        return 0, 0, 0, 0
-    y0, x0, y1, x1 = zip(*full, strict=True)
-    return min(y0), min(x0), max(y1), max(x1)
-
-
-def crop_of(bbox: Box, data: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
-    """Return a mask as seen in another box: bool, of the size of that box."""
-    crop = np.zeros((box[2] - box[0], box[3] - box[1]), np.bool_)
-    y0, x0 = max(bbox[0], box[0]), max(bbox[1], box[1])
-    y1, x1 = min(bbox[2], box[2]), min(bbox[3], box[3])
-    if y0 < y1 and x0 < x1:
-        crop[y0 - box[0] : y1 - box[0], x0 - box[1] : x1 - box[1]] = data[
-            y0 - bbox[0] : y1 - bbox[0], x0 - bbox[1] : x1 - bbox[1]
-        ]
-    return crop
 
 
 def check_box(size: tuple[int, int], bbox: Box, data: NDArray[np.bool_]) -> None:

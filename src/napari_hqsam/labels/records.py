@@ -15,7 +15,7 @@ import numpy as np
 from napari_hqsam.errors import shown
 from napari_hqsam.labels.headers import Setup, check_keys
 from napari_hqsam.labels.painting import Overlap
-from napari_hqsam.labels.patches import MAX_PATCH_PIXELS, Box, Patch, Plane
+from napari_hqsam.labels.patches import MAX_PATCH_PIXELS, Patch, Plane
 from napari_hqsam.labels.plain import HIGHEST, flag, items, real, text, whole
 from napari_hqsam.labels.prompt_records import prompt_from_json, prompt_to_json
 from napari_hqsam.labels.runs import (
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.labels.journal import Json
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt

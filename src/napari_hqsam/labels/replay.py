@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_hqsam.errors import PromptError
-from napari_hqsam.labels.patches import crop_of
 from napari_hqsam.labels.records import Accept
 from napari_hqsam.labels.runs import mask_digest
 from napari_hqsam.labels.session import Session
 from napari_hqsam.labels.steps import Steps
+from napari_hqsam.masks.algebra import intersection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +147,6 @@ def _compared(accept: Accept, mask: Mask, *, lost: bool) -> Remade:
     """Compare a mask with the one that was accepted."""
     if mask_digest(mask.bbox, mask.data) == accept.mask.digest:
         return Remade(accept, 0, 1.0, lost)
-    there = crop_of(accept.mask.bbox, accept.mask.data, mask.bbox)
-    common = int(np.count_nonzero(there & mask.data))
+    common = intersection(accept.mask, mask)
     union = accept.mask.area + mask.area - common
     return Remade(accept, union - common, common / union, lost)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.labels.patches import around
+from napari_hqsam.geometry.boxes import around
 from napari_hqsam.labels.records import Accept
 
 if TYPE_CHECKING:

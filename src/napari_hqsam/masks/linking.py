@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.masks.algebra import intersection, meeting
 from napari_hqsam.masks.mask import Mask
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ MIN_OVERLAP = 0.25
 INSIDE = 0.6
 """Share of the smaller object's area inside the larger from which it may be the same
 although the IoU is low, and from which it counts as a part in a split or a merge."""
-_ROWS = 256  # boxes compared with all others at once
 
 
 @dataclass(frozen=True)
@@ -170,31 +170,6 @@ def _overlaps(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
             a, b = areas[0][i], areas[1][j]
             union = a + b - shared
             yield Pair(ids[0][i], ids[1][j], shared / union, shared / a, shared / b)
-
-
-def meeting(first: Sequence[Mask], second: Sequence[Mask]) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of all pairs of masks whose boxes meet."""
-    if not first or not second:
-        return
-    boxes = np.array([m.bbox for m in second])
-    for start in range(0, len(first), _ROWS):
-        here = np.array([m.bbox for m in first[start : start + _ROWS]])[:, None]
-        meets = (here[..., :2] < boxes[:, 2:]) & (boxes[:, :2] < here[..., 2:])
-        for i, j in zip(*np.nonzero(meets.all(-1)), strict=True):
-            yield int(i) + start, int(j)
-
-
-def intersection(a: Mask, b: Mask) -> int:
-    """Pixels that two masks share."""
-    y0, x0 = max(a.bbox[0], b.bbox[0]), max(a.bbox[1], b.bbox[1])
-    y1, x1 = min(a.bbox[2], b.bbox[2]), min(a.bbox[3], b.bbox[3])
-    if y0 >= y1 or x0 >= x1:
-        return 0
-    crops = (
-        m.data[y0 - m.bbox[0] : y1 - m.bbox[0], x0 - m.bbox[1] : x1 - m.bbox[1]]
-        for m in (a, b)
-    )
-    return int(np.count_nonzero(np.logical_and(*crops)))
 
 
 def _assigned(pairs: Sequence[Pair]) -> dict[int, int]:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy  # its parts come when first used
 
+from napari_hqsam.masks.algebra import tight_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.prompts.geometry import Box
+    from napari_hqsam.geometry import FloatBox
 
 MARGIN = 8
 """Values kept round those near an object; beyond, the outermost ones go on."""
@@ -44,7 +46,7 @@ class Logits:
     values: NDArray[np.float16]
     offset: tuple[float, float]
     pitch: float
-    box: Box | None = None
+    box: FloatBox | None = None
 
     @classmethod
     def near_object(
@@ -53,14 +55,10 @@ class Logits:
         """Keep (h, w) logits near the object alone; None where there is none."""
         if not (values > 0).any():
             return None
-        near = values > NEAR
-        spans = []
-        for axis in (1, 0):
-            on = np.flatnonzero(near.any(axis))
-            spans.append(slice(max(int(on[0]) - MARGIN, 0), int(on[-1]) + 1 + MARGIN))
-        rows, cols = spans
-        start = offset[0] + rows.start * pitch, offset[1] + cols.start * pitch
-        return cls(values[rows, cols].astype(np.float16), start, pitch)
+        y0, x0, y1, x1 = tight_box(values > NEAR)
+        top, left = max(y0 - MARGIN, 0), max(x0 - MARGIN, 0)
+        kept = values[top : y1 + MARGIN, left : x1 + MARGIN].astype(np.float16)
+        return cls(kept, (offset[0] + top * pitch, offset[1] + left * pitch), pitch)
 
     def on_grid(
         self, offset: tuple[float, float], pitch: float, shape: tuple[int, int]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.prompts.geometry import mask_box
+from napari_hqsam.geometry.boxes import EMPTY, index_in, is_empty
+from napari_hqsam.masks.algebra import pixel_box, tight_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.masks import Logits
+    from napari_hqsam.geometry import Box
+    from napari_hqsam.masks.logits import Logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Mask:
         mask this is, HQ included.
     """
 
-    bbox: tuple[int, int, int, int]
+    bbox: Box
     data: NDArray[np.bool_]
     score: float
     stability: float
@@ -58,18 +60,33 @@ class Mask:
 
         `logits` come back with the mask's box.
         """
-        rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
-        if not len(rows):
+        y, x = (int(start) for start in offset)
+        bbox = tight_box(crop, (y, x))
+        if is_empty(bbox):
             empty = np.zeros((0, 0), bool)
-            none = 0, 0, 0, 0
-            return cls(none, empty, score, stability, level, complete, logits)
-        r0, c0, r1, c1 = rows[0], cols[0], rows[-1] + 1, cols[-1] + 1
-        y, x = offset
-        bbox = int(y + r0), int(x + c0), int(y + r1), int(x + c1)
-        data = crop[r0:r1, c0:c1].copy()
+            return cls(EMPTY, empty, score, stability, level, complete, logits)
+        data = crop[index_in(bbox, (y, x, *bbox[2:]))].copy()
         if logits is not None:
-            logits = replace(logits, box=mask_box(data, bbox[:2]))
+            logits = replace(logits, box=pixel_box(data, bbox[:2]))
         return cls(bbox, data, score, stability, level, complete, logits)
+
+    def with_pixels(self, data: NDArray[np.bool_]) -> Mask:
+        """Return the mask with other pixels in the same box, trimmed; all else stays.
+
+        Parameters
+        ----------
+        data : ndarray
+            Bool, of the size of the box.
+        """
+        return Mask.from_crop(
+            data,
+            self.bbox[:2],
+            self.score,
+            self.stability,
+            level=self.level,
+            complete=self.complete,
+            logits=self.logits,
+        )
 
     @property
     def area(self) -> int:

@@ -15,6 +15,8 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.boxes import index_in, is_empty
+from napari_hqsam.masks.algebra import tight_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,9 +172,10 @@ def boundary_ious(
     """
     _check_shapes(a, b)
     a, b = np.asarray(a, np.bool_), np.asarray(b, np.bool_)
-    window = _window(a | b)
-    if window is None:
+    box = tight_box(a | b)
+    if is_empty(box):
         return [1.0] * len(widths)
+    window = index_in(box, (0, 0, *a.shape))
     # Outside the window all is zero, just as it is taken to be outside the plane,
     # so the crop gives the very bands of the plane.
     deep_a, deep_b = _depth(a[window]), _depth(b[window])
@@ -383,14 +386,6 @@ def _depth(mask: NDArray[np.bool_]) -> NDArray[np.integer]:
         np.pad(mask, 1), metric="chessboard"
     )
     return depth[1:-1, 1:-1]
-
-
-def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Smallest window that holds all of a mask; None if it is empty."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return None
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _check_shapes(a: NDArray[Any], b: NDArray[Any]) -> None:

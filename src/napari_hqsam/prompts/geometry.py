@@ -13,14 +13,14 @@ import numpy as np
 import scipy  # its parts come when first used
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.masks.algebra import tight_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
+    from napari_hqsam.geometry import FloatBox, Point
 
 MAX_COORDINATE = 1e9
 """No plane is larger; also keeps arithmetic on pixel indices exact."""
@@ -67,33 +67,10 @@ def vertex_array(
     return array
 
 
-def outline_box(vertices: NDArray[np.float64]) -> Box:
+def outline_box(vertices: NDArray[np.float64]) -> FloatBox:
     """Return the box (y0, x0, y1, x1) that encloses (n, 2) vertices."""
     (y0, x0), (y1, x1) = vertices.min(axis=0), vertices.max(axis=0)
     return float(y0), float(x0), float(y1), float(x1)
-
-
-def mask_box(foreground: NDArray[np.bool_], offset: tuple[int, int] = (0, 0)) -> Box:
-    """Return the box around the pixels (not their centres) of a mask.
-
-    Parameters
-    ----------
-    foreground : (h, w) bool array with at least one true pixel
-    offset : (y, x) of its first pixel on the plane
-
-    Returns
-    -------
-    (y0, x0, y1, x1) floats; one pixel at (3, 4) gives (2.5, 3.5, 3.5, 4.5).
-    """
-    rows = np.flatnonzero(foreground.any(axis=1))
-    columns = np.flatnonzero(foreground.any(axis=0))
-    y, x = offset
-    return (
-        float(rows[0] + y) - 0.5,
-        float(columns[0] + x) - 0.5,
-        float(rows[-1] + y) + 0.5,
-        float(columns[-1] + x) + 0.5,
-    )
 
 
 def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float]:
@@ -116,7 +93,7 @@ def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float
     return (y, x), float(depth[y, x])
 
 
-def axis_aligned_box(vertices: NDArray[np.float64]) -> Box | None:
+def axis_aligned_box(vertices: NDArray[np.float64]) -> FloatBox | None:
     """Return the box that four vertices draw, or None if they draw no upright one.
 
     Parameters
@@ -261,7 +238,7 @@ def _bands(shape: tuple[int, int]) -> Iterator[slice]:
 
 
 def _crop(
-    box: Box, plane_shape: tuple[int, int] | None
+    box: FloatBox, plane_shape: tuple[int, int] | None
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Offset and shape of the pixels whose centres may lie in `box`."""
     y0, x0, y1, x1 = box
@@ -326,7 +303,7 @@ def _trimmed(
     mask: NDArray[np.bool_], offset: tuple[int, int]
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
     """Cut away empty rows and columns at the rim."""
-    if not mask.any():
+    y0, x0, y1, x1 = tight_box(mask)
+    if y0 == y1:
         raise PromptError("an outline covers no pixel centre; give a point instead")
-    y0, x0, y1, x1 = (int(edge + 0.5) for edge in mask_box(mask))
     return mask[y0:y1, x0:x1].copy(), (offset[0] + y0, offset[1] + x0)

@@ -8,7 +8,8 @@ import numpy as np
 import scipy  # its parts come when first used
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.prompts.geometry import deepest_pixel, mask_box
+from napari_hqsam.masks.algebra import pixel_box
+from napari_hqsam.prompts.geometry import deepest_pixel
 from napari_hqsam.prompts.prompt import Prompt
 from napari_hqsam.prompts.wording import shown
 
@@ -71,7 +72,7 @@ def _prompt(
         (y, x), _ = deepest_pixel(mask)
         point = float(offset[0] + y), float(offset[1] + x)
         return Prompt(points=[point], label_id=label_id)
-    box = mask_box(mask, offset)
+    box = pixel_box(mask, offset)
     if kind == "box":
         return Prompt(box=box, label_id=label_id)
     return Prompt(box=box, mask=mask, mask_offset=offset, label_id=label_id)

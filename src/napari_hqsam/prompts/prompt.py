@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.prompts.geometry import (
-    MAX_COORDINATE,
-    Box,
-    Point,
-    mask_box,
-    vertex_array,
-)
+from napari_hqsam.masks.algebra import pixel_box
+from napari_hqsam.prompts.geometry import MAX_COORDINATE, vertex_array
 from napari_hqsam.prompts.wording import numbers, shown
 
 if TYPE_CHECKING:
@@ -24,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_hqsam.geometry import FloatBox, Point
     from napari_hqsam.masks.logits import Logits
 
 
@@ -68,7 +64,7 @@ class Prompt:
 
     points: tuple[Point, ...]
     point_labels: tuple[int, ...]
-    box: Box | None
+    box: FloatBox | None
     mask: NDArray[Any] | None
     label_id: int | None
     mask_offset: tuple[int, int] | None
@@ -141,7 +137,7 @@ class Prompt:
         return self.mask if self.mask.dtype == np.bool_ else self.mask > 0
 
     @cached_property
-    def extent(self) -> Box:
+    def extent(self) -> FloatBox:
         """Smallest box (y0, x0, y1, x1) round points, box, mask and logits above 0.
 
         A single point gives a box without area. Negative points count too:
@@ -150,7 +146,7 @@ class Prompt:
         return self._box_round(self.points)
 
     @cached_property
-    def focus(self) -> Box:
+    def focus(self) -> FloatBox:
         """Smallest box (y0, x0, y1, x1) round all that belongs to the object.
 
         `extent` without the negative points, which may lie far off.
@@ -159,12 +155,12 @@ class Prompt:
             [p for p, on in zip(self.points, self.point_labels, strict=True) if on]
         )
 
-    def _box_round(self, points: Sequence[Point]) -> Box:
+    def _box_round(self, points: Sequence[Point]) -> FloatBox:
         boxes = [(*point, *point) for point in points]
         if self.box is not None:
             boxes.append(self.box)
         if self.foreground is not None:
-            boxes.append(mask_box(self.foreground, self.mask_offset or (0, 0)))
+            boxes.append(pixel_box(self.foreground, self.mask_offset or (0, 0)))
         if self.logits is not None and self.logits.box is not None:
             boxes.append(self.logits.box)
         edges = np.array(boxes)
@@ -326,7 +322,7 @@ def _point_labels(
     return tuple(int(label) for label in given)
 
 
-def _box(box: Sequence[float] | NDArray[Any]) -> Box:
+def _box(box: Sequence[float] | NDArray[Any]) -> FloatBox:
     try:
         y0, x0, y1, x1 = (float(edge) for edge in box)
     except (TypeError, ValueError, OverflowError):

@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.boxes import EMPTY, around
+from napari_hqsam.masks.algebra import tight_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.tiling import Grid, Tile
-
-Rect = tuple[int, int, int, int]
-"""(r0, c0, r1, c1), half-open, canvas pixels."""
 
 UNKNOWN = -8.0
 """Logit where no tile was looked at: surely not the object."""
@@ -67,7 +67,7 @@ class Field:
         """Plane pixels per canvas pixel along each axis."""
         return 4 * 2.0**self.level
 
-    def rect(self, tile: Tile) -> Rect:
+    def rect(self, tile: Tile) -> Box:
         """Canvas pixels of a tile, without its padding."""
         assert tile.address is not None
         r0, c0 = tile.address.row * self._cell, tile.address.col * self._cell
@@ -106,7 +106,7 @@ class Field:
                 known = self._cells.get(key)
                 self._cells[key] = part.copy() if known is None else known + part
 
-    def read(self, rect: Rect) -> NDArray[np.float32]:
+    def read(self, rect: Box) -> NDArray[np.float32]:
         """Blended logits (r1 - r0, c1 - c0) of a rectangle of the canvas."""
         r0, c0, r1, c1 = rect
         total = np.zeros((2, r1 - r0, c1 - c0), np.float32)
@@ -132,7 +132,7 @@ class Field:
             known, values / np.where(known, weights, 1), np.float32(UNKNOWN)
         )
 
-    def _from_coarser(self, rect: Rect) -> NDArray[np.float32]:
+    def _from_coarser(self, rect: Box) -> NDArray[np.float32]:
         """Twice enlarged logits of the coarser field, bilinear."""
         assert self.coarser is not None
         r0, c0, r1, c1 = rect
@@ -180,28 +180,16 @@ class Field:
             outer += int(np.count_nonzero(values > -offset))
         return inner / outer if outer else 0.0
 
-    def bounds(self) -> Rect:
+    def bounds(self) -> Box:
         """Rectangle of the canvas that holds all the object: logits above 0."""
+        whole = EMPTY
         if self.coarser is not None:
             r0, c0, r1, c1 = (2 * v for v in self.coarser.bounds())
-            rects = [(r0 - 2, c0 - 2, r1 + 2, c1 + 2)] if r1 > r0 else []
-        else:
-            rects = []
+            whole = (r0 - 2, c0 - 2, r1 + 2, c1 + 2) if r1 > r0 else EMPTY
         for tile in self.tiles:
             rect = self.rect(tile)
-            on = self.read(rect) > 0
-            rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
-            if len(rows):
-                r, c = rect[:2]
-                rects.append(
-                    (r + rows[0], c + cols[0], r + rows[-1] + 1, c + cols[-1] + 1)
-                )
-        if not rects:
-            return 0, 0, 0, 0
-        edges = np.array(rects)
-        r0, c0 = edges[:, :2].min(0)
-        r1, c1 = edges[:, 2:].max(0)
-        return int(r0), int(c0), int(r1), int(c1)
+            whole = around(whole, tight_box(self.read(rect) > 0, rect[:2]))
+        return whole
 
     def render(self) -> tuple[tuple[int, int], NDArray[np.bool_]]:
         """Give the mask in plane pixels.

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation.parts import (
     EIGHT,
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.network import Output
     from napari_hqsam.segmentation.decoding import PlaneDecoder
-    from napari_hqsam.segmentation.field import Field, Rect
+    from napari_hqsam.segmentation.field import Field
     from napari_hqsam.tiling import Tile
 
     Window = tuple[slice, slice]
@@ -95,10 +97,7 @@ class Question:
         rect, pitch = field.rect(tile), field.pitch
         prompt = self._points_in(parts, rect, pitch, tile)
         if before is not None:
-            on = before > 0
-            rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
-            edges = np.array([rows[0], cols[0], rows[-1] + 1, cols[-1] + 1])
-            box = (edges + (rect[:2] * 2)) * pitch - 0.5
+            box = np.array(tight_box(before > 0, rect[:2])) * pitch - 0.5
             prompt = Prompt(prompt.points, prompt.point_labels, box=box)
         (answer,) = self.decoder.decode(
             [prompt],
@@ -111,7 +110,7 @@ class Question:
     def _points_in(
         self,
         parts: Sequence[NDArray[np.bool_]],
-        rect: Rect,
+        rect: Box,
         pitch: float,
         tile: Tile,
     ) -> Prompt:

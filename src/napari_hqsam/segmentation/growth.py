@@ -13,15 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hqsam.segmentation.field import Field, Rect
+from napari_hqsam.masks.metrics import iou
+from napari_hqsam.segmentation.field import Field
 from napari_hqsam.segmentation.following import AGREEMENT, Question, Trail
-from napari_hqsam.segmentation.parts import exits, iou, pointed_at
+from napari_hqsam.segmentation.parts import exits, pointed_at
 from napari_hqsam.segmentation.refining import refine, seen_finer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
@@ -113,7 +115,7 @@ class Growth:
         return self._object(field.read(rect) > 0, rect, field.pitch)
 
     def _object(
-        self, mask: NDArray[np.bool_], rect: Rect, pitch: float
+        self, mask: NDArray[np.bool_], rect: Box, pitch: float
     ) -> NDArray[np.bool_]:
         return pointed_at(mask, self.prompt, rect[:2], pitch)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hqsam.masks.algebra import iou
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,22 +43,7 @@ def distinct(masks: Sequence[Mask]) -> list[int]:
     """
     found: list[int] = []
     for i, mask in enumerate(masks):
-        new = all(mask_iou(mask, masks[k]) < SAME_IOU for k in found)
+        new = all(iou(mask, masks[k]) < SAME_IOU for k in found)
         if not i or (mask.area and new):
             found.append(i)
     return found
-
-
-def mask_iou(a: Mask, b: Mask) -> float:
-    """Intersection over union of two masks of a plane; 1 where both are empty."""
-    y0, x0 = max(a.bbox[0], b.bbox[0]), max(a.bbox[1], b.bbox[1])
-    y1, x1 = min(a.bbox[2], b.bbox[2]), min(a.bbox[3], b.bbox[3])
-    both = 0
-    if y0 < y1 and x0 < x1:
-        parts = [
-            m.data[y0 - m.bbox[0] : y1 - m.bbox[0], x0 - m.bbox[1] : x1 - m.bbox[1]]
-            for m in (a, b)
-        ]
-        both = int(np.count_nonzero(parts[0] & parts[1]))
-    union = a.area + b.area - both
-    return both / union if union else 1.0

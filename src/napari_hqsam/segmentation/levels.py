@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.geometry.boxes import shape_of
+from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.segmentation.field import Field
 from napari_hqsam.segmentation.parts import pointed_at
 
@@ -166,5 +168,4 @@ def extent_found(
     field = Field.of(grid, answer.tile, answer.logits(output, which))
     rect = field.rect(answer.tile)
     part = pointed_at(field.read(rect) > 0, prompt, rect[:2], field.pitch)
-    sides = (np.flatnonzero(part.any(axis)) for axis in (0, 1))
-    return max((s[-1] - s[0] + 1) * field.pitch if len(s) else 0.0 for s in sides)
+    return max(shape_of(tight_box(part))) * field.pitch

@@ -116,12 +116,6 @@ def exits(
                 yield (across, along) if side % 2 == 0 else (along, across)
 
 
-def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Intersection over union; 1 where both are empty."""
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 1.0
-
-
 def covers(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> float:
     """Share of a part that a mask covers."""
     return int(np.count_nonzero(mask & part)) / max(int(np.count_nonzero(part)), 1)

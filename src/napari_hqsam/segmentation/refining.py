@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from napari_hqsam.masks.metrics import iou
 from napari_hqsam.segmentation import following
 from napari_hqsam.segmentation.field import Field
 from napari_hqsam.segmentation.following import AGREEMENT, Trail, is_thin, kept_where
-from napari_hqsam.segmentation.parts import covers, iou, sizeable, touching
+from napari_hqsam.segmentation.parts import covers, sizeable, touching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.segmentation.field import Rect
+    from napari_hqsam.geometry import Box
     from napari_hqsam.segmentation.following import Exit, Question
     from napari_hqsam.tiling import Tile
 
@@ -127,6 +128,6 @@ def _boundary(field: Field) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]
                 yield rows + top, cols + left
 
 
-def seen_finer(field: Field, rect: Rect) -> NDArray[np.float32]:
+def seen_finer(field: Field, rect: Box) -> NDArray[np.float32]:
     """Logits of a field in a rectangle of the canvas one level finer."""
     return Field(field.grid, field.level - 1, field).read(rect)

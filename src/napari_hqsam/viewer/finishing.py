@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy  # its parts come when first used
 
+from napari_hqsam.geometry.boxes import index_in, is_empty
+from napari_hqsam.masks.algebra import tight_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.patches import Box
+    from napari_hqsam.geometry import Box
     from napari_hqsam.masks import Mask
 
 MAX_SMOOTHING = 9
@@ -83,14 +86,7 @@ def finish_crop(
         # Beyond the plane its edge goes on: there is nothing to be rounded off.
         blurred = scipy.ndimage.gaussian_filter(crop.astype(np.float32), smooth / 2)
         crop = blurred > 0.5
-    rows, cols = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
-    if not rows.size:
+    tight = tight_box(crop, box[:2])
+    if is_empty(tight):
         return bbox, data
-    tight = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
-    top, left = box[:2]
-    return (
-        int(top + rows[0]),
-        int(left + cols[0]),
-        int(top + rows[-1] + 1),
-        int(left + cols[-1] + 1),
-    ), crop[tight]
+    return tight, crop[index_in(tight, box)]

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.labels.patches import around, windows
+from napari_hqsam.geometry.boxes import EMPTY, around, index_in, is_empty
+from napari_hqsam.labels.patches import windows
+from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.viewer.planes import Placing, layer_shape
 from napari_hqsam.viewer.prompting import current_prompt, plane_size
 from napari_hqsam.viewer.stack_walk import Walk, check_walkable, spacing, walkable
@@ -20,7 +22,8 @@ from napari_hqsam.viewer.stack_work import Said
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from napari_hqsam.labels.patches import Box, Plane
+    from napari_hqsam.geometry import Box
+    from napari_hqsam.labels.patches import Plane
     from napari_hqsam.labels.session import Session
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.scene import Scene
@@ -148,13 +151,11 @@ def by_hand(
 
 def _tight(session: Session, label_id: int, plane: Plane) -> Crop:
     """Pixels of an object on a plane, in the smallest box that holds them."""
-    (y0, x0, _, _), pixels = session.pixels(label_id, plane)
-    rows, cols = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
-    if not rows.size:
-        return (0, 0, 0, 0), np.zeros((0, 0), bool)
-    top, left, bottom, right = rows[0], cols[0], rows[-1] + 1, cols[-1] + 1
-    box = (int(y0 + top), int(x0 + left), int(y0 + bottom), int(x0 + right))
-    return box, pixels[top:bottom, left:right].copy()
+    box, pixels = session.pixels(label_id, plane)
+    tight = tight_box(pixels, box[:2])
+    if is_empty(tight):
+        return EMPTY, np.zeros((0, 0), bool)
+    return tight, pixels[index_in(tight, box)].copy()
 
 
 def derived_slices(session: Session, label_id: int, walk: Walk) -> dict[int, float]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.patches import Box, Plane
+    from napari_hqsam.geometry import Box
+    from napari_hqsam.labels.patches import Plane
     from napari_hqsam.masks import Mask, Tracks
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.propagation import Confidence, Direction

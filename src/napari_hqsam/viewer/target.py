@@ -15,6 +15,7 @@ from psygnal import Signal
 from napari_hqsam.errors import OutputError
 from napari_hqsam.labels.patches import Plane
 from napari_hqsam.labels.strokes import Stroke
+from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.viewer.planes import Placing, layer_shape
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.patches import Box, Patch, Write
+    from napari_hqsam.geometry import Box
+    from napari_hqsam.labels.patches import Patch, Write
     from napari_hqsam.labels.records import Event
     from napari_hqsam.labels.session import Session
     from napari_hqsam.viewer.planes import PlaneView
@@ -256,16 +258,11 @@ def box_at(layer: Labels, view: PlaneView, point: Sequence[float]) -> Box:
         bottom, right = min(y + reach, h), min(x + reach, w)
         window = view.window((top, left, bottom, right))
         here = np.asarray(layer.data[window]) == label_id
-        rows, cols = np.flatnonzero(here.any(1)), np.flatnonzero(here.any(0))
-        y0, y1, x0, x1 = rows[0], rows[-1] + 1, cols[0], cols[-1] + 1
-        goes_on = (
-            (y0 == 0 < top)
-            or (x0 == 0 < left)
-            or top + y1 == bottom < h
-            or left + x1 == right < w
-        )
-        if not goes_on:
-            return int(top + y0), int(left + x0), int(top + y1), int(left + x1)
+        y0, x0, y1, x1 = found = tight_box(here, (top, left))
+        if not (
+            (y0 == top > 0) or (x0 == left > 0) or y1 == bottom < h or x1 == right < w
+        ):
+            return found
         reach *= 2
 
 

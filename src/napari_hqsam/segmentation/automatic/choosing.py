@@ -13,7 +13,7 @@ from napari_hqsam.tiling import FINEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from napari_hqsam.segmentation.automatic.proposing import Region
+    from napari_hqsam.geometry import Box
     from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
     from napari_hqsam.tiling import Tile
 
@@ -27,7 +27,7 @@ BEST = 0.1
 
 def choose_level(
     decoder: PlaneDecoder,
-    region: Region,
+    region: Box,
     typical_size: float | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> int:
@@ -42,7 +42,7 @@ def best_level(rated: Mapping[int, float]) -> int:
 
 def rate_levels(
     decoder: PlaneDecoder,
-    region: Region,
+    region: Box,
     typical_size: float | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, float]:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Literal
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Model
     from napari_hqsam.network import Output
-    from napari_hqsam.segmentation.automatic.proposing import Proposer, Region
+    from napari_hqsam.segmentation.automatic.proposing import Proposer
     from napari_hqsam.segmentation.segmenter import Segmenter
 
 PROPOSERS = ("auto", "grid", "decoder")
@@ -124,7 +125,7 @@ def iter_everything(
 
 def _proposer(
     name: str, model: Model, points_per_side: int | None
-) -> Callable[[PlaneDecoder, int, Region], Proposer]:
+) -> Callable[[PlaneDecoder, int, Box], Proposer]:
     """Check what prompts are to come from; return what makes the proposer."""
     if name not in PROPOSERS:
         raise PromptError(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import FloatBox, Point
     from napari_hqsam.models import Tuning
-    from napari_hqsam.prompts.geometry import Box, Point
     from napari_hqsam.segmentation.decoding import Answer
     from napari_hqsam.tiling import Grid
 
@@ -96,7 +96,7 @@ class Find:
         return quality(self.mask)
 
     @property
-    def box(self) -> Box:
+    def box(self) -> FloatBox:
         """Box round it, continuous plane coordinates."""
         y0, x0, y1, x1 = (v * self.pitch - 0.5 for v in self.mask.bbox)
         return y0, x0, y1, x1

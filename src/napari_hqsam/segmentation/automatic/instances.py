@@ -21,7 +21,7 @@ from napari_hqsam.segmentation.automatic.proposing import owns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.segmentation.automatic.proposing import Region
+    from napari_hqsam.geometry import Box
     from napari_hqsam.segmentation.decoding import PlaneDecoder
     from napari_hqsam.tiling import Tile
 
@@ -102,7 +102,7 @@ class InstanceProposer:
         Plane pixels, half-open: points within.
     """
 
-    def __init__(self, decoder: PlaneDecoder, region: Region) -> None:
+    def __init__(self, decoder: PlaneDecoder, region: Box) -> None:
         self._decoder, self._region = decoder, region
 
     def propose(self, tile: Tile) -> list[list[Prompt]]:

@@ -12,8 +12,7 @@ from napari_hqsam.prompts import Prompt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_hqsam.prompts.geometry import Point
-    from napari_hqsam.segmentation.automatic.proposing import Region
+    from napari_hqsam.geometry import Box, Point
     from napari_hqsam.tiling import Grid, Tile
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
@@ -39,7 +38,7 @@ class GridProposer:
     """
 
     def __init__(
-        self, grid: Grid, level: int, region: Region, points_per_side: int
+        self, grid: Grid, level: int, region: Box, points_per_side: int
     ) -> None:
         size = grid.size * 2.0**level / points_per_side
         self._rows, self._columns = (

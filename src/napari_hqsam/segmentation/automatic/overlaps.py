@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.masks.linking import intersection, meeting
-from napari_hqsam.masks.mask import Mask
+from napari_hqsam.masks.algebra import intersection, meeting, minus
 from napari_hqsam.segmentation.automatic.finds import quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.automatic.finds import Find, Rules
 
 
@@ -87,39 +87,14 @@ def make_disjoint(masks: Sequence[Mask], least: float = 0.5) -> list[Mask]:
     for i, mask in enumerate(order):
         rest = mask
         for j in rivals[i]:
-            rest = minus(rest, done[j])
+            rest = without(rest, done[j])
         # one that is left out takes no pixels either
         small = rest.area < least * mask.area or not rest.area
-        done.append(_emptied(mask) if small else rest)
+        done.append(mask.with_pixels(np.zeros_like(mask.data)) if small else rest)
     return [mask for mask in done if mask.area]
 
 
-def minus(mask: Mask, other: Mask) -> Mask:
+def without(mask: Mask, other: Mask) -> Mask:
     """Take the pixels of another mask from a mask."""
-    if not intersection(mask, other):
-        return mask
-    (ty, tx), (oy, ox) = mask.bbox[:2], other.bbox[:2]
-    y0, x0 = max(ty, oy), max(tx, ox)
-    y1, x1 = min(mask.bbox[2], other.bbox[2]), min(mask.bbox[3], other.bbox[3])
-    data = mask.data.copy()
-    data[y0 - ty : y1 - ty, x0 - tx : x1 - tx] &= ~other.data[
-        y0 - oy : y1 - oy, x0 - ox : x1 - ox
-    ]
-    return cropped(mask, data)
-
-
-def cropped(mask: Mask, data: np.ndarray) -> Mask:
-    """Give a mask other pixels in the same box."""
-    return Mask.from_crop(
-        data,
-        (mask.bbox[0], mask.bbox[1]),
-        mask.score,
-        mask.stability,
-        level=mask.level,
-        complete=mask.complete,
-        logits=mask.logits,
-    )
-
-
-def _emptied(mask: Mask) -> Mask:
-    return cropped(mask, np.zeros_like(mask.data))
+    rest = minus(mask, other)
+    return mask if rest is mask.data else mask.with_pixels(rest)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_hqsam.geometry import Box, Point
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.prompts.geometry import Point
     from napari_hqsam.tiling import Grid, Tile
-
-Region = tuple[int, int, int, int]
 
 
 class Proposer(Protocol):
@@ -35,7 +33,7 @@ class Proposer(Protocol):
         ...
 
 
-def rows_of_tiles(grid: Grid, level: int, region: Region) -> Iterator[list[Tile]]:
+def rows_of_tiles(grid: Grid, level: int, region: Box) -> Iterator[list[Tile]]:
     """Yield rows of the tiles that own points of a region.
 
     A tile owns the points that are nearer to its centre than to any other's: there
@@ -55,7 +53,7 @@ def rows_of_tiles(grid: Grid, level: int, region: Region) -> Iterator[list[Tile]
         yield [grid.tile(level, row, column) for column in columns]
 
 
-def count_tiles(grid: Grid, level: int, region: Region) -> int:
+def count_tiles(grid: Grid, level: int, region: Box) -> int:
     """Count the tiles that `rows_of_tiles` yields."""
     rows, columns = _owners(grid, level, region)
     return len(rows) * len(columns)
@@ -67,7 +65,7 @@ def owns(grid: Grid, tile: Tile, point: Point) -> bool:
     return grid.nearest(tile.address.level, point).address == tile.address
 
 
-def _owners(grid: Grid, level: int, region: Region) -> tuple[range, range]:
+def _owners(grid: Grid, level: int, region: Box) -> tuple[range, range]:
     first = grid.nearest(level, region[:2]).address
     last = grid.nearest(level, (region[2] - 1, region[3] - 1)).address
     assert first is not None

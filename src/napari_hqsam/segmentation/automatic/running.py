@@ -11,12 +11,10 @@ from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation.automatic.finds import Find, Rules, finds_of, quality
 from napari_hqsam.segmentation.automatic.overlaps import (
     best_first,
-    cropped,
     without_repeats,
 )
 from napari_hqsam.segmentation.automatic.proposing import (
     Proposer,
-    Region,
     count_tiles,
     rows_of_tiles,
 )
@@ -24,6 +22,7 @@ from napari_hqsam.segmentation.automatic.proposing import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.network import Output
     from napari_hqsam.segmentation.decoding import PlaneDecoder
@@ -77,7 +76,7 @@ class Everything:
     segmenter: Segmenter
     decoder: PlaneDecoder
     level: int
-    region: Region
+    region: Box
     proposer: Proposer
     taken: Any = None
     rules: Rules = field(default_factory=Rules)
@@ -225,7 +224,7 @@ class Everything:
         free = mask.data & (np.asarray(self.taken[y0:y1, x0:x1]) == 0)
         if 2 * np.count_nonzero(free) < mask.area:
             free = np.zeros_like(free)
-        return cropped(mask, free)
+        return mask.with_pixels(free)
 
 
 def _meets(find: Find, tile: Tile) -> bool:

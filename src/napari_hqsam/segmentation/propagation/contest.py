@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.masks.mask import Mask
-from napari_hqsam.segmentation.propagation.maps import at, window
+from napari_hqsam.geometry.boxes import common, index_in, shape_of
+from napari_hqsam.masks.algebra import crop_of
+from napari_hqsam.segmentation.propagation.maps import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.images import Image
     from napari_hqsam.masks import Logits
+    from napari_hqsam.masks.mask import Mask
 
-Box = tuple[int, int, int, int]
 Taken: TypeAlias = "Callable[[tuple[int, ...], Box], NDArray[Any]] | Any"
 """Labels of accepted objects: an array (..., h, w), read by regions, or a callable
 (plane index, (y0, x0, y1, x1)) -> (h, w) array. What is not 0 is taken."""
@@ -94,7 +96,7 @@ def share_out(
     return {
         i: claim.mask
         if left.get(i) is claim.mask.data or i not in left
-        else reduced(claim.mask, left[i])
+        else claim.mask.with_pixels(left[i])
         for i, claim in claims.items()
     }
 
@@ -112,9 +114,9 @@ def _settle(
 ) -> None:
     """Take from two objects what goes to the other; i is the lower number."""
     one, other = claims[i], claims[j]
-    a, b = one.mask.bbox, other.mask.bbox
-    box = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
-    both = window(one.mask, box) & window(other.mask, box)
+    box = common(one.mask.bbox, other.mask.bbox)
+    both = crop_of(one.mask.bbox, one.mask.data, box)
+    both &= crop_of(other.mask.bbox, other.mask.data, box)
     if not both.any():
         return
     if one.rank != other.rank:
@@ -125,24 +127,10 @@ def _settle(
         if not lost.any():
             continue
         data = left[k] = left[k].copy()
-        y0, x0 = claims[k].mask.bbox[:2]
-        data[box[0] - y0 : box[2] - y0, box[1] - x0 : box[3] - x0] &= ~lost
+        data[index_in(box, claims[k].mask.bbox)] &= ~lost
 
 
 def _sureness(claim: Claim, box: Box) -> NDArray[np.float32]:
     if claim.logits is None:
-        return np.zeros((box[2] - box[0], box[3] - box[1]), np.float32)
+        return np.zeros(shape_of(box), np.float32)
     return at(claim.logits, box)
-
-
-def reduced(mask: Mask, data: NDArray[np.bool_]) -> Mask:
-    """Mask of fewer pixels, all else as before."""
-    return Mask.from_crop(
-        data,
-        mask.bbox[:2],
-        mask.score,
-        mask.stability,
-        level=mask.level,
-        complete=mask.complete,
-        logits=mask.logits,
-    )

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_hqsam.geometry import FloatBox
     from napari_hqsam.tiling import Grid, Tile
 
 KEPT = (1 / 4, 1.5)
 """Between these times the share of a tile's side that is meant for an object (see
 `Tuning.object_share`) it keeps its level."""
 
-Box = tuple[float, float, float, float]
 
-
-def level_of(box: Box, grid: Grid, before: int | None, share: float) -> int:
+def level_of(box: FloatBox, grid: Grid, before: int | None, share: float) -> int:
     """Level at which an object is looked at: that before, as long as it fits.
 
     Parameters
@@ -38,7 +37,7 @@ def level_of(box: Box, grid: Grid, before: int | None, share: float) -> int:
 
 
 def cover(
-    boxes: Mapping[int, tuple[Box, int]], grid: Grid, share: float
+    boxes: Mapping[int, tuple[FloatBox, int]], grid: Grid, share: float
 ) -> dict[int, Tile]:
     """Choose a tile for each object, as few different ones as come to hand.
 
@@ -75,7 +74,7 @@ def cover(
     return chosen
 
 
-def _lies_well(box: Box, tile: Tile, grid: Grid, rim: float) -> bool:
+def _lies_well(box: FloatBox, tile: Tile, grid: Grid, rim: float) -> bool:
     """Whether a box keeps off the open sides of a tile, by a share of their length."""
     assert tile.address is not None
     rim *= grid.size * 2.0**tile.address.level

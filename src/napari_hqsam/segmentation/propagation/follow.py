@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_hqsam.masks import Logits
+from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile
@@ -155,7 +156,7 @@ def follow(
         if mask is not claim.mask and (reason := judge.broken(i, mask, likes[i][0])):
             failed[i] = f"{reason} after others took their pixels"
         elif claim.logits is not None:
-            kept = per_step(maps.overlap(mask, before[i]), steps[i])
+            kept = per_step(iou(mask, before[i]), steps[i])
             found[i] = Step(mask, claim.logits, kept, *likes[i])
     return Found(found, failed)
 
@@ -170,7 +171,7 @@ class _Judge:
 
     def broken(self, i: int, mask: Mask, like: float) -> str | None:
         before = self.before[i]
-        kept = maps.overlap(mask, before)
+        kept = iou(mask, before)
         areas = before.area, mask.area
         return self.rules.broken(like, mask.stability, kept, areas, self.steps[i])
 

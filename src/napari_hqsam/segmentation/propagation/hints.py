@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.masks import Logits
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Tuning
@@ -25,8 +26,6 @@ MAX_POINTS = 4
 """Parts of an object that get a point of their own, the largest first."""
 NEAR = 0.5
 """Neighbours within this share of an object's longer side may get a point."""
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)

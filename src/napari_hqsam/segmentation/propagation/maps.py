@@ -9,11 +9,13 @@ import numpy as np
 from scipy import ndimage
 
 from napari_hqsam.masks import Logits
+from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.segmentation.parts import EIGHT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.field import Field
 
@@ -23,8 +25,6 @@ SURE = 8.0
 """Logits are cut at this before they are weighed: one direction that is very sure
 must not outweigh the distance."""
 _BAND = 1 << 22  # pixels made at once
-
-Box = tuple[int, int, int, int]
 
 
 def of_field(field: Field) -> Logits | None:
@@ -125,13 +125,10 @@ def pixels(
     mask : (h, w) bool array
         As large as the object and a little more.
     """
-    on = logits.values > 0
-    rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
-    if not len(rows):
+    r0, c0, r1, c1 = tight_box(logits.values > 0)
+    if r1 <= r0:
         return (0, 0), np.zeros((0, 0), bool)
-    edges = [
-        (line[0] - 1, line[-1] + 2) for line in (rows, cols)
-    ]  # bilinear reaches half a value further
+    edges = (r0 - 1, r1 + 1), (c0 - 1, c1 + 1)  # bilinear reaches half a value further
     (y0, y1), (x0, x1) = (
         (
             min(max(math.floor(start + a * logits.pitch), 0), side),
@@ -158,21 +155,3 @@ def stability(logits: Logits, offset: float = 1.0) -> float:
     inner = np.count_nonzero(logits.values > offset)
     outer = np.count_nonzero(logits.values > -offset)
     return inner / outer if outer else 1.0
-
-
-def overlap(a: Mask, b: Mask) -> float:
-    """IoU of two masks of one plane; 1 where both are empty."""
-    both = a.area + b.area
-    y0, x0 = (max(p, q) for p, q in zip(a.bbox[:2], b.bbox[:2], strict=True))
-    y1, x1 = (min(p, q) for p, q in zip(a.bbox[2:], b.bbox[2:], strict=True))
-    if y1 <= y0 or x1 <= x0:
-        return 0.0 if both else 1.0
-    box = y0, x0, y1, x1
-    common = int(np.count_nonzero(window(a, box) & window(b, box)))
-    return common / (both - common)
-
-
-def window(mask: Mask, box: Box) -> NDArray[np.bool_]:
-    """Pixels of a mask in a half-open box that lies within its own."""
-    y0, x0 = mask.bbox[:2]
-    return mask.data[box[0] - y0 : box[2] - y0, box[1] - x0 : box[3] - x0]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.network import Output
@@ -419,7 +420,7 @@ class _Run:
             mask.stability,
             (1 - share) * one.overlap + share * other.overlap,
             (1 - share) * one.likeness + share * other.likeness,
-            maps.overlap(one.mask, other.mask),
+            iou(one.mask, other.mask),
         )
         return Claim(mask, logits), confidence
 

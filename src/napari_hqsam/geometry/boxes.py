@@ -1,0 +1,52 @@
+"""Boxes on a plane: tuples, and what can be asked of two of them."""
+
+from __future__ import annotations
+
+Box = tuple[int, int, int, int]
+"""``(y0, x0, y1, x1)``, half-open: whole pixels of a plane or a canvas."""
+FloatBox = tuple[float, float, float, float]
+"""``(y0, x0, y1, x1)``, continuous plane coordinates: pixel i covers i - 0.5 to
+i + 0.5."""
+Point = tuple[float, float]
+"""``(y, x)``, continuous plane coordinates."""
+
+EMPTY: Box = (0, 0, 0, 0)
+"""The box of nothing."""
+
+
+def is_empty(box: Box) -> bool:
+    """Whether a box holds no pixel."""
+    return box[0] >= box[2] or box[1] >= box[3]
+
+
+def common(first: Box, second: Box) -> Box:
+    """Return the part that two boxes share; `EMPTY` if there is none."""
+    y0, x0 = max(first[0], second[0]), max(first[1], second[1])
+    y1, x1 = min(first[2], second[2]), min(first[3], second[3])
+    return (y0, x0, y1, x1) if y0 < y1 and x0 < x1 else EMPTY
+
+
+def around(first: Box, second: Box) -> Box:
+    """Return the smallest box round two, of which empty ones do not count."""
+    full = [box for box in (first, second) if not is_empty(box)]
+    if not full:
+        return EMPTY
+    y0, x0, y1, x1 = zip(*full, strict=True)
+    return min(y0), min(x0), max(y1), max(x1)
+
+
+def shape_of(box: Box) -> tuple[int, int]:
+    """Height and width of a box."""
+    return box[2] - box[0], box[3] - box[1]
+
+
+def index_in(box: Box, outer: Box) -> tuple[slice, slice]:
+    """Index a box in an array (h, w) that shows another one, which holds it."""
+    y, x = outer[:2]
+    return slice(box[0] - y, box[2] - y), slice(box[1] - x, box[3] - x)
+
+
+def moved(box: Box, corner: tuple[int, int]) -> Box:
+    """Return a box of an array as a box of the plane that the array's corner is on."""
+    y, x = corner
+    return box[0] + y, box[1] + x, box[2] + y, box[3] + x

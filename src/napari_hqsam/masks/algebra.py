@@ -1,0 +1,135 @@
+"""What two masks of a plane have in common, each a crop with its box."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_hqsam.geometry.boxes import (
+    EMPTY,
+    common,
+    index_in,
+    is_empty,
+    moved,
+    shape_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.geometry import Box, FloatBox
+
+_ROWS = 256  # boxes compared with all others at once
+
+
+class Crop(Protocol):
+    """A mask as a crop: `Mask` is one, and so is the record of one."""
+
+    @property
+    def bbox(self) -> Box:
+        """``(y0, x0, y1, x1)``, half-open, plane pixels."""
+
+    @property
+    def data(self) -> NDArray[np.bool_]:
+        """Bool, of the size of the box."""
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+
+
+def tight_box(on: NDArray[Any], corner: tuple[int, int] = (0, 0)) -> Box:
+    """Return the smallest box round all pixels that are not 0.
+
+    Parameters
+    ----------
+    on : ndarray
+        (h, w); not 0 is on.
+    corner : (y, x)
+        Where its first pixel lies.
+
+    Returns
+    -------
+    Box
+        `EMPTY` if there is none.
+    """
+    rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
+    if not len(rows):
+        return EMPTY
+    box = int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
+    return moved(box, corner)
+
+
+def pixel_box(on: NDArray[np.bool_], corner: tuple[int, int] = (0, 0)) -> FloatBox:
+    """Return the box round the pixels, not their centres, that are on.
+
+    Parameters
+    ----------
+    on : ndarray
+        (h, w) bool with at least one true pixel.
+    corner : (y, x)
+        Where its first pixel lies.
+
+    Returns
+    -------
+    FloatBox
+        One pixel at (3, 4) gives (2.5, 3.5, 3.5, 4.5).
+    """
+    y0, x0, y1, x1 = tight_box(on, corner)
+    return y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5
+
+
+def crop_of(bbox: Box, data: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
+    """Return a mask as seen in another box: bool, of the size of that box."""
+    crop = np.zeros(shape_of(box), np.bool_)
+    shared = common(bbox, box)
+    if not is_empty(shared):
+        crop[index_in(shared, box)] = data[index_in(shared, bbox)]
+    return crop
+
+
+def intersection(a: Crop, b: Crop) -> int:
+    """Count the pixels that two masks share."""
+    shared = common(a.bbox, b.bbox)
+    if is_empty(shared):
+        return 0
+    both = a.data[index_in(shared, a.bbox)] & b.data[index_in(shared, b.bbox)]
+    return int(np.count_nonzero(both))
+
+
+def iou(a: Crop, b: Crop) -> float:
+    """Intersection over union of two masks of a plane; 1 where both are empty."""
+    both = intersection(a, b)
+    union = a.area + b.area - both
+    return both / union if union else 1.0
+
+
+def minus(a: Crop, b: Crop) -> NDArray[np.bool_]:
+    """Return the pixels of a mask that another has not: bool, in the first one's box.
+
+    The very array of the first mask where they share none.
+    """
+    shared = common(a.bbox, b.bbox)
+    if is_empty(shared):
+        return a.data
+    here, there = index_in(shared, a.bbox), index_in(shared, b.bbox)
+    if not (a.data[here] & b.data[there]).any():
+        return a.data
+    rest = a.data.copy()
+    rest[here] &= ~b.data[there]
+    return rest
+
+
+def meeting(first: Sequence[Crop], second: Sequence[Crop]) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of all pairs of masks whose boxes meet."""
+    if not first or not second:
+        return
+    boxes = np.array([m.bbox for m in second])
+    for start in range(0, len(first), _ROWS):
+        here = np.array([m.bbox for m in first[start : start + _ROWS]])[:, None]
+        meets = (here[..., :2] < boxes[:, 2:]) & (boxes[:, :2] < here[..., 2:])
+        for i, j in zip(*np.nonzero(meets.all(-1)), strict=True):
+            yield int(i) + start, int(j)
