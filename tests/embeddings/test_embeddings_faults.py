@@ -56,9 +56,9 @@ def test_two_writers_that_evict_from_each_other(tmp_path):
 
 def embed_lookalike(cache, seed, said):
     """Embed an image that has its fingerprint from another."""
-    from napari_hqsam.images import Image
+    from napari_hqsam.embeddings import store
 
-    Image.fingerprint = lambda self: "the same"
+    store.fingerprint = lambda image: "the same"
     source = tiny_source(cache, noise(seed=seed))
     for tile in tiles_of(source) * 3:
         source.embed((), tile)
@@ -66,13 +66,13 @@ def embed_lookalike(cache, seed, said):
 
 
 def test_two_writers_of_different_pixels_never_mix(tmp_path, monkeypatch):
-    from napari_hqsam.images import Image
+    from napari_hqsam.embeddings import store
 
     running = [start(embed_lookalike, tmp_path, seed) for seed in (0, 1)]
     for process, heard in running:
         finish(process, heard)
         assert process.exitcode == 0
-    monkeypatch.setattr(Image, "fingerprint", lambda self: "the same")
+    monkeypatch.setattr(store, "fingerprint", lambda image: "the same")
     for seed in (0, 1):
         source = tiny_source(tmp_path, noise(seed=seed))
         wanted = tiny_source(False, noise(seed=seed))

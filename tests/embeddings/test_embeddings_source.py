@@ -102,9 +102,9 @@ def test_closing_gives_the_memory_back(tmp_path):
 
 
 def test_an_image_that_changes_under_its_store_is_encoded_anew(tmp_path, monkeypatch):
-    from napari_hqsam.images import Image
+    from napari_hqsam.embeddings import store
 
-    monkeypatch.setattr(Image, "fingerprint", lambda self: "the same")
+    monkeypatch.setattr(store, "fingerprint", lambda image: "the same")
     before = noise()
     after = before.copy()
     after[100:110, 100:110] = 4000

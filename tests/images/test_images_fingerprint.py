@@ -11,15 +11,16 @@ import pytest
 import tifffile
 import zarr
 
+from napari_hqsam import images
 from napari_hqsam.images import open_image
-from napari_hqsam.images.fingerprint import MAX_WINDOWS
+from napari_hqsam.images.fingerprinting import MAX_WINDOWS
 from napari_hqsam.images.sampling import WINDOW
 
 STACK = np.random.default_rng(0).integers(0, 4000, (3, 2, 90, 80), dtype=np.uint16)
 
 
 def fingerprint(array=STACK, axes="zcyx", **kwargs):
-    return open_image(array, axes=axes, **kwargs).fingerprint()
+    return images.fingerprint(open_image(array, axes=axes, **kwargs))
 
 
 def test_it_is_known():
@@ -46,8 +47,8 @@ def test_it_does_not_depend_on_the_path_or_the_kind_of_file(tmp_path):
 def test_it_is_the_same_in_another_process(tmp_path):
     np.save(tmp_path / "a.npy", STACK)
     code = (
-        "import sys; from napari_hqsam.images import open_image;"
-        "print(open_image(sys.argv[1], axes='zcyx').fingerprint())"
+        "import sys; from napari_hqsam.images import fingerprint, open_image;"
+        "print(fingerprint(open_image(sys.argv[1], axes='zcyx')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.npy"],
@@ -92,13 +93,13 @@ class Counter:
 @pytest.mark.parametrize("lead", [(), (2,), (3,), (1000,), (50, 40)])
 def test_a_few_windows_are_read(lead):
     source = Counter(*lead, 10**5, 10**5)
-    open_image(source, axes="tzyx"[-2 - len(lead) :]).fingerprint()
+    images.fingerprint(open_image(source, axes="tzyx"[-2 - len(lead) :]))
     assert 1 <= source.reads <= MAX_WINDOWS
     assert source.pixels <= MAX_WINDOWS * WINDOW**2
 
 
 def test_of_a_pyramid_the_coarsest_level_that_fills_a_window_is_read():
     arrays = [Counter(10**5 >> k, 10**5 >> k) for k in range(17)]
-    open_image(arrays).fingerprint()
+    images.fingerprint(open_image(arrays))
     assert [k for k, array in enumerate(arrays) if array.reads] == [8]
     assert arrays[8].pixels <= MAX_WINDOWS * WINDOW**2

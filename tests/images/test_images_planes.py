@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images import Normalization, normalization, open_image, read_rgb8
+from napari_hqsam.images import (
+    Normalization,
+    fingerprint,
+    normalization,
+    open_image,
+    read_rgb8,
+)
 from napari_hqsam.images.sampling import MAX_PLANES, MAX_WINDOWS
 
 SIZES = {"t": 2, "z": 3, "c": 4, "y": 5, "x": 6}
@@ -247,5 +253,5 @@ def test_the_sample_of_a_dask_array_is_bounded():
     assert len(computed) <= MAX_WINDOWS
     assert len({z for z, _, _ in computed}) == MAX_PLANES
     computed.clear()
-    image.fingerprint()
+    fingerprint(image)
     assert len(computed) <= 4

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from napari_hqsam import Prompt
+from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.judging import (
     distinct,
     holds_negative,
     is_doubtful,
-    mask_iou,
 )
 from napari_hqsam.segmentation.negatives import cut_negatives
 
@@ -36,8 +36,8 @@ def test_a_low_score_is_doubtful_by_the_measure_of_the_model():
 def test_masks_that_say_the_same_are_found():
     empty = Mask.from_crop(np.zeros((2, 2), bool), (0, 0), 0.1, 0.1)
     masks = [square(0, 0, 100), square(0, 1, 100), square(0, 0, 90), empty]
-    assert mask_iou(masks[0], masks[1]) == pytest.approx(99 / 101)
-    assert mask_iou(masks[0], square(500, 500, 3)) == 0
+    assert iou(masks[0], masks[1]) == pytest.approx(99 / 101)
+    assert iou(masks[0], square(500, 500, 3)) == 0
     assert distinct(masks) == [0, 2]
     assert distinct([empty, empty, masks[0]]) == [0, 2]
 

@@ -269,8 +269,10 @@ def _letters(recorded: Recorded, image: Image) -> str:
 
 def _check_same(recorded: Recorded, image: Image) -> None:
     """Raise if the image does not fit the labels; warn if its pixels differ."""
+    from napari_hqsam.images import fingerprint
+
     _letters(recorded, image)
-    if image.fingerprint() != recorded.header.image.fingerprint:
+    if fingerprint(image) != recorded.header.image.fingerprint:
         warnings.warn(
             f"{image.name} is not quite the image of the session, "
             f"{recorded.header.image.name}: pixels, axes or channels differ",

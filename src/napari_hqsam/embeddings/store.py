@@ -31,6 +31,7 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 
 from napari_hqsam.embeddings.encoding import Embedding
 from napari_hqsam.embeddings.folder import METADATA, PARTIAL, chunk_name, remove_tile
+from napari_hqsam.images import fingerprint
 from napari_hqsam.images.zarr_check import check_array, codec_names
 from napari_hqsam.tiling import Grid
 
@@ -94,7 +95,7 @@ class StoreKey:
             The image cannot be read.
         """
         return cls(
-            fingerprint=image.fingerprint(),
+            fingerprint=fingerprint(image),
             channels=image.channels,
             normalization=repr(normalization),
             encoder=model.digest,

@@ -10,6 +10,7 @@ read before a plane (or a sample for the normalisation) is asked for, and then
 only the pages or chunks of that plane.
 """
 
+from napari_hqsam.images.fingerprinting import fingerprint
 from napari_hqsam.images.formats import open_source
 from napari_hqsam.images.image import Image
 from napari_hqsam.images.normalizing import (
@@ -26,6 +27,7 @@ __all__ = [
     "Normalization",
     "NormalizationSpec",
     "Source",
+    "fingerprint",
     "normalization",
     "open_image",
     "open_source",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
-from napari_hqsam.images.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -188,23 +187,6 @@ class Image:
                     f"{letter} from 0 to {size - 1}"
                 )
         return numbers
-
-    def fingerprint(self) -> str:
-        """Name the image by its content, not by its path.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits: the same for the same pixels, axes and
-            channels. A few windows are read, so that two images may share one;
-            see `images.fingerprint` for what it may be used for.
-
-        Raises
-        ------
-        ImageError
-            If the file cannot be read.
-        """
-        return fingerprint(self)
 
     @property
     def _sizes(self) -> dict[str, int]:

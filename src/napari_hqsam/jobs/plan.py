@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_hqsam.errors import ImageError, PromptError
+from napari_hqsam.images import fingerprint
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
 from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
 from napari_hqsam.network import OUTPUTS, Output
@@ -78,7 +79,7 @@ class Batch:
         """All that must be the same for a batch to go on: values for JSON."""
         model, image = segmenter.model, segmenter.image
         return {
-            "image": image.fingerprint(),
+            "image": fingerprint(image),
             "shape": [*image.leading_shape, *image.plane_shape],
             "model": f"{model.name} {model.digest} {model.dtype}",
             "normalization": repr(segmenter.normalization),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import shown
+from napari_hqsam.images import fingerprint
 from napari_hqsam.labels.journal import BASE_SUFFIX
 from napari_hqsam.labels.plain import HIGHEST, items, real, text, whole
 from napari_hqsam.labels.writing import MAX_ID
@@ -69,7 +70,7 @@ class ImageRecord:
     @classmethod
     def of(cls, image: Image) -> ImageRecord:
         """Record an image; a few windows of it are read for the fingerprint."""
-        return cls(image.name, image.axes, image.shape, image.fingerprint())
+        return cls(image.name, image.axes, image.shape, fingerprint(image))
 
     def to_json(self) -> Json:
         """Return plain values."""

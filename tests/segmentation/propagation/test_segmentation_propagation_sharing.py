@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_hqsam.masks import Logits, Mask
+from napari_hqsam.masks.algebra import iou
 from napari_hqsam.segmentation.propagation import Hints
 from napari_hqsam.segmentation.propagation.contest import (
     FOLLOWED,
@@ -18,7 +19,6 @@ from napari_hqsam.segmentation.propagation.hints import inner_points, next_promp
 from napari_hqsam.segmentation.propagation.maps import (
     blended,
     continued,
-    overlap,
     pixels,
 )
 from napari_hqsam.segmentation.propagation.shelf import Shelf
@@ -95,7 +95,7 @@ def test_blending_moves_from_one_shape_to_the_other():
 def test_blending_of_maps_on_other_grids():
     one = disc((24, 30), 12)
     other = Logits(one.on_grid((8, 12), 1.0, (40, 44)).astype("f2"), (8, 12), 1.0)
-    assert overlap(mask_of(blended(one, other, 0.5)), mask_of(one)) > 0.97
+    assert iou(mask_of(blended(one, other, 0.5)), mask_of(one)) > 0.97
 
 
 def test_only_parts_that_go_on_are_kept():
