@@ -42,9 +42,9 @@ from napari_hqsam import Prompt, Segmenter, load_model
 from napari_hqsam.models import Tuning, read_state_dict
 from napari_hqsam.network import build_network
 from napari_hqsam.prompts import from_labels
-from napari_hqsam.segmentation.decoding import PlaneDecoder
-from napari_hqsam.segmentation.encode_prompts import tokens_on_tile
-from napari_hqsam.segmentation.levels import tile_for
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+from napari_hqsam.segmentation.plane.encode_prompts import tokens_on_tile
+from napari_hqsam.segmentation.plane.levels import tile_for
 
 if TYPE_CHECKING:
     from napari_hqsam.models import Model

@@ -54,7 +54,7 @@ from napari_hqsam.network import (
     pack_tokens,
     upsample_logits,
 )
-from napari_hqsam.segmentation.decoding import CPU_BATCH, GPU_BATCH
+from napari_hqsam.segmentation.plane.decoding import CPU_BATCH, GPU_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

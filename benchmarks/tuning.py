@@ -49,9 +49,9 @@ from napari_hqsam.masks.metrics import average_precision, iou
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic.running import Everything
-from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
-from napari_hqsam.segmentation.levels import levels_to_try, look_again, tile_for
-from napari_hqsam.segmentation.whole import whole_mask
+from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
+from napari_hqsam.segmentation.plane.levels import levels_to_try, look_again, tile_for
+from napari_hqsam.segmentation.plane.whole import whole_mask
 from napari_hqsam.training.data import PARTLY_ANNOTATED
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_hqsam.segmentation import Rules, iter_everything, make_disjoint
 from napari_hqsam.segmentation.automatic import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.lattice import GridProposer
 from napari_hqsam.segmentation.automatic.proposing import rows_of_tiles
-from napari_hqsam.segmentation.decoding import PlaneDecoder
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 from napari_hqsam.tiling import Grid
 
 CENTRES = [(40, 40), (64, 130), (130, 64), (150, 190), (200, 110), (60, 230), (215, 30)]

@@ -12,7 +12,7 @@ from napari_hqsam.segmentation.judging import (
     holds_negative,
     is_doubtful,
 )
-from napari_hqsam.segmentation.negatives import cut_negatives
+from napari_hqsam.segmentation.plane.negatives import cut_negatives
 
 
 def square(y, x, side, score=0.9):

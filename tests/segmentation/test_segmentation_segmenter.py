@@ -8,8 +8,8 @@ from napari_hqsam import Prompt, Segmenter, load_model, open_image
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
 from napari_hqsam.masks.metrics import iou
 from napari_hqsam.network import upsample_logits
-from napari_hqsam.segmentation.encode_prompts import mask_logits
-from napari_hqsam.segmentation.levels import tile_for
+from napari_hqsam.segmentation.plane.encode_prompts import mask_logits
+from napari_hqsam.segmentation.plane.levels import tile_for
 
 
 @pytest.fixture

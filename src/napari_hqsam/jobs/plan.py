@@ -12,7 +12,7 @@ from napari_hqsam.images import fingerprint
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
 from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
 from napari_hqsam.network import OUTPUTS, Output
-from napari_hqsam.segmentation.levels import Level, check_level
+from napari_hqsam.segmentation.plane.levels import Level, check_level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

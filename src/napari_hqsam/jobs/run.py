@@ -23,7 +23,7 @@ from napari_hqsam.segmentation.automatic import (
     make_disjoint,
     rate_levels,
 )
-from napari_hqsam.segmentation.decoding import PlaneDecoder
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
     import os

@@ -32,7 +32,7 @@ class Tuning:
     view_sigmas : float
         Standard deviations, on a log scale, from the size that is mostly clicked on in
         a view to the smallest and the largest usual one: how much the zoom counts
-        beside the network's scores. See `segmentation.levels.size_prior`.
+        beside the network's scores. See `segmentation.plane.levels.size_prior`.
     doubtful_score : float
         Score below which a mask is shown as doubtful.
     automatic_share : float

@@ -9,7 +9,8 @@ import numpy as np
 from napari_hqsam.errors import ModelError
 from napari_hqsam.models import load_model
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.segmenter import Segmenter, wait_for
+from napari_hqsam.segmentation.plane.segmenter import wait_for
+from napari_hqsam.segmentation.segmenter import Segmenter
 
 REPEATS = 5
 

@@ -215,7 +215,7 @@ class Engine:
 
     def tiles(self, request: Request) -> list[Tile]:
         """Tiles on which a request is looked at first."""
-        from napari_hqsam.segmentation.levels import levels_to_try, tile_for
+        from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
         from napari_hqsam.tiling import fit_plane
 
         segmenter = self.segmenter(request.image, request.model)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
+    from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
     from napari_hqsam.tiling import Tile
 
 COARSEST = 3

@@ -10,7 +10,7 @@ from napari_hqsam.segmentation.automatic.finds import Rules
 from napari_hqsam.segmentation.automatic.instances import InstanceProposer
 from napari_hqsam.segmentation.automatic.lattice import GridProposer
 from napari_hqsam.segmentation.automatic.running import Everything
-from napari_hqsam.segmentation.decoding import PlaneDecoder
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Model
     from napari_hqsam.network import Output
     from napari_hqsam.segmentation.automatic.proposing import Proposer
-    from napari_hqsam.segmentation.segmenter import Segmenter
+    from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
 
 PROPOSERS = ("auto", "grid", "decoder")
 """Where prompts come from; see `iter_everything`."""
 
 
 def iter_everything(
-    segmenter: Segmenter,
+    segmenter: PlaneSegmenter,
     *,
     plane: int | Sequence[int] = (),
     level: Literal["auto"] | int = "auto",
@@ -47,7 +47,7 @@ def iter_everything(
 
     Parameters
     ----------
-    segmenter : Segmenter
+    segmenter : PlaneSegmenter
         Of the image.
     plane : tuple of int
         Index over the leading axes; () for an image of one plane.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.field import Field
-from napari_hqsam.segmentation.parts import pointed_at
+from napari_hqsam.segmentation.plane.field import Field
+from napari_hqsam.segmentation.plane.parts import pointed_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import FloatBox, Point
     from napari_hqsam.models import Tuning
-    from napari_hqsam.segmentation.decoding import Answer
+    from napari_hqsam.segmentation.plane.decoding import Answer
     from napari_hqsam.tiling import Grid
 
 

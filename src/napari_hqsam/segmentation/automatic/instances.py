@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.segmentation.decoding import PlaneDecoder
+    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
     from napari_hqsam.tiling import Tile
 
 THRESHOLD = 0.5

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.network import Output
-    from napari_hqsam.segmentation.decoding import PlaneDecoder
-    from napari_hqsam.segmentation.segmenter import Segmenter
+    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+    from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.tiling import Tile
 
 LOOKED_AT_FIRST = 2**22
@@ -51,7 +51,7 @@ class Everything:
 
     Parameters
     ----------
-    segmenter : Segmenter
+    segmenter : PlaneSegmenter
         Of the image.
     decoder : PlaneDecoder
         Of the plane.
@@ -73,7 +73,7 @@ class Everything:
         Called between two steps; an exception that it raises ends the work.
     """
 
-    segmenter: Segmenter
+    segmenter: PlaneSegmenter
     decoder: PlaneDecoder
     level: int
     region: Box

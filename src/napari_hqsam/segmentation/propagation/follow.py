@@ -9,8 +9,8 @@ from napari_hqsam.masks import Logits
 from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
-from napari_hqsam.segmentation.decoding import PlaneDecoder, decode_by_tile
-from napari_hqsam.segmentation.growth import Growth
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, decode_by_tile
+from napari_hqsam.segmentation.plane.growth import Growth
 from napari_hqsam.segmentation.propagation import maps
 from napari_hqsam.segmentation.propagation.contest import PROMPTED, Claim, share_out
 from napari_hqsam.segmentation.propagation.covering import cover, level_of
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.decoding import Answer
-    from napari_hqsam.segmentation.levels import Level
+    from napari_hqsam.segmentation.plane.decoding import Answer
+    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.segmentation.propagation.contest import Taken
-    from napari_hqsam.segmentation.segmenter import Segmenter
     from napari_hqsam.tiling import Tile
 
 
@@ -104,7 +104,7 @@ class Found:
 
 
 def follow(
-    segmenter: Segmenter,
+    segmenter: PlaneSegmenter,
     plane: tuple[int, ...],
     fronts: Mapping[int, Front],
     known: Mapping[int, Mask],
@@ -114,7 +114,7 @@ def follow(
 
     Parameters
     ----------
-    segmenter : Segmenter
+    segmenter : PlaneSegmenter
     plane : tuple of int
         The slice.
     fronts : mapping of int to Front
@@ -190,7 +190,7 @@ def _like(
 
 
 def _tiles(
-    segmenter: Segmenter,
+    segmenter: PlaneSegmenter,
     before: Mapping[int, Mask],
     steps: Mapping[int, float],
     how: How,

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_hqsam.masks.cleaning import SPECK_SHARE
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.parts import EIGHT
+from napari_hqsam.segmentation.plane.parts import EIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

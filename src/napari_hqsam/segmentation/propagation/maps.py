@@ -10,14 +10,14 @@ from scipy import ndimage
 
 from napari_hqsam.masks import Logits
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.segmentation.parts import EIGHT
+from napari_hqsam.segmentation.plane.parts import EIGHT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
-    from napari_hqsam.segmentation.field import Field
+    from napari_hqsam.segmentation.plane.field import Field
 
 MARGIN = 8
 """Canvas pixels kept round an object."""

@@ -15,7 +15,7 @@ from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.network import Output
-from napari_hqsam.segmentation.levels import check_level
+from napari_hqsam.segmentation.plane.levels import check_level
 from napari_hqsam.segmentation.propagation import maps
 from napari_hqsam.segmentation.propagation.contest import (
     GIVEN,
@@ -56,15 +56,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.levels import Level
+    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.segmentation.propagation.contest import Taken
-    from napari_hqsam.segmentation.segmenter import Segmenter
 
 FORWARD, BACKWARD = 1, -1
 
 
 def iter_propagate(
-    segmenter: Segmenter,
+    segmenter: PlaneSegmenter,
     objects: Fixed | Sequence[Fixed],
     *,
     axis: str | None = None,
@@ -84,7 +84,7 @@ def iter_propagate(
 
     Parameters
     ----------
-    segmenter : Segmenter
+    segmenter : PlaneSegmenter
         Of the image.
     objects : mapping, or sequence of mappings, of int to Prompt or Mask
         Of each object what is known, by slice. A `Mask` is kept exactly as it
@@ -163,7 +163,7 @@ def iter_propagate(
 
 
 def propagate(
-    segmenter: Segmenter,
+    segmenter: PlaneSegmenter,
     objects: Fixed | Sequence[Fixed],
     **options: Any,  # noqa: ANN401 - those of `iter_propagate`
 ) -> list[StackObject]:
@@ -203,7 +203,7 @@ def collect(slices: Iterator[StackSlice], count: int) -> list[StackObject]:
 
 
 def revise(
-    segmenter: Segmenter,
+    segmenter: PlaneSegmenter,
     found: StackObject,
     z: int,
     said: Prompt | Mask,
@@ -216,7 +216,7 @@ def revise(
 
     Parameters
     ----------
-    segmenter : Segmenter
+    segmenter : PlaneSegmenter
     found : StackObject
         As it was found; not modified.
     z : int
@@ -258,7 +258,7 @@ class _Run:
 
     def __init__(
         self,
-        segmenter: Segmenter,
+        segmenter: PlaneSegmenter,
         objects: Sequence[Fixed],
         stack: Stack,
         how: How,

@@ -12,8 +12,8 @@ from napari_hqsam.masks import Logits
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.network import upsample_logits
-from napari_hqsam.segmentation.growth import Growth
-from napari_hqsam.segmentation.negatives import cut_negatives
+from napari_hqsam.segmentation.plane.growth import Growth
+from napari_hqsam.segmentation.plane.negatives import cut_negatives
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
+    from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
     from napari_hqsam.tiling import Tile
 
 

@@ -9,11 +9,11 @@ import torch
 
 from napari_hqsam import Prompt, Segmenter
 from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.segmentation import field as fields
-from napari_hqsam.segmentation import following, growth
-from napari_hqsam.segmentation.decoding import PlaneDecoder
-from napari_hqsam.segmentation.field import Field
-from napari_hqsam.segmentation.refining import boundary_tiles
+from napari_hqsam.segmentation.plane import field as fields
+from napari_hqsam.segmentation.plane import following, growth
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+from napari_hqsam.segmentation.plane.field import Field
+from napari_hqsam.segmentation.plane.refining import boundary_tiles
 from napari_hqsam.tiling import Grid
 
 LIMITS = (0, 255)
@@ -430,8 +430,8 @@ def test_a_boundary_too_long_to_refine_is_told(drawn, soft, bright, monkeypatch)
 @pytest.mark.parametrize("shape", [(1, 3000), (2, 3000), (3000, 1), (1, 1), (7, 5)])
 def test_a_mask_prompt_on_a_thin_plane_is_not_inverted(shape):
     from napari_hqsam.models import Tuning
-    from napari_hqsam.segmentation.encode_prompts import mask_logits
-    from napari_hqsam.segmentation.levels import levels_to_try, tile_for
+    from napari_hqsam.segmentation.plane.encode_prompts import mask_logits
+    from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
 
     prompt = Prompt(mask=np.ones(shape, bool))
     grid = Grid(shape, 448)

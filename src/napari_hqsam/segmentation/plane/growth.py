@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hqsam.masks.metrics import iou
-from napari_hqsam.segmentation.field import Field
-from napari_hqsam.segmentation.following import AGREEMENT, Question, Trail
-from napari_hqsam.segmentation.parts import exits, pointed_at
-from napari_hqsam.segmentation.refining import refine, seen_finer
+from napari_hqsam.segmentation.plane.field import Field
+from napari_hqsam.segmentation.plane.following import AGREEMENT, Question, Trail
+from napari_hqsam.segmentation.plane.parts import exits, pointed_at
+from napari_hqsam.segmentation.plane.refining import refine, seen_finer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Box
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.decoding import Answer, PlaneDecoder
+    from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
     from napari_hqsam.tiling import Tile
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.boxes import shape_of
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.segmentation.field import Field
-from napari_hqsam.segmentation.parts import pointed_at
+from napari_hqsam.segmentation.plane.field import Field
+from napari_hqsam.segmentation.plane.parts import pointed_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Tuning
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.decoding import Answer
+    from napari_hqsam.segmentation.plane.decoding import Answer
     from napari_hqsam.tiling import Grid, Tile
 
 Level = Literal["auto", "whole"] | int

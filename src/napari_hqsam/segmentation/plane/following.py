@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.parts import (
+from napari_hqsam.segmentation.plane.parts import (
     EIGHT,
     covers,
     depth,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import Box
     from napari_hqsam.network import Output
-    from napari_hqsam.segmentation.decoding import PlaneDecoder
-    from napari_hqsam.segmentation.field import Field
+    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+    from napari_hqsam.segmentation.plane.field import Field
     from napari_hqsam.tiling import Tile
 
     Window = tuple[slice, slice]

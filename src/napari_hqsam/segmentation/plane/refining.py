@@ -13,10 +13,15 @@ import numpy as np
 from scipy import ndimage
 
 from napari_hqsam.masks.metrics import iou
-from napari_hqsam.segmentation import following
-from napari_hqsam.segmentation.field import Field
-from napari_hqsam.segmentation.following import AGREEMENT, Trail, is_thin, kept_where
-from napari_hqsam.segmentation.parts import covers, sizeable, touching
+from napari_hqsam.segmentation.plane import following
+from napari_hqsam.segmentation.plane.field import Field
+from napari_hqsam.segmentation.plane.following import (
+    AGREEMENT,
+    Trail,
+    is_thin,
+    kept_where,
+)
+from napari_hqsam.segmentation.plane.parts import covers, sizeable, touching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.segmentation.following import Exit, Question
+    from napari_hqsam.segmentation.plane.following import Exit, Question
     from napari_hqsam.tiling import Tile
 
 _BLOCK = 512  # canvas pixels along each side, read at once

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_hqsam.segmentation.encode_prompts import tokens_on_tile
+from napari_hqsam.segmentation.plane.encode_prompts import tokens_on_tile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

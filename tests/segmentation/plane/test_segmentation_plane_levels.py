@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from napari_hqsam import Prompt, Segmenter
 from napari_hqsam.errors import PromptError
 from napari_hqsam.models import Tuning
-from napari_hqsam.segmentation.levels import levels_to_try, size_prior
+from napari_hqsam.segmentation.plane.levels import levels_to_try, size_prior
 from napari_hqsam.tiling import Grid
 
 CLICK = Prompt([(500, 500)])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.encode_prompts import seen_on, tokens_on_tile
+from napari_hqsam.segmentation.plane.encode_prompts import seen_on, tokens_on_tile
 from napari_hqsam.tiling import Grid
 
 TILE = Grid((4000, 4000), 256).tile(0, 4, 4)  # rows and columns 512 to 767
