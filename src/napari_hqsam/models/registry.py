@@ -67,8 +67,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="micro",
         file="micro.safetensors",
-        bytes=17_019_584,
-        sha256="f50f674a5d5a9cfadb0204a82e50de917d86fe265dfc365b55803063c929845f",
+        bytes=17_565_086,
+        sha256="60b6acea023a0a942bba4450aec478ff8eaea467e2f9592273eb7b419fc68cc0",
         variant="efficientnet_lite0",
         input_size=448,
         description="Small HQ-SAM trained on open microscopy data; ships inside",
