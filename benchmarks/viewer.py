@@ -227,7 +227,7 @@ class Bench:
 
     def large_labels(self) -> None:
         """Begin a session on labels of 1 GiB, save them, and open them again."""
-        from napari_hqsam.labels import journal_path
+        from napari_hqsam.sessions import journal_path
 
         plane = np.resize(self.image, (STACK[1], self.image.shape[1]))
         plane = np.tile(plane, (1, 3))[:, : STACK[2]]

@@ -10,7 +10,10 @@ import tifffile
 from PIL import Image as Pillow
 
 from napari_hqsam import Segmenter, open_image, read_labels
-from napari_hqsam.labels import (
+from napari_hqsam.masks import Mask
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.sample import NUCLEI
+from napari_hqsam.sessions import (
     ArrayTarget,
     Corrected,
     ImageRecord,
@@ -20,9 +23,6 @@ from napari_hqsam.labels import (
     Setup,
     journal_path,
 )
-from napari_hqsam.masks import Mask
-from napari_hqsam.prompts import Prompt
-from napari_hqsam.sample import NUCLEI
 
 
 @pytest.fixture

@@ -11,8 +11,14 @@ import pytest
 
 from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.files import try_lock
-from napari_hqsam.labels import JournalError, read_labels, write_labels
-from napari_hqsam.labels.journal import Journal, cut_journal, in_use, remove_journal
+from napari_hqsam.labels import read_labels, write_labels
+from napari_hqsam.sessions import JournalError
+from napari_hqsam.sessions.journal.file import (
+    Journal,
+    cut_journal,
+    in_use,
+    remove_journal,
+)
 
 fcntl = pytest.importorskip("fcntl")
 NO_LOCKS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO]

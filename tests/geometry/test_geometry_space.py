@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.labels import space_of_image, write_labels
+from napari_hqsam.geometry.space import space_of_image
+from napari_hqsam.labels import write_labels
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,13 @@ import tifffile
 from strangers import HEADER, accept, bomb, header, runs, sealed
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels import JournalError, read_session
-from napari_hqsam.labels.runs import MAX_RUNS, count_runs, decode_runs, encode_runs
+from napari_hqsam.sessions import JournalError, read_session
+from napari_hqsam.sessions.journal.runs import (
+    MAX_RUNS,
+    count_runs,
+    decode_runs,
+    encode_runs,
+)
 
 LIMITED = """
 import resource, sys

@@ -12,7 +12,8 @@ import tifffile
 from strangers import HEADER, accept, header, sealed
 
 from napari_hqsam.errors import HqsamError, OutputError
-from napari_hqsam.labels import (
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions import (
     ArrayTarget,
     ImageRecord,
     JournalError,
@@ -20,8 +21,7 @@ from napari_hqsam.labels import (
     Setup,
     read_session,
 )
-from napari_hqsam.labels.journal import base_path
-from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions.journal.file import base_path
 
 fcntl = pytest.importorskip("fcntl")
 unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")

@@ -29,7 +29,9 @@ from hypothesis.stateful import (
 from napari_hqsam import open_image, read_labels, write_labels
 from napari_hqsam.cli.replaying import SegmentAgain
 from napari_hqsam.errors import HqsamWarning, PromptError
-from napari_hqsam.labels import (
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation import Segmenter, iter_propagate
+from napari_hqsam.sessions import (
     ArrayTarget,
     Corrected,
     ImageRecord,
@@ -41,8 +43,6 @@ from napari_hqsam.labels import (
     rebuild,
     remake,
 )
-from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation import Segmenter, iter_propagate
 
 SHAPE = (4, 48, 56)
 INPUT = 64

@@ -11,10 +11,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
-from napari_hqsam.labels.patches import ArrayTarget
-from napari_hqsam.labels.session import Session
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
+from napari_hqsam.sessions.patches import ArrayTarget
+from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.engine import Engine
 
 THROTTLE = 0.008

@@ -7,11 +7,16 @@ import pytest
 
 from napari_hqsam import Prompt, open_image
 from napari_hqsam.embeddings.prefetch import Priority
-from napari_hqsam.labels.headers import Header, ImageRecord, LabelsRecord, Setup
-from napari_hqsam.labels.patches import ArrayTarget
-from napari_hqsam.labels.session import Session
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
+from napari_hqsam.sessions.journal.headers import (
+    Header,
+    ImageRecord,
+    LabelsRecord,
+    Setup,
+)
+from napari_hqsam.sessions.patches import ArrayTarget
+from napari_hqsam.sessions.session import Session
 from napari_hqsam.tiling import Grid
 from napari_hqsam.viewer.engine import Engine, Kept
 from napari_hqsam.viewer.finishing import finish
@@ -71,7 +76,7 @@ def test_rows_follow_undo_deletion_and_pixels_that_change_hands(session):
     check(session.history.to_undo)
     session.undo()
     check(session.history.to_redo)
-    from napari_hqsam.labels.records import Settings
+    from napari_hqsam.sessions.journal.records import Settings
 
     accept(session, 0, 1, settings=Settings(overlap="overwrite"))
     check(session.history.to_undo)

@@ -11,9 +11,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from napari_hqsam.labels import read_labels
-from napari_hqsam.labels.journal import journal_path
-from napari_hqsam.labels.patches import ArrayTarget
-from napari_hqsam.labels.session import Session
+from napari_hqsam.sessions.journal.file import journal_path
+from napari_hqsam.sessions.patches import ArrayTarget
+from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer import labelling
 from napari_hqsam.viewer.journaling import begin_session, sessions_folder
 

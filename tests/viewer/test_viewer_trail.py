@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_hqsam.labels import Corrected, Settings
 from napari_hqsam.masks import Logits
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions import Corrected, Settings
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.trail import Trail

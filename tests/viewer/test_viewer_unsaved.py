@@ -11,8 +11,9 @@ import pytest
 import tifffile
 from qtpy.QtWidgets import QMessageBox
 
-from napari_hqsam.labels import read_labels, read_session
-from napari_hqsam.labels.journal import Journal, journal_path
+from napari_hqsam.labels import read_labels
+from napari_hqsam.sessions import read_session
+from napari_hqsam.sessions.journal.file import Journal, journal_path
 from napari_hqsam.viewer.journaling import sessions_folder
 from napari_hqsam.viewer.sections.session import with_suffix
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from napari_hqsam.images import Image
-    from napari_hqsam.labels import (
+    from napari_hqsam.masks import Mask
+    from napari_hqsam.models import Model
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.sessions import (
         Accept,
         Corrected,
         Plane,
@@ -33,10 +37,6 @@ if TYPE_CHECKING:
         Remade,
         Settings,
     )
-    from napari_hqsam.masks import Mask
-    from napari_hqsam.models import Model
-    from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation import Segmenter
 
 
 def replay(
@@ -65,7 +65,8 @@ def replay(
     cache: CacheOption = None,
 ) -> None:
     """Make the labels of a session again, from its journal alone."""
-    from napari_hqsam.labels import check_writable, read_session
+    from napari_hqsam.labels import check_writable
+    from napari_hqsam.sessions import read_session
 
     check_writable(out, sources=[image, journal])
     check_outside(out, image)
@@ -283,7 +284,7 @@ def _check_same(recorded: Recorded, image: Image) -> None:
 
 def _tell_other_weights(recorded: Recorded, model: Model) -> None:
     """Warn if objects were accepted from a model of this name with other weights."""
-    from napari_hqsam.labels import Accept
+    from napari_hqsam.sessions import Accept
 
     setups = {e.setup for e in recorded.history.events if isinstance(e, Accept)}
     other = [s for s in setups if s.model == model.name and not s.made_with(model)]
@@ -328,7 +329,7 @@ def _copy_base(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
 
 def _rebuild(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
     """Put the accepted masks into labels, and do all edits."""
-    from napari_hqsam.labels import ArrayTarget, rebuild
+    from napari_hqsam.sessions import ArrayTarget, rebuild
 
     with timed("paint the masks") as details:
         _copy_base(recorded, labels)
@@ -347,7 +348,7 @@ def _remake(recorded: Recorded, labels: Any, segment: SegmentAgain) -> list[Rema
     """Segment all prompts, put the masks into labels, and do all edits."""
     from tqdm import tqdm
 
-    from napari_hqsam.labels import ArrayTarget, remake
+    from napari_hqsam.sessions import ArrayTarget, remake
 
     with timed("segment again") as details:
         _copy_base(recorded, labels)

@@ -130,7 +130,8 @@ def _segmenter(
 
 def _labels_of(image: Image, out: Path, ids: dict[tuple[int, ...], list[int]]) -> Any:  # noqa: ANN401
     """Labels of all planes of an image, on the disk, all 0."""
-    from napari_hqsam.labels import id_dtype, labels_on_disk, space_of_image
+    from napari_hqsam.geometry.space import space_of_image
+    from napari_hqsam.labels import id_dtype, labels_on_disk
 
     axes = f"{image.leading_axes}yx"
     scale, units = space_of_image(axes, image.scale, image.units)

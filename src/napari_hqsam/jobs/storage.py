@@ -14,15 +14,10 @@ import zarr
 
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import try_lock
+from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.images.zarr_check import check_array
 from napari_hqsam.jobs.ledger import Ledger, differing
-from napari_hqsam.labels import (
-    check_writable,
-    copy_labels,
-    id_dtype,
-    labels_on_disk,
-    space_of_image,
-)
+from napari_hqsam.labels import check_writable, copy_labels, id_dtype, labels_on_disk
 from napari_hqsam.labels.blocks import blocks
 
 if TYPE_CHECKING:

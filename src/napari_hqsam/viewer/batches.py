@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Layer
 
-    from napari_hqsam.labels.headers import Setup
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.headers import Setup
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Request

@@ -32,9 +32,9 @@ from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_hqsam.labels.records import Settings as JournalSettings
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.records import Settings as JournalSettings
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
     from napari_hqsam.viewer.state import Doubt, Tool

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from napari_hqsam.embeddings import Prefetcher
     from napari_hqsam.images import NormalizationSpec
-    from napari_hqsam.labels.headers import ImageRecord, Setup
     from napari_hqsam.masks import Logits, Mask
     from napari_hqsam.models import Model
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.tiling import Tile
     from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 
@@ -181,13 +181,13 @@ class Engine:
 
     def setup(self, request: Request) -> Setup:
         """Model and normalisation of a request, for the journal."""
-        from napari_hqsam.labels.headers import Setup
+        from napari_hqsam.sessions.journal.headers import Setup
 
         return Setup.of(self.segmenter(request.image, request.model))
 
     def image_record(self, request: Request) -> ImageRecord:
         """Name and fingerprint of the image of a request, for the journal."""
-        from napari_hqsam.labels.headers import ImageRecord
+        from napari_hqsam.sessions.journal.headers import ImageRecord
 
         record = ImageRecord.of(self.segmenter(request.image, request.model).image)
         return replace(record, name=request.image.name)

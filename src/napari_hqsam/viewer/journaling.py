@@ -19,9 +19,9 @@ import numpy as np
 import platformdirs
 
 from napari_hqsam.errors import ImageError, OutputError, reason
-from napari_hqsam.labels import ArrayTarget, journal_path, read_session
-from napari_hqsam.labels.journal import SUFFIX, in_use
-from napari_hqsam.labels.session import Session
+from napari_hqsam.sessions import ArrayTarget, journal_path, read_session
+from napari_hqsam.sessions.journal.file import SUFFIX, in_use
+from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.layers import empty_labels
 from napari_hqsam.viewer.writers import space_of
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.headers import ImageRecord, Setup
-    from napari_hqsam.labels.patches import Target
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.patches import Target
 
 FOLDER_VARIABLE = "NAPARI_HQSAM_SESSIONS"
 

@@ -12,7 +12,8 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
-from napari_hqsam.labels import check_writable, read_session
+from napari_hqsam.labels import check_writable
+from napari_hqsam.sessions import read_session
 from napari_hqsam.viewer.journaling import check_free, journal_beside
 from napari_hqsam.viewer.layers import as_labels, placement
 from napari_hqsam.viewer.main_thread import Soon, tell

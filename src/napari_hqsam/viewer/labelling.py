@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, reason
-from napari_hqsam.labels.journal import SUFFIX
+from napari_hqsam.sessions.journal.file import SUFFIX
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.journaling import (
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Labels
 
-    from napari_hqsam.labels.headers import ImageRecord, Setup
-    from napari_hqsam.labels.session import Session
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.requests import Request
     from napari_hqsam.viewer.scene import Scene

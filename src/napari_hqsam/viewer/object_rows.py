@@ -9,16 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.labels.features import COLUMNS
-from napari_hqsam.labels.records import Accept
+from napari_hqsam.sessions.features import COLUMNS
+from napari_hqsam.sessions.journal.records import Accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari.layers import Labels
 
-    from napari_hqsam.labels.records import Event
-    from napari_hqsam.labels.session import Session
+    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.session import Session
 
 
 class ObjectRows:

@@ -17,9 +17,9 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
-from napari_hqsam.labels import recent_sizes
-from napari_hqsam.labels.records import Settings
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions import recent_sizes
+from napari_hqsam.sessions.journal.records import Settings
 from napari_hqsam.viewer.asking import TYPICAL_OF
 from napari_hqsam.viewer.click_sorting import ClickSorter
 from napari_hqsam.viewer.finishing import finish_crop
@@ -34,8 +34,8 @@ from napari_hqsam.viewer.worker import Urgency
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_hqsam.labels.session import Session
     from napari_hqsam.masks import Mask
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.controller import Controller
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.planes import PlaneView

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels.records import Corrected
+from napari_hqsam.sessions.journal.records import Corrected
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.images import Image
-    from napari_hqsam.labels.headers import Setup
     from napari_hqsam.masks import Mask
     from napari_hqsam.models import Tuning
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.headers import Setup
 
 
 @dataclass(frozen=True)

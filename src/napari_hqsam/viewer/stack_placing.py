@@ -12,8 +12,8 @@ from napari_hqsam.viewer import stack_plans
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
-    from napari_hqsam.labels.patches import Plane
-    from napari_hqsam.labels.session import Session
+    from napari_hqsam.sessions.patches import Plane
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.stack_run import Run
     from napari_hqsam.viewer.stack_state import StackState

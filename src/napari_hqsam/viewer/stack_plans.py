@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.boxes import EMPTY, around, index_in, is_empty
-from napari_hqsam.labels.patches import windows
 from napari_hqsam.masks.algebra import tight_box
+from napari_hqsam.sessions.patches import windows
 from napari_hqsam.viewer.planes import Placing, layer_shape
 from napari_hqsam.viewer.prompting import current_prompt, plane_size
 from napari_hqsam.viewer.stack_walk import Walk, check_walkable, spacing, walkable
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.labels.patches import Plane
-    from napari_hqsam.labels.session import Session
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.patches import Plane
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.scene import Scene
     from napari_hqsam.viewer.stack_work import Asked, Crop
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-    from napari_hqsam.labels.headers import Setup
-    from napari_hqsam.labels.session import Session
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.requests import Request
     from napari_hqsam.viewer.stack_walk import Walk

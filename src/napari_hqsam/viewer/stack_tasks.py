@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-    from napari_hqsam.labels.session import Session
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.requests import Request

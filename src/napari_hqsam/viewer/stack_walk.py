@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.labels.patches import Plane
+    from napari_hqsam.sessions.patches import Plane
     from napari_hqsam.viewer.planes import PlaneView
 
 

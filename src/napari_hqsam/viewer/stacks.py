@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-    from napari_hqsam.labels.headers import Setup
+    from napari_hqsam.sessions.journal.headers import Setup
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.stack_run import Run
     from napari_hqsam.viewer.stack_state import Cell

@@ -13,9 +13,9 @@ import numpy as np
 from psygnal import Signal
 
 from napari_hqsam.errors import OutputError
-from napari_hqsam.labels.patches import Plane
-from napari_hqsam.labels.strokes import Stroke
 from napari_hqsam.masks.algebra import tight_box
+from napari_hqsam.sessions.patches import Plane
+from napari_hqsam.sessions.strokes import Stroke
 from napari_hqsam.viewer.planes import Placing, layer_shape
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.labels.patches import Patch, Write
-    from napari_hqsam.labels.records import Event
-    from napari_hqsam.labels.session import Session
+    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.patches import Patch, Write
+    from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.planes import PlaneView
 
 _REACH = 256

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_hqsam.viewer.requests import from_candidate
 
 if TYPE_CHECKING:
-    from napari_hqsam.labels.records import Settings
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.records import Settings
     from napari_hqsam.viewer.requests import Request
 
 

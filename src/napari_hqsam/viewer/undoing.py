@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.labels.records import Accept
+from napari_hqsam.sessions.journal.records import Accept
 from napari_hqsam.viewer.prompting import current_prompt
 from napari_hqsam.viewer.requests import from_candidate
 from napari_hqsam.viewer.target import plane_of
@@ -20,9 +20,9 @@ from napari_hqsam.viewer.target import plane_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_hqsam.labels.patches import Plane
-    from napari_hqsam.labels.records import Event, Settings
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.records import Event, Settings
+    from napari_hqsam.sessions.patches import Plane
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.planes import PlaneView
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.files import replacing
-from napari_hqsam.labels import read_session
-from napari_hqsam.labels.journal import (
+from napari_hqsam.sessions import read_session
+from napari_hqsam.sessions.journal.file import (
     SUFFIX,
     cut_journal,
     in_use,
@@ -28,7 +28,7 @@ from napari_hqsam.labels.journal import (
 from napari_hqsam.viewer.journaling import make_sessions_folder, sessions_folder
 
 if TYPE_CHECKING:
-    from napari_hqsam.labels import Recorded
+    from napari_hqsam.sessions import Recorded
 
 _NOTE = ".saved.json"
 EMPTY_AGE = 24 * 3600.0

@@ -14,8 +14,8 @@ import zlib
 import pytest
 
 from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError
-from napari_hqsam.labels import JournalError, journal_path
-from napari_hqsam.labels.journal import Journal, read_lines
+from napari_hqsam.sessions import JournalError, journal_path
+from napari_hqsam.sessions.journal.file import Journal, read_lines
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_a_closed_journal_says_so(journal):
 
 WRITER = """
 import sys
-from napari_hqsam.labels.journal import Journal
+from napari_hqsam.sessions.journal.file import Journal
 journal = Journal.create(sys.argv[1], {"header": True})
 number = 0
 while True:

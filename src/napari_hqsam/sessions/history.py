@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.labels.objects import ObjectTable
-from napari_hqsam.labels.records import Accept
+from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.objects import ObjectTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    from napari_hqsam.labels.headers import LabelsRecord
-    from napari_hqsam.labels.objects import Entry
-    from napari_hqsam.labels.records import Event
+    from napari_hqsam.sessions.journal.headers import LabelsRecord
+    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.objects import Entry
 
     Step: TypeAlias = list[Entry]
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import shown
 from napari_hqsam.images import fingerprint
-from napari_hqsam.labels.journal import BASE_SUFFIX
-from napari_hqsam.labels.plain import HIGHEST, items, real, text, whole
 from napari_hqsam.labels.writing import MAX_ID
+from napari_hqsam.sessions.journal.file import BASE_SUFFIX
+from napari_hqsam.sessions.journal.plain import HIGHEST, items, real, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from napari_hqsam.images import Image
-    from napari_hqsam.labels.journal import Json
     from napari_hqsam.models import Model
     from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.sessions.journal.file import Json
 
 
 _MAX_AXES = 16

@@ -17,8 +17,8 @@ from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry.boxes import around, index_in, is_empty, moved
 from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.painting import paint
-from napari_hqsam.labels.runs import count_runs, decode_runs, encode_runs
 from napari_hqsam.masks.algebra import crop_of, tight_box
+from napari_hqsam.sessions.journal.runs import count_runs, decode_runs, encode_runs
 
 if TYPE_CHECKING:
     from collections import Counter

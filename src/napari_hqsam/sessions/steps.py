@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.files import replacing
-from napari_hqsam.labels.history import History
-from napari_hqsam.labels.journal import base_path, find_base
 from napari_hqsam.labels.target import check_writable
+from napari_hqsam.sessions.history import History
+from napari_hqsam.sessions.journal.file import base_path, find_base
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
-    from napari_hqsam.labels.headers import Header
-    from napari_hqsam.labels.journal import Journal, Json
-    from napari_hqsam.labels.patches import Target, Write
-    from napari_hqsam.labels.records import Event
+    from napari_hqsam.sessions.journal.file import Journal, Json
+    from napari_hqsam.sessions.journal.headers import Header
+    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.patches import Target, Write
 
 
 class Steps:

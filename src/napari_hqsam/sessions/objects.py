@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.geometry.boxes import around
-from napari_hqsam.labels.patches import Plane
-from napari_hqsam.labels.records import Accept
+from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.patches import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.labels.headers import LabelsRecord
-    from napari_hqsam.labels.patches import Patch
-    from napari_hqsam.labels.records import Event
+    from napari_hqsam.sessions.journal.headers import LabelsRecord
+    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.patches import Patch
 
 Made = dict[Plane, tuple[Accept, ...]]
 """The masks that make up an object, by their planes."""

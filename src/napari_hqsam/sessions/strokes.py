@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.labels.patches import Patch, Plane
+from napari_hqsam.sessions.patches import Patch, Plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

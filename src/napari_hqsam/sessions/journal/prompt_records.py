@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels.plain import items, text, whole
-from napari_hqsam.labels.runs import decode_runs, encode_runs, unpacked
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions.journal.plain import items, text, whole
+from napari_hqsam.sessions.journal.runs import decode_runs, encode_runs, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.journal import Json
+    from napari_hqsam.sessions.journal.file import Json
 
 
 MAX_MASK_BYTES = 2**28

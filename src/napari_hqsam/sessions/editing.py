@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.labels.features import feature_row, feature_table
-from napari_hqsam.labels.patches import Plane, check_box, painted, relabelled
-from napari_hqsam.labels.records import Edit
-from napari_hqsam.labels.steps import Steps
-from napari_hqsam.labels.strokes import stroke_patches
 from napari_hqsam.masks.algebra import crop_of
+from napari_hqsam.sessions.features import feature_row, feature_table
+from napari_hqsam.sessions.journal.records import Edit
+from napari_hqsam.sessions.patches import Plane, check_box, painted, relabelled
+from napari_hqsam.sessions.steps import Steps
+from napari_hqsam.sessions.strokes import stroke_patches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.labels.objects import ObjectTable
     from napari_hqsam.labels.painting import Overlap
-    from napari_hqsam.labels.patches import Patch
-    from napari_hqsam.labels.records import Accept
-    from napari_hqsam.labels.strokes import Stroke
+    from napari_hqsam.sessions.journal.records import Accept
+    from napari_hqsam.sessions.objects import ObjectTable
+    from napari_hqsam.sessions.patches import Patch
+    from napari_hqsam.sessions.strokes import Stroke
 
     OnPlane: TypeAlias = Plane | Sequence[int] | int | None
 

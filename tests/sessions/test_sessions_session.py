@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_hqsam.errors import ImageError, OutputError, PromptError
-from napari_hqsam.labels import (
+from napari_hqsam.labels import read_labels
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions import (
     ArrayTarget,
     JournalError,
     Plane,
@@ -25,14 +27,15 @@ from napari_hqsam.labels import (
     Stroke,
     Write,
     indices_of,
-    read_labels,
     read_session,
     rebuild,
     remake,
 )
-from napari_hqsam.labels.prompt_records import prompt_from_json, prompt_to_json
-from napari_hqsam.labels.runs import count_runs, decode_runs, encode_runs
-from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions.journal.prompt_records import (
+    prompt_from_json,
+    prompt_to_json,
+)
+from napari_hqsam.sessions.journal.runs import count_runs, decode_runs, encode_runs
 
 CLICK = Prompt([(4, 4)])
 ONES = np.ones((12, 14), bool)

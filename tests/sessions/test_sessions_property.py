@@ -21,7 +21,9 @@ from hypothesis.stateful import (
 )
 
 from napari_hqsam.errors import HqsamWarning, PromptError
-from napari_hqsam.labels import (
+from napari_hqsam.labels import read_labels
+from napari_hqsam.prompts import Prompt
+from napari_hqsam.sessions import (
     ArrayTarget,
     ImageRecord,
     Plane,
@@ -30,12 +32,10 @@ from napari_hqsam.labels import (
     Setup,
     Stroke,
     patches,
-    read_labels,
     read_session,
     rebuild,
     strokes,
 )
-from napari_hqsam.prompts import Prompt
 
 SHAPE = (2, 9, 8)
 IMAGE = ImageRecord("a.tif", "zyx", SHAPE, "ab" * 32)

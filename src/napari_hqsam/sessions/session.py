@@ -15,23 +15,23 @@ import numpy as np
 from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.geometry.space import check_axes, make_space
 from napari_hqsam.labels.base import keep_base
-from napari_hqsam.labels.editing import Editing
-from napari_hqsam.labels.headers import Header, LabelsRecord
-from napari_hqsam.labels.journal import Journal, base_path
-from napari_hqsam.labels.patches import Plane, painted
-from napari_hqsam.labels.recorded import understand
-from napari_hqsam.labels.records import Accept, MaskRecord, Settings
+from napari_hqsam.sessions.editing import Editing
+from napari_hqsam.sessions.journal.file import Journal, base_path
+from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
+from napari_hqsam.sessions.journal.records import Accept, MaskRecord, Settings
+from napari_hqsam.sessions.patches import Plane, painted
+from napari_hqsam.sessions.recorded import understand
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from typing import TypeAlias
 
-    from napari_hqsam.labels.headers import ImageRecord, Setup
-    from napari_hqsam.labels.journal import Json
-    from napari_hqsam.labels.patches import Target
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.patches import Target
 
     OnPlane: TypeAlias = Plane | Sequence[int] | int | None
 

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels.headers import Header
-from napari_hqsam.labels.history import History
-from napari_hqsam.labels.journal import JournalError, base_path, find_base, read_lines
-from napari_hqsam.labels.plain import text, whole
 from napari_hqsam.labels.reading import read_labels
-from napari_hqsam.labels.records import Accept, Edit
+from napari_hqsam.sessions.history import History
+from napari_hqsam.sessions.journal.file import (
+    JournalError,
+    base_path,
+    find_base,
+    read_lines,
+)
+from napari_hqsam.sessions.journal.headers import Header
+from napari_hqsam.sessions.journal.plain import text, whole
+from napari_hqsam.sessions.journal.records import Accept, Edit
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.labels.journal import Json
+    from napari_hqsam.sessions.journal.file import Json
 
 
 @dataclass(frozen=True, eq=False)

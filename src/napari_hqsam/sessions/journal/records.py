@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import numpy as np
 
 from napari_hqsam.errors import shown
-from napari_hqsam.labels.headers import Setup, check_keys
 from napari_hqsam.labels.painting import Overlap
-from napari_hqsam.labels.patches import MAX_PATCH_PIXELS, Patch, Plane
-from napari_hqsam.labels.plain import HIGHEST, flag, items, real, text, whole
-from napari_hqsam.labels.prompt_records import prompt_from_json, prompt_to_json
-from napari_hqsam.labels.runs import (
+from napari_hqsam.sessions.journal.headers import Setup, check_keys
+from napari_hqsam.sessions.journal.plain import HIGHEST, flag, items, real, text, whole
+from napari_hqsam.sessions.journal.prompt_records import (
+    prompt_from_json,
+    prompt_to_json,
+)
+from napari_hqsam.sessions.journal.runs import (
     count_runs,
     decode_runs,
     encode_runs,
     mask_digest,
 )
+from napari_hqsam.sessions.patches import MAX_PATCH_PIXELS, Patch, Plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +34,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.labels.journal import Json
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.file import Json
 
 EditKind = Literal["delete", "merge", "split", "reshape", "brush", "derive"]
 _IDS = {

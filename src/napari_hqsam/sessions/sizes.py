@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.geometry.boxes import around
-from napari_hqsam.labels.records import Accept
+from napari_hqsam.sessions.journal.records import Accept
 
 if TYPE_CHECKING:
-    from napari_hqsam.labels.history import History
+    from napari_hqsam.sessions.history import History
 
 
 def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[int]:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.labels.records import Accept
-from napari_hqsam.labels.runs import mask_digest
-from napari_hqsam.labels.session import Session
-from napari_hqsam.labels.steps import Steps
 from napari_hqsam.masks.algebra import intersection
+from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.runs import mask_digest
+from napari_hqsam.sessions.session import Session
+from napari_hqsam.sessions.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_hqsam.labels.patches import Target
-    from napari_hqsam.labels.recorded import Recorded
-    from napari_hqsam.labels.records import Edit
     from napari_hqsam.masks import Mask
+    from napari_hqsam.sessions.journal.records import Edit
+    from napari_hqsam.sessions.patches import Target
+    from napari_hqsam.sessions.recorded import Recorded
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,50 @@
+"""Sessions: labels that are changed object by object, with undo and a journal.
+
+Knows labels, prompts and masks as they are accepted. It must NOT know how masks
+are made, nor torch or napari.
+
+Invariant: what a session has done is in its journal, on the disk, before it is in
+the labels.
+"""
+
+from napari_hqsam.sessions.history import History
+from napari_hqsam.sessions.journal.file import JournalError, journal_path
+from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+from napari_hqsam.sessions.journal.records import Accept, Corrected, Edit, Settings
+from napari_hqsam.sessions.patches import (
+    ArrayTarget,
+    Plane,
+    Target,
+    Write,
+    indices_of,
+)
+from napari_hqsam.sessions.recorded import Recorded, read_session
+from napari_hqsam.sessions.replay import Remade, rebuild, remake
+from napari_hqsam.sessions.session import Session
+from napari_hqsam.sessions.sizes import recent_sizes
+from napari_hqsam.sessions.strokes import Stroke
+
+__all__ = [
+    "Accept",
+    "ArrayTarget",
+    "Corrected",
+    "Edit",
+    "History",
+    "ImageRecord",
+    "JournalError",
+    "Plane",
+    "Recorded",
+    "Remade",
+    "Session",
+    "Settings",
+    "Setup",
+    "Stroke",
+    "Target",
+    "Write",
+    "indices_of",
+    "journal_path",
+    "read_session",
+    "rebuild",
+    "recent_sizes",
+    "remake",
+]
