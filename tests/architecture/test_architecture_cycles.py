@@ -5,7 +5,6 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-
 IN_THE_VIEWER = [
     ["channels", "journaling", "labelling", "scene", "unsaved", "writers"],
     ["click_sorting", "objects", "undoing"],
