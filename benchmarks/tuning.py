@@ -6,17 +6,20 @@ DATA holds data sets (`NAME/train/{images,labels}`); of each the images that tra
 keeps aside are used, never the test part. Each number is varied alone, in the order of
 the tables, with what was chosen before; a table has a row for each value, figures are
 means over data sets. A value in the record of the model stays unless another one is
-better by more than a margin (`MARGIN`). At the end the whole `Tuning` is printed, to be
+better by more than a margin. At the end the whole `Tuning` is printed, to be
 put into `models/registry.py`; run it again from there, until nothing changes.
+Where a value costs time, of those as good the cheapest is chosen: `tiles` are encoded
+and looked at for one click, `clicks` are decoded for a region.
 
 levels        mean IoU of SAM + HQ: a box; a click on an object of known size (the
               median of its image), of unknown size, and in views of several zooms
 doubt         of clicks: masks below a score, and how they compare with the labels
-automatic     AP50 (TP / (TP + FP + FN)) and AP without prompts, in the middle of each
-              image that is fully annotated
+automatic     AP50 (TP / (TP + FP + FN)) and AP without prompts, in regions of images
+              that are fully annotated; prompts come from the instance decoder, where
+              the model has one, else from the lattice
 
-Every prompt is decoded once for each tile, whatever the number of values: about ten
-minutes on one core. With ``--cache`` tiles are encoded once for several runs.
+Every prompt is decoded once for each tile, whatever the number of values. With
+``--cache`` tiles are encoded once for several runs.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ from napari_hqsam.evaluation.scoring import choose_objects
 from napari_hqsam.masks.metrics import average_precision, iou
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
+from napari_hqsam.segmentation.automatic.everything import proposer_for
 from napari_hqsam.segmentation.automatic.running import Everything
 from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
 from napari_hqsam.segmentation.plane.levels import levels_to_try, look_again, tile_for
@@ -61,13 +65,14 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Model
     from napari_hqsam.tiling import Tile
 
-MARGIN = 0.005
-"""A figure that is better by less may be so by chance: the same images, the same
-objects, but only a few hundred of them."""
+MARGIN, MARGIN_AUTOMATIC = 0.005, 0.02
+"""A figure that is better by less may be so by chance: the same images and objects, but
+only a few hundred objects, or a few regions."""
 IMAGES = 6
-"""Images of a data set, at most, spread evenly over its validation part."""
-REGION = 8
-"""Side of the region that is searched without prompts, typical objects."""
+"""Images of a data set, at most, spread evenly over its validation part; and regions
+that are searched without prompts."""
+REGION = 6
+"""Side of such a region, typical objects."""
 FIRST_LEVELS = (
     (0,),
     (1, -1),
@@ -96,6 +101,8 @@ class Remembering(PlaneDecoder):
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__(segmenter.source, segmenter.model, segmenter.grid, ())
         self.known: dict[tuple[Prompt, Tile, bool], Answer] = {}
+        self.maps: dict[Tile, NDArray[np.float32] | None] = {}
+        self.asked = 0
 
     def decode(
         self,
@@ -106,6 +113,7 @@ class Remembering(PlaneDecoder):
         masks: Sequence[NDArray[np.float32]] | None = None,
     ) -> list[Answer]:
         """As `PlaneDecoder.decode`."""
+        self.asked += 0 if hq else len(prompts)
         if masks is not None:
             return super().decode(prompts, tile, hq=hq, masks=masks)
         new = [p for p in prompts if (p, tile, hq) not in self.known]
@@ -114,6 +122,12 @@ class Remembering(PlaneDecoder):
         ):
             self.known[prompt, tile, hq] = answer
         return [self.known[p, tile, hq] for p in prompts]
+
+    def instance_maps(self, tile: Tile) -> NDArray[np.float32] | None:
+        """As `PlaneDecoder.instance_maps`."""
+        if tile not in self.maps:
+            self.maps[tile] = super().instance_maps(tile)
+        return self.maps[tile]
 
 
 class Scene:
@@ -128,6 +142,8 @@ class Scene:
         The truth, or some of it.
     labels : ndarray
         (h, w), all of it.
+    places : int
+        Regions that are searched without prompts, at most.
     """
 
     def __init__(
@@ -136,8 +152,9 @@ class Scene:
         segmenter: Segmenter,
         objects: Sequence[Mask],
         labels: NDArray[Any],
+        places: int,
     ) -> None:
-        self.name, self.segmenter = name, segmenter
+        self.name, self.segmenter, self.places = name, segmenter, places
         self.objects, self.labels = objects, labels
         self.decoder = Remembering(segmenter)
         self.final: dict[tuple[Prompt, int], Mask] = {}
@@ -147,22 +164,20 @@ class Scene:
 
     def mask(self, tuning: Tuning, prompt: Prompt, **known: float | None) -> Mask:
         """Segment as `Segmenter.segment` does, looking at nothing twice."""
+        return self.mask_at(prompt, self.levels(tuning, prompt, **known)[-1])
+
+    def levels(
+        self, tuning: Tuning, prompt: Prompt, **known: float | None
+    ) -> list[int]:
+        """Levels that a prompt is looked at, the one that counts last."""
         grid = self.segmenter.grid
         levels = levels_to_try(prompt, grid, tuning, **known)
         answers = [self.look(prompt, level) for level in levels]
-        second = look_again(
-            grid,
-            {0: prompt},
-            {0: answers},
-            FOLLOWED,
-            0,
-            tuning,
-            known.get("view_extent"),
-        )
-        if second:
-            return self.mask_at(prompt, second[0].address.level)
-        best = max(answers, key=lambda a: a.scores[0])
-        return self.mask_at(prompt, best.tile.address.level)
+        view = known.get("view_extent")
+        second = look_again(grid, {0: prompt}, {0: answers}, FOLLOWED, 0, tuning, view)
+        best = max(answers, key=lambda a: a.scores[0]).tile
+        last = second.get(0, best).address.level
+        return [*(level for level in levels if level != last), last]
 
     def look(self, prompt: Prompt, level: int) -> Answer:
         """Answer on the tile of a level."""
@@ -187,37 +202,47 @@ class Scene:
     # --- without
 
     @cached_property
-    def region(self) -> tuple[int, int, int, int]:
-        """Middle of the plane, `REGION` objects wide."""
-        side = REGION * self.typical
-        sides = [(n / 2, min(n, side) / 2) for n in self.labels.shape]
-        (y0, x0), (y1, x1) = (
-            [round(middle + sign * half) for middle, half in sides] for sign in (-1, 1)
-        )
-        return y0, x0, y1, x1
+    def regions(self) -> list[tuple[int, int, int, int]]:
+        """Regions that hold `FEWEST` objects, spread evenly over the plane."""
+        side = round(REGION * self.typical)
+        corners = [
+            range(n % side // 2 if n > side else 0, max(n - side, 0) + 1, side)
+            for n in self.labels.shape
+        ]
+        found = [(y, x, y + side, x + side) for y in corners[0] for x in corners[1]]
+        h, w = self.labels.shape
+        found = [(y0, x0, min(y1, h), min(x1, w)) for y0, x0, y1, x1 in found]
+        fit = [r for r in found if len(np.unique(self.truth(r))) > FEWEST]
+        steps = np.linspace(0, len(fit) - 1, min(self.places, len(fit)))
+        return [fit[i] for i in steps.round().astype(int)]
 
-    @cached_property
-    def truth(self) -> NDArray[np.int64]:
-        """Labels of the region."""
-        y0, x0, y1, x1 = self.region
+    def truth(self, region: tuple[int, int, int, int]) -> NDArray[np.int64]:
+        """Labels of a region."""
+        y0, x0, y1, x1 = region
         return self.labels[y0:y1, x0:x1].astype(int)
 
-    def found(self, tuning: Tuning) -> dict[str, float]:
-        """Average precision without prompts."""
+    def found(
+        self, tuning: Tuning, region: tuple[int, int, int, int], proposer: str
+    ) -> dict[str, float]:
+        """Average precision in a region without prompts, and the clicks for it."""
         grid = self.segmenter.grid
+        before = self.decoder.asked
+        level = grid.level_for(self.typical, tuning.automatic_share)
+        make = proposer_for(proposer, replace(self.segmenter.model, tuning=tuning))
         every = Everything(
             Known(self),
             self.decoder,
-            grid.level_for(self.typical, tuning.automatic_share),
-            self.region,
-            tuning.points_per_side,
+            level,
+            region,
+            make(self.decoder, level, region),
             rules=Rules().for_model(tuning),
         )
         labels = np.zeros(grid.plane_shape, np.int32)
         for i, mask in enumerate(make_disjoint(list(every)), 1):
             paint(labels, mask.bbox, mask.data, i)
-        y0, x0, y1, x1 = self.region
-        return average_precision(labels[y0:y1, x0:x1], self.truth)
+        y0, x0, y1, x1 = region
+        scores = average_precision(labels[y0:y1, x0:x1], self.truth(region))
+        return scores | {"clicks": float(self.decoder.asked - before)}
 
 
 class Known:
@@ -251,7 +276,8 @@ def read_scenes(data: Path, model: Model, options: argparse.Namespace) -> list[S
             if objects:
                 image = open_image(pair.image)
                 segmenter = Segmenter(image, model, cache=options.cache or False)
-                scenes.append(Scene(data_set.name, segmenter, objects, labels))
+                places = -(-IMAGES // count)
+                scenes.append(Scene(data_set.name, segmenter, objects, labels, places))
     return scenes
 
 
@@ -266,26 +292,48 @@ def mean_by_set(scenes: Sequence[Scene], rows: Callable[[Scene], list[float]]) -
     return float(np.mean([np.mean(v) for v in values.values() if v]))
 
 
-def prompted(scenes: Sequence[Scene], tuning: Tuning, kind: str) -> float:
-    """Mean IoU of "box", "size known", or of a click in a view of `VIEWS`."""
+def prompts_of(
+    scene: Scene, kind: str
+) -> Iterator[tuple[Mask, Prompt, dict[str, float | None]]]:
+    """Yield objects, prompts and what is known of the size, for a kind of prompts.
 
-    def scores(scene: Scene) -> list[float]:
-        found = []
-        for truth in scene.objects:
-            known: dict[str, float | None] = {}
-            prompt = Prompt([first_click(truth)])
-            if kind == "box":
-                prompt = Prompt(box=tight_box(truth))
-            elif kind == "size known":
-                known = {"typical_size": scene.typical}
-            elif kind == "image fitted":
-                known = {"view_extent": float(max(scene.labels.shape))}
-            elif share := VIEWS[kind]:
-                known = {"view_extent": extent_of(truth) / share}
-            found.append(iou_of(scene.mask(tuning, prompt, **known), truth))
-        return found
+    "box", "size known", or a click in a view of `VIEWS`.
+    """
+    for truth in scene.objects:
+        known: dict[str, float | None] = {}
+        prompt = Prompt([first_click(truth)])
+        if kind == "box":
+            prompt = Prompt(box=tight_box(truth))
+        elif kind == "size known":
+            known = {"typical_size": scene.typical}
+        elif kind == "image fitted":
+            known = {"view_extent": float(max(scene.labels.shape))}
+        elif share := VIEWS[kind]:
+            known = {"view_extent": extent_of(truth) / share}
+        yield truth, prompt, known
 
-    return mean_by_set(scenes, scores)
+
+def prompted(scenes: Sequence[Scene], tuning: Tuning, kinds: Sequence[str]) -> Figures:
+    """Mean IoU by the kind of prompts, see `prompts_of`."""
+
+    def scores(scene: Scene, kind: str) -> list[float]:
+        return [
+            iou_of(scene.mask(tuning, prompt, **known), truth)
+            for truth, prompt, known in prompts_of(scene, kind)
+        ]
+
+    return {k: mean_by_set(scenes, lambda scene, k=k: scores(scene, k)) for k in kinds}
+
+
+def tiles(scenes: Sequence[Scene], tuning: Tuning, kind: str) -> float:
+    """Mean number of tiles that a prompt is looked at on, unless it grows."""
+    return mean_by_set(
+        scenes,
+        lambda scene: [
+            float(len(scene.levels(tuning, prompt, **known)))
+            for _, prompt, known in prompts_of(scene, kind)
+        ],
+    )
 
 
 def iou_of(mask: Mask, truth: Mask) -> float:
@@ -311,12 +359,17 @@ def doubted(scenes: Sequence[Scene], tuning: Tuning) -> Figures:
     }
 
 
-def searched(scenes: Sequence[Scene], tuning: Tuning) -> Figures:
+def searched(
+    scenes: Sequence[Scene], tuning: Tuning, proposer: str = "auto"
+) -> Figures:
     """Average precision without prompts."""
-    found = {id(scene): scene.found(tuning) for scene in scenes}
+    found = {
+        id(scene): [scene.found(tuning, region, proposer) for region in scene.regions]
+        for scene in scenes
+    }
     return {
-        name: mean_by_set(scenes, lambda scene, k=name: [found[id(scene)][k]])
-        for name in ("AP50", "AP")
+        name: mean_by_set(scenes, lambda s, k=name: [row[k] for row in found[id(s)]])
+        for name in ("AP50", "AP", "clicks")
     }
 
 
@@ -341,29 +394,41 @@ class Sweep:
         changes: Sequence[dict[str, Any]],
         measure: Measure,
         by: Sequence[str],
+        *,
+        cost: str = "",
+        margin: float = MARGIN,
     ) -> None:
         """Print a row for each change, and keep the best by the mean of some columns.
 
-        Only where it is better than what there is by more than `MARGIN`; of those as
-        good as the best, up to that margin, the first.
+        What there is stays unless it is worse by more than the margin; but if there is
+        a column of costs, the cheapest of those as good as the best is kept.
         """
-        start = time.perf_counter()
+        start = time.process_time()
         now = {k: getattr(self.tuning, k) for k in changes[0]}
-        rows = [(c, measure(replace(self.tuning, **c))) for c in [now, *changes]]
+        rows = [
+            (change, measure(replace(self.tuning, **change)))
+            for change in [now, *(c for c in changes if c != now)]
+        ]
         rated = [float(np.mean([row[name] for name in by])) for _, row in rows]
-        best = max(rated)
-        chosen = next(i for i, rate in enumerate(rated) if rate >= best - MARGIN)
-        self.tuning = replace(self.tuning, **rows[chosen][0])
+        good = [i for i, rate in enumerate(rated) if rate >= max(rated) - margin]
+        best = 0 if 0 in good else int(np.argmax(rated))
+        if cost:
+            least = min(rows[i][1][cost] for i in good)
+            if rows[best][1][cost] > least:
+                best = next(i for i in good if rows[i][1][cost] == least)
+        self.tuning = replace(self.tuning, **rows[best][0])
         names = list(rows[0][1])
         print(f"\n{title}: chosen by {', '.join(by)}\n")
         print(f"| {' | '.join(['', *changes[0], *names])} |")
         print(f"|---|{'---|' * (len(changes[0]) + len(names))}")
         for i, (change, row) in enumerate(rows):
-            mark = "chosen" if i == chosen else "" if i else "now"
+            mark = "chosen" if i == best else "" if i else "now"
             cells = [short(v) for v in change.values()]
-            cells += [f"{row[name]:.3f}" for name in names]
+            cells += [
+                f"{row[k]:.0f}" if row[k] > 10 else f"{row[k]:.3f}" for k in names
+            ]
             print(f"| {' | '.join([mark, *cells])} |")
-        print(f"\n({time.perf_counter() - start:.0f} s)", flush=True)
+        print(f"\n({time.process_time() - start:.0f} s)", flush=True)
 
 
 def short(value: object) -> str:
@@ -377,39 +442,35 @@ def one(name: str, *values: object) -> list[dict[str, Any]]:
 
 
 def sweep_levels(sweep: Sweep, scenes: Sequence[Scene]) -> None:
-    def sizes(tuning: Tuning) -> Figures:
-        kinds = ("box", "size known", "unknown")
-        return {kind: prompted(scenes, tuning, kind) for kind in kinds}
-
-    def first(tuning: Tuning) -> Figures:
-        return {k: prompted(scenes, tuning, k) for k in ("unknown", "image fitted")}
-
-    def views(tuning: Tuning) -> Figures:
-        return {k: prompted(scenes, tuning, k) for k in VIEWS if k != "unknown"}
-
+    known = ("box", "size known", "unknown")
+    seen = tuple(view for view in VIEWS if view != "unknown")
     sweep.vary(
         "share of a tile's side",
         one("object_share", 1 / 8, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 0.4, 1 / 2),
-        sizes,
-        ("box", "size known", "unknown"),
+        lambda tuning: prompted(scenes, tuning, known),
+        known,
     )
     sweep.vary(
         "levels of a first look",
         one("first_levels", *FIRST_LEVELS),
-        first,
-        ("unknown", "image fitted"),
+        lambda tuning: (
+            prompted(scenes, tuning, tuple(VIEWS))
+            | {"tiles": tiles(scenes, tuning, "unknown")}
+        ),
+        tuple(VIEWS),
+        cost="tiles",
     )
     sweep.vary(
         "preference of larger answers",
         one("larger", 0.0, 0.1, 0.2, 0.3, 0.4, 0.6),
-        first,
-        ("unknown", "image fitted"),
+        lambda tuning: prompted(scenes, tuning, tuple(VIEWS)),
+        tuple(VIEWS),
     )
     sweep.vary(
         "standard deviations of the view's prior",
         one("view_sigmas", 0.5, 1.0, 1.5, 2.0, 3.0),
-        views,
-        tuple(k for k in VIEWS if k != "unknown"),
+        lambda tuning: prompted(scenes, tuning, seen),
+        seen,
     )
 
 
@@ -424,27 +485,42 @@ def sweep_doubt(sweep: Sweep, scenes: Sequence[Scene]) -> None:
 
 
 def sweep_automatic(sweep: Sweep, scenes: Sequence[Scene]) -> None:
-    whole = [s for s in scenes if s.name not in PARTLY_ANNOTATED]
-    fit = [s for s in whole if len(np.unique(s.truth[s.truth > 0])) >= FEWEST]
-    names = sorted({s.name for s in fit})
-    print(f"\n{len(fit)} regions of {', '.join(names)}")
-
-    def measure(tuning: Tuning) -> Figures:
-        return searched(fit, tuning)
-
+    fit = [s for s in scenes if s.name not in PARTLY_ANNOTATED and s.regions]
+    names = ", ".join(sorted({s.name for s in fit}))
+    print(f"\n{sum(len(s.regions) for s in fit)} regions of {names}")
     least = [
         {"quality": single, "candidate_quality": candidate}
         for single in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
         for candidate in (0.4, 0.5, 0.6, 0.7, 1.0)
         if candidate >= single
     ]
-    for title, changes in (
-        ("share of a tile's side", one("automatic_share", 1 / 16, 1 / 8, 1 / 6, 1 / 4)),
-        ("least quality", least),
-        ("quality that is sure", one("sure_quality", 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)),
-        ("points along a tile", one("points_per_side", 12, 18, 24)),
-    ):
-        sweep.vary(title, changes, measure, ("AP50",))
+
+    def vary(
+        title: str,
+        changes: list[dict[str, Any]],
+        cost: str = "",
+        proposer: str = "auto",
+    ) -> None:
+        sweep.vary(
+            title,
+            changes,
+            lambda tuning: searched(fit, tuning, proposer),
+            ("AP50", "AP"),
+            cost=cost,
+            margin=MARGIN_AUTOMATIC,
+        )
+
+    vary("share of a tile's side", one("automatic_share", 1 / 16, 1 / 8, 1 / 6, 1 / 4))
+    if fit[0].segmenter.model.network.instance_decoder is not None:
+        seeds = [(f, d, d) for f in (0.3, 0.4, 0.5, 0.6) for d in (0.4, 0.5, 0.6, 0.7)]
+        vary("thresholds of seeds", one("instance_thresholds", *seeds))
+    vary("least quality", least)
+    vary(
+        "quality that is sure",
+        one("sure_quality", 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+        "clicks",
+    )
+    vary("points along a tile", one("points_per_side", 12, 18, 24), "clicks", "grid")
 
 
 SWEEPS = {"levels": sweep_levels, "doubt": sweep_doubt, "automatic": sweep_automatic}
@@ -469,7 +545,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder for embeddings")
     options = parser.parse_args()
     warnings.simplefilter("ignore", HqsamWarning)  # of single masks
-    start = time.perf_counter()
+    start = time.process_time()
     model = load_model(options.model)
     scenes = read_scenes(options.data, model, options)
     check(scenes)
@@ -483,7 +559,7 @@ def main() -> None:
     sweep = Sweep(model.tuning)
     for name in options.only:
         SWEEPS[name](sweep, scenes)
-    print(f"\nTuning(   # {(time.perf_counter() - start) / 60:.0f} minutes")
+    print(f"\nTuning(   # {(time.process_time() - start) / 60:.0f} minutes of a core")
     for field in fields(Tuning):
         value, before = (getattr(t, field.name) for t in (sweep.tuning, model.tuning))
         said = "" if value == before else f"  # was {short(before)}"

@@ -1,5 +1,7 @@
 """Prompts from an instance decoder: seeds, points, and one object each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from napari_hqsam.training.instances import instance_targets
 
 CENTRES = [(40, 40), (64, 130), (130, 64), (150, 190), (200, 110), (60, 230), (215, 30)]
 RADIUS = 14
+HALF = (0.5, 0.5, 0.5)
 
 
 def touching():
@@ -33,9 +36,9 @@ def touching():
 def test_the_maps_of_objects_give_these_objects_back():
     labels = touching()
     maps = instance_targets(labels)
-    seeds = find_seeds(maps)
+    seeds = find_seeds(maps, HALF)
     assert seeds.max() == 3
-    found = grow_seeds(seeds, maps)
+    found = grow_seeds(seeds, maps, HALF)
     assert ((found > 0) == (labels > 0)).all()
     for i in (1, 2, 3):
         (best,) = np.unique(found[seeds == i])
@@ -111,6 +114,17 @@ def test_each_object_is_prompted_once_and_found_once(discs, model):
     assert few <= 3 * len(CENTRES)
     segmenter_of(discs, model).segment_everything(level=0, proposer="grid")
     assert model.network.decoded - few > 10 * len(CENTRES)
+
+
+def test_what_counts_as_an_object_is_the_models_own(discs, model):
+    """An instance decoder that is never sure of the foreground."""
+    maps = model.network.instance_decoder
+    faint = torch.tensor([0.4, 1, 1])[:, None, None]
+    model.network.instance_maps = lambda tile: maps(tile) * faint
+    assert segmenter_of(discs, model).segment_everything(level=0) == []
+    model.tuning = replace(model.tuning, instance_thresholds=(0.3, 0.5, 0.5))
+    masks = segmenter_of(discs, model).segment_everything(level=0)
+    assert len(masks) == len(CENTRES)
 
 
 def test_a_region_holds_the_points_of_its_objects_alone(discs, model):

@@ -40,6 +40,9 @@ class Tuning:
     points_per_side : int
         Points of the lattice along the side of a tile, without prompts (SAM paper,
         appendix B: 32 on 1024 pixels).
+    instance_thresholds : (float, float, float)
+        Least foreground, and largest distances to the centre and to the boundary, in
+        the seeds of objects that an instance decoder sees (micro-sam's defaults).
     quality : float
         Least quality of SAM's single mask that is kept without prompts. The quality is
         the score times the root of the stability, see
@@ -68,6 +71,7 @@ class Tuning:
     doubtful_score: float = 0.7
     automatic_share: float = 1 / 8
     points_per_side: int = 32
+    instance_thresholds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     quality: float = 0.86
     candidate_quality: float = 0.86
     sure_quality: float = 0.9
@@ -88,6 +92,8 @@ class Tuning:
             check(0 <= getattr(self, name) <= 1, "must be from 0 to 1", name)
         for name in ("larger", "logit_blur"):
             check(getattr(self, name) >= 0, "must not be negative", name)
+        inside = all(0 < limit < 1 for limit in self.instance_thresholds)
+        check(inside, "must be between 0 and 1", "instance_thresholds")
         check(self.view_sigmas > 0, "must be above 0", "view_sigmas")
         check(bool(self.first_levels), "must name a level", "first_levels")
         check(self.points_per_side >= 1, "must be at least 1", "points_per_side")

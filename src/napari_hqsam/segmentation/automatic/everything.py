@@ -101,7 +101,7 @@ def iter_everything(
         )
     if level != "auto" and (isinstance(level, bool) or not isinstance(level, int)):
         raise PromptError(f'level {level!r} is unknown; use "auto" or an int')
-    make = _proposer(proposer, segmenter.model, points_per_side)
+    make = proposer_for(proposer, segmenter.model, points_per_side)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (
         choose_level(decoder, box, typical_size, check)
@@ -123,10 +123,14 @@ def iter_everything(
     )
 
 
-def _proposer(
-    name: str, model: Model, points_per_side: int | None
+def proposer_for(
+    name: str, model: Model, points_per_side: int | None = None
 ) -> Callable[[PlaneDecoder, int, Box], Proposer]:
-    """Check what prompts are to come from; return what makes the proposer."""
+    """Check what prompts are to come from; return what makes the proposer.
+
+    Parameters and errors as for `iter_everything`; what is returned takes the decoder
+    of the plane, the level and the region.
+    """
     if name not in PROPOSERS:
         raise PromptError(
             f"proposer {name!r} is unknown; use one of {', '.join(PROPOSERS)}"
@@ -137,7 +141,8 @@ def _proposer(
             f'model {model.name} has no instance decoder; use proposer "grid"'
         )
     if has_decoder and name != "grid":
-        return lambda decoder, _level, region: InstanceProposer(decoder, region)
+        limits = model.tuning.instance_thresholds
+        return lambda decoder, _level, region: InstanceProposer(decoder, region, limits)
     most = model.input_size // 4
     usual = min(model.tuning.points_per_side, most)
     points = usual if points_per_side is None else points_per_side

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
     from napari_hqsam.tiling import Tile
 
-THRESHOLD = 0.5
-"""Of all three maps (micro-sam's defaults)."""
+Thresholds = tuple[float, float, float]
+"""Of the three maps; see `Tuning.instance_thresholds`."""
 
 
-def find_seeds(maps: NDArray[np.float32]) -> NDArray[np.int32]:
+def find_seeds(maps: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.int32]:
     """Label the inner parts of objects, which do not touch one another.
 
     Parameters
@@ -37,6 +37,8 @@ def find_seeds(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     maps : (3, h, w) float32 array
         Foreground, distance to the centre and to the boundary, in 0..1; see
         `network.InstanceDecoder`.
+    thresholds : (float, float, float)
+        Least foreground, largest distances.
 
     Returns
     -------
@@ -44,13 +46,14 @@ def find_seeds(maps: NDArray[np.float32]) -> NDArray[np.int32]:
         4-connected components of the foreground where both distances are small.
     """
     foreground, centre, boundary = maps
-    inner = (foreground >= THRESHOLD) & (centre < THRESHOLD) & (boundary < THRESHOLD)
+    least, *most = thresholds
+    inner = (foreground >= least) & (centre < most[0]) & (boundary < most[1])
     seeds, _ = ndimage.label(inner, output=np.int32)
     return np.asarray(seeds)
 
 
 def grow_seeds(
-    seeds: NDArray[np.int32], maps: NDArray[np.float32]
+    seeds: NDArray[np.int32], maps: NDArray[np.float32], thresholds: Thresholds
 ) -> NDArray[np.int32]:
     """Grow seeds to objects: a watershed of the boundary distance in the foreground.
 
@@ -58,7 +61,7 @@ def grow_seeds(
 
     Parameters
     ----------
-    seeds, maps : array
+    seeds, maps, thresholds
         See `find_seeds`.
 
     Returns
@@ -66,7 +69,7 @@ def grow_seeds(
     (h, w) int32 array
         With the ids of the seeds.
     """
-    foreground = maps[0] >= THRESHOLD
+    foreground = maps[0] >= thresholds[0]
     return np.asarray(watershed(maps[2], seeds, mask=foreground), np.int32)
 
 
@@ -100,10 +103,14 @@ class InstanceProposer:
         Of the plane, with a model that has an instance decoder.
     region : (y0, x0, y1, x1)
         Plane pixels, half-open: points within.
+    thresholds : (float, float, float)
+        See `find_seeds`.
     """
 
-    def __init__(self, decoder: PlaneDecoder, region: Box) -> None:
-        self._decoder, self._region = decoder, region
+    def __init__(
+        self, decoder: PlaneDecoder, region: Box, thresholds: Thresholds
+    ) -> None:
+        self._decoder, self._region, self._thresholds = decoder, region, thresholds
 
     def propose(self, tile: Tile) -> list[list[Prompt]]:
         """Give the point of each object whose point the tile owns."""
@@ -111,7 +118,7 @@ class InstanceProposer:
         assert maps is not None
         y0, x0, y1, x1 = self._region
         prompts = []
-        for place in innermost_points(find_seeds(maps)):
+        for place in innermost_points(find_seeds(maps, self._thresholds)):
             y, x = (
                 float(start + (i + 0.5) * tile.decoded_pitch - 0.5)
                 for start, i in zip((tile.y0, tile.x0), place, strict=True)
