@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ import numpy as np
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.images.source import LazyArray
 
 
@@ -116,7 +117,7 @@ class Image:
 
     def read_plane(
         self,
-        index: int | Sequence[int] = (),
+        index: PlaneIndex = (),
         region: tuple[int, int, int, int] | None = None,
         level: int = 0,
     ) -> np.ndarray:
@@ -124,8 +125,9 @@ class Image:
 
         Parameters
         ----------
-        index : tuple of int
-            Position along each of the leading axes; () for a single plane.
+        index : mapping of str to int, sequence of int, or int
+            Position along each of the leading axes, such as ``{"z": 12}``; () for a
+            single plane. See `geometry.PlaneIndex`.
         region : tuple of int, optional
             ``(y0, x0, y1, x1)``, half-open and inside the plane, in pixels of
             the level; the whole plane by default.
@@ -163,8 +165,13 @@ class Image:
         block.flags.writeable = False
         return block
 
-    def check_index(self, index: int | Sequence[int]) -> tuple[int, ...]:
+    def check_index(self, index: PlaneIndex) -> tuple[int, ...]:
         """Return a plane index as ints in range; nothing is read.
+
+        Parameters
+        ----------
+        index : mapping of str to int, sequence of int, or int
+            See `geometry.PlaneIndex`.
 
         Raises
         ------
@@ -172,6 +179,14 @@ class Image:
             If it is malformed or out of range.
         """
         shape = self.leading_shape
+        if isinstance(index, Mapping):
+            if set(index) != set(self.leading_axes):
+                axes = ", ".join(self.leading_axes) or "none"
+                raise ImageError(
+                    f"plane {dict(index)} does not name the leading axes of "
+                    f"{self.name}, one number each: {axes}"
+                )
+            index = tuple(index[letter] for letter in self.leading_axes)
         numbers = as_ints(index, f"plane index {index!r} must be a tuple of ints")
         if len(numbers) != len(shape):
             example = ", ".join("0" for _ in shape) + ("," if len(shape) == 1 else "")

@@ -11,15 +11,16 @@ from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
 from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
-from napari_hqsam.network import OUTPUTS, Output
-from napari_hqsam.segmentation.plane.levels import Level, check_level
+from napari_hqsam.segmentation.options import SegmentOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_hqsam.images import Image
+    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.segmentation.plane.levels import Level
 
 Mode = Literal["same", "each", "auto"]
 Index = tuple[int, ...]
@@ -141,15 +142,11 @@ def plan_batch(
     ImageError, PromptError
         Something does not fit the image, or something else that was given.
     """
-    _check_choices(mode, output, overlap)
-    check_level(level)
+    _check_choices(mode, overlap)
+    SegmentOptions(level=level, output=output, clean=clean, typical_size=typical_size)
     check_overlap(min_overlap)
     if mode == "auto" and level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
-    if typical_size is not None and not 0 < typical_size < float("inf"):
-        raise PromptError(
-            f"typical size {typical_size} is no size; give pixels above 0"
-        )
     if max_gap < 0:
         raise ImageError(f"a gap of {max_gap} planes is none; give 0 or more")
     grouped = _grouped(image, mode, prompts)
@@ -184,10 +181,9 @@ def plan_batch(
     )
 
 
-def _check_choices(mode: str, output: str, overlap: str) -> None:
+def _check_choices(mode: str, overlap: str) -> None:
     for what, value, known in (
         ("mode", mode, get_args(Mode)),
-        ("output", output, OUTPUTS),
         ("overlap", overlap, ("keep", "overwrite")),
     ):
         if value not in known:

@@ -4,6 +4,7 @@ Knows images, tiles, models and prompts; must not know label files or napari.
 """
 
 from napari_hqsam.segmentation.automatic import Rules, iter_everything, make_disjoint
+from napari_hqsam.segmentation.options import SegmentOptions
 from napari_hqsam.segmentation.propagation import (
     StackObject,
     StackSlice,
@@ -17,6 +18,7 @@ from napari_hqsam.segmentation.segmenter import Segmenter
 
 __all__ = [
     "Rules",
+    "SegmentOptions",
     "Segmenter",
     "StackObject",
     "StackSlice",

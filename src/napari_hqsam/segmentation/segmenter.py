@@ -15,6 +15,7 @@ from napari_hqsam.segmentation.propagation import iter_propagate, propagate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.propagation import StackObject, StackSlice
     from napari_hqsam.segmentation.propagation.plan import Fixed
@@ -29,7 +30,7 @@ class Segmenter(PlaneSegmenter):
     def segment_everything(
         self,
         *,
-        plane: int | Sequence[int] = (),
+        plane: PlaneIndex = (),
         disjoint: bool = True,
         **how: Any,  # noqa: ANN401 - as iter_everything takes it
     ) -> list[Mask]:
@@ -37,8 +38,8 @@ class Segmenter(PlaneSegmenter):
 
         Parameters
         ----------
-        plane : tuple of int
-            Index over the leading axes; () for an image of one plane.
+        plane : mapping of str to int, or tuple of int
+            Such as ``{"z": 12}``; see `geometry.PlaneIndex`.
         disjoint : bool
             Give each pixel to the best mask only.
         **how

@@ -10,7 +10,7 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.segmentation.propagation import StopRules, affected_range, spacing_of
 from napari_hqsam.segmentation.propagation.plan import (
     Leg,
-    Stack,
+    StackAxis,
     checked_range,
     checked_spacing,
     legs,
@@ -102,15 +102,15 @@ def test_prompts_outside(given_, span, message):
 
 def test_any_leading_axis_may_be_walked():
     image = open_image(np.zeros((3, 4, 8, 8), "u1"), axes="tzyx")
-    assert Stack.of(image, None, (2,)).plane(1) == (2, 1)
-    assert Stack.of(image, "t", (3,)).plane(1) == (1, 3)
+    assert StackAxis.of(image, None, (2,)).plane(1) == (2, 1)
+    assert StackAxis.of(image, "t", (3,)).plane(1) == (1, 3)
     for axis, index, message in [
         ("c", (0,), "no axis 'c'"),
         (None, (), "give 1 numbers"),
         ("z", (3,), "t=3 is not from 0 to 2"),
     ]:
         with pytest.raises(PromptError, match=message):
-            Stack.of(image, axis, index)
+            StackAxis.of(image, axis, index)
 
 
 def test_spacing_comes_from_the_image_or_the_caller():

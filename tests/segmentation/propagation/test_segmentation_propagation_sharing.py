@@ -12,7 +12,7 @@ from napari_hqsam.segmentation.propagation.contest import (
     FOLLOWED,
     GIVEN,
     Claim,
-    share_out,
+    resolve_overlaps,
 )
 from napari_hqsam.segmentation.propagation.covering import cover, level_of
 from napari_hqsam.segmentation.propagation.hints import inner_points, next_prompts
@@ -21,7 +21,7 @@ from napari_hqsam.segmentation.propagation.maps import (
     continued,
     pixels,
 )
-from napari_hqsam.segmentation.propagation.shelf import Shelf
+from napari_hqsam.segmentation.propagation.spill_buffer import SpillBuffer
 from napari_hqsam.tiling import Grid
 
 
@@ -52,7 +52,7 @@ def box_mask(y0, x0, y1, x1):
 def test_masks_are_disjoint_and_the_surest_wins(discs):
     maps = [disc(d[:2], d[2]) for d in discs]
     claims = {i: Claim(mask_of(m), m) for i, m in enumerate(maps)}
-    found = share_out(claims, (), None)
+    found = resolve_overlaps(claims, (), None)
     planes = np.stack([found[i].to_plane((64, 64)) for i in claims])
     before = np.stack([claims[i].mask.to_plane((64, 64)) for i in claims])
     assert (planes.sum(0) <= 1).all()
@@ -65,7 +65,7 @@ def test_masks_are_disjoint_and_the_surest_wins(discs):
 def test_what_the_user_said_goes_first_and_what_is_taken_to_nobody():
     sure, said = disc((30, 30), 12), box_mask(30, 30, 50, 50)
     claims = {0: Claim(mask_of(sure), sure, FOLLOWED), 1: Claim(said, None, GIVEN)}
-    found = share_out(claims, (), None)
+    found = resolve_overlaps(claims, (), None)
     assert found[1] is said
     assert not found[0].to_plane((64, 64))[30:50, 30:50].any()
     taken = np.zeros((2, 64, 64), int)
@@ -74,10 +74,10 @@ def test_what_the_user_said_goes_first_and_what_is_taken_to_nobody():
         taken,
         lambda plane, box: taken[plane][box[0] : box[2], box[1] : box[3]],
     ):
-        left = share_out(claims, (1,), labels)[0].to_plane((64, 64))
+        left = resolve_overlaps(claims, (1,), labels)[0].to_plane((64, 64))
         assert left.any()
         assert not left[:30].any()
-    assert share_out(claims, (0,), taken)[1] is said
+    assert resolve_overlaps(claims, (0,), taken)[1] is said
 
 
 def test_blending_moves_from_one_shape_to_the_other():
@@ -177,7 +177,7 @@ def test_a_level_is_kept_while_the_object_fits():
 
 @pytest.mark.parametrize("in_memory", [1 << 20, 10])
 def test_a_shelf_gives_back_what_was_put(in_memory):
-    with Shelf(in_memory) as shelf:
+    with SpillBuffer(in_memory) as shelf:
         for key in range(20):
             shelf.put(key, np.full(50, key))
         for key in reversed(range(20)):

@@ -10,13 +10,14 @@ from napari_hqsam.segmentation.automatic.finds import Rules
 from napari_hqsam.segmentation.automatic.instances import InstanceProposer
 from napari_hqsam.segmentation.automatic.lattice import GridProposer
 from napari_hqsam.segmentation.automatic.running import Everything
+from napari_hqsam.segmentation.options import SegmentOptions
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Literal
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, PlaneIndex
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Model
     from napari_hqsam.network import Output
@@ -30,7 +31,7 @@ PROPOSERS = ("auto", "grid", "decoder")
 def iter_everything(
     segmenter: PlaneSegmenter,
     *,
-    plane: int | Sequence[int] = (),
+    plane: PlaneIndex = (),
     level: Literal["auto"] | int = "auto",
     region: Sequence[int] | None = None,
     taken: Any = None,  # noqa: ANN401 - any array that is read by slices
@@ -49,8 +50,8 @@ def iter_everything(
     ----------
     segmenter : PlaneSegmenter
         Of the image.
-    plane : tuple of int
-        Index over the leading axes; () for an image of one plane.
+    plane : mapping of str to int, or tuple of int
+        Such as ``{"z": 12}``; see `geometry.PlaneIndex`.
     level : "auto" or int
         The scale at which the network looks (see `Segmenter.segment`). "auto" goes
         by `typical_size`, else by a sample of clicks (see `choose_level`).
@@ -87,20 +88,18 @@ def iter_everything(
         Level, size, points, proposer or output cannot be used.
     """
     image, grid, tuning = segmenter.image, segmenter.grid, segmenter.model.tuning
-    index = (int(plane),) if isinstance(plane, int) else tuple(map(int, plane))
-    image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+    how = SegmentOptions(
+        level=level, output=output, clean=clean, typical_size=typical_size
+    )
+    if how.level == "whole":
+        raise PromptError('level "whole" needs prompts; use "auto" or an int')
+    index = image.check_index(plane)
     box = _checked_region(region, grid.plane_shape)
     if taken is not None and tuple(taken.shape) != grid.plane_shape:
         raise ImageError(
             f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
             f"{grid.plane_shape}; give those of one plane"
         )
-    if typical_size is not None and not 0 < typical_size < float("inf"):
-        raise PromptError(
-            f"typical size {typical_size} is no size; give pixels above 0"
-        )
-    if level != "auto" and (isinstance(level, bool) or not isinstance(level, int)):
-        raise PromptError(f'level {level!r} is unknown; use "auto" or an int')
     make = proposer_for(proposer, segmenter.model, points_per_side)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (

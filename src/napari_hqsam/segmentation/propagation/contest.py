@@ -61,7 +61,7 @@ def check_taken(taken: Taken | None, image: Image) -> None:
         )
 
 
-def share_out(
+def resolve_overlaps(
     claims: Mapping[int, Claim], plane: tuple[int, ...], taken: Taken | None
 ) -> dict[int, Mask]:
     """Give every contested pixel to the claim with the highest logit there.

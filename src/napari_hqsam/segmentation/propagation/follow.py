@@ -9,10 +9,15 @@ from napari_hqsam.masks import Logits
 from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
+from napari_hqsam.segmentation.options import SegmentOptions
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, decode_by_tile
 from napari_hqsam.segmentation.plane.growth import Growth
 from napari_hqsam.segmentation.propagation import maps
-from napari_hqsam.segmentation.propagation.contest import PROMPTED, Claim, share_out
+from napari_hqsam.segmentation.propagation.contest import (
+    PROMPTED,
+    Claim,
+    resolve_overlaps,
+)
 from napari_hqsam.segmentation.propagation.covering import cover, level_of
 from napari_hqsam.segmentation.propagation.hints import Hints, next_prompts, widened
 from napari_hqsam.segmentation.propagation.likeness import contrast, likeness
@@ -25,18 +30,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.plane.decoding import Answer
-    from napari_hqsam.segmentation.plane.levels import Level
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.segmentation.propagation.contest import Taken
     from napari_hqsam.tiling import Tile
 
 
-@dataclass(frozen=True, eq=False)
-class How:
-    """All that is chosen once for a stack; see `propagate`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StackOptions(SegmentOptions):
+    """All that is chosen once for a stack; see `iter_propagate`.
 
     Rules and hints leave nothing open: see their `for_model`.
     """
@@ -45,9 +48,6 @@ class How:
     rules: StopRules = field(default_factory=StopRules)
     hints: Hints = field(default_factory=Hints)
     taken: Taken | None = None
-    level: Level = "auto"
-    output: Output = "sam+hq"
-    clean: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def follow(
     plane: tuple[int, ...],
     fronts: Mapping[int, Front],
     known: Mapping[int, Mask],
-    how: How,
+    how: StackOptions,
 ) -> Found:
     """Find objects on a slice from where they were seen last.
 
@@ -121,7 +121,7 @@ def follow(
         The objects to be found.
     known : mapping of int to Mask
         Of other objects, fixed on this slice.
-    how : How
+    how : StackOptions
     """
     if not fronts:
         return Found()
@@ -149,7 +149,7 @@ def follow(
             claims[i] = claim
     # what breaks a rule must not take pixels from what does not
     fixed = {i: Claim(mask, None, PROMPTED) for i, mask in known.items()}
-    masks = share_out({**claims, **fixed}, plane, how.taken)
+    masks = resolve_overlaps({**claims, **fixed}, plane, how.taken)
     found: dict[int, Step] = {}
     for i, claim in claims.items():
         mask = masks[i]
@@ -193,7 +193,7 @@ def _tiles(
     segmenter: PlaneSegmenter,
     before: Mapping[int, Mask],
     steps: Mapping[int, float],
-    how: How,
+    how: StackOptions,
 ) -> dict[int, Tile]:
     """Tile on which each object is looked at."""
     grid, share = segmenter.grid, segmenter.model.tuning.object_share
@@ -218,7 +218,7 @@ def _claim(
     answer: Answer,
     before: Mask,
     step: float,
-    how: How,
+    how: StackOptions,
 ) -> Claim | None:
     """Mask and logits of an answer; None if it is empty."""
     tile = answer.tile

@@ -26,7 +26,7 @@ Fixed: TypeAlias = "Mapping[int, Prompt | Mask]"
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackAxis:
     """The slices of an image along one of its leading axes.
 
     Attributes
@@ -44,7 +44,7 @@ class Stack:
     count: int
 
     @classmethod
-    def of(cls, image: Image, axis: str | None, index: Sequence[int]) -> Stack:
+    def of(cls, image: Image, axis: str | None, index: Sequence[int]) -> StackAxis:
         """Find the axis to walk.
 
         Raises
@@ -183,7 +183,7 @@ class Walk:
 
     Attributes
     ----------
-    stack : Stack
+    stack : StackAxis
     span : (start, stop)
         Half-open range of slices.
     forward, backward : bool
@@ -191,7 +191,7 @@ class Walk:
         Of the slices, over the size of a pixel.
     """
 
-    stack: Stack
+    stack: StackAxis
     span: tuple[int, int]
     forward: bool
     backward: bool
@@ -217,7 +217,7 @@ def check_walk(
     PromptError
         A prompt's slice, the axis, range, direction or spacing is wrong.
     """
-    stack = Stack.of(image, axis, index)
+    stack = StackAxis.of(image, axis, index)
     span = checked_range(z_range, stack.count, as_objects(objects))
     onward, back = checked_direction(direction)
     return Walk(stack, span, onward, back, checked_spacing(spacing, image, axis))

@@ -2,32 +2,29 @@
 
 Knows segmenters, prompts and masks; must not know label files, command lines or
 napari. Memory holds the frontier: one mask an object and direction. Where both
-directions run, what the forward pass found waits in a `Shelf`.
+directions run, what the forward pass found waits in a `SpillBuffer`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from napari_hqsam.errors import PromptError
 from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
-from napari_hqsam.network import Output
-from napari_hqsam.segmentation.plane.levels import check_level
 from napari_hqsam.segmentation.propagation import maps
 from napari_hqsam.segmentation.propagation.contest import (
     GIVEN,
     PROMPTED,
     Claim,
     check_taken,
-    share_out,
+    resolve_overlaps,
 )
 from napari_hqsam.segmentation.propagation.follow import (
     Found,
     Front,
-    How,
+    StackOptions,
     follow,
 )
 from napari_hqsam.segmentation.propagation.hints import Hints
@@ -35,7 +32,7 @@ from napari_hqsam.segmentation.propagation.plan import (
     Direction,
     Fixed,
     Leg,
-    Stack,
+    StackAxis,
     affected_range,
     as_objects,
     check_walk,
@@ -48,13 +45,14 @@ from napari_hqsam.segmentation.propagation.result import (
     StackSlice,
 )
 from napari_hqsam.segmentation.propagation.rules import StopRules
-from napari_hqsam.segmentation.propagation.shelf import Shelf
+from napari_hqsam.segmentation.propagation.spill_buffer import SpillBuffer
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.plane.levels import Level
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
@@ -138,16 +136,7 @@ def iter_propagate(
         direction=direction,
         spacing=spacing,
     )
-    check_level(level)
-    if output not in get_args(Output):
-        known = ", ".join(map(repr, get_args(Output)))
-        raise PromptError(f"output {output!r} is unknown; use one of {known}")
-    check_taken(taken, segmenter.image)
-    for fixed in many:
-        for said in fixed.values():
-            if not isinstance(said, Mask):
-                said.check_on(segmenter.image.plane_shape)
-    how = How(
+    how = StackOptions(
         spacing=walk.spacing,
         rules=(rules or StopRules()).for_model(segmenter.model.tuning),
         hints=(hints or Hints()).for_model(segmenter.model.tuning),
@@ -156,6 +145,11 @@ def iter_propagate(
         output=output,
         clean=clean,
     )
+    check_taken(taken, segmenter.image)
+    for fixed in many:
+        for said in fixed.values():
+            if not isinstance(said, Mask):
+                said.check_on(segmenter.image.plane_shape)
     planned = legs(many, walk.span, forward=walk.forward, backward=walk.backward)
     both = walk.forward and walk.backward
     run = _Run(segmenter, many, walk.stack, how, _asked(cancel), two_ways=both)
@@ -260,8 +254,8 @@ class _Run:
         self,
         segmenter: PlaneSegmenter,
         objects: Sequence[Fixed],
-        stack: Stack,
-        how: How,
+        stack: StackAxis,
+        how: StackOptions,
         cancelled: Callable[[], bool],
         *,
         two_ways: bool,
@@ -293,7 +287,7 @@ class _Run:
 
     def _both_ways(self, leg: Leg) -> Iterator[StackSlice]:
         self._fronts[BACKWARD] = {}
-        with Shelf[Found]() as shelf:
+        with SpillBuffer[Found]() as shelf:
             for z in range(leg.start, leg.stop):
                 if self.cancelled():
                     return
@@ -360,7 +354,7 @@ class _Run:
                 "prompted" if i in prompts else "kept",
                 Confidence(mask.stability),
             )
-            for i, mask in share_out(claims, plane, self.how.taken).items()
+            for i, mask in resolve_overlaps(claims, plane, self.how.taken).items()
         }
 
     def _final(self, z: int, onward: Found, back: Found) -> StackSlice:
@@ -372,7 +366,7 @@ class _Run:
         if onward.steps and back.steps:  # else they were shared out already
             claims = {i: claim for i, (claim, _) in made.items()}
             claims |= {i: Claim(s.mask, None, PROMPTED) for i, s in known.items()}
-            masks = share_out(claims, self.stack.plane(z), self.how.taken)
+            masks = resolve_overlaps(claims, self.stack.plane(z), self.how.taken)
         objects = dict(known)
         for i, (_, confidence) in made.items():
             both = i in onward.steps and i in back.steps

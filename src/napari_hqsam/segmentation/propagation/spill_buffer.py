@@ -16,8 +16,8 @@ IN_MEMORY = 1 << 26
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
-    """Small things by key: in memory while they are few, else in a temporary file.
+class SpillBuffer(Generic[T]):
+    """Mapping that keeps its entries in memory while they are few, else on disk.
 
     So that memory stays bounded however far apart two prompted slices are.
 
@@ -31,7 +31,7 @@ class Shelf(Generic[T]):
         self._file = SpooledTemporaryFile(in_memory)
         self._places: dict[Hashable, int] = {}
 
-    def __enter__(self) -> Shelf[T]:
+    def __enter__(self) -> SpillBuffer[T]:
         return self
 
     def __exit__(
