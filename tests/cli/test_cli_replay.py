@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image as Pillow
 
 from napari_hqsam import Segmenter, open_image, read_labels
+from napari_hqsam.geometry import Plane
 from napari_hqsam.masks import Mask
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sample import NUCLEI
@@ -17,7 +18,6 @@ from napari_hqsam.sessions import (
     ArrayTarget,
     Corrected,
     ImageRecord,
-    Plane,
     Session,
     Settings,
     Setup,

@@ -19,11 +19,11 @@ from bright import bright_model
 
 import napari_hqsam
 from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, run_batch
+from napari_hqsam.geometry import Plane
 from napari_hqsam.sessions import (
     ArrayTarget,
     Corrected,
     ImageRecord,
-    Plane,
     Session,
     Settings,
     Setup,

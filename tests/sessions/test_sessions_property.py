@@ -21,12 +21,12 @@ from hypothesis.stateful import (
 )
 
 from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.geometry import Plane
 from napari_hqsam.labels import read_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
     ArrayTarget,
     ImageRecord,
-    Plane,
     Session,
     Settings,
     Setup,

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_hqsam.errors import ImageError, OutputError, PromptError
+from napari_hqsam.geometry import Plane
 from napari_hqsam.labels import read_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
     ArrayTarget,
     JournalError,
-    Plane,
     Session,
     Settings,
     Setup,

@@ -29,7 +29,7 @@ from stack_hand import (
     starter,
 )
 
-from napari_hqsam.sessions import Plane
+from napari_hqsam.geometry import Plane
 from napari_hqsam.viewer.strip import ConfidenceStrip
 
 

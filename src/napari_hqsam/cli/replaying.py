@@ -24,19 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.images import Image
     from napari_hqsam.masks import Mask
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.sessions import (
-        Accept,
-        Corrected,
-        Plane,
-        Recorded,
-        Remade,
-        Settings,
-    )
+    from napari_hqsam.sessions import Accept, Corrected, Recorded, Remade, Settings
 
 
 def replay(

@@ -1,9 +1,9 @@
 """Where things are: boxes, axes, and the space that an image lies in.
 
-Pure: sees numbers and letters, never pixels, files or napari.
+Sees numbers, letters and indices; must not know images, files, networks or napari.
 """
 
 from napari_hqsam.geometry.boxes import Box, FloatBox, Point
-from napari_hqsam.geometry.planes import PlaneIndex
+from napari_hqsam.geometry.planes import Key, Plane, PlaneIndex
 
-__all__ = ["Box", "FloatBox", "PlaneIndex", "Point"]
+__all__ = ["Box", "FloatBox", "Key", "Plane", "PlaneIndex", "Point"]

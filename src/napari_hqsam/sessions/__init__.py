@@ -13,7 +13,6 @@ from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
 from napari_hqsam.sessions.journal.records import Accept, Corrected, Edit, Settings
 from napari_hqsam.sessions.patches import (
     ArrayTarget,
-    Plane,
     Target,
     Write,
     indices_of,
@@ -32,7 +31,6 @@ __all__ = [
     "History",
     "ImageRecord",
     "JournalError",
-    "Plane",
     "Recorded",
     "Remade",
     "Session",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.geometry import Plane
 from napari_hqsam.masks.algebra import crop_of
 from napari_hqsam.sessions.features import feature_row, feature_table
 from napari_hqsam.sessions.journal.records import Edit
-from napari_hqsam.sessions.patches import Plane, check_box, painted, relabelled
+from napari_hqsam.sessions.patches import check_box, painted, relabelled
 from napari_hqsam.sessions.steps import Steps
 from napari_hqsam.sessions.strokes import stroke_patches
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.headers import LabelsRecord
     from napari_hqsam.sessions.objects import ObjectTable
-    from napari_hqsam.sessions.patches import Plane
 
 COLUMNS = (
     "index",

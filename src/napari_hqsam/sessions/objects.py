@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hqsam.geometry import Plane
 from napari_hqsam.geometry.boxes import around
 from napari_hqsam.sessions.journal.records import Accept
-from napari_hqsam.sessions.patches import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

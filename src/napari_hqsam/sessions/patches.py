@@ -26,94 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, Key, Plane
     from napari_hqsam.labels.painting import Overlap
 
-Key = tuple[int | slice, ...]
 _WINDOW = 1024  # about the side of the windows that are held at a time, pixels
 _MAX_UNIT = 4096  # the side of chunks that are not cut
 MAX_PATCH_PIXELS = 2**26
 """Patches of more pixels are not read; those that are written are `windows`."""
-
-
-@dataclass(frozen=True)
-class Plane:
-    """A plane of labels, in any orientation.
-
-    Attributes
-    ----------
-    index : tuple of int
-        Position along the dimensions that the plane does not lie in, in order.
-    axes : tuple of int
-        The dimensions of the labels that are y and x of the plane: the last two,
-        or others where a volume is looked at from the side.
-    """
-
-    index: tuple[int, ...]
-    axes: tuple[int, int]
-
-    @classmethod
-    def of(
-        cls, shape: Sequence[int], given: Plane | Sequence[int] | int | None
-    ) -> Plane:
-        """Check that labels have a plane.
-
-        Parameters
-        ----------
-        shape : sequence of int
-            Shape of the labels.
-        given : Plane, int or sequence of int, optional
-            A plane, or the index of one along the last two dimensions. None: the
-            only plane.
-
-        Raises
-        ------
-        ImageError
-            If there is no such plane.
-        """
-        ndim = len(shape)
-        if not isinstance(given, Plane):
-            numbers = np.atleast_1d(() if given is None else given).tolist()
-            given = cls(tuple(map(int, numbers)), (ndim - 2, ndim - 1))
-        sizes = [n for axis, n in enumerate(shape) if axis not in given.axes]
-        sound = len(set(given.axes) & set(range(ndim))) == 2
-        if not sound or len(sizes) != len(given.index):
-            raise ImageError(
-                f"plane index {given.index} with the plane along the dimensions "
-                f"{given.axes} does not fit labels of shape {tuple(shape)}"
-            )
-        if not all(0 <= i < n for i, n in zip(given.index, sizes, strict=True)):
-            raise ImageError(
-                f"plane index {given.index} is out of range for labels of shape "
-                f"{tuple(shape)}"
-            )
-        return given
-
-    @property
-    def turned(self) -> bool:
-        """Whether the plane is not one along the last two dimensions."""
-        count = len(self.index)
-        return self.axes != (count, count + 1)
-
-    def size(self, shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width of the plane in labels of a shape."""
-        return int(shape[self.axes[0]]), int(shape[self.axes[1]])
-
-    def key(self, box: Box) -> Key:
-        """Return the index of a box of the plane in the labels."""
-        y0, x0, y1, x1 = box
-        at = iter(self.index)
-        spans = {self.axes[0]: slice(y0, y1), self.axes[1]: slice(x0, x1)}
-        ndim = len(self.index) + 2
-        return tuple(spans[axis] if axis in spans else next(at) for axis in range(ndim))
-
-    def oriented(self, window: NDArray[Any]) -> NDArray[Any]:
-        """Turn a window from the labels' order of axes to (y, x), or back."""
-        return window.T if self.axes[0] > self.axes[1] else window
-
-    def read(self, array: Any, box: Box) -> NDArray[Any]:  # noqa: ANN401
-        """Copy a box of the plane, (y, x), out of labels."""
-        return self.oriented(np.array(array[self.key(box)]))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from napari_hqsam.sessions.editing import Editing
 from napari_hqsam.sessions.journal.file import Journal, base_path
 from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
 from napari_hqsam.sessions.journal.records import Accept, MaskRecord, Settings
-from napari_hqsam.sessions.patches import Plane, painted
+from napari_hqsam.sessions.patches import painted
 from napari_hqsam.sessions.recorded import understand
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.file import Json

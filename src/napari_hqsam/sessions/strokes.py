@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.sessions.patches import Patch, Plane
+from napari_hqsam.geometry import Plane
+from napari_hqsam.sessions.patches import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from napari_hqsam.viewer import stack_plans
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
-    from napari_hqsam.sessions.patches import Plane
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.stack_run import Run

@@ -22,9 +22,8 @@ from napari_hqsam.viewer.stack_work import Said
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, Plane
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.patches import Plane
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.scene import Scene
     from napari_hqsam.viewer.stack_work import Asked, Crop

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from psygnal import SignalGroupDescriptor
 
 if TYPE_CHECKING:
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.segmentation.propagation import Confidence, Direction
-    from napari_hqsam.sessions.patches import Plane
     from napari_hqsam.viewer.stack_walk import Walk
 
 Task = Literal["follow", "accepted", "same", "each", "auto"]

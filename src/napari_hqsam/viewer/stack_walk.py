@@ -15,8 +15,7 @@ from napari_hqsam.viewer.target import plane_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari_hqsam.geometry import Box
-    from napari_hqsam.sessions.patches import Plane
+    from napari_hqsam.geometry import Box, Plane
     from napari_hqsam.viewer.planes import PlaneView
 
 

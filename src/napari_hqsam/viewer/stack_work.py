@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, Plane
     from napari_hqsam.masks import Mask, Tracks
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.propagation import Confidence, Direction
-    from napari_hqsam.sessions.patches import Plane
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.requests import Request
     from napari_hqsam.viewer.stack_walk import Walk

@@ -13,8 +13,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_hqsam.errors import OutputError
+from napari_hqsam.geometry import Plane
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.sessions.patches import Plane
 from napari_hqsam.sessions.strokes import Stroke
 from napari_hqsam.viewer.planes import Placing, layer_shape
 

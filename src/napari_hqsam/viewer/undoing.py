@@ -20,9 +20,9 @@ from napari_hqsam.viewer.target import plane_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.records import Event, Settings
-    from napari_hqsam.sessions.patches import Plane
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.planes import PlaneView
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import numpy as np
 
 from napari_hqsam.errors import shown
+from napari_hqsam.geometry import Plane
 from napari_hqsam.labels.painting import Overlap
 from napari_hqsam.sessions.journal.headers import Setup, check_keys
 from napari_hqsam.sessions.journal.plain import HIGHEST, flag, items, real, text, whole
@@ -26,7 +27,7 @@ from napari_hqsam.sessions.journal.runs import (
     encode_runs,
     mask_digest,
 )
-from napari_hqsam.sessions.patches import MAX_PATCH_PIXELS, Patch, Plane
+from napari_hqsam.sessions.patches import MAX_PATCH_PIXELS, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
