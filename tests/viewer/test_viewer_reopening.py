@@ -27,7 +27,7 @@ def test_with_the_last_prompt_a_reopened_object_is_let_go(hand):
 
 
 def test_a_reopened_object_is_none_of_another_slice(viewer, open_widget, squares):
-    viewer.add_image(np.stack([squares] * 4), name="stack")
+    viewer.add_image(np.stack([squares] * 6), name="stack")
     viewer.dims.set_point(0, 1)
     hand = open_widget()
     hand.accept(A)
@@ -58,7 +58,7 @@ def test_an_id_said_without_a_plane_holds_on_all():
 
 
 def test_only_one_object_is_open_at_a_time(viewer, open_widget, squares):
-    viewer.add_image(np.stack([squares] * 4), name="stack")
+    viewer.add_image(np.stack([squares] * 6), name="stack")
     viewer.dims.set_point(0, 1)
     hand = open_widget()
     hand.accept(A)
@@ -181,10 +181,10 @@ def test_closing_tells_what_came_too_late(hand, monkeypatch):
 
 
 def test_a_slider_without_a_name(viewer, open_widget, squares):
-    image = viewer.add_image(np.stack([squares] * 3), name="stack")
+    image = viewer.add_image(np.stack([squares] * 6), name="stack")
     hand = open_widget()
     section = hand.widget.stack_section
-    assert section.axis.currentText() == "axis 0 (3)"
+    assert section.axis.currentText() == "axis 0 (6)"
     image.axis_labels = ("z", "y", "x")
     section.refresh()
-    assert section.axis.currentText() == "z (3)"
+    assert section.axis.currentText() == "z (6)"
