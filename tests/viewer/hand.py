@@ -23,12 +23,6 @@ NONE = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-def process_events():
-    """Process what the event loop of a running napari does: deletions as well."""
-    QApplication.processEvents()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
 class Threshold:
     """A segmenter: the bright piece that the prompt lies on."""
 
@@ -186,12 +180,12 @@ class Hand:
         """Let things happen until nothing more does."""
         until = until or self.idle
         end = time.monotonic() + seconds
-        process_events()
+        QApplication.processEvents()
         while not until():
             assert time.monotonic() < end, "nothing happens any more"
-            process_events()
+            QApplication.processEvents()
             time.sleep(0.001)
-        process_events()
+        QApplication.processEvents()
 
     def idle(self):
         return not (

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import QTimer
 
 from napari_hqsam.viewer.channels import channel_axis
 
@@ -88,10 +87,8 @@ def test_of_many_files_the_first_is_taken_and_said(
     files = [tmp_path / f"file{i}.tif" for i in range(5)]
     for file in files:
         tifffile.imwrite(file, squares)
-
-    # On one event, as a drop or a menu is; napari processes others between files.
-    QTimer.singleShot(0, lambda: viewer.open(list(map(str, files)), plugin="napari"))
-    hand.wait(lambda: "file4" in viewer.layers and hand.idle())
+    viewer.open(list(map(str, files)), plugin="napari")
+    hand.wait()
     assert hand.scene.image.name == "file0"
     assert "5 images were opened" in hand.said[-1]
     shown = [layer.name for layer in hand.viewer.layers if layer.name[:4] == "file"]

@@ -6,6 +6,7 @@ is being prompted on an image is kept while another one is worked on.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from napari_hqsam.viewer.channels import (
     overlap,
 )
 from napari_hqsam.viewer.connections import Connections
-from napari_hqsam.viewer.main_thread import AfterEvent
+from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.state import Settings
 
+SETTLE_MS = 30
+"""How long after a layer came, or became active, it is looked at."""
 _OPAQUE = 0.9
 """Opacity from which on an image hides what is below it."""
 
@@ -84,7 +87,7 @@ class Following(QObject):
         self._scene, self._viewer = controller.scene, controller.viewer
         self._new: list[Image] = []
         self._works: dict[int, Work] = {}  # by the id of the layer, while it is there
-        self._soon = AfterEvent(self, self._decide)
+        self._soon = timer(self, SETTLE_MS, self._decide)
         self._connections = Connections()
         events = self._viewer.layers.events
         self._connections.add(events.inserted, self._on_inserted)
@@ -145,6 +148,9 @@ class Following(QObject):
 
     def _decide(self) -> None:
         """Look at what came or became active, now that that is over."""
+        if _napari_is_opening():
+            self._soon.start()
+            return
         there = self._viewer.layers
         new = [layer for layer in self._new if layer in there]
         self._new.clear()
@@ -264,3 +270,18 @@ class Following(QObject):
     @property
     def _settings(self) -> Settings:
         return self._controller.settings
+
+
+def _napari_is_opening() -> bool:
+    """Whether this is called while napari opens files.
+
+    Its progress bar lets events happen between two files, so that the first would
+    be taken for the only one.
+    """
+    frame = sys._getframe()
+    above = frame.f_back
+    while above is not None:
+        if above.f_globals.get("__name__") == "napari.components.viewer_model":
+            return True
+        above = above.f_back
+    return False

@@ -84,47 +84,6 @@ class Soon(QObject):
             self._call()
 
 
-class AfterEvent(QObject):
-    """Calls once, when the event that is handled now has been handled whole.
-
-    Unlike timers and queued signals it does not call while events are processed in
-    between, as napari's progress bars do between one file and the next: by Qt's rule
-    an object that is deleted later goes when control returns to the event loop from
-    which that was asked for. Outside any event loop, as in a script, it may call in
-    between.
-
-    Parameters
-    ----------
-    parent : QObject
-    call : callable
-    """
-
-    def __init__(self, parent: QObject, call: Callable[[], Any]) -> None:
-        super().__init__(parent)
-        self._call, self._active = call, False
-
-    def start(self) -> None:
-        """Call after this event; once, however often this is said meanwhile."""
-        if not self._active:
-            self._active = True
-            marker = QObject(self)
-            marker.destroyed.connect(self._run)
-            marker.deleteLater()
-
-    def stop(self) -> None:
-        """Do not call."""
-        self._active = False
-
-    def isActive(self) -> bool:
-        """Whether it is going to call; named as by Qt's timers."""
-        return self._active
-
-    def _run(self) -> None:
-        if self._active:
-            self._active = False
-            self._call()
-
-
 def timer(parent: QObject, milliseconds: int, call: Callable[[], Any]) -> QTimer:
     """Make a timer that calls once, so long after it was last started."""
     made = QTimer(parent)
