@@ -84,7 +84,8 @@ FIRST_LEVELS = (
     (3, 1, -1),
     (1, -1, -3),
 )
-"""Three at most: each is a tile to be encoded before the first click is answered."""
+"""Three at most: each is a tile to be encoded before the first click is answered. What a
+coarse level is worth for objects larger than a tile images of this size do not tell."""
 FEWEST = 4
 """Objects that such a region holds at least."""
 
@@ -157,14 +158,22 @@ class Scene:
         self.name, self.segmenter, self.places = name, segmenter, places
         self.objects, self.labels = objects, labels
         self.decoder = Remembering(segmenter)
-        self.final: dict[tuple[Prompt, int], Mask] = {}
+        self.rated: dict[tuple[Prompt, int], tuple[float, float]] = {}
+        self.known = Known(self)
         self.typical = float(np.median([extent_of(truth) for truth in objects]))
 
     # --- with prompts
 
-    def mask(self, tuning: Tuning, prompt: Prompt, **known: float | None) -> Mask:
-        """Segment as `Segmenter.segment` does, looking at nothing twice."""
-        return self.mask_at(prompt, self.levels(tuning, prompt, **known)[-1])
+    def rate(
+        self, tuning: Tuning, truth: Mask, prompt: Prompt, **known: float | None
+    ) -> tuple[float, float]:
+        """Score of the mask that `Segmenter.segment` would give, and its IoU."""
+        level = self.levels(tuning, prompt, **known)[-1]
+        if (prompt, level) not in self.rated:  # not the masks: memory
+            mask = self.segment(prompt, level)
+            a, b, _ = on_common_window(mask, truth)
+            self.rated[prompt, level] = mask.score, float(iou(a, b))
+        return self.rated[prompt, level]
 
     def levels(
         self, tuning: Tuning, prompt: Prompt, **known: float | None
@@ -188,16 +197,13 @@ class Scene:
             self.decoder.known[prompt, tile, True] = answer
         return answer
 
-    def mask_at(self, prompt: Prompt, level: int) -> Mask:
+    def segment(self, prompt: Prompt, level: int) -> Mask:
         """Mask in plane pixels, seen at a level."""
-        if (prompt, level) not in self.final:
-            answer = self.look(prompt, level)
-            decoder = PlaneDecoder(
-                self.segmenter.source, self.segmenter.model, self.segmenter.grid, ()
-            )
-            mask = whole_mask(decoder, prompt, answer, FOLLOWED, 0, clean=True)
-            self.final[prompt, level] = replace(mask, logits=None)
-        return self.final[prompt, level]
+        decoder = PlaneDecoder(
+            self.segmenter.source, self.segmenter.model, self.segmenter.grid, ()
+        )
+        answer = self.look(prompt, level)
+        return whole_mask(decoder, prompt, answer, FOLLOWED, 0, clean=True)
 
     # --- without
 
@@ -230,7 +236,7 @@ class Scene:
         level = grid.level_for(self.typical, tuning.automatic_share)
         make = proposer_for(proposer, replace(self.segmenter.model, tuning=tuning))
         every = Everything(
-            Known(self),
+            self.known,
             self.decoder,
             level,
             region,
@@ -250,13 +256,16 @@ class Known:
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.source = scene, scene.segmenter.source
+        self.masks: dict[tuple[Prompt, int], Mask] = {}
 
     def iter_many(
         self, prompts: Sequence[Prompt], *, level: int, **_: object
     ) -> Iterator[tuple[int, Mask]]:
         """Yield masks at a level."""
         for i, prompt in enumerate(prompts):
-            yield i, self.scene.mask_at(prompt, level)
+            if (prompt, level) not in self.masks:
+                self.masks[prompt, level] = self.scene.segment(prompt, level)
+            yield i, self.masks[prompt, level]
 
 
 def extent_of(mask: Mask) -> float:
@@ -318,7 +327,7 @@ def prompted(scenes: Sequence[Scene], tuning: Tuning, kinds: Sequence[str]) -> F
 
     def scores(scene: Scene, kind: str) -> list[float]:
         return [
-            iou_of(scene.mask(tuning, prompt, **known), truth)
+            scene.rate(tuning, truth, prompt, **known)[1]
             for truth, prompt, known in prompts_of(scene, kind)
         ]
 
@@ -336,18 +345,13 @@ def tiles(scenes: Sequence[Scene], tuning: Tuning, kind: str) -> float:
     )
 
 
-def iou_of(mask: Mask, truth: Mask) -> float:
-    a, b, _ = on_common_window(mask, truth)
-    return float(iou(a, b))
-
-
 def doubted(scenes: Sequence[Scene], tuning: Tuning) -> Figures:
     """How well a low score tells poor masks of clicks; of all objects together."""
-    pairs = []
-    for scene in scenes:
-        for truth in scene.objects:
-            mask = scene.mask(tuning, Prompt([first_click(truth)]))
-            pairs.append((mask.score, iou_of(mask, truth)))
+    pairs = [
+        scene.rate(tuning, truth, Prompt([first_click(truth)]))
+        for scene in scenes
+        for truth in scene.objects
+    ]
     scores, ious = np.array(pairs).T
     low, poor, good = scores < tuning.doubtful_score, ious < 0.5, ious >= 0.75
     return {
@@ -490,8 +494,8 @@ def sweep_automatic(sweep: Sweep, scenes: Sequence[Scene]) -> None:
     print(f"\n{sum(len(s.regions) for s in fit)} regions of {names}")
     least = [
         {"quality": single, "candidate_quality": candidate}
-        for single in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-        for candidate in (0.4, 0.5, 0.6, 0.7, 1.0)
+        for single in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
+        for candidate in (0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 1.0)
         if candidate >= single
     ]
 
@@ -530,8 +534,8 @@ def check(scenes: Sequence[Scene]) -> None:
     """Make sure that what is measured here is what the segmenter does."""
     for scene in scenes[:: max(1, len(scenes) // 3)]:
         prompt = Prompt([first_click(scene.objects[0])])
-        mine = scene.mask(scene.segmenter.model.tuning, prompt)
-        mask = scene.segmenter.segment(prompt)
+        level = scene.levels(scene.segmenter.model.tuning, prompt)[-1]
+        mine, mask = scene.segment(prompt, level), scene.segmenter.segment(prompt)
         assert (mask.level, mask.bbox) == (mine.level, mine.bbox), scene.name
         assert (mask.data == mine.data).all(), scene.name
 
