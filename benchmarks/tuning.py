@@ -84,8 +84,8 @@ FIRST_LEVELS = (
     (3, 1, -1),
     (1, -1, -3),
 )
-"""Three at most: each is a tile to be encoded before the first click is answered. What a
-coarse level is worth for objects larger than a tile images of this size do not tell."""
+"""Three at most: each is a tile to be encoded before the first click is answered.
+Images of this size do not tell what a coarse one is worth for objects beyond a tile."""
 FEWEST = 4
 """Objects that such a region holds at least."""
 
