@@ -17,6 +17,18 @@ _MIXED: dict[str, Any] = {
     "mosaic": 0.1,
 }
 
+_HQ: dict[str, Any] = {
+    "side": 320,
+    "images": 3,
+    "lr": (5e-4, 0.0),
+    "sizes": (16.0, 260.0),
+    "balance": (0.5, 0.0),
+    "rounds": (1.0,),
+    "drawn": 0.8,
+    "hq_only": True,
+}
+"""The HQ part alone, as its paper trains it, on crops that show more of an edge."""
+
 _SHARES = {"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5}
 
 RECIPES = {
@@ -63,19 +75,7 @@ RECIPES = {
             ),
             Stage(2950, side=224, lr=(4e-4, 4e-4), sizes=(12.0, 180.0), **_LATER),
             Stage(1520, side=224, lr=(4e-4, 0.0), sizes=(12.0, 180.0), **_LATER),
-            # At last the HQ part alone, as its paper trains it, on crops that show
-            # more of an edge.
-            Stage(
-                300,
-                side=320,
-                images=3,
-                lr=(5e-4, 0.0),
-                sizes=(16.0, 260.0),
-                balance=(0.5, 0.0),
-                rounds=(1.0,),
-                drawn=0.8,
-                hq_only=True,
-            ),
+            Stage(300, **_HQ),
         ),
         weights=_SHARES,
     ),
@@ -98,18 +98,7 @@ RECIPES = {
             Stage(100, lr=(0.0, 4e-4), sizes=(10.0, 220.0), **_LATER),
             Stage(2180, lr=(4e-4, 4e-4), sizes=(10.0, 220.0), **_LATER),
             Stage(1200, lr=(4e-4, 0.0), sizes=(10.0, 220.0), **_LATER),
-            # The HQ part alone, on crops that show more of an edge.
-            Stage(
-                250,
-                side=320,
-                images=3,
-                lr=(5e-4, 0.0),
-                sizes=(16.0, 260.0),
-                balance=(0.5, 0.0),
-                rounds=(1.0,),
-                drawn=0.8,
-                hq_only=True,
-            ),
+            Stage(250, **_HQ),
             # Weights 4.0 end here. Warm up again, stay at a high rate.
             Stage(100, lr=(0.0, 4e-4), sizes=(10.0, 220.0), **_LATER),
             Stage(1624, lr=(4e-4, 4e-4), sizes=(10.0, 220.0), **_LATER),
@@ -117,17 +106,7 @@ RECIPES = {
             Stage(100, lr=(0.0, 4e-4), **_MIXED),
             Stage(2000, lr=(4e-4, 4e-4), **_MIXED),
             Stage(1300, lr=(4e-4, 0.0), **_MIXED),
-            Stage(
-                250,
-                side=320,
-                images=3,
-                lr=(5e-4, 0.0),
-                sizes=(16.0, 260.0),
-                balance=(0.5, 0.0),
-                rounds=(1.0,),
-                drawn=0.8,
-                hq_only=True,
-            ),
+            Stage(250, **_HQ),
         ),
         weights=_SHARES,
     ),

@@ -65,7 +65,8 @@ def iter_everything(
     proposer : "auto", "grid" or "decoder"
         Where prompts come from: "decoder", the model's instance decoder, one for each
         object that it sees; "grid", an even lattice of clicks, for any model; "auto",
-        the instance decoder where the model has one.
+        the instance decoder where the model has one, unless `points_per_side` asks
+        for the lattice.
     points_per_side : int, optional
         Points of the lattice along the side of a tile; by default the model's (see
         `models.Tuning`).
@@ -139,7 +140,11 @@ def proposer_for(
         raise PromptError(
             f'model {model.name} has no instance decoder; use proposer "grid"'
         )
-    if has_decoder and name != "grid":
+    if name == "decoder" and points_per_side is not None:
+        raise PromptError(
+            'points per side are for proposer "grid"; leave them out or use that'
+        )
+    if has_decoder and name != "grid" and points_per_side is None:
         limits = model.tuning.instance_thresholds
         return lambda decoder, _level, region: InstanceProposer(decoder, region, limits)
     most = model.input_size // 4

@@ -1,10 +1,8 @@
-"""Proposals of an instance decoder: one point, or box, per object that it sees.
+"""Proposals of an instance decoder: one point per object that it sees.
 
 From its maps (foreground, distance to the centre, distance to the boundary) to
-seeds, objects and prompts. Archit & Pape, "Revisiting foundation models for cell
-instance segmentation" (MIDL 2026): "automatic instance segmentation" (AIS) grows the
-seeds by a watershed; "automatic prompt generation" (APG) prompts the mask decoder
-with a point in each.
+seeds and prompts: "automatic prompt generation" (APG) of Archit & Pape, "Revisiting
+foundation models for cell instance segmentation" (MIDL 2026).
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation.automatic.proposing import owns
@@ -50,27 +47,6 @@ def find_seeds(maps: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.
     inner = (foreground >= least) & (centre < most[0]) & (boundary < most[1])
     seeds, _ = ndimage.label(inner, output=np.int32)
     return np.asarray(seeds)
-
-
-def grow_seeds(
-    seeds: NDArray[np.int32], maps: NDArray[np.float32], thresholds: Thresholds
-) -> NDArray[np.int32]:
-    """Grow seeds to objects: a watershed of the boundary distance in the foreground.
-
-    Foreground that no seed reaches stays 0 (AIS).
-
-    Parameters
-    ----------
-    seeds, maps, thresholds
-        See `find_seeds`.
-
-    Returns
-    -------
-    (h, w) int32 array
-        With the ids of the seeds.
-    """
-    foreground = maps[0] >= thresholds[0]
-    return np.asarray(watershed(maps[2], seeds, mask=foreground), np.int32)
 
 
 def innermost_points(labels: NDArray[np.int32]) -> NDArray[np.intp]:
