@@ -1,7 +1,8 @@
 """Open the widget in a real viewer, and tell which thread imported what.
 
 Run by `test_viewer_opening`. Prints one line per module: its name, and "main" or
-"other" for the thread.
+"other" for the thread; and a line with "meanwhile" and what became of a call of scipy
+while torch was half imported.
 """
 
 import os
@@ -15,6 +16,7 @@ warnings.simplefilter("ignore")
 import napari  # noqa: E402
 import numpy as np  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
+from scipy.spatial.transform import Rotation  # noqa: E402 - as napari does
 
 HEAVY = {"torch", "zarr", "scipy.ndimage", "skimage.measure"}
 seen = {}
@@ -28,6 +30,14 @@ class Noting:
         if name in HEAVY:
             main = threading.current_thread() is threading.main_thread()
             seen.setdefault(name, "main" if main else "other")
+        if name.startswith("torch.") and "meanwhile" not in seen:
+            try:
+                Rotation.from_quat([0.0, 0.0, 0.0, 1.0])
+            except AttributeError as error:
+                print(error, file=sys.stderr)
+                seen["meanwhile"] = "failed"
+            else:
+                seen["meanwhile"] = "worked"
 
 
 viewer = napari.Viewer()
@@ -37,9 +47,9 @@ before = set(sys.modules)
 sys.meta_path.insert(0, Noting)
 viewer.window.add_plugin_dock_widget("napari-hqsam", "HQ-SAM")
 end = time.monotonic() + 60
-while "torch" not in seen and time.monotonic() < end:
+while "meanwhile" not in seen and time.monotonic() < end:
     QApplication.processEvents()
-for name in sorted(HEAVY):
+for name in (*sorted(HEAVY), "meanwhile"):
     print(name, seen.get(name, "before" if name in before else "never"))
 sys.stdout.flush()
 os._exit(0)  # do not wait until torch is there

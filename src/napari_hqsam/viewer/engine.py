@@ -215,10 +215,10 @@ class Engine:
 
     def tiles(self, request: Request) -> list[Tile]:
         """Tiles on which a request is looked at first."""
+        segmenter = self.segmenter(request.image, request.model)  # loads libraries
         from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
         from napari_hqsam.tiling import fit_plane
 
-        segmenter = self.segmenter(request.image, request.model)
         grid = segmenter.grid
         if request.level == "whole":
             return [fit_plane(grid.plane_shape, grid.size)]

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hqsam.viewer.torch_import import tensor_from_the_start
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,7 +31,7 @@ def load_libraries() -> None:
         return
     with suppress(OSError, AttributeError):
         _link_torch()
-    with _no_collecting():
+    with _no_collecting(), tensor_from_the_start():
         import skimage.measure  # noqa: F401
         import torch  # noqa: F401
 

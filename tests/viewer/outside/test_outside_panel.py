@@ -80,6 +80,11 @@ def test_without_an_image_the_sample_is_offered(start):
     napari.wait(lambda: napari.says("Click on an object"), "what to do")
     assert not napari.widgets("Open the sample image", inside=PANEL)
     napari.wait(napari.tool, "a tool")
+    napari.key("ctrl+y")  # while the libraries for the first answer are imported
+    napari.wait(lambda: napari.says("3D display is for looking"), "a word on 3D")
+    assert napari.tool() is None
+    napari.key("ctrl+y")
+    napari.wait(napari.tool, "the tool in 2D")
 
 
 def test_all_objects_of_a_plain_image_are_found(start, tmp_path):
