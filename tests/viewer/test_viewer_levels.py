@@ -2,11 +2,36 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_hqsam import models
 
 ROW = [(40, 40), (40, 110), (40, 180)]
 LONE = (150, 110)
+
+
+def touching_nuclei(height=780, width=1040, size=95):
+    """Five pairs of nuclei that touch, uint8, with texture and noise; their labels."""
+    rng = np.random.default_rng(0)
+    yy, xx = np.mgrid[:height, :width].astype(np.float32)
+    labels = np.zeros(yy.shape, int)
+    nearest = np.ones(yy.shape, np.float32)  # 0 in the middle of a nucleus, 1 outside
+    image = np.full(yy.shape, 40, np.float32)
+    for y, x in [(150, 170), (150, 830), (390, 500), (630, 200), (620, 830)]:
+        turn = rng.uniform(0, np.pi)
+        for sign in (1, -1):
+            v = yy - y - sign * size * 0.46 * np.sin(turn)
+            u = xx - x - sign * size * 0.46 * np.cos(turn)
+            b, a = rng.uniform(0.9, 1.1, 2) * size / 2
+            distance = (v / b) ** 2 + (u / a) ** 2
+            texture = ndimage.gaussian_filter(rng.normal(0, 150, yy.shape), 9)
+            inside = distance < nearest
+            labels[inside] = labels.max() + 1
+            nearest[inside] = distance[inside]
+            brightness = rng.uniform(110, 190) * (1 - 0.35 * distance) + texture
+            image[inside] = brightness[inside]
+    image = ndimage.gaussian_filter(image, 1.5) + rng.normal(0, 8, yy.shape)
+    return image.clip(0, 255).astype(np.uint8), labels
 
 
 @pytest.fixture
@@ -113,3 +138,21 @@ def test_the_view_has_a_word_until_an_object_is_accepted(hand, viewer):
     assert event.settings.view_extent == seen[1]
     journal = hand.labelling.session.journal.path.read_text()
     assert f'"view_extent": {seen[1]:.1f}' in journal.replace('":', '": ')
+
+
+def test_lone_clicks_on_ordinary_nuclei(viewer, open_widget, micro, monkeypatch):
+    monkeypatch.setattr(models, "load_model", lambda *_, **__: micro, raising=False)
+    image, labels = touching_nuclei()
+    viewer.add_image(image, name="nuclei")
+    hand = open_widget(engine=None)
+    hand.settings.prefetch = hand.settings.hover = False
+    viewer.reset_view()  # all of the image is seen
+    numbers = range(1, 11)
+    centres = ndimage.center_of_mass(labels > 0, labels, numbers)
+    found = []
+    for number, centre in zip(numbers, centres, strict=True):
+        hand.click(*centre)
+        mask, nucleus = hand.current.mask.to_plane(image.shape), labels == number
+        found.append((mask & nucleus).sum() / (mask | nucleus).sum() > 0.7)
+        hand.key("Q")
+    assert sum(found) >= 9
