@@ -9,19 +9,27 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from strangers import HEADER, accept, header, sealed
 
+from napari_hqsam import open_image
 from napari_hqsam.errors import HqsamError, OutputError
+from napari_hqsam.files import same_file
+from napari_hqsam.labels import labels_digest, read_labels, write_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
     ArrayTarget,
     ImageRecord,
     JournalError,
+    OtherLabelsError,
     Session,
     Setup,
+    check_labels_fit,
+    journal_path,
     read_session,
+    set_aside,
 )
-from napari_hqsam.sessions.journal.file import base_path
+from napari_hqsam.sessions.journal.file import base_path, cut_journal
 
 fcntl = pytest.importorskip("fcntl")
 unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")
@@ -243,3 +251,280 @@ def test_a_folder_that_was_chosen_keeps_its_permissions(folder):
     folder.mkdir(mode=0o750)
     journaling.journal_file("cells")
     assert mode(folder) == 0o750
+
+
+# --- labels that others replaced ------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path, begin):
+    """A session that was saved: its journal, beside its labels."""
+
+    def make(name="cells.tif", found=None):
+        path = tmp_path / name
+        labels = np.zeros((12, 14), np.uint16) if found is None else found
+        session = begin(journal_path(path), labels)
+        session.accept(MASK, Prompt([(3, 4)]))
+        session.note_save(labels_digest(labels), session.journal.lines)
+        write_labels(path, labels)
+        session.close()
+        return journal_path(path)
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["cells.tif", "cells.ome.tif", "cells.ome.zarr"])
+def test_labels_are_known_by_their_digest(saved, tmp_path, name):
+    path = saved(name)
+    labels = read_labels(tmp_path / name)
+    check_labels_fit(path, labels)
+    check_labels_fit(path, labels.astype(np.int64)[None])
+    write_labels(tmp_path / "again.ome.zarr", labels)
+    check_labels_fit(path, open_image(tmp_path / "again.ome.zarr").array)
+    for change in (0, 7):
+        labels[2, 3] = change
+        with pytest.raises(OtherLabelsError, match=name) as told:
+            check_labels_fit(path, labels)
+        assert "\n" not in str(told.value)
+
+
+def test_a_save_that_was_interrupted_leaves_labels_that_fit(saved, tmp_path):
+    """The journal tells of it before the file is written, whatever happens then."""
+    path = saved()
+    before = read_labels(tmp_path / "cells.tif")
+    labels = before.copy()
+    with Session.open(path, ArrayTarget(labels)) as session:
+        session.delete(1)
+        session.note_save(labels_digest(labels), session.journal.lines)
+    check_labels_fit(path, before)  # killed before the file was in place
+    check_labels_fit(path, labels)  # killed after
+
+
+def test_telling_of_a_save_is_no_change(saved):
+    recorded = read_session(saved())
+    assert recorded.lines == 2
+    assert [save.lines for save in recorded.saves] == [2]
+    assert len(list(recorded.history.events)) == 1
+
+
+def test_what_tells_of_a_save_stays_when_later_lines_are_cut_off(saved, tmp_path):
+    path = saved()
+    labels = read_labels(tmp_path / "cells.tif")
+    with Session.open(path, ArrayTarget(labels.copy())) as session:
+        session.delete(1)
+        assert session.journal.lines == 3
+    cut_journal(path, 2)
+    recorded = read_session(path)
+    assert (recorded.lines, len(recorded.saves)) == (2, 1)
+    check_labels_fit(path, labels)
+
+
+def test_journals_of_before_are_compared_with_what_they_say(begin, tmp_path):
+    labels = np.zeros((12, 14), np.uint16)
+    session = begin(tmp_path / "cells.tif.journal.jsonl", labels)
+    path = session.journal.path
+    session.accept(MASK, Prompt([(3, 4)]))
+    then = labels.copy()
+    session.delete(1)
+    check_labels_fit(path, labels)
+    check_labels_fit(path, then, saved=2)
+    for others in (then, np.full_like(labels, 3), labels[:5]):
+        with pytest.raises(OtherLabelsError):
+            check_labels_fit(path, others)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        zarr.create_array({}, shape=(3, 40, 50), chunks=(1, 16, 7), dtype="u4"),
+        np.zeros((3, 40, 50), np.int64),
+        np.zeros((1, 3, 40, 50), np.uint8)[:, :, ::1],
+        np.zeros((3, 50, 40), np.uint16).swapaxes(1, 2),
+    ],
+    ids=["zarr", "int64", "one more", "turned"],
+)
+def test_a_digest_is_of_the_ids_alone(array, monkeypatch):
+    values = np.random.default_rng(0).integers(0, 200, (3, 40, 50))
+    array[...] = values
+    expected = labels_digest(values.astype(np.uint32))
+    assert labels_digest(array) == expected
+    monkeypatch.setattr("napari_hqsam.labels.digest._PIXELS", 60)
+    assert labels_digest(array) == expected
+    assert labels_digest(values.reshape(3, 50, 40)) != expected
+
+
+@pytest.mark.parametrize("command", ["segment", "propagate", "replay", "batch"])
+def test_commands_set_the_session_of_the_labels_before_aside(
+    run_command, saved, tmp_path, monkeypatch, command
+):
+    found = np.eye(12, 14, dtype=np.uint16)
+    path = saved("cells.ome.tif", found)
+    content, base = path.read_bytes(), base_path(path).read_bytes()
+    image = tmp_path / "image.tif"
+    rng = np.random.default_rng(0)
+    shape = (3, 12, 14) if command in ("propagate", "batch") else (12, 14)
+    tifffile.imwrite(image, rng.integers(0, 255, shape, np.uint8), metadata=None)
+    (tmp_path / "p.csv").write_text("object,z,y,x\n1,1,5,5\n")
+    journal = tmp_path / "other.tif.journal.jsonl"
+    journal.write_bytes(sealed(HEADER, accept()))
+    given = {
+        "segment": [image, "--point=5,5"],
+        "propagate": [image, tmp_path / "p.csv", "--axes=zyx", "--spacing=1"],
+        "batch": [image, tmp_path / "p.csv", "--axes=zyx", "--mode=each"],
+        "replay": [journal, image],
+    }[command]
+    more = [] if command == "replay" else ["--cache=none"]
+    more += ["--overwrite"] if command == "batch" else []
+    out = tmp_path / "cells.ome.tif"
+    with Session.open(path, ArrayTarget(found.copy())):  # somebody works on it
+        before = out.read_bytes()
+        code, _, text = run_command(command, *given, "-o", out, *more)
+        assert (code, len(text.splitlines())) == (2, 1), text
+        assert "worked on" in text
+        assert out.read_bytes() == before
+    code, _, text = run_command(command, *given, "-o", out, *more)
+    assert code == 0, text
+    kept = tmp_path / "cells.ome.tif.old.journal.jsonl"
+    assert str(kept) in text
+    assert kept.read_bytes() == content
+    assert base_path(kept).read_bytes() == base
+    assert not path.exists()
+    assert not base_path(path).exists()
+    assert (read_session(kept).read_base() == np.eye(12, 14)).all()
+
+
+def test_what_was_set_aside_before_stays(saved, tmp_path):
+    kept = []
+    for _ in range(3):
+        path = saved(found=np.eye(12, 14, dtype=np.uint16))
+        kept.append((set_aside(path), path))
+    names = [aside.name.removesuffix(".journal.jsonl") for aside, _ in kept]
+    assert names == ["cells.tif.old", "cells.tif.old-1", "cells.tif.old-2"]
+    assert all(base_path(aside).exists() for aside, _ in kept)
+
+
+def test_a_session_that_cannot_be_set_aside_is_as_it_was(saved, tmp_path, monkeypatch):
+    path = saved(found=np.eye(12, 14, dtype=np.uint16))
+    before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    rename = type(path).rename
+
+    def refuse(self, target):
+        if self == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(self, target)
+
+    monkeypatch.setattr(type(path), "rename", refuse)
+    with pytest.raises(OutputError, match="cannot be renamed"):
+        set_aside(path)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+
+
+# --- moving a journal -----------------------------------------------------------
+
+
+@pytest.fixture
+def move(folder):
+    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
+    folder.mkdir()
+
+    def to(session, labels, saved=2, keep=1):
+        write_labels(labels, session.target.array)
+        journaling.move_journal(session, str(labels), saved, keep)
+
+    return to
+
+
+def test_a_journal_is_where_it_is_by_any_path(folder, begin, move, tmp_path):
+    """As /tmp is /private/tmp, and a folder may be a link."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    session = begin(folder / "a.journal.jsonl")
+    session.accept(MASK, Prompt([(3, 4)]))
+    for where in ("real", "link", "real", "link/../link"):
+        move(session, tmp_path / where / "a.tif")
+        session.delete(1)
+        session.undo()
+    names = {p.name for p in (tmp_path / "real").iterdir() if p.name[0] != "."}
+    assert names == {"a.tif", "a.tif.journal.jsonl"}
+    move(session, tmp_path / "b.tif")
+    assert session.journal.path == tmp_path / "b.tif.journal.jsonl"
+
+
+def test_the_folder_of_the_sessions_may_be_a_link(folder, begin, move, monkeypatch):
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    monkeypatch.setenv("NAPARI_HQSAM_SESSIONS", str(link))
+    session = begin(folder / "a.journal.jsonl")
+    session.accept(MASK, Prompt([(3, 4)]))
+    session.close()
+    (listed,) = unsaved.unsaved_sessions()
+    assert listed.labels is None
+    unsaved.discard(folder / "a.journal.jsonl")
+    assert not list(folder.glob("*.jsonl"))
+
+
+def test_a_session_that_is_worked_on_keeps_its_journal(folder, begin, move, tmp_path):
+    other = begin(journal_path(tmp_path / "a.tif"))
+    other.accept(MASK, Prompt([(3, 4)]))
+    content = other.journal.path.read_bytes()
+    session = begin(folder / "a.journal.jsonl")
+    session.accept(MASK, Prompt([(3, 4)]))
+    with pytest.raises(OutputError, match="stays at"):
+        move(session, tmp_path / "a.tif")
+    assert other.journal.path.read_bytes() == content
+    assert not list(tmp_path.glob("*.old*"))
+    session.delete(1)
+    assert read_session(folder / "a.journal.jsonl").lines == 3
+
+
+def test_moving_twice_over_others_keeps_both(folder, begin, move, tmp_path):
+    texts = ["that of one", "that of another"]
+    for number, text in enumerate(texts):
+        journal_path(tmp_path / "a.tif").write_text(text)
+        session = begin(folder / f"{number}.journal.jsonl")
+        session.accept(MASK, Prompt([(3, 4)]))
+        move(session, tmp_path / "a.tif")
+        session.close()
+        journal_path(tmp_path / "a.tif").unlink()
+    assert [p.read_text() for p in sorted(tmp_path.glob("*.old*.jsonl"))] == texts
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_journal_that_cannot_be_moved_stays(
+    folder, begin, move, tmp_path, monkeypatch, number
+):
+    session = begin(folder / "a.journal.jsonl", np.eye(12, 14, dtype=np.uint16))
+    session.accept(MASK, Prompt([(3, 4)]))
+    real = os.open
+
+    def refuse(path, *rest, **named):
+        if "b.tif.journal" in os.fspath(path) and "lock" not in os.fspath(path):
+            raise OSError(number, os.strerror(number))
+        return real(path, *rest, **named)
+
+    write_labels(tmp_path / "b.tif", session.target.array)
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("io.open", refuse, raising=False)
+    monkeypatch.setattr(os, "link", lambda *_, **__: refuse("b.tif.journal"))
+    monkeypatch.setattr(type(tmp_path), "rename", lambda *_: refuse("b.tif.journal"))
+    with pytest.raises(OutputError):
+        move(session, tmp_path / "b.tif")
+    monkeypatch.undo()
+    assert session.journal.path == folder / "a.journal.jsonl"
+    assert base_path(session.journal.path).exists()
+    assert not base_path(journal_path(tmp_path / "b.tif")).exists()
+    session.delete(1)
+    assert read_session(session.journal.path).lines == 3
+
+
+def test_one_file_by_two_names(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to("a")
+    for name in ("x", "y"):
+        assert same_file(tmp_path / "a" / "x", tmp_path / "b" / name) == (name == "x")
+    (tmp_path / "a" / "x").touch()
+    assert same_file(tmp_path / "a" / "x", tmp_path / "b" / "x")
+    os.link(tmp_path / "a" / "x", tmp_path / "a" / "X")  # as on disks without case
+    assert same_file(tmp_path / "b" / "X", tmp_path / "a" / "x")
+    assert not same_file(tmp_path / "no" / "x", tmp_path / "nowhere" / "x")
+    assert not same_file("\0", tmp_path)

@@ -151,7 +151,7 @@ def test_saving_over_other_labels_keeps_their_journal(hand, tmp_path):
     journal_path(path).write_text("that of others")
     hand.keeping.save(str(path))
     hand.wait()
-    assert (tmp_path / "cells.tif.journal.jsonl.old").read_text() == "that of others"
+    assert (tmp_path / "cells.tif.old.journal.jsonl").read_text() == "that of others"
     assert hand.labelling.session.journal.path == journal_path(path)
 
 

@@ -5,6 +5,7 @@ a file, and every lock, goes through here.
 """
 
 from napari_hqsam.files.locks import Lock, try_lock
+from napari_hqsam.files.names import same_file
 from napari_hqsam.files.replacing import (
     free_name,
     interrupted,
@@ -18,6 +19,7 @@ __all__ = [
     "free_name",
     "interrupted",
     "replacing",
+    "same_file",
     "sync_folder",
     "sync_tree",
     "try_lock",

@@ -9,6 +9,7 @@ leaves whatever was there before.
 """
 
 from napari_hqsam.labels.base import copy_labels
+from napari_hqsam.labels.digest import labels_digest
 from napari_hqsam.labels.ids import label_ids
 from napari_hqsam.labels.overlay import draw_overlay
 from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
@@ -27,6 +28,7 @@ __all__ = [
     "free_id",
     "id_dtype",
     "label_ids",
+    "labels_digest",
     "labels_on_disk",
     "paint",
     "read_labels",

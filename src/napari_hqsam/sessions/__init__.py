@@ -7,6 +7,12 @@ Invariant: what a session has done is in its journal, on the disk, before it is 
 the labels.
 """
 
+from napari_hqsam.sessions.aside import (
+    OtherLabelsError,
+    check_labels_fit,
+    in_place_of_session,
+    set_aside,
+)
 from napari_hqsam.sessions.history import History
 from napari_hqsam.sessions.journal.file import JournalError, journal_path
 from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
@@ -31,6 +37,7 @@ __all__ = [
     "History",
     "ImageRecord",
     "JournalError",
+    "OtherLabelsError",
     "Recorded",
     "Remade",
     "Session",
@@ -39,10 +46,13 @@ __all__ = [
     "Stroke",
     "Target",
     "Write",
+    "check_labels_fit",
+    "in_place_of_session",
     "indices_of",
     "journal_path",
     "read_session",
     "rebuild",
     "recent_sizes",
     "remake",
+    "set_aside",
 ]

@@ -14,12 +14,14 @@ from napari_hqsam.sessions.history import History
 from napari_hqsam.sessions.journal.file import (
     JournalError,
     base_path,
+    count_lines,
     find_base,
     read_lines,
+    tells_of_saving,
 )
 from napari_hqsam.sessions.journal.headers import Header
 from napari_hqsam.sessions.journal.plain import text, whole
-from napari_hqsam.sessions.journal.records import Accept, Edit
+from napari_hqsam.sessions.journal.records import Accept, Edit, Save
 
 if TYPE_CHECKING:
     import os
@@ -45,9 +47,11 @@ class Recorded:
     context : dict
         How the session was worked on last: for the program that wrote it.
     lines : int
-        Number of lines, header included.
+        Number of lines, header included, but for those that tell of saving.
     changed : datetime, optional
         When the last of them was written; None where there is only the header.
+    saves : tuple of Save
+        When its labels were saved, in order.
     """
 
     path: Path
@@ -56,6 +60,7 @@ class Recorded:
     context: Json = field(default_factory=dict)
     lines: int = 1
     changed: datetime.datetime | None = None
+    saves: tuple[Save, ...] = ()
 
     @property
     def base(self) -> Path | None:
@@ -123,9 +128,14 @@ def understand(path: Path, lines: Sequence[Json]) -> Recorded:
     try:
         header = Header.from_json(lines[0])
         history = History(header.labels)
+        saves, last = [], lines[0]
         for line in lines[1:]:
             number += 1
+            if tells_of_saving(line):
+                saves.append(Save.from_json(line))
+                continue
             _follow(history, line, header.labels.shape)
+            last = line
     except MemoryError:
         raise
     except Exception as error:  # whatever it says may be of any kind
@@ -136,8 +146,10 @@ def understand(path: Path, lines: Sequence[Json]) -> Recorded:
         ) from error
     told = (line["context"] for line in reversed(lines) if "context" in line)
     context = next((one for one in told if isinstance(one, dict)), {})
-    changed = _time_of(lines[-1])
-    return Recorded(path, header, history, context, len(lines), changed)
+    counted = count_lines(lines)
+    return Recorded(
+        path, header, history, context, counted, _time_of(last), tuple(saves)
+    )
 
 
 def _time_of(line: Json) -> datetime.datetime | None:

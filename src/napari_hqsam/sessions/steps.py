@@ -19,6 +19,7 @@ from napari_hqsam.files import replacing
 from napari_hqsam.labels.target import check_writable
 from napari_hqsam.sessions.history import History
 from napari_hqsam.sessions.journal.file import base_path, find_base
+from napari_hqsam.sessions.journal.records import Save
 
 if TYPE_CHECKING:
     import os
@@ -101,6 +102,25 @@ class Steps:
         if base == base_path(here) and keep is None:
             with suppress(OSError):
                 base.unlink(missing_ok=True)
+
+    def note_save(self, digest: str, lines: int) -> None:
+        """Tell the journal that labels are about to be saved.
+
+        Parameters
+        ----------
+        digest : str
+            `labels_digest` of them.
+        lines : int
+            How many lines of the journal they have, as `Journal.lines` counts them.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written to.
+        """
+        if self.journal is not None:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            self.journal.append({"time": now, **Save(digest, lines).to_json()})
 
     def close(self) -> None:
         """Let go of the journal. May be called twice."""

@@ -19,7 +19,15 @@ import numpy as np
 import platformdirs
 
 from napari_hqsam.errors import ImageError, OutputError, reason
-from napari_hqsam.sessions import ArrayTarget, journal_path, read_session
+from napari_hqsam.files import same_file
+from napari_hqsam.sessions import (
+    ArrayTarget,
+    JournalError,
+    check_labels_fit,
+    journal_path,
+    read_session,
+    set_aside,
+)
 from napari_hqsam.sessions.journal.file import SUFFIX, in_use
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.layers import empty_labels
@@ -68,6 +76,11 @@ def sessions_folder() -> Path:
         return Path(chosen).expanduser().absolute()
     data = Path(platformdirs.user_data_dir("napari-hqsam", appauthor=False))
     return data / "sessions"
+
+
+def never_saved(journal: Path) -> bool:
+    """Whether a journal lies in the folder of the sessions, and beside no labels."""
+    return same_file(journal.parent, sessions_folder())
 
 
 def make_sessions_folder() -> Path:
@@ -155,7 +168,12 @@ def begin_session(
         return Opened(Session.create(path, target, **how, **space))
 
 
-def open_session(path: Path, array: Any = None) -> Opened:  # noqa: ANN401
+def open_session(
+    path: Path,
+    array: Any = None,  # noqa: ANN401
+    *,
+    sure: bool = False,
+) -> Opened:
     """Open a session again, and bring labels to the state that it is in.
 
     Parameters
@@ -165,12 +183,20 @@ def open_session(path: Path, array: Any = None) -> Opened:  # noqa: ANN401
     array : array, optional
         The labels. A numpy array is left alone and copied, others (on the disk)
         are written to. None: as the session found them.
+    sure : bool
+        Do not ask whether they are those that the session was saved in.
 
     Raises
     ------
+    OtherLabelsError
+        They are not.
     HqsamError
         As `Session.open`, or the labels that it began with are gone.
     """
+    if array is not None and not sure:
+        from napari_hqsam.viewer.unsaved import saved_lines
+
+        check_labels_fit(path, array, saved_lines(path))
     labels: Any = _found_labels(path) if array is None else array
     in_memory = isinstance(labels, np.ndarray)
     if labels is array and in_memory:
@@ -213,8 +239,8 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
         Both would write to the same files.
     """
     path = journal_path(labels)
-    own = session is not None and session.journal is not None
-    if own and session.journal.path == path:  # type: ignore[union-attr]
+    own = None if session is None else session.journal
+    if own is not None and same_file(own.path, path):
         return
     if path.exists() and in_use(path):
         raise OutputError(
@@ -226,7 +252,7 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
 def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
     """Move a journal to where its labels were saved.
 
-    A journal of other labels, which were overwritten, is kept as ``.old``. Labels
+    A journal of other labels, which were overwritten, is kept, see `set_aside`. Labels
     that the session was saved in before keep theirs, as it was then.
 
     Parameters
@@ -248,18 +274,18 @@ def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
 
     assert session.journal is not None
     before, path = session.journal.path, journal_path(Path(labels).absolute())
-    try:
-        note_saved(path, saved)  # first: a kill here must not hide the journal
-        if path == before:
-            return
-        check_free(labels, session)
-        if path.exists():
-            path.replace(path.with_name(f"{path.name}.old"))
-    except OSError as error:
-        raise OutputError(
-            f"the journal of {labels} cannot be kept ({reason(error)}); free some space"
-        ) from error
+    note_saved(path, saved)  # first: a kill here must not hide the journal
+    if same_file(path, before):
+        return
+    if os.path.lexists(path):
+        try:
+            set_aside(path)
+        except JournalError as error:
+            raise OutputError(
+                f"the journal of {labels} stays at {before}, since another session is "
+                f"in its place ({error})"
+            ) from error
     old = before.with_name(before.name.removesuffix(SUFFIX))
-    stays = before.parent != sessions_folder() and old.exists()
+    stays = not never_saved(before) and old.exists()
     session.move(path, keep=keep if stays else None)
     forget_note(before)

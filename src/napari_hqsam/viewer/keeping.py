@@ -12,7 +12,8 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
-from napari_hqsam.labels import check_writable
+from napari_hqsam.files import same_file
+from napari_hqsam.labels import check_writable, labels_digest
 from napari_hqsam.sessions import read_session
 from napari_hqsam.viewer.journaling import check_free, journal_beside
 from napari_hqsam.viewer.layers import as_labels, placement
@@ -130,21 +131,32 @@ class Keeping(QObject):
             tell(error)
             return
         attributes = target.layer.as_layer_data_tuple()[1]
+        session = self._labelling.session
         self._saving += 1
         self.said.emit(f"Saving {path}; go on meanwhile")
         lines = 1
 
+        def submit(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+            self._files.submit(
+                Urgency.BATCH, "save", lambda _: work(), then, failed, replace=False
+            )
+
         def write(labels: NDArray[Any]) -> None:
             nonlocal lines
-            lines = self._labelling.lines  # what is done from now on is not in it
-            self._files.submit(
-                Urgency.BATCH,
-                "save",
-                lambda _: save_labels(path, labels, attributes),
-                done,
-                failed,
-                replace=False,
-            )
+            journal = None if session is None else session.journal
+            # What is done from now on is not in it.
+            lines = 1 if journal is None else journal.lines
+
+            def note(digest: str) -> None:
+                try:
+                    if session is not None:
+                        session.note_save(digest, lines)
+                except HqsamError as error:
+                    failed(error)
+                    return
+                submit(lambda: save_labels(path, labels, attributes), done)
+
+            submit(lambda: labels_digest(labels), note)
 
         def done(written: str) -> None:
             self._saving -= 1
@@ -227,7 +239,7 @@ class Keeping(QObject):
     def _is_open(self, journal: Path) -> bool:
         session = self._labelling.session
         own = None if session is None else session.journal
-        return own is not None and own.path == journal
+        return own is not None and same_file(own.path, journal)
 
     def discard(self, session: Unsaved) -> None:
         """Remove what of a session was not saved, for good."""

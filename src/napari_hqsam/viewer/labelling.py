@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from weakref import WeakSet
 
@@ -10,8 +11,10 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, reason
+from napari_hqsam.labels import labels_digest
+from napari_hqsam.sessions import OtherLabelsError, set_aside
 from napari_hqsam.sessions.journal.file import SUFFIX
-from napari_hqsam.viewer import layers
+from napari_hqsam.viewer import layers, other_labels
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.journaling import (
     Opened,
@@ -19,6 +22,7 @@ from napari_hqsam.viewer.journaling import (
     journal_beside,
     journal_file,
     move_journal,
+    never_saved,
     open_session,
     sessions_folder,
 )
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Image, Labels
+    from numpy.typing import NDArray
 
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.sessions.session import Session
@@ -140,7 +145,7 @@ class Labelling(QObject):
         target = self._take(layer, is_new=False)
         beside = journal_beside(layer)
         if beside is not None:
-            self._begin(target, self._files, lambda: open_session(beside, target.array))
+            self._open_beside(target, beside)
 
     def new_target(self) -> Labels:
         """Add an empty Labels layer and use it.
@@ -403,11 +408,44 @@ class Labelling(QObject):
             failed,
         )
 
-    def _begin(
-        self, target: LayerTarget, worker: InferenceWorker, work: Callable[[], Opened]
+    def _open_beside(self, target: LayerTarget, journal: Path) -> None:
+        """Go on with the session of saved labels, if they are still its own."""
+        name = target.layer.name
+        done, failed = self._hold(target)
+
+        def refused(error: Exception) -> None:
+            if not isinstance(error, OtherLabelsError):
+                failed(error)
+                return
+            answer = other_labels.ask(error, name)
+            if self.target is not target:
+                return  # it went while the question was there
+            if answer == "session":
+                work = partial(open_session, journal, target.array, sure=True)
+                self._submit(self._files, work, done, failed)
+            elif answer == "labels":
+                self._go_on_without(target, journal, failed)
+            else:
+                self.let_go()
+
+        work = partial(open_session, journal, target.array)
+        self._submit(self._files, work, done, refused)
+
+    def _go_on_without(
+        self, target: LayerTarget, journal: Path, failed: Callable[[Exception], None]
     ) -> None:
-        """Get a session in the background."""
-        self._submit(worker, work, *self._hold(target))
+        """Give the session beside labels another name; they get one of their own."""
+        try:
+            kept = set_aside(journal)
+        except HqsamError as error:
+            failed(error)
+            return
+        waiting, self._waiting = self._waiting or [], None
+        target.layer.editable = True
+        self.said.emit(f"The session of the labels before is now {kept.name}")
+        self.changed.emit()
+        for one in waiting:
+            one.go_on()
 
     def _hold(
         self, target: LayerTarget
@@ -529,7 +567,7 @@ class Labelling(QObject):
     def file(self) -> Path | None:
         """The label file that the session was saved in last."""
         journal = None if self.session is None else self.session.journal
-        if journal is None or journal.path.parent == sessions_folder():
+        if journal is None or never_saved(journal.path):
             return None
         return journal.path.with_name(journal.path.name.removesuffix(SUFFIX))
 
@@ -599,6 +637,19 @@ def _close(opened: Opened) -> None:
 
 
 _open: WeakSet[Labelling] = WeakSet()
+
+
+def note_save(data: NDArray[Any]) -> None:
+    """Tell the journal of labels that somebody is about to save them as they are.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written to.
+    """
+    for labelling in list(_open):
+        if labelling.holds(data) and labelling.session is not None:
+            labelling.session.note_save(labels_digest(data), labelling.lines)
 
 
 def follow_saved(path: str, data: object) -> None:

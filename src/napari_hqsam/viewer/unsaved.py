@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +26,11 @@ from napari_hqsam.sessions.journal.file import (
     in_use,
     remove_journal,
 )
-from napari_hqsam.viewer.journaling import make_sessions_folder, sessions_folder
+from napari_hqsam.viewer.journaling import (
+    make_sessions_folder,
+    never_saved,
+    sessions_folder,
+)
 
 if TYPE_CHECKING:
     from napari_hqsam.sessions import Recorded
@@ -87,7 +92,7 @@ class Unsaved:
     @property
     def labels(self) -> Path | None:
         """The label file it was saved in; None where it never was."""
-        if self.journal.parent == sessions_folder():
+        if never_saved(self.journal):
             return None
         return self.journal.with_name(self.journal.name.removesuffix(SUFFIX))
 
@@ -131,7 +136,7 @@ def note_saved(journal: Path, lines: int) -> None:
     OutputError
         It cannot be written.
     """
-    if journal.parent == sessions_folder():
+    if never_saved(journal):
         return
     make_sessions_folder()
     with replacing(_note(journal), mode=0o600) as partial:
@@ -171,7 +176,7 @@ def discard(journal: Path) -> None:
     HqsamError
         It is in use, or cannot be written to.
     """
-    if journal.parent != sessions_folder():
+    if not never_saved(journal):
         lines = saved_lines(journal)
         if lines > 1:
             cut_journal(journal, lines)
@@ -218,5 +223,5 @@ def _journals() -> list[tuple[Path, int]]:
 
 
 def _note(journal: Path) -> Path:
-    name = hashlib.sha256(str(journal).encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.path.realpath(journal).encode()).hexdigest()[:16]
     return sessions_folder() / f"{name}{_NOTE}"

@@ -70,11 +70,12 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     import napari
 
     from napari_hqsam.labels import check_writable
-    from napari_hqsam.viewer.labelling import follow_saved
+    from napari_hqsam.viewer.labelling import follow_saved, note_save
 
     viewer = napari.current_viewer()
     if viewer is not None:
         check_writable(path, sources=files_in_use(viewer))
+    note_save(data)
     written = save_labels(path, data, attributes)
     follow_saved(written, data)
     return [written]

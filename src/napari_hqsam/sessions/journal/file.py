@@ -9,7 +9,6 @@ and the next to open the file cuts off what there is of it.
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
@@ -27,13 +26,15 @@ from napari_hqsam.files import Lock, replacing, try_lock
 from napari_hqsam.labels.target import check_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 Json = dict[str, Any]
 """What a line says."""
 VERSION = 1
 """Of what the lines mean; readers refuse a higher one."""
 SUFFIX = ".journal.jsonl"
+SAVE = "save"
+"""Event of a line that tells that the labels were saved."""
 BASE_SUFFIX = ".base.tif"
 _FORMAT = "napari-hqsam"
 _WORK = "working on the same session"
@@ -122,7 +123,7 @@ class Journal:
     lock : Lock
         Held, so that no other session writes to the file.
     lines : int
-        Number of whole lines, header included.
+        Number of whole lines, header included, but for those that tell of saving.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.lines = lines
+        """Number of whole lines, header included, that are no `SAVE`."""
         self._end, self._checksum, self._lock = end, checksum, lock
         self._file = path.open("r+b", buffering=0)
         if self._file.seek(0, os.SEEK_END) != end:  # else its time stays what it was
@@ -224,7 +226,7 @@ class Journal:
             lines, end, checksum = _read(path)
             if end < path.stat().st_size:  # what is left of a line will be cut off
                 _check_unused(path, lock)
-            journal = cls(path, end, checksum, lock, len(lines))
+            journal = cls(path, end, checksum, lock, count_lines(lines))
             lock.tell(_WORK)
             return journal, lines
         except HqsamError:
@@ -260,7 +262,7 @@ class Journal:
             ) from error
         self._end += len(line)
         self._checksum = checksum
-        self.lines += 1
+        self.lines += not tells_of_saving(said)
 
     @contextmanager
     def appended(self, said: Json) -> Iterator[None]:
@@ -271,7 +273,7 @@ class Journal:
             yield
         except BaseException:
             self._end, self._checksum = end, checksum
-            self.lines -= 1
+            self.lines -= not tells_of_saving(said)
             with suppress(OSError):
                 self._file.truncate(end)
             raise
@@ -290,7 +292,7 @@ class Journal:
         path : str or os.PathLike
             A file that does not exist.
         keep : int, optional
-            Number of lines, header included, that stay in the file here.
+            Number of lines, as `lines` counts them, that stay in the file here.
         locked : callable, optional
             Called when the place is locked and free, before anything is written.
 
@@ -310,7 +312,14 @@ class Journal:
                 locked()
             return self.path.read_bytes(), self._checksum, self.lines
 
-        there = self._new(Path(path), content)
+        try:
+            there = self._new(Path(path), content)
+        except HqsamError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:  # no name of a file
+            raise OutputError(
+                f"the journal {self.path} cannot be moved to {path} ({reason(error)})"
+            ) from error
         with suppress(OSError):
             if keep is None:
                 self.path.unlink()
@@ -356,8 +365,7 @@ def remove_journal(
         If it cannot be removed.
     """
     path = Path(path)
-    with _locked(path) as lock:
-        _check_unused(path, lock, always=locked)
+    with lock_unused(path, always=locked):
         try:
             path.unlink(missing_ok=True)
             if base is not None:
@@ -374,7 +382,7 @@ def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
     path : str or os.PathLike
         The file.
     keep : int
-        Number of lines that stay, header included.
+        Number of lines that stay, as `Journal.lines` counts them.
 
     Raises
     ------
@@ -384,8 +392,7 @@ def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
         If it cannot be written to.
     """
     path = Path(path)
-    with _locked(path) as lock:
-        _check_unused(path, lock)
+    with lock_unused(path):
         try:
             os.truncate(path, _end_of(path, keep))
         except OSError as error:
@@ -394,10 +401,52 @@ def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
             ) from error
 
 
+def lock_unused(path: Path, *, always: bool = False) -> Lock:
+    """Take the lock of a journal that is to lose something: its name, or lines.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    always : bool
+        Trust locks alone. Else the age of the file tells whether it is in use, where
+        the disk knows no locks.
+
+    Raises
+    ------
+    JournalError
+        If it is in use, or may be.
+    """
+    lock = _locked(path)
+    try:
+        _check_unused(path, lock, always=always)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def tells_of_saving(said: Json) -> bool:
+    """Whether a line says only that the labels were saved: nothing was done."""
+    return said.get("event") == SAVE
+
+
+def count_lines(lines: Sequence[Json]) -> int:
+    """Count lines as `Journal.lines` does."""
+    return sum(not tells_of_saving(said) for said in lines)
+
+
 def _end_of(path: Path, lines: int) -> int:
-    """Bytes that the first lines of a file take."""
+    """Bytes that the first lines of a file take, and what tells of saving them."""
+    end = 0
     with path.open("rb") as file:
-        return sum(len(line) for line in itertools.islice(file, lines))
+        for line in file:
+            with suppress(ValueError):
+                lines -= not tells_of_saving(json.loads(line))
+            if lines < 0:
+                break
+            end += len(line)
+    return end
 
 
 def _sealed(said: Json, before: int) -> tuple[bytes, int]:

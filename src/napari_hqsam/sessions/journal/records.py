@@ -15,6 +15,7 @@ import numpy as np
 from napari_hqsam.errors import shown
 from napari_hqsam.geometry import Plane
 from napari_hqsam.labels.painting import Overlap
+from napari_hqsam.sessions.journal.file import SAVE
 from napari_hqsam.sessions.journal.headers import Setup, check_keys
 from napari_hqsam.sessions.journal.plain import HIGHEST, flag, items, real, text, whole
 from napari_hqsam.sessions.journal.prompt_records import (
@@ -343,6 +344,34 @@ class Edit:
             _patches_from_json(said["patches"], shape),
             real(said["confidence"], finite=False) if "confidence" in said else None,
         )
+
+
+@dataclass(frozen=True)
+class Save:
+    """The labels are about to be saved: nothing changes.
+
+    Written before the file is, so that no kill can come between: a file is known by
+    one of the digests in its journal, or it is another program's.
+
+    Attributes
+    ----------
+    digest : str
+        `labels_digest` of what is saved.
+    lines : int
+        How many lines of the journal it has, as `Journal.lines` counts them.
+    """
+
+    digest: str
+    lines: int
+
+    def to_json(self) -> Json:
+        """Return plain values."""
+        return {"event": SAVE, "digest": self.digest, "lines": self.lines}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Save:
+        """Read them back."""
+        return cls(text(said["digest"]), whole(said["lines"]))
 
 
 Event = Accept | Edit

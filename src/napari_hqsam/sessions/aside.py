@@ -1,0 +1,188 @@
+"""Two of everything: labels that a journal beside them does not fit.
+
+Labels and the journal of the session that made them lie side by side, and others may
+replace the labels alone. Then the journal is that of other labels: it is never done
+again over those that are there now unless the user says so, and it is never lost.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason
+from napari_hqsam.labels.digest import labels_digest
+from napari_hqsam.sessions.journal.file import (
+    SUFFIX,
+    JournalError,
+    base_path,
+    journal_path,
+    lock_unused,
+    read_lines,
+)
+from napari_hqsam.sessions.patches import ArrayTarget
+from napari_hqsam.sessions.recorded import understand
+from napari_hqsam.sessions.steps import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class OtherLabelsError(HqsamError, ValueError):
+    """The labels are not those that the session beside them was saved in."""
+
+
+def check_labels_fit(
+    journal: str | os.PathLike[str],
+    array: Any,  # noqa: ANN401
+    saved: int | None = None,
+) -> None:
+    """Raise unless labels are as the session that lies beside them left them.
+
+    Parameters
+    ----------
+    journal : path
+        The journal.
+    array : array-like
+        The labels; they are read alone.
+    saved : int, optional
+        How many lines of the journal they have, as far as is known: for journals of
+        before version 0.2, which do not keep a digest of the labels.
+
+    Raises
+    ------
+    OtherLabelsError
+        They are others.
+    JournalError
+        The journal cannot be read.
+    """
+    path = Path(journal)
+    lines = read_lines(path)
+    recorded = understand(path, lines)
+    if recorded.lines == 1:
+        return  # nothing was done, so nothing will be done to them
+    if recorded.saves:
+        fits = labels_digest(array) in {save.digest for save in recorded.saves}
+    else:
+        counts = {n for n in (saved, len(lines)) if n is not None and n > 1}
+        fits = any(_has_state_of(path, lines[:n], array) for n in counts)
+    if not fits:
+        raise OtherLabelsError(
+            f"{path.with_name(path.name.removesuffix(SUFFIX))} is not as the session "
+            f"beside it left it: another program has changed or replaced it since "
+            f"({path})"
+        )
+
+
+def _has_state_of(path: Path, lines: list[Any], array: Any) -> bool:  # noqa: ANN401
+    """Whether labels are as after some lines of a journal; read on the disk alone."""
+    if not isinstance(array, np.ndarray):
+        return True  # to copy those on the disk may take forever
+    recorded = understand(path, lines)
+    if array.shape != recorded.header.labels.shape:
+        return False
+    again = array.copy()
+    Steps(ArrayTarget(again), recorded.header, recorded.history).restore()
+    return bool(np.array_equal(again, array))
+
+
+def set_aside(journal: str | os.PathLike[str]) -> Path:
+    """Give a session another name, so that its labels' name is free.
+
+    Parameters
+    ----------
+    journal : path
+        Its journal, such as ``cells.tif.journal.jsonl``.
+
+    Returns
+    -------
+    pathlib.Path
+        Its journal then, such as ``cells.tif.old.journal.jsonl``. The labels that it
+        began with go with it.
+
+    Raises
+    ------
+    JournalError
+        It is in use.
+    OutputError
+        It cannot be renamed; then it is as it was.
+    """
+    path = Path(journal)
+    with lock_unused(path):
+        return _rename(path)
+
+
+@contextmanager
+def in_place_of_session(labels: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep the session beside labels that are being replaced, under another name.
+
+    It is locked in the block, in which the labels are written, and set aside when that
+    went well.
+
+    Parameters
+    ----------
+    labels : path
+        The labels.
+
+    Raises
+    ------
+    OutputError
+        The session is in use.
+
+    Warns
+    -----
+    HqsamWarning
+        Where it is now.
+    """
+    path = journal_path(labels)
+    if not os.path.lexists(path):
+        yield
+        return
+    try:
+        lock = lock_unused(path)
+    except JournalError as error:
+        raise OutputError(
+            f"{labels} was made in a session that is worked on now ({error}); choose "
+            "another name"
+        ) from error
+    with lock:
+        yield
+        kept = _rename(path)
+    warnings.warn(
+        f"{labels} had a session beside it, which is that of the labels before: its "
+        f"journal is now {kept}",
+        HqsamWarning,
+        stacklevel=3,
+    )
+
+
+def _rename(path: Path) -> Path:
+    """Rename a journal and the labels that it began with, to names that are free."""
+    stem = path.name.removesuffix(SUFFIX)
+    number = 0
+    while True:
+        name = f"{stem}.old{f'-{number}' if number else ''}"
+        aside = path.with_name(name + SUFFIX)
+        if not (os.path.lexists(aside) or os.path.lexists(base_path(aside))):
+            break
+        number += 1
+    base, moved = base_path(path), False
+    try:
+        if base.exists():
+            base.rename(base_path(aside))
+            moved = True
+        path.rename(aside)
+    except OSError as error:
+        if moved:
+            with suppress(OSError):
+                base_path(aside).rename(base)
+        raise OutputError(
+            f"{path} cannot be renamed ({reason(error)}); choose another name for the "
+            "labels"
+        ) from error
+    return aside
