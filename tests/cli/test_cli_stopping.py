@@ -43,7 +43,8 @@ def test_segment_stops_and_leaves_what_was_there(stop_command, folder, signals, 
     before = sorted(path.name for path in folder.iterdir())
     found, err = stop_command(
         folder,
-        "segment noise.zarr --prompts p.csv -o labels.tif --cache none --level 0",
+        "segment noise.zarr --prompts p.csv -o labels.tif --cache none --level 0 "
+        "--overwrite",
         ".labels.tif.*.partial/tiles/*",
         *signals,
         after=0.3,

@@ -363,7 +363,12 @@ def test_commands_set_the_session_of_the_labels_before_aside(
     image = tmp_path / "image.tif"
     rng = np.random.default_rng(0)
     shape = (3, 12, 14) if command in ("propagate", "batch") else (12, 14)
-    tifffile.imwrite(image, rng.integers(0, 255, shape, np.uint8), metadata=None)
+    tifffile.imwrite(
+        image,
+        rng.integers(0, 255, shape, np.uint8),
+        photometric="minisblack",
+        metadata=None,
+    )
     (tmp_path / "p.csv").write_text("object,z,y,x\n1,1,5,5\n")
     journal = tmp_path / "other.tif.journal.jsonl"
     journal.write_bytes(sealed(HEADER, accept()))
@@ -391,6 +396,23 @@ def test_commands_set_the_session_of_the_labels_before_aside(
     assert not path.exists()
     assert not base_path(path).exists()
     assert (read_session(kept).read_base() == np.eye(12, 14)).all()
+
+
+def test_a_replay_over_its_own_labels_leaves_its_session_there(
+    run_command, saved, tmp_path
+):
+    path = saved()
+    with Session.open(path, ArrayTarget(read_labels(tmp_path / "cells.tif"))) as more:
+        more.delete(1)
+    tifffile.imwrite(tmp_path / "image.tif", np.zeros((12, 14), np.uint8))
+    out = tmp_path / "cells.tif"
+    code, _, text = run_command("replay", path, tmp_path / "image.tif", "-o", out)
+    assert code == 0, text
+    assert not read_labels(out).any()
+    assert not list(tmp_path.glob("*.old*"))
+    check_labels_fit(path, read_labels(out))
+    with pytest.raises(OtherLabelsError):
+        check_labels_fit(path, np.full((12, 14), 5, np.uint8))
 
 
 def test_what_was_set_aside_before_stays(saved, tmp_path):
@@ -486,29 +508,29 @@ def test_moving_twice_over_others_keeps_both(folder, begin, move, tmp_path):
         move(session, tmp_path / "a.tif")
         session.close()
         journal_path(tmp_path / "a.tif").unlink()
-    assert [p.read_text() for p in sorted(tmp_path.glob("*.old*.jsonl"))] == texts
+    assert {p.read_text() for p in tmp_path.glob("*.old*.jsonl")} == {*texts}
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_journal_that_cannot_be_moved_stays(
     folder, begin, move, tmp_path, monkeypatch, number
 ):
+    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
     session = begin(folder / "a.journal.jsonl", np.eye(12, 14, dtype=np.uint16))
     session.accept(MASK, Prompt([(3, 4)]))
-    real = os.open
+    labels = tmp_path / "b.tif"
+    write_labels(labels, session.target.array)
+    rename, link = type(tmp_path).rename, os.link
 
-    def refuse(path, *rest, **named):
-        if "b.tif.journal" in os.fspath(path) and "lock" not in os.fspath(path):
+    def refuse(path, to, of):
+        if str(to).endswith(".journal.jsonl"):
             raise OSError(number, os.strerror(number))
-        return real(path, *rest, **named)
+        return of(path, to)
 
-    write_labels(tmp_path / "b.tif", session.target.array)
-    monkeypatch.setattr(os, "open", refuse)
-    monkeypatch.setattr("io.open", refuse, raising=False)
-    monkeypatch.setattr(os, "link", lambda *_, **__: refuse("b.tif.journal"))
-    monkeypatch.setattr(type(tmp_path), "rename", lambda *_: refuse("b.tif.journal"))
+    monkeypatch.setattr(os, "link", lambda a, b: refuse(a, b, link))
+    monkeypatch.setattr(type(tmp_path), "rename", lambda a, b: refuse(a, b, rename))
     with pytest.raises(OutputError):
-        move(session, tmp_path / "b.tif")
+        journaling.move_journal(session, str(labels), 2, 1)
     monkeypatch.undo()
     assert session.journal.path == folder / "a.journal.jsonl"
     assert base_path(session.journal.path).exists()

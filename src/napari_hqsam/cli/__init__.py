@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_hqsam import __version__
-from napari_hqsam.cli.arguments import made_folder
 from napari_hqsam.cli.batching import batch
 from napari_hqsam.cli.embedding import cache_app, embed
 from napari_hqsam.cli.evaluating import evaluate
@@ -28,8 +27,10 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     ModelOption,
     NormalizationOption,
     OutputOption,
+    OverwriteOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.outputs import made_folder
 from napari_hqsam.cli.propagating import propagate
 from napari_hqsam.cli.replaying import replay
 from napari_hqsam.cli.run import run
@@ -170,6 +171,7 @@ def segment(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     cache: CacheOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Segment objects of an image from clicks, boxes or masks."""
     run(
@@ -192,6 +194,7 @@ def segment(
         device=device,
         precision=precision,
         cache=cache,
+        overwrite=overwrite,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +10,7 @@ from napari_hqsam.cli.saying import timed
 from napari_hqsam.errors import ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from napari_hqsam.images import Image, Normalization, NormalizationSpec
     from napari_hqsam.prompts import Prompt
@@ -130,7 +129,7 @@ def check_all(
     overlap: str,
 ) -> None:
     """Refuse what is wrong before a model is loaded for it."""
-    from napari_hqsam.labels import check_writable
+    from napari_hqsam.labels import check_axes_fit
 
     for option, value, known in (
         ("--output", output, ("sam+hq", "sam", "hq")),
@@ -138,69 +137,8 @@ def check_all(
     ):
         if value not in known:
             raise PromptError(f"{option} {value!r} is unknown: {' or '.join(known)}")
-    check_writable(out, axes=f"{image.leading_axes}yx")
+    check_axes_fit(out, f"{image.leading_axes}yx")
     for index, group in groups.items():
         image.check_index(index)
         for prompt in group:
             prompt.check_on(image.plane_shape)
-
-
-def check_outputs(out: Path, overlay: Path | None, image: Path) -> None:
-    """Refuse before any work what could not be written after it."""
-    from napari_hqsam.labels import check_file, check_writable
-
-    check_writable(out, sources=[image])
-    check_outside(out, image)
-    if overlay is not None:
-        if overlay.suffix.lower() != ".png":
-            raise OutputError(f"{overlay} is no .png: name the overlay NAME.png")
-        if overlay.resolve() in (image.resolve(), out.resolve()):
-            raise OutputError(f"{overlay} is the image or the labels: name another")
-        check_file(overlay)
-        check_outside(overlay, image)
-
-
-def check_outside(out: Path, image: Path) -> None:
-    """Refuse to write among the arrays of an image, but where OME-Zarr has labels."""
-    folder = image.resolve()
-    if not any(
-        (folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
-    ):
-        return  # a file, or a folder that holds no image
-    if folder in out.resolve().parents and out.resolve().parent.name != "labels":
-        raise OutputError(
-            f"{out} lies inside the image {image}: write beside it, such as to "
-            f"{image.with_name(out.name)}, or into its folder labels/"
-        )
-
-
-def check_table(path: Path | None, *used: Path | None) -> None:
-    """Refuse before any work what could not be written after it."""
-    from napari_hqsam.labels import check_file
-
-    if path is None:
-        return
-    if path.suffix.lower() != ".csv":
-        raise OutputError(f"{path} is no .csv: name the table NAME.csv")
-    if path.resolve() in [each.resolve() for each in used if each is not None]:
-        raise OutputError(f"{path} is read or written otherwise: name another")
-    check_file(path)
-
-
-@contextmanager
-def made_folder(folder: Path) -> Iterator[None]:
-    """Make a folder for results; leave none behind if there are none."""
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"folder {folder} cannot be made ({error.strerror}): give another with -o"
-        ) from error
-    try:
-        yield
-    except BaseException:
-        for path in missing:
-            if not any(path.iterdir()):
-                path.rmdir()
-        raise

@@ -9,8 +9,6 @@ import typer
 
 from napari_hqsam.cli.arguments import (
     cache_of,
-    check_outside,
-    check_table,
     integers,
     level_of,
     limits_of,
@@ -28,6 +26,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OutputOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import say, timed
 from napari_hqsam.cli.stopping import told_if_stopped
 
@@ -99,11 +98,12 @@ def batch(
     from napari_hqsam.images import open_image
     from napari_hqsam.jobs import parse_planes, plan_batch
     from napari_hqsam.jobs.storage import Storage
-    from napari_hqsam.labels import check_writable
 
-    check_writable(out, overwrite=True, sources=[image])
-    check_outside(out, image)
-    check_table(tracks, out, image, prompts)
+    # Storage asks for --overwrite for whatever labels are there.
+    check_labels(out, prompts, overwrite=True, image=image)
+    check_file_to_write(
+        tracks, out, prompts, overwrite=overwrite, suffix=".csv", image=image
+    )
     shown = None if channels is None else integers(channels, "--channels")
     limits, store = limits_of(normalization), cache_of(cache)
     looked_at: Any = level_of(level)

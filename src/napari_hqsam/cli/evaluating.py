@@ -15,10 +15,11 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     DeviceOption,
     LevelOption,
     ModelOption,
+    OverwriteOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.outputs import check_apart, check_file_to_write
 from napari_hqsam.cli.saying import say
-from napari_hqsam.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,13 +63,13 @@ def evaluate(
     model: ModelOption = "micro",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Measure a model on images with labels: IoU, boundary IoU, AP."""
     from napari_hqsam.evaluation import report
     from napari_hqsam.evaluation.clicking import KINDS, check_kinds
     from napari_hqsam.evaluation.evaluate import evaluate as measure
     from napari_hqsam.evaluation.folders import find_folders
-    from napari_hqsam.labels import check_file
     from napari_hqsam.models import load_model
 
     chosen: dict[str, Any] = {
@@ -81,11 +82,9 @@ def evaluate(
         "seed": seed,
     }
     find_folders(folders, chosen["part"])
-    if json_file is not None and json_file == markdown:
-        raise OutputError(f"--json and --markdown are both {markdown}: name two files")
+    check_apart((json_file, markdown))
     for file in (json_file, markdown):
-        if file is not None:
-            check_file(file)
+        check_file_to_write(file, overwrite=overwrite)
     loaded = load_model(model, device=device, precision=precision)
     start = time.perf_counter()
     scores = measure(loaded, folders, **chosen, progress=_with_progress)

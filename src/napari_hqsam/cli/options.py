@@ -25,6 +25,12 @@ ModelOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq.")]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Also replace files that this program did not write."
+    ),
+]
 CacheOption = Annotated[
     str | None,
     typer.Option(help="Folder for embeddings; none: keep none. [default: the user's]"),

@@ -14,8 +14,6 @@ import typer
 from napari_hqsam.cli.arguments import (
     cache_of,
     check_all,
-    check_outputs,
-    check_table,
     floats,
     integers,
     level_of,
@@ -33,8 +31,10 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     ModelOption,
     NormalizationOption,
     OutputOption,
+    OverwriteOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import timed
 from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
@@ -116,12 +116,19 @@ def propagate(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     cache: CacheOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Follow objects through a stack from a few prompted slices."""
     from napari_hqsam.images import open_image
 
-    check_outputs(out, None, image)
-    check_table(confidence, out, image, prompts)
+    check_labels(out, prompts, overwrite=overwrite, image=image)
+    check_file_to_write(
+        confidence,
+        *(out, prompts, keep),
+        overwrite=overwrite,
+        suffix=".csv",
+        image=image,
+    )
     shown = None if channels is None else integers(channels, "--channels")
     limits, looked_at, store = (
         limits_of(normalization),
@@ -166,6 +173,7 @@ def propagate(
     from napari_hqsam.labels import copy_labels
     from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.sessions import in_place_of_session
 
     with timed("load the model") as details:
         loaded = load_model(model, device=device, precision=precision)
@@ -179,7 +187,10 @@ def propagate(
         told_if_stopped(f"{out} is as it was before"),
         ExitStack() as open_labels,
     ):
-        labels = open_labels.enter_context(_labels(opened, out, highest))
+        open_labels.enter_context(in_place_of_session(out))
+        labels = open_labels.enter_context(
+            _labels(opened, out, highest, overwrite=overwrite)
+        )
         if kept is not None:
             copy_labels(kept.labels.array, labels)
         with timed("encode, decode") as details:
@@ -387,7 +398,7 @@ class _Kept:
 # --- what comes out -----------------------------------------------------------
 
 
-def _labels(image: Image, out: Path, highest: int) -> Any:  # noqa: ANN401
+def _labels(image: Image, out: Path, highest: int, *, overwrite: bool) -> Any:  # noqa: ANN401
     """Labels of all planes of an image, on the disk, all 0."""
     from napari_hqsam.geometry.space import space_of_image
     from napari_hqsam.labels import id_dtype, labels_on_disk
@@ -401,6 +412,7 @@ def _labels(image: Image, out: Path, highest: int) -> Any:  # noqa: ANN401
         axes=axes,
         scale=scale,
         units=units,
+        overwrite=overwrite or None,
     )
 
 

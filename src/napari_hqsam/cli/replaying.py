@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from napari_hqsam.cli.arguments import cache_of, check_outside, integers
+from napari_hqsam.cli.arguments import cache_of, integers
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     CacheOption,
     DeviceOption,
     KeyOption,
+    OverwriteOption,
     PrecisionOption,
 )
+from napari_hqsam.cli.outputs import check_labels
 from napari_hqsam.cli.saying import say, timed
 from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, OutputError
@@ -57,34 +59,44 @@ def replay(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     cache: CacheOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Make the labels of a session again, from its journal alone."""
-    from napari_hqsam.labels import check_writable
-    from napari_hqsam.sessions import read_session
+    from napari_hqsam.labels import check_axes_fit
+    from napari_hqsam.sessions import in_place_of_session, read_session
 
-    check_writable(out, sources=[image, journal])
-    check_outside(out, image)
+    check_labels(out, journal, overwrite=overwrite, image=image)
     shown = None if channels is None else integers(channels, "--channels")
     store = cache_of(cache)
     with timed("read the journal") as details:
         recorded = read_session(journal)
         details.append(_summary(recorded))
-    check_writable(out, axes=recorded.header.labels.axes, sources=_sources(recorded))
+    check_axes_fit(out, recorded.header.labels.axes)
+    check_labels(out, *_sources(recorded), overwrite=overwrite)
     with timed("open the image") as details:
         opened = _open(recorded, image, key, axes, shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
     _check_same(recorded, opened)
     with told_if_stopped(f"{out} is as it was before"):
         if model is None:
-            with _labels(recorded, out) as labels:
+            with (
+                in_place_of_session(out) as replaced,
+                _labels(recorded, out, overwrite=overwrite) as labels,
+            ):
                 _rebuild(recorded, labels)
+                replaced.made_from = journal
             told = f"{_objects(recorded)} as they were accepted, in {out}"
         else:
             loaded = _load(model, device, precision)
             _tell_other_weights(recorded, loaded)
             again = SegmentAgain(opened, image, recorded, loaded, shown, store, key)
-            with _labels(recorded, out) as labels:
+            with (
+                in_place_of_session(out) as replaced,
+                _labels(recorded, out, overwrite=overwrite) as labels,
+            ):
                 remade = _remake(recorded, labels, again)
+                if not any(each.pixels or each.lost for each in remade):
+                    replaced.made_from = journal
             told = f"{_comparison(remade)}\nmasks of {loaded.name} in {out}"
     say(told)
 
@@ -297,7 +309,9 @@ def _tell_other_weights(recorded: Recorded, model: Model) -> None:
 # --- what is made -----------------------------------------------------------
 
 
-def _labels(recorded: Recorded, out: Path) -> AbstractContextManager[Any]:
+def _labels(
+    recorded: Recorded, out: Path, *, overwrite: bool
+) -> AbstractContextManager[Any]:
     """Labels on the disk, all 0."""
     from napari_hqsam.labels import id_dtype, labels_on_disk
 
@@ -309,6 +323,7 @@ def _labels(recorded: Recorded, out: Path) -> AbstractContextManager[Any]:
         axes=header.axes,
         scale=header.scale,
         units=header.units,
+        overwrite=overwrite or None,
     )
 
 

@@ -13,12 +13,12 @@ from napari_hqsam.cli.arguments import (
     by_plane,
     cache_of,
     check_all,
-    check_outputs,
     integers,
     level_of,
     limits_of,
     normalized,
 )
+from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import timed
 from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning
@@ -59,12 +59,17 @@ def run(
     device: str = "auto",
     precision: str = "auto",
     cache: str | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Read, segment, write: the main job, said step by step."""
     from napari_hqsam.images import open_image
     from napari_hqsam.labels import PromptPainter, label_ids
+    from napari_hqsam.sessions import in_place_of_session
 
-    check_outputs(out, overlay, image_path)
+    check_labels(out, prompts_file, overwrite=overwrite, image=image_path)
+    check_file_to_write(
+        overlay, out, prompts_file, overwrite=overwrite, suffix=".png", image=image_path
+    )
     shown = None if channels is None else integers(channels, "--channels")
     limits = limits_of(normalization)
     looked_at, store = level_of(level), cache_of(cache)
@@ -81,7 +86,10 @@ def run(
         how = normalized(image, limits)
         segmenter = _segmenter(image, model, device, precision, how, store)
         with ExitStack() as open_labels:
-            labels = open_labels.enter_context(_labels_of(image, out, ids))
+            open_labels.enter_context(in_place_of_session(out))
+            labels = open_labels.enter_context(
+                _labels_of(image, out, ids, overwrite=overwrite)
+            )
             for index, group in groups.items():
                 painter = PromptPainter(labels, ids[index], overlap, index=index)
                 _segment_plane(
@@ -128,7 +136,9 @@ def _segmenter(
     return Segmenter(image, loaded, normalization=normalization, cache=cache)
 
 
-def _labels_of(image: Image, out: Path, ids: dict[tuple[int, ...], list[int]]) -> Any:  # noqa: ANN401
+def _labels_of(
+    image: Image, out: Path, ids: dict[tuple[int, ...], list[int]], *, overwrite: bool
+) -> Any:  # noqa: ANN401
     """Labels of all planes of an image, on the disk, all 0."""
     from napari_hqsam.geometry.space import space_of_image
     from napari_hqsam.labels import id_dtype, labels_on_disk
@@ -142,6 +152,7 @@ def _labels_of(image: Image, out: Path, ids: dict[tuple[int, ...], list[int]]) -
         axes=axes,
         scale=scale,
         units=units,
+        overwrite=overwrite or None,
     )
 
 
@@ -197,9 +208,12 @@ def _draw(
     path: Path,
 ) -> None:
     """Overlay of a plane, labels and prompts, at the level of its labels."""
+    from PIL.PngImagePlugin import PngInfo
+
     from napari_hqsam.files import replacing
     from napari_hqsam.images import read_rgb8
     from napari_hqsam.labels import draw_overlay
+    from napari_hqsam.labels.ours import MADE_BY
 
     level = _overlay_level(segmenter.image.plane_shape)
     rows, cols = labels.shape
@@ -221,5 +235,7 @@ def _draw(
         [label for prompt in prompts for label in prompt.point_labels],
         [seen(*prompt.box) for prompt in prompts if prompt.box],
     )
+    made_by = PngInfo()
+    made_by.add_text("Software", MADE_BY)
     with replacing(path) as partial:
-        picture.save(partial, format="PNG")
+        picture.save(partial, format="PNG", pnginfo=made_by)

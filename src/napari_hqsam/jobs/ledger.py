@@ -1,24 +1,34 @@
 """The ledger of a batch: one line a plane, written when the plane is on the disk.
 
 JSON lines. The first says what the batch is; a line that a kill tore is no line, and
-its plane is done again.
+its plane is done again. So is one whose chunks are not on the disk as the line says.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import replacing
 from napari_hqsam.masks.linking import Sight
+from napari_hqsam.sessions.journal.plain import items, real, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from napari_hqsam.geometry import Box
+    from napari_hqsam.labels.chunk_files import Written
+
+
+_CHUNK = re.compile(r"0/c(/[0-9]{1,12}){2,12}")
+_MAX_LEVEL = 64
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,9 @@ class PlaneDone:
         Prompts that gave no pixels of their own.
     level : int or None
         At which it was looked for objects, in mode "auto".
+    written : mapping, optional
+        What the files of its labels hold, see `ChunkFiles.sync`; None in ledgers of
+        before version 0.2.
     """
 
     index: tuple[int, ...]
@@ -44,6 +57,7 @@ class PlaneDone:
     boxes: tuple[Box, ...]
     lost: int = 0
     level: int | None = None
+    written: Written | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a line of the ledger."""
@@ -56,18 +70,44 @@ class PlaneDone:
             "objects": objects,
             "lost": self.lost,
             "level": self.level,
+            **({} if self.written is None else {"chunks": self.written}),
         }
 
     @classmethod
-    def from_json(cls, number: int, line: dict[str, Any]) -> PlaneDone:
-        """Read a line of the ledger, that of the plane of a number."""
-        objects = line["objects"]
-        sights = tuple(
-            Sight(i, number, (y, x), area, tuple(parents))
-            for i, _, _, _, _, y, x, area, parents in objects
+    def from_json(
+        cls, number: int, line: dict[str, Any], shape: tuple[int, ...]
+    ) -> PlaneDone:
+        """Read a line of the ledger, that of the plane of a number.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It makes no sense for labels of the shape.
+        """
+        index = tuple(whole(i) for i in items(line["plane"]))
+        height, width = shape[-2:]
+        if len(index) != len(shape) - 2 or any(
+            i >= n for i, n in zip(index, shape, strict=False)
+        ):
+            raise ValueError(f"there is no plane {index}")
+        sights, boxes = [], []
+        for told in map(items, items(line["objects"])):
+            label_id, y0, x0, y1, x1, y, x, area, parents = told
+            box = (whole(y0), whole(x0), whole(y1, 0, height), whole(x1, 0, width))
+            if box[0] > box[2] or box[1] > box[3]:
+                raise ValueError(f"there is no box {box}")
+            centre, above = (real(y), real(x)), tuple(map(whole, items(parents)))
+            sights.append(Sight(whole(label_id, 1), number, centre, whole(area), above))
+            boxes.append(box)
+        level = line["level"]
+        return cls(
+            index,
+            tuple(sights),
+            tuple(boxes),
+            whole(line["lost"]),
+            None if level is None else whole(level, -_MAX_LEVEL, _MAX_LEVEL),
+            _written(line.get("chunks")),
         )
-        boxes = tuple((o[1], o[2], o[3], o[4]) for o in objects)
-        return cls(tuple(line["plane"]), sights, boxes, line["lost"], line["level"])
 
 
 class Ledger:
@@ -91,24 +131,73 @@ class Ledger:
         """Read what the batch is; None if it was never begun."""
         return next(self._lines(), None)
 
-    def planes(self) -> Iterator[PlaneDone]:
-        """Yield what is done, in order; a torn line ends it."""
-        for number, line in enumerate(self._lines(), -1):
-            if number >= 0:
-                yield PlaneDone.from_json(number, line)
+    def is_ours(self) -> bool:
+        """Whether it is a ledger, and none of another program's."""
+        header = self.header()
+        return header is not None and {"image", "mode", "planes"} <= header.keys()
 
-    def mend(self) -> None:
-        """Cut off what a kill left of a line, so that the next begins a line."""
-        if self.path.exists():
-            whole = sum(len(line) for line in self._whole_lines())
-            os.truncate(self.path, whole)
+    def planes(self, shape: tuple[int, ...]) -> Iterator[PlaneDone]:
+        """Yield what is done of labels of a shape, in order; a torn line ends it.
+
+        Raises
+        ------
+        OutputError
+            A line makes no sense.
+        """
+        for number, line in enumerate(self._lines(), -1):
+            if number < 0:
+                continue
+            try:
+                yield PlaneDone.from_json(number, line, shape)
+            except MemoryError:
+                raise
+            except Exception as error:  # whatever it says may be of any kind
+                why = f"{error} is missing" if isinstance(error, KeyError) else error
+                raise OutputError(
+                    f"{self.path}: line {number + 2} makes no sense ({why}): restart"
+                ) from error
+
+    def mend(self, keep: int | None = None) -> None:
+        """Cut off what a kill left of a line, so that the next begins a line.
+
+        Parameters
+        ----------
+        keep : int, optional
+            How many planes to keep; by default all.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written to.
+        """
+        if not self.path.exists():
+            return
+        lines = islice(self._whole_lines(), None if keep is None else keep + 1)
+        with self._refusals():
+            os.truncate(self.path, sum(map(len, lines)))
 
     def append(self, done: PlaneDone) -> None:
-        """Add a plane; it is on the disk on return."""
-        with self.path.open("ab") as file:
+        """Add a plane; it is on the disk on return.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written to.
+        """
+        with self._refusals(), self.path.open("ab") as file:
             file.write(_line(done.to_json()))
             file.flush()
             os.fsync(file.fileno())
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be written to ({reason(error)}): free some space "
+                "and run the same command again"
+            ) from error
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         for line in self._whole_lines():
@@ -124,6 +213,20 @@ class Ledger:
                 yield line
 
 
+def _written(said: object) -> Written | None:
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise ValueError("its chunks are no object")
+    found: dict[str, tuple[int, int] | None] = {}
+    for key, content in said.items():
+        if not _CHUNK.fullmatch(key):
+            raise ValueError(f"{key[:60]!r} is no chunk")
+        size, checksum = (None, None) if content is None else map(whole, items(content))
+        found[key] = None if size is None or checksum is None else (size, checksum)
+    return found
+
+
 def _line(value: dict[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
@@ -131,7 +234,7 @@ def _line(value: dict[str, Any]) -> bytes:
 def _is_json(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

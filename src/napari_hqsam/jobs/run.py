@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.errors import HqsamError, HqsamWarning
 from napari_hqsam.jobs.ledger import PlaneDone
 from napari_hqsam.jobs.storage import Storage, clear
 from napari_hqsam.jobs.tracks_file import check_tracks_file, write_tracks
@@ -124,10 +124,15 @@ def run_batch(
                 run.do(number, cancelled)
             except _Cancelled:
                 return run.summary(number, resumed, complete=False)
+            except HqsamError:
+                raise
+            except OSError as error:  # a chunk cannot be written, or the image read
+                raise storage.unwritable(error) from error
             if progress is not None:
                 progress(number + 1, len(batch.planes))
         if tracks is not None:
-            sights = (s for done in storage.ledger.planes() for s in done.sights)
+            planes = storage.ledger.planes(storage.shape)
+            sights = (s for done in planes for s in done.sights)
             found = tracks_of(sights, lambda number: batch.planes[number])
             write_tracks(tracks, found, segmenter.image.leading_axes)
         storage.place(labels, max(run.ids, default=0))
@@ -149,24 +154,55 @@ class _Run:
         labels: Any,  # noqa: ANN401 - zarr
     ) -> None:
         self.segmenter, self.batch, self.labels = segmenter, batch, labels
-        self.ledger = storage.ledger
+        self.storage, self.ledger = storage, storage.ledger
         self.ids: set[int] = set()
         self.lost = 0
         self._linker = self._new_linker(1)
         self._level: int | None = None
+        self._begun = 0  # planes that may be on the disk, one half
 
     def resume(self) -> int:
         """Take over what earlier runs have done; return how many planes."""
-        done = sum(1 for _ in self.ledger.planes())
-        for number, plane in enumerate(self.ledger.planes()):
+        shape, planes = self.storage.shape, self.batch.planes
+        done = self._trusted()
+        for number, plane in enumerate(self.ledger.planes(shape)):
             self._count(plane)
             self._level = plane.level
             if self.batch.mode == "auto":
                 self._start_sequence(number)
                 near = number >= done - 1 - self.batch.max_gap
                 self._linker.see(self._painted(plane) if near else {}, plane.sights)
-        if done < len(self.batch.planes):
-            clear(self.labels, self.batch.planes[done])  # it may be half painted
+        for index in planes[done : self._begun + 1]:
+            clear(self.labels, index)  # it may be half painted
+        return done
+
+    def _trusted(self) -> int:
+        """Count the planes that are done and on the disk; cut the ledger there.
+
+        Warns
+        -----
+        HqsamWarning
+            One is not on the disk as it was written.
+        """
+        done, whole = 0, True
+        for number, plane in enumerate(self.ledger.planes(self.storage.shape)):
+            if number >= len(self.batch.planes) or (
+                plane.index != self.batch.planes[number]
+            ):
+                break
+            fits = plane.written is None or self.storage.fits(plane.written)
+            whole = whole and fits
+            done += whole
+            self._begun = number + 1
+        if not whole:
+            warnings.warn(
+                f"plane {self.batch.planes[done]} of the interrupted batch is not on "
+                f"the disk as it was written, as after a power cut; it is done again, "
+                f"and the {self._begun - done - 1} after it",
+                HqsamWarning,
+                stacklevel=4,
+            )
+        self.ledger.mend(done)
         return done
 
     def do(self, number: int, cancelled: Callable[[], bool]) -> None:
@@ -182,6 +218,8 @@ class _Run:
             done = self._find(number, index, check)
         else:
             done = self._prompt(number, index, check)
+        # The labels first: a line says that they are on the disk.
+        done = replace(done, written=self.storage.sync())
         self.ledger.append(done)
         self._count(done)
         if done.lost:

@@ -1,33 +1,50 @@
 """Where a batch keeps its labels until they are complete, and how they get in place.
 
-``NAME.batch`` beside the output NAME holds the labels as a zarr, the ledger and a
-lock. Nothing is at NAME before all planes are done.
+``NAME.batch`` beside the output NAME holds the labels as a zarr, the ledger, a lock
+and a marker, by which the folder is known as ours: no other is written to, and of ours
+only what we put there is removed. Nothing is at NAME before all planes are done.
 """
 
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import zarr
 
 from napari_hqsam.errors import OutputError, reason
-from napari_hqsam.files import try_lock
+from napari_hqsam.files import free_name, replacing, sync_folder, sync_tree, try_lock
 from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.images.zarr_check import check_array
 from napari_hqsam.jobs.ledger import Ledger, differing
-from napari_hqsam.labels import check_writable, copy_labels, id_dtype, labels_on_disk
+from napari_hqsam.labels import (
+    check_writable,
+    copy_labels,
+    id_dtype,
+    labels_on_disk,
+)
 from napari_hqsam.labels.blocks import blocks
+from napari_hqsam.labels.chunk_files import ChunkFiles, fits
+from napari_hqsam.sessions import check_not_worked_on, in_place_of_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from napari_hqsam.files import Lock
     from napari_hqsam.images import Image
     from napari_hqsam.jobs.plan import Batch
+    from napari_hqsam.labels.chunk_files import Written
 
 SUFFIX = ".batch"
+_MARKER = "napari-hqsam-batch.txt"
+_TEXT = """\
+A batch of napari-hqsam that is not complete. Run the same command again to go on with
+it, or with --restart to begin anew; both remove this folder when they are done.
+"""
+_LOCK, _LEDGER, _REPLACED = "lock", "ledger.jsonl", "replaced"
 
 
 class Storage:
@@ -53,14 +70,35 @@ class Storage:
         self.axes = f"{image.leading_axes}yx"
         self.folder = out.with_name(out.name + SUFFIX)
         check_writable(out, axes=self.axes, overwrite=overwrite)
-        if self.folder.exists() and not self.folder.is_dir():
+        check_not_worked_on(out)
+        self.ledger = Ledger(self.folder / _LEDGER)
+        self._is_zarr = out.name.lower().endswith(".zarr")
+        self._labels_path = self.folder / (out.name if self._is_zarr else "labels.zarr")
+        self._files: ChunkFiles | None = None
+        self._check_ours()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the labels."""
+        return (*self.image.leading_shape, *self.image.plane_shape)
+
+    def _check_ours(self) -> None:
+        """Raise OutputError if the folder is somebody else's."""
+        if not self.folder.exists():
+            return
+        if not self.folder.is_dir():
             raise OutputError(
                 f"{self.folder} is a file, and the batch needs this name for a "
                 "folder: remove it"
             )
-        self.ledger = Ledger(self.folder / "ledger.jsonl")
-        self._is_zarr = out.name.lower().endswith(".zarr")
-        self._labels_path = self.folder / (out.name if self._is_zarr else "labels.zarr")
+        names = {path.name for path in self.folder.iterdir()} - {_LOCK}
+        ours = not names or _MARKER in names or self.ledger.is_ours()
+        if not ours:
+            raise OutputError(
+                f"{self.folder} holds other files ({min(names)}, ...), and the batch "
+                "needs this name for a folder of its own: rename it, or name another "
+                "output"
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -74,22 +112,46 @@ class Storage:
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise OutputError(
-                f"{self.folder} cannot be made ({error.strerror}): name another output"
-            ) from error
-        lock = try_lock(self.folder / "lock")
+            raise self.unwritable(error) from error
+        lock = try_lock(self.folder / _LOCK)
         if lock is None:
             raise OutputError(
                 f"another process is at this batch ({self.folder}): wait for it, or "
                 "name another output"
             )
+        try:
+            self._check_ours()  # now that nobody else changes it
+            self._mark()
+        except BaseException:
+            lock.release(remove=True)
+            raise
         lock.tell("running the same batch")
         try:
             yield
         finally:
-            lock.release()
-            if not self.ledger.path.exists():  # nothing was begun, or all is done
-                shutil.rmtree(self.folder, ignore_errors=True)
+            if self.ledger.path.exists():
+                lock.release()
+            else:  # nothing was begun, or all is done
+                self._clear(lock)
+
+    def _mark(self) -> None:
+        marker = self.folder / _MARKER
+        if not marker.exists():
+            with replacing(marker) as partial:
+                partial.write_text(_TEXT, encoding="utf-8")
+
+    def _clear(self, lock: Lock) -> None:
+        """Remove what is ours, and the folder if that was all; locked to the end."""
+        replaced = self.folder.glob(f"{_REPLACED}*") if self.out.exists() else ()
+        for path in (self._labels_path, *replaced):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            (self.folder / _MARKER).unlink(missing_ok=True)
+        lock.release(remove=True)
+        with suppress(OSError):
+            lock.path.unlink(missing_ok=True)  # where it could not be while it was held
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def open(self, batch: Batch, identity: dict[str, Any]) -> zarr.Array[Any]:
         """Labels to be painted into: those of the interrupted batch, or new ones.
@@ -97,7 +159,7 @@ class Storage:
         Raises
         ------
         OutputError
-            What is there is of a batch made otherwise.
+            What is there is of a batch made otherwise, or damaged.
         """
         begun = self.ledger.header()
         if begun is None or not self._labels_path.exists():
@@ -120,13 +182,13 @@ class Storage:
         OutputError
             They are damaged, or not of this image.
         """
+        self._files = ChunkFiles(self._labels_path)
         try:
-            array = zarr.open_group(str(self._labels_path), mode="r+")["0"]
+            array = zarr.open_group(self._files, mode="r+")["0"]
             if not isinstance(array, zarr.Array):
                 raise TypeError("they are no array")
             check_array(array, str(self._labels_path))
-            shape = (*self.image.leading_shape, *self.image.plane_shape)
-            if array.shape != shape or array.dtype.kind != "u":
+            if array.shape != self.shape or array.dtype.kind != "u":
                 raise ValueError(f"they are {array.dtype} of shape {array.shape}")
         except MemoryError:
             raise
@@ -135,7 +197,26 @@ class Storage:
                 f"the labels of the interrupted batch in {self.folder} are damaged "
                 f"({reason(error)}): restart"
             ) from error
+        self._files.note_changes()
         return array
+
+    def sync(self) -> Written:
+        """Bring what was painted since the last time to the disk; return what.
+
+        Raises
+        ------
+        OutputError
+            It cannot be brought there.
+        """
+        assert self._files is not None
+        try:
+            return self._files.sync()
+        except OSError as error:
+            raise self.unwritable(error) from error
+
+    def fits(self, written: Written) -> bool:
+        """Whether the labels on the disk are as they were written."""
+        return fits(self._labels_path, written)
 
     def restart(self) -> None:
         """Forget what was begun, ledger first: without it nothing counts."""
@@ -146,29 +227,38 @@ class Storage:
         """Put the complete labels under their name and clear up.
 
         A kill on the way loses nothing: the batch is complete in its folder until
-        the labels are in place.
+        the labels are in place. A session beside labels that were there is set aside.
+
+        Raises
+        ------
+        OutputError
+            They cannot be put there.
         """
-        if self._is_zarr:
-            self._move()
-        else:
-            scale, units = self._space()
-            with labels_on_disk(
-                self.out,
-                labels.shape,
-                dtype=id_dtype(highest),
-                axes=self.axes,
-                scale=scale,
-                units=units,
-                overwrite=self.overwrite,
-            ) as final:
-                copy_labels(labels, final)
-        self.ledger.path.unlink()
+        with in_place_of_session(self.out):
+            if self._is_zarr:
+                self._move()
+            else:
+                scale, units = self._space()
+                with labels_on_disk(
+                    self.out,
+                    labels.shape,
+                    dtype=id_dtype(highest),
+                    axes=self.axes,
+                    scale=scale,
+                    units=units,
+                    overwrite=self.overwrite,
+                ) as final:
+                    copy_labels(labels, final)
+        try:
+            self.ledger.path.unlink()
+        except OSError as error:
+            raise self.unwritable(error) from error
 
     def _make(self, batch: Batch) -> None:
         scale, units = self._space()
         with labels_on_disk(
             self._labels_path,
-            (*self.image.leading_shape, *self.image.plane_shape),
+            self.shape,
             dtype=id_dtype(batch.highest_id),
             # what is to be a TIFF may have axes that OME-Zarr does not know
             axes=self.axes if self._is_zarr else None,
@@ -179,19 +269,30 @@ class Storage:
 
     def _move(self) -> None:
         """Rename; labels that were there are kept aside until it is done."""
-        aside = self.folder / "replaced"
         try:
+            sync_tree(self._labels_path)
             if self.out.exists():
-                self.out.rename(aside)
+                mode = stat.S_IMODE(self.out.stat().st_mode)
+                with suppress(PermissionError):
+                    self._labels_path.chmod(mode)
+                self.out.rename(free_name(self.folder / _REPLACED))
             self._labels_path.rename(self.out)
+            sync_folder(self.out.parent)
         except OSError as error:
             raise OutputError(
-                f"{self.out} was not written ({error.strerror}): the labels are in "
+                f"{self.out} was not written ({reason(error)}): the labels are in "
                 f"{self.folder}; free the name and run the batch again"
             ) from error
 
     def _space(self) -> tuple[Any, Any]:
         return space_of_image(self.axes, self.image.scale, self.image.units)
+
+    def unwritable(self, error: OSError) -> OutputError:
+        """Say what to do about an error of the operating system."""
+        return OutputError(
+            f"{self.folder} cannot be written to ({reason(error)}): free some space "
+            "and run the same command again; what was done is kept"
+        )
 
 
 def clear(labels: Any, index: tuple[int, ...]) -> None:  # noqa: ANN401 - zarr

@@ -29,7 +29,8 @@ def labels_digest(array: Any) -> str:  # noqa: ANN401 - numpy, zarr or another
     step = _rows_at_once(array, shape)
     for index in np.ndindex(shape[:-2]):
         for y in range(0, shape[-2], step):
-            band = np.asarray(array[(*index, slice(y, min(y + step, shape[-2])))])
+            rows = slice(y, min(y + step, shape[-2]))
+            band = np.asarray(array[(*index, rows, slice(0, shape[-1]))])
             digest.update(np.ascontiguousarray(band, "<u4").data)
     return digest.hexdigest()
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import OutputError, reason
+from napari_hqsam.files import same_file
 from napari_hqsam.geometry.space import check_axes
+from napari_hqsam.labels.ours import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +27,7 @@ def check_writable(
     path: str | os.PathLike[str],
     *,
     axes: str | None = None,
-    overwrite: bool = True,
+    overwrite: bool | None = True,
     sources: Iterable[str | os.PathLike[str]] = (),
 ) -> None:
     """Raise unless labels could be written at a path now.
@@ -39,9 +41,10 @@ def check_writable(
         ``.ome.zarr``) to be written.
     axes : str, optional
         Axes of the labels to come: do they fit the format?
-    overwrite : bool
-        Whether labels that are already there may be replaced. A folder that
-        holds anything but a label image is never replaced.
+    overwrite : bool or None
+        Whether labels that are already there may be replaced; None: only those that
+        this package has written. A folder that holds anything but a label image is
+        never replaced.
     sources : iterable of path
         Files that are being read: none of them may be the target or in it.
 
@@ -61,17 +64,22 @@ def check_writable(
             "use .tif, .ome.tif or .ome.zarr"
         )
     if axes is not None:
-        check_axes(axes, len(axes), target.name)
+        check_axes_fit(target, axes)
     _check_folder(target)
     for source in sources:
         resolved = Path(source).resolve()
-        if target.resolve() in (resolved, *resolved.parents):
+        if any(same_file(target, each) for each in (source, *resolved.parents)):
             raise OutputError(
                 f"{target} is the image that is read; choose another name for "
                 "the labels"
             )
     if os.path.lexists(target):
         _check_replaceable(target, overwrite)
+
+
+def check_axes_fit(path: str | os.PathLike[str], axes: str) -> None:
+    """Raise ImageError unless labels of these axes fit the format of a file."""
+    check_axes(axes, len(axes), Path(path).name)
 
 
 def check_file(path: Path) -> None:
@@ -95,12 +103,13 @@ def _check_folder(target: Path) -> None:
         ) from error
 
 
-def _check_replaceable(target: Path, overwrite: bool) -> None:
+def _check_replaceable(target: Path, overwrite: bool | None) -> None:
     """Raise unless what is at the target may be replaced."""
-    if not overwrite:
+    if overwrite is False:
         raise OutputError(f"{target} exists; choose another name or allow overwriting")
     if target.is_dir():
         if target.name.lower().endswith(ZARR_SUFFIX) and _is_label_image(target):
+            _check_ours(target, overwrite)
             return
         raise OutputError(
             f"{target} is a folder that holds no label image, so it is not replaced; "
@@ -112,6 +121,15 @@ def _check_replaceable(target: Path, overwrite: bool) -> None:
         )
     if target.exists() and not os.access(target, os.W_OK):
         raise OutputError(f"{target} is write-protected; choose another name")
+    _check_ours(target, overwrite)
+
+
+def _check_ours(target: Path, overwrite: bool | None) -> None:
+    if overwrite is None and not is_ours(target):
+        raise OutputError(
+            f"{target} exists and holds no labels that this program has written: "
+            "choose another name, or allow overwriting (--overwrite)"
+        )
 
 
 def _is_label_image(folder: Path) -> bool:

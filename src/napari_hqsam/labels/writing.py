@@ -19,6 +19,7 @@ from napari_hqsam.errors import ImageError
 from napari_hqsam.files import replacing
 from napari_hqsam.geometry.space import Space, check_axes, make_space
 from napari_hqsam.labels.blocks import blocks
+from napari_hqsam.labels.ours import MADE_BY, MADE_BY_KEY
 from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def labels_on_disk(
     axes: str | None = None,
     scale: Sequence[float] | None = None,
     units: str | Sequence[str | None] | None = None,
-    overwrite: bool = True,
+    overwrite: bool | None = True,
 ) -> Iterator[zarr.Array[Any]]:
     """Make a label image on the disk, wholly or not at all.
 
@@ -102,8 +103,8 @@ def labels_on_disk(
     units : str or sequence of (str or None), optional
         Unit of each axis, such as "micrometer" or "µm"; one name stands for
         all axes of space.
-    overwrite : bool
-        Whether labels that are already there may be replaced.
+    overwrite : bool or None
+        Whether labels that are already there may be replaced, see `check_writable`.
 
     Yields
     ------
@@ -129,7 +130,7 @@ def labels_on_disk(
     space = make_space(check_axes(axes, len(sizes), target.name), scale, units)
     from napari_hqsam.labels.chunk_files import chunk_files  # zarr, see below
 
-    with replacing(target, new=not overwrite) as partial:
+    with replacing(target, new=overwrite is False) as partial:
         if target.name.lower().endswith(ZARR_SUFFIX):
             with chunk_files(partial) as files:
                 yield _create_zarr(files, sizes, np.dtype(dtype), space, target.name)
@@ -217,7 +218,9 @@ def _create_zarr(
 
     title = name[: -len(ZARR_SUFFIX)].removesuffix(".ome")
     group = zarr.create_group(
-        store=files, zarr_format=3, attributes=space.ome_zarr(title)
+        store=files,
+        zarr_format=3,
+        attributes=space.ome_zarr(title) | {MADE_BY_KEY: MADE_BY},
     )
     return group.create_array(
         "0",
@@ -280,6 +283,7 @@ def _write_tiff(
             metadata=space.ome_xml() if is_ome else space.tiff(),
             resolution=resolution,
             resolutionunit="CENTIMETER" if resolution else None,
+            software=MADE_BY,
         )
 
 

@@ -10,6 +10,7 @@ the labels.
 from napari_hqsam.sessions.aside import (
     OtherLabelsError,
     check_labels_fit,
+    check_not_worked_on,
     in_place_of_session,
     set_aside,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Target",
     "Write",
     "check_labels_fit",
+    "check_not_worked_on",
     "in_place_of_session",
     "indices_of",
     "journal_path",

@@ -10,21 +10,26 @@ from __future__ import annotations
 import os
 import warnings
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason
+from napari_hqsam.files import Lock, same_file
+from napari_hqsam.images import open_source
 from napari_hqsam.labels.digest import labels_digest
 from napari_hqsam.sessions.journal.file import (
     SUFFIX,
+    Journal,
     JournalError,
     base_path,
     journal_path,
     lock_unused,
     read_lines,
 )
+from napari_hqsam.sessions.journal.records import Save
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.recorded import understand
 from napari_hqsam.sessions.steps import Steps
@@ -117,8 +122,29 @@ def set_aside(journal: str | os.PathLike[str]) -> Path:
         return _rename(path)
 
 
+def check_not_worked_on(labels: str | os.PathLike[str]) -> None:
+    """Raise OutputError if the session beside labels is worked on now."""
+    path = journal_path(labels)
+    if os.path.lexists(path):
+        _locked_for(path, labels).release()
+
+
+@dataclass
+class Replaced:
+    """What is to become of the session beside labels that are being replaced.
+
+    Attributes
+    ----------
+    made_from : path, optional
+        Journal of the session that the new labels are as. If it is the one beside
+        them, it stays there, and is told of them.
+    """
+
+    made_from: str | os.PathLike[str] | None = None
+
+
 @contextmanager
-def in_place_of_session(labels: str | os.PathLike[str]) -> Iterator[None]:
+def in_place_of_session(labels: str | os.PathLike[str]) -> Iterator[Replaced]:
     """Keep the session beside labels that are being replaced, under another name.
 
     It is locked in the block, in which the labels are written, and set aside when that
@@ -128,6 +154,11 @@ def in_place_of_session(labels: str | os.PathLike[str]) -> Iterator[None]:
     ----------
     labels : path
         The labels.
+
+    Yields
+    ------
+    Replaced
+        To say otherwise.
 
     Raises
     ------
@@ -139,26 +170,43 @@ def in_place_of_session(labels: str | os.PathLike[str]) -> Iterator[None]:
     HqsamWarning
         Where it is now.
     """
-    path = journal_path(labels)
+    path, replaced = journal_path(labels), Replaced()
     if not os.path.lexists(path):
-        yield
+        yield replaced
         return
-    try:
-        lock = lock_unused(path)
-    except JournalError as error:
-        raise OutputError(
-            f"{labels} was made in a session that is worked on now ({error}); choose "
-            "another name"
-        ) from error
-    with lock:
-        yield
-        kept = _rename(path)
+    with _locked_for(path, labels):
+        yield replaced
+        own = replaced.made_from is not None and same_file(path, replaced.made_from)
+        kept = None if own else _rename(path)
+    if kept is None:
+        _note_made(path, labels)
+        return
     warnings.warn(
         f"{labels} had a session beside it, which is that of the labels before: its "
         f"journal is now {kept}",
         HqsamWarning,
         stacklevel=3,
     )
+
+
+def _locked_for(path: Path, labels: str | os.PathLike[str]) -> Lock:
+    try:
+        return lock_unused(path)
+    except JournalError as error:
+        raise OutputError(
+            f"{labels} was made in a session that is worked on now ({error}); choose "
+            "another name"
+        ) from error
+
+
+def _note_made(path: Path, labels: str | os.PathLike[str]) -> None:
+    """Tell a journal of labels that were made from all of it."""
+    digest = labels_digest(open_source(labels, keep_indices=True).array)
+    journal, _ = Journal.reopen(path)
+    try:
+        journal.append(Save(digest, journal.lines).to_json())
+    finally:
+        journal.close()
 
 
 def _rename(path: Path) -> Path:

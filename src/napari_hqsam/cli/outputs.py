@@ -1,0 +1,151 @@
+"""Files that commands write, checked before any work.
+
+What is there is replaced without being asked only if it is of the same kind and was
+written by this package; all else needs ``--overwrite``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import OutputError
+from napari_hqsam.files import same_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_TABLES = re.compile(rb"track,[a-z,]*y,x,object,parents\r?\n|object,slice,confidence,")
+_BEGINNINGS = {
+    ".json": re.compile(rb'\{\s*"about": \{\s*"napari_hqsam"'),
+    ".md": re.compile(rb"Measured with napari_hqsam "),
+    ".csv": _TABLES,
+    ".png": re.compile(rb"\x89PNG.*tEXtSoftware\0napari-hqsam", re.DOTALL),
+}
+_BEGINNING = 4096
+"""Bytes in which it is looked for."""
+
+
+def check_labels(
+    out: Path, *sources: Path | None, overwrite: bool, image: Path | None = None
+) -> None:
+    """Refuse labels that could not, or must not, be written.
+
+    Parameters
+    ----------
+    out : Path
+        The labels.
+    *sources : Path or None
+        Files that are read.
+    overwrite : bool
+        Whether whatever label-like is there may be replaced.
+    image : Path, optional
+        The image that is read as well.
+    """
+    from napari_hqsam.labels import check_writable
+    from napari_hqsam.sessions import check_not_worked_on
+
+    read = [each for each in (image, *sources) if each is not None]
+    check_writable(out, overwrite=overwrite or None, sources=read)
+    if image is not None:
+        check_outside(out, image)
+    check_not_worked_on(out)
+
+
+def check_file_to_write(
+    path: Path | None,
+    *used: Path | None,
+    overwrite: bool,
+    suffix: str | None = None,
+    image: Path | None = None,
+) -> None:
+    """Refuse a file beside the labels that could not, or must not, be written.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None for none.
+    *used : Path or None
+        Files that are read, or written otherwise.
+    overwrite : bool
+        Whether what is there may be replaced, whatever it is.
+    suffix : str, optional
+        That it must have.
+    image : Path, optional
+        The image that is read: a folder of its arrays is no place for it.
+    """
+    from napari_hqsam.labels import check_file
+
+    if path is None:
+        return
+    if suffix is not None and path.suffix.lower() != suffix:
+        raise OutputError(f"{path} is no {suffix}: name it NAME{suffix}")
+    for each in (image, *used):
+        if each is not None and same_file(path, each):
+            raise OutputError(f"{path} is read or written otherwise: name another")
+    check_file(path)
+    if image is not None:
+        check_outside(path, image)
+    if os.path.lexists(path) and not (overwrite or _is_ours(path)):
+        raise OutputError(
+            f"{path} exists and was not written by this program: choose another name, "
+            "or give --overwrite"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file begins as we begin it, or is empty."""
+    known = _BEGINNINGS.get(path.suffix.lower())
+    with suppress(OSError), path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+        return not beginning or (
+            known is not None and known.match(beginning) is not None
+        )
+    return False
+
+
+def check_outside(out: Path, image: Path) -> None:
+    """Refuse to write among the arrays of an image, but where OME-Zarr has labels."""
+    folder = image.resolve()
+    if not any(
+        (folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
+    ):
+        return  # a file, or a folder that holds no image
+    parents = out.resolve().parents
+    inside = any(same_file(parent, folder) for parent in parents if parent.exists())
+    if inside and out.resolve().parent.name != "labels":
+        raise OutputError(
+            f"{out} lies inside the image {image}: write beside it, such as to "
+            f"{image.with_name(out.name)}, or into its folder labels/"
+        )
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder for results; leave none behind if there are none."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"folder {folder} cannot be made ({error.strerror}): give another with -o"
+        ) from error
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            if not any(path.iterdir()):
+                path.rmdir()
+        raise
+
+
+def check_apart(paths: Iterable[Path | None]) -> None:
+    """Refuse two outputs of one name."""
+    there = [path for path in paths if path is not None]
+    for number, path in enumerate(there):
+        for other in there[:number]:
+            if same_file(path, other):
+                raise OutputError(f"{other} and {path} are one file: name two")
