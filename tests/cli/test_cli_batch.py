@@ -20,7 +20,7 @@ class BoxSegmenter:
         self.source = SimpleNamespace(encoded=0)
 
     def iter_many(self, prompts, *, plane, **_):
-        if tuple(plane) == BoxSegmenter.interrupt:
+        if tuple(plane.values()) == BoxSegmenter.interrupt:
             raise KeyboardInterrupt
         self.source.encoded += 1
         for number, prompt in enumerate(prompts):

@@ -34,7 +34,9 @@ class BoxSegmenter:
         BoxSegmenter.made = self
 
     def iter_many(self, prompts, *, plane, level, output, clean):
-        self.asked.append({"plane": plane, "level": level, "output": output})
+        self.asked.append(
+            {"plane": tuple(plane.values()), "level": level, "output": output}
+        )
         for number in reversed(range(len(prompts))):
             self.source.encoded += 1
             y0, x0, y1, x1 = (int(v) for v in prompts[number].box)

@@ -108,7 +108,7 @@ def test_the_dims_of_an_array_are_its_axes(dims, axes):
     array = Labelled(np.arange(2 * 3 * 6 * 7).reshape(2, 3, 6, 7), dims)
     image = open_image(array)
     assert image.axes == axes
-    index = (1,) * len(image.leading_axes)
+    index = dict.fromkeys(image.leading_axes, 1)
     other = open_image(array.array, axes=axes)
     np.testing.assert_array_equal(image.read_plane(index), other.read_plane(index))
     assert open_image(array, axes="zcyx").axes == "zcyx"  # what is passed goes first

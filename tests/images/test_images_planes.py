@@ -67,7 +67,7 @@ def test_every_axis_order_gives_the_same_pixels(axes, data):
     base = 10000 * at.get("t", 0) + 1000 * at.get("z", 0)
     y, x = np.mgrid[y0:y1, x0:x1]
     expected = [base + 100 * c + 10 * y + x for c in image.shown_channels]
-    plane = image.read_plane(index, (y0, x0, y1, x1))
+    plane = image.read_plane(at, (y0, x0, y1, x1))
     np.testing.assert_array_equal(plane, np.stack(expected, -1))
 
 
@@ -75,7 +75,7 @@ def test_only_the_plane_asked_for_is_read():
     source = Recorder(numbered("tzcyx"))
     image = open_image(source, axes="tzcyx", channels=[3, 1])
     assert source.keys == []
-    plane = image.read_plane((1, 2))
+    plane = image.read_plane({"z": 2, "t": 1})
     assert source.pixels == 2 * 5 * 6
     np.testing.assert_array_equal(plane[0, 0], [12300, 12100])
 
@@ -126,13 +126,25 @@ def test_three_fluorescence_channels_are_no_colour_picture():
 
 
 @pytest.mark.parametrize(
-    "index", [(), (0,), 0, (0, 3), (2, 0), (-1, 0), (0, 0, 0), (0.0, 1), "01", None]
+    "index",
+    [
+        *((), (0,), 0, (0, 1), (0, 0, 0), "01", None, {"z": 1}),
+        *({"t": 0, "z": 3}, {"t": -1, "z": 0}, {"z": 0.0, "t": 1}),
+        {"t": 0, "z": 0, "c": 0},
+    ],
 )
 def test_wrong_plane_index_is_one_clear_line(index):
     image = open_image(np.zeros((2, 3, 4, 5)), axes="tzyx")
-    with pytest.raises(ImageError, match="plane index") as caught:
+    with pytest.raises(ImageError, match="plane") as caught:
         image.read_plane(index)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_without_names_are_an_error_that_says_how_to_name_them():
+    image = open_image(np.zeros((2, 3, 4, 5)), axes="tzyx")
+    for index in (1, (1, 2), [0, 0]):
+        with pytest.raises(ImageError, match=r'plane=\{"t": 0, "z": 0\}'):
+            image.read_plane(index)
 
 
 def test_plane_index_may_be_a_bare_int_or_numpy_ints():

@@ -83,7 +83,7 @@ def test_time_points_are_linked_apart_from_slices(squares, stack, tmp_path):
     done = run(
         *(squares(both, "tzyx"), tmp_path / "b.tif", "auto"),
         linked_axis="t",
-        planes=[(0, 2), (1, 2), (0, 1)],
+        planes=[{"t": t, "z": z} for t, z in ((0, 2), (1, 2), (0, 1))],
     )
     assert done.planes == 3
 

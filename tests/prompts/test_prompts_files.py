@@ -78,10 +78,10 @@ def test_boxes_and_points_may_share_a_table(read):
 def test_an_object_has_one_prompt_on_each_plane(read):
     text = "t,z,y,x,object\n0,3,1,2,5\n0,3,2,2,5\n0,4,1,2,5\n"
     assert read("p.csv", text) == [
-        Prompt([(1, 2), (2, 2)], label_id=5, plane=(0, 3)),
-        Prompt([(1, 2)], label_id=5, plane=(0, 4)),
+        Prompt([(1, 2), (2, 2)], label_id=5, plane={"t": 0, "z": 3}),
+        Prompt([(1, 2)], label_id=5, plane={"t": 0, "z": 4}),
     ]
-    assert read("p.csv", "z,y0,x0,y1,x1\n3,0,0,2,2\n")[0].plane == (3,)
+    assert read("p.csv", "z,y0,x0,y1,x1\n3,0,0,2,2\n")[0].plane == {"z": 3}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,9 @@ def test_napari_points_table(read):
         "0,3.0,10.5,20.0,positive,1\n"
         "1,3.0,30.0,40.25,negative,1\n"
     )
-    expected = Prompt([(10.5, 20), (30, 40.25)], [1, 0], label_id=1, plane=(3,))
+    expected = Prompt(
+        [(10.5, 20), (30, 40.25)], [1, 0], label_id=1, plane={"axis-0": 3}
+    )
     assert read("p.csv", text) == [expected]
     # With numeric features everything is written as a float.
     text = (
@@ -148,7 +150,7 @@ def test_napari_shapes_of_a_stack_know_their_plane(read):
         "0,line,0,4.0,1,1\n0,line,1,{z},1,3\n"
     )
     (prompt,) = read("s.csv", text.format(z=4.0))
-    assert (prompt.plane, prompt.points) == ((4,), ((1, 1.5), (1, 2.5)))
+    assert (prompt.plane, prompt.points) == ({"axis-0": 4}, ((1, 1.5), (1, 2.5)))
     with pytest.raises(PromptError, match=r"shape at line 2: .*plane"):
         read("s.csv", text.format(z=5.0))
 
@@ -306,7 +308,7 @@ def test_qupath_planes_are_not_guessed(read):
         ),
         (collection(feature("Point", [1, 2], object="A")), "object id 'A'"),
         (collection(feature("Point", [1, 2], object=True)), "object id True"),
-        (collection(feature("Point", [1, 2], plane=3)), "plane 3 is not a list"),
+        (collection(feature("Point", [1, 2], plane=3)), "plane 3 is neither"),
         (collection(feature("Point", [1, 2], plane=[-1])), "plane index -1"),
         (
             collection(*[feature("Polygon", [[[0, 0], [9, 0], [0, 9]]], id=1)] * 2),

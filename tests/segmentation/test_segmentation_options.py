@@ -47,7 +47,8 @@ def test_each_way_to_segment_checks_them(segmenter, given, words):
 def test_a_plane_is_named_by_its_axes_in_any_order(segmenter):
     prompt = Prompt([(15, 20)])
     named = segmenter.segment(prompt, plane={"z": 2, "t": 1}, level=0)
-    numbered = segmenter.segment(prompt, plane=(1, 2), level=0)
+    own = Prompt([(15, 20)], plane={"t": 1, "z": 2})
+    numbered = segmenter.segment(own, level=0)
     assert named.area
     np.testing.assert_array_equal(named.data, numbered.data)
     empty = segmenter.segment(prompt, plane={"t": 0, "z": 2}, level=0)
@@ -67,7 +68,23 @@ def test_a_plane_must_name_each_leading_axis_once(segmenter, plane):
         segmenter.segment(Prompt([(15, 20)]), plane=plane)
 
 
-@pytest.mark.parametrize("plane", [{"t": 2, "z": 0}, (0, 3), 1])
+@pytest.mark.parametrize("plane", [{"t": 2, "z": 0}, {"t": 0, "z": 3}])
 def test_a_plane_must_be_there(segmenter, plane):
     with pytest.raises(ImageError, match="plane index"):
         segmenter.segment(Prompt([(15, 20)]), plane=plane)
+
+
+@pytest.mark.parametrize("plane", [(1, 2), 1, (1,)])
+def test_numbers_do_not_say_which_of_several_axes_they_are_for(segmenter, plane):
+    prompt, told = Prompt([(15, 20)]), r'plane=\{"t": 0, "z": 0\}'
+    for ask in (segmenter.segment, segmenter.candidates, segmenter.outputs):
+        with pytest.raises(ImageError, match=told):
+            ask(prompt, plane=plane)
+    with pytest.raises(ImageError, match=told):
+        segmenter.segment_many([prompt], plane=plane)
+    with pytest.raises(ImageError, match=told):
+        segmenter.prepare([prompt], plane=plane)
+    with pytest.raises(ImageError, match=told):
+        segmenter.segment_everything(plane=plane)
+    with pytest.raises(ImageError, match=told):
+        segmenter.segment(Prompt([(15, 20)], plane=plane))

@@ -754,3 +754,21 @@ def test_a_mask_that_took_the_place_of_another_does_so_again(begin, square):
     assert [r.pixels for r in remade] == [0, 0]
     np.testing.assert_array_equal(labels, session.target.array)
     assert labels[1, 1] == 0
+
+
+# --- planes by axis letters ---------------------------------------------------
+
+
+def test_a_plane_of_several_axes_is_named(begin, square):
+    session = begin(np.zeros((2, 1, 4, 12, 14), np.uint8), axes="tczyx")
+    number = session.accept(square(1, 1), CLICK, plane={"z": 3, "t": 1})
+    own = Prompt([(2, 2)], plane={"t": 0, "z": 2})
+    session.accept(square(1, 1), own, label_id=number)
+    array = session.target.array
+    assert array[1, 0, 3, 1, 1] == array[0, 0, 2, 1, 1] == number
+    assert np.count_nonzero(array) == 2 * square(1, 1).area
+    for bare in (1, (1, 3), (1, 0, 3)):
+        with pytest.raises(ImageError, match="name them: plane="):
+            session.accept(square(1, 1), CLICK, plane=bare)
+    session.delete(number, {"t": 1, "z": 3})
+    assert not array[1].any()

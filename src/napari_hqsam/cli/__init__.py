@@ -152,7 +152,7 @@ def segment(
         list[str] | None, typer.Option(help="Box y0,x0,y1,x1; one object each.")
     ] = None,
     plane: Annotated[
-        str | None, typer.Option(help="Plane of a stack, such as 12 or 0,12.")
+        str | None, typer.Option(help="Plane of a stack, such as 12 or t=0,z=12.")
     ] = None,
     key: KeyOption = None,
     axes: AxesOption = None,

@@ -26,6 +26,14 @@ def integers(text: str, option: str) -> tuple[int, ...]:
         ) from None
 
 
+def plane_of(text: str, image: Image) -> tuple[int, ...]:
+    """Parse --plane, such as 12 or t=0,z=12."""
+    from napari_hqsam.geometry.plane_text import plane_of_text
+
+    axes, shape = image.leading_axes, image.leading_shape
+    return plane_of_text(text, axes, shape, image.name)
+
+
 def floats(text: str, count: int, option: str, example: str) -> tuple[float, ...]:
     """Parse a given number of numbers."""
     try:
@@ -110,7 +118,7 @@ def by_plane(
     """Group prompts by plane: their own, else --plane, else the only one."""
     groups: dict[tuple[int, ...], list[Prompt]] = defaultdict(list)
     for prompt in prompts:
-        index = prompt.plane if prompt.plane is not None else plane
+        index = plane if prompt.plane is None else image.position(prompt.plane)
         if index is None and image.leading_axes:
             sizes = dict(zip(image.leading_axes, image.leading_shape, strict=True))
             raise PromptError(
@@ -139,6 +147,6 @@ def check_all(
             raise PromptError(f"{option} {value!r} is unknown: {' or '.join(known)}")
     check_axes_fit(out, f"{image.leading_axes}yx")
     for index, group in groups.items():
-        image.check_index(index)
+        image.check_position(index)
         for prompt in group:
             prompt.check_on(image.plane_shape)

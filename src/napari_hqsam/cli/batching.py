@@ -53,7 +53,7 @@ def batch(
     ] = "",
     planes: Annotated[
         str | None,
-        typer.Option(help="Planes, such as 0:40, or 3,0:40 of t and z. [default: all]"),
+        typer.Option(help="Planes, such as 0:40, or t=3,z=0:40. [default: all]"),
     ] = None,
     tracks: Annotated[
         Path | None, typer.Option(help="Also write the objects' tracks to this .csv.")

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hqsam.cli.arguments import cache_of, integers, limits_of, normalized
+from napari_hqsam.cli.arguments import (
+    cache_of,
+    integers,
+    limits_of,
+    normalized,
+    plane_of,
+)
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     AxesOption,
     ChannelsOption,
@@ -53,7 +59,8 @@ def embed(
         typer.Option(help="Scales to encode, such as 0,1. [default: 0 to coarsest]"),
     ] = None,
     plane: Annotated[
-        str | None, typer.Option(help="Plane of a stack, such as 0,12. [default: all]")
+        str | None,
+        typer.Option(help="Plane of a stack, such as 12 or t=0,z=12. [default: all]"),
     ] = None,
     region: Annotated[
         str | None, typer.Option(help="Part y0,x0,y1,x1 of it. [default: whole]")
@@ -121,8 +128,7 @@ def _planes(image: Image, plane: str | None) -> list[tuple[int, ...]]:
     """Planes of --plane; all by default."""
     if plane is None:
         return [*product(*map(range, image.leading_shape))]
-    index = integers(plane, "--plane")
-    return [image.check_index(index)]
+    return [plane_of(plane, image)]
 
 
 def _box(image: Image, region: str | None) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from napari_hqsam.cli.arguments import (
     level_of,
     limits_of,
     normalized,
+    plane_of,
     prompts_of,
 )
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
@@ -40,10 +41,11 @@ from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import Reslice
     from napari_hqsam.images import Image
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.propagation import StackSlice
@@ -66,7 +68,7 @@ def propagate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
     plane: Annotated[
         str | None,
-        typer.Option(help="Plane of prompts that name none, such as 12 or 0,12."),
+        typer.Option(help="Plane of prompts that name none, such as 12 or t=0,z=12."),
     ] = None,
     across: Annotated[
         str | None,
@@ -119,6 +121,7 @@ def propagate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Follow objects through a stack from a few prompted slices."""
+    from napari_hqsam.geometry import Reslice
     from napari_hqsam.images import open_image
 
     check_labels(out, prompts, overwrite=overwrite, image=image)
@@ -138,11 +141,14 @@ def propagate(
     with timed("open the image") as details:
         opened = open_image(image, key=key, axes=axes, channels=shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
-    view = _View.across(opened, across)
-    turned = open_image(image, key=key, axes=view.letters, channels=shown)
-    default = None if plane is None else integers(plane, "--plane")
+    walked = _walked(opened, across)
+    resliced = Reslice.across(f"{opened.leading_axes}yx", walked)
+    letters = resliced.letters(opened.axes)
+    turned = open_image(image, key=key, axes=letters, channels=shown)
+    axis = resliced.names[walked]
+    default = None if plane is None else plane_of(plane, turned)
     given = prompts_of(prompts, turned)
-    objects, others, groups = _objects(given, default, turned, view)
+    objects, others, groups = _objects(given, default, turned, axis)
     check_all(turned, groups, out, output, "keep")
     from napari_hqsam.segmentation.propagation import (
         StopRules,
@@ -153,14 +159,14 @@ def propagate(
     ids = list(objects)
     rules = StopRules(likeness, stability, overlap, area_jump, patience)
     where: dict[str, Any] = {
-        "axis": view.walked,
+        "axis": axis,
         "index": others,
         "z_range": None if range_ is None else _pair(range_),
         "direction": direction,
-        "spacing": _spacing(spacing, opened, view),
+        "spacing": _spacing(spacing, turned, axis),
     }
     check_walk(turned, list(objects.values()), **where)  # before a model is loaded
-    kept = None if keep is None else _Kept.read(keep, opened, turned, view, ids)
+    kept = None if keep is None else _Kept.read(keep, opened, turned, resliced, ids)
     options: dict[str, Any] = {
         **where,
         "rules": rules,
@@ -194,7 +200,7 @@ def propagate(
         if kept is not None:
             copy_labels(kept.labels.array, labels)
         with timed("encode, decode") as details:
-            found = _painted(slices, labels, ids, turned, view, table)
+            found = _painted(slices, labels, ids, turned, resliced, table)
             details.append(f"{len(ids)} objects, {found} slices")
             details.append(f"{segmenter.source.encoded} tiles encoded")
         with timed("write the labels") as details:
@@ -208,7 +214,7 @@ def _painted(
     labels: Any,  # noqa: ANN401 - a zarr array
     ids: Sequence[int],
     image: Image,
-    view: _View,
+    resliced: Reslice,
     table: _Table,
 ) -> int:
     """Paint slices as they come; return how many there were."""
@@ -218,7 +224,7 @@ def _painted(
     for count, each in enumerate(  # noqa: B007 - how many there were
         tqdm(slices, unit="slice", leave=False, disable=None), start=1
     ):
-        _paint(labels, each, ids, image, view)
+        _paint(labels, each, ids, image, resliced)
         table.add(each, ids)
         for i, found in each.objects.items():
             pixels[i] += found.mask.area
@@ -235,81 +241,26 @@ def _painted(
 # --- which way the stack is cut ---------------------------------------------
 
 
-@dataclass(frozen=True)
-class _View:
-    """Names of the data axes such that the planes to be segmented are y, x.
-
-    Attributes
-    ----------
-    letters : str
-        One for each dimension of the source, as `open_image` takes them.
-    walked : str
-        Which of them is walked.
-    names : mapping of str to str
-        The letters in the source, by those here.
-    """
-
-    letters: str
-    walked: str
-    names: Mapping[str, str]
-
-    @classmethod
-    def across(cls, image: Image, across: str | None) -> _View:
-        """Turn an image such that its slices lie across one of its axes."""
-        leading = image.leading_axes
-        if not leading:
-            raise ImageError(
-                f"{image.name} is one plane ({image.axes} {image.shape}): use `segment`"
-            )
-        walked = leading[-1] if across is None else across
-        if walked not in (*leading, "y", "x"):
-            known = ", ".join((*leading, "y", "x"))
-            raise PromptError(
-                f"--across {across!r} is no axis of {image.name}: {known}"
-            )
-        letter = leading[-1] if walked in "yx" else walked
-        turned = {letter: letter}
-        if walked == "y":
-            turned = {letter: "y", "y": letter}
-        elif walked == "x":
-            turned = {letter: "y", "y": "x", "x": letter}
-        letters = "".join(turned.get(a, a) for a in image.axes)
-        return cls(letters, letter, dict(zip(letters, image.axes, strict=True)))
-
-    def key(
-        self, image: Image, plane: Sequence[int], box: Sequence[int]
-    ) -> tuple[int | slice, ...]:
-        """Index of a box of a plane in labels with the axes of the source.
-
-        Parameters
-        ----------
-        image : Image
-            Opened with `letters`.
-        plane : tuple of int
-            Over its leading axes.
-        box : (y0, x0, y1, x1)
-        """
-        places: dict[str, int | slice] = {
-            self.names[letter]: at
-            for letter, at in zip(image.leading_axes, plane, strict=True)
-        }
-        places[self.names["y"]] = slice(box[0], box[2])
-        places[self.names["x"]] = slice(box[1], box[3])
-        axes = [a for a in self.names.values() if a in places and a not in "yx"]
-        return tuple(places[a] for a in (*axes, "y", "x"))
+def _walked(image: Image, across: str | None) -> str:
+    """Axis of an image that is walked."""
+    leading = image.leading_axes
+    if not leading:
+        raise ImageError(
+            f"{image.name} is one plane ({image.axes} {image.shape}): use `segment`"
+        )
+    if across is not None and across not in (*leading, "y", "x"):
+        known = ", ".join((*leading, "y", "x"))
+        raise PromptError(f"--across {across!r} is no axis of {image.name}: {known}")
+    return leading[-1] if across is None else across
 
 
-def _spacing(text: str | None, image: Image, view: _View) -> float:
+def _spacing(text: str | None, image: Image, axis: str) -> float:
     """Distance of slices over the size of a pixel; 1 if nobody tells."""
     if text is not None:
         return floats(text, 1, "--spacing", "2.5")[0]
     from napari_hqsam.segmentation.propagation import spacing_of
 
-    found = spacing_of(
-        {a: image.scale[b] for a, b in view.names.items() if b in image.scale},
-        {a: image.units[b] for a, b in view.names.items() if b in image.units},
-        view.walked,
-    )
+    found = spacing_of(image.scale, image.units, axis)
     if found is None:
         warnings.warn(
             f"{image.name} does not tell how far apart its slices are: taken as one "
@@ -324,16 +275,16 @@ def _spacing(text: str | None, image: Image, view: _View) -> float:
 
 
 def _objects(
-    prompts: list[Prompt], plane: tuple[int, ...] | None, image: Image, view: _View
+    prompts: list[Prompt], plane: tuple[int, ...] | None, image: Image, axis: str
 ) -> tuple[
-    dict[int, dict[int, Prompt]], tuple[int, ...], dict[tuple[int, ...], list[Prompt]]
+    dict[int, dict[int, Prompt]], dict[str, int], dict[tuple[int, ...], list[Prompt]]
 ]:
     """Prompts of each object by slice; index over the axes not walked; by plane."""
     from napari_hqsam.cli.arguments import by_plane
     from napari_hqsam.labels import label_ids
 
     groups = by_plane(prompts, plane, image)
-    place = image.leading_axes.index(view.walked)
+    place = image.leading_axes.index(axis)
     others = {index[:place] + index[place + 1 :] for index in groups}
     if len(others) > 1:
         raise PromptError(
@@ -349,7 +300,8 @@ def _objects(
             )
         for prompt, label_id in zip(groups[index], ids, strict=True):
             objects.setdefault(label_id, {})[index[place]] = prompt
-    return objects, others.pop(), groups
+    rest = image.leading_axes.replace(axis, "")
+    return objects, dict(zip(rest, others.pop(), strict=True)), groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -358,12 +310,17 @@ class _Kept:
 
     labels: Image
     turned: Image
-    view: _View
+    resliced: Reslice
     highest: int
 
     @classmethod
     def read(
-        cls, path: Path, image: Image, turned: Image, view: _View, new: Sequence[int]
+        cls,
+        path: Path,
+        image: Image,
+        turned: Image,
+        resliced: Reslice,
+        new: Sequence[int],
     ) -> _Kept:
         """Open labels, and see that they fit the image and the new ids."""
         import numpy as np
@@ -379,19 +336,20 @@ class _Kept:
             )
         highest = 0
         for index in np.ndindex(labels.leading_shape):
-            used = np.unique(labels.read_plane(index))
+            used = np.unique(labels.read_at(index))
             highest = max(highest, int(used[-1]))
             if (both := np.intersect1d(used, list(new))).size:
                 raise PromptError(
                     f"object {both[0]} is in {path} already; give the prompts other ids"
                 )
-        return cls(labels, turned, view, highest)
+        return cls(labels, turned, resliced, highest)
 
     def region(
         self, plane: tuple[int, ...], box: tuple[int, int, int, int]
     ) -> NDArray[Any]:
         """Labels in a box of a plane."""
-        found: NDArray[Any] = self.labels.array[self.view.key(self.turned, plane, box)]
+        where = self.resliced.plane(self.turned.index_at(plane))
+        found: NDArray[Any] = self.labels.array[where.key(box)]
         return found
 
 
@@ -421,7 +379,7 @@ def _paint(
     found: StackSlice,
     ids: Sequence[int],
     image: Image,
-    view: _View,
+    resliced: Reslice,
 ) -> None:
     """Write the masks of a slice, which are disjoint, at once."""
     masks = {ids[i]: each.mask for i, each in found.objects.items() if each.mask.area}
@@ -430,7 +388,8 @@ def _paint(
     boxes = [mask.bbox for mask in masks.values()]
     y0, x0 = (min(box[k] for box in boxes) for k in (0, 1))
     y1, x1 = (max(box[k] for box in boxes) for k in (2, 3))
-    key = view.key(image, found.plane, (y0, x0, y1, x1))
+    where = resliced.plane(image.index_at(found.plane))
+    key = where.key((y0, x0, y1, x1))
     window = labels[key]
     for label_id, mask in masks.items():
         a, b, c, d = mask.bbox

@@ -149,15 +149,14 @@ class SegmentAgain:
 
     def __call__(self, accept: Accept) -> Mask:
         """Segment as it was done."""
-        how = accept.settings
+        how, segmenter = accept.settings, self._segmenter(accept)
         options: dict[str, Any] = {
-            "plane": self._index(accept.plane),
+            "plane": self._index(accept.plane, segmenter.image),
             "level": how.level,
             "clean": how.clean,
             "typical_size": how.typical_size,
             "view_extent": how.view_extent,
         }
-        segmenter = self._segmenter(accept)
         prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned
         for answer in how.corrects:
             mask = _chosen(segmenter, prompt.first(answer.points), answer, options)
@@ -166,6 +165,7 @@ class SegmentAgain:
 
     def _segmenter(self, accept: Accept) -> Segmenter:
         """Segmenter that shows the image as an accepted mask was made."""
+        from napari_hqsam.geometry import Reslice
         from napari_hqsam.images import open_image
         from napari_hqsam.segmentation import Segmenter
 
@@ -173,7 +173,7 @@ class SegmentAgain:
         key = setup.channels, setup.limits, plane.axes
         if key not in self._segmenters:
             shown = self.channels or setup.channels
-            axes = self._turned(plane)
+            axes = Reslice(self.letters, plane.axes).letters(self.image.axes)
             # A channel without contrast has no limits that could be given.
             flat = any(low >= high for low, high in setup.limits)
             self._segmenters[key] = Segmenter(
@@ -184,24 +184,12 @@ class SegmentAgain:
             )
         return self._segmenters[key]
 
-    def _turned(self, plane: Plane) -> str:
-        """Axes of the image, those along a plane called y and x."""
-        others = iter(a for a in self.letters if a not in "yx")
-        names = {}
-        for axis, letter in enumerate(self.letters):
-            shown = axis in plane.axes
-            names[letter] = "yx"[plane.axes.index(axis)] if shown else next(others)
-        return "".join(names.get(letter, letter) for letter in self.image.axes)
-
-    def _index(self, plane: Plane) -> tuple[int, ...]:
+    def _index(self, plane: Plane, image: Image) -> dict[str, int]:
         """Index of a plane in the image, which does not count axes of length 1."""
-        sizes = dict(zip(self.image.axes, self.image.shape, strict=True))
-        across = [a for i, a in enumerate(self.letters) if i not in plane.axes]
-        return tuple(
-            number
-            for letter, number in zip(across, plane.index, strict=True)
-            if sizes[letter] > 1
-        )
+        from napari_hqsam.geometry import Reslice
+
+        found = Reslice(self.letters, plane.axes).index(plane)
+        return {a: number for a, number in found.items() if a in image.leading_axes}
 
 
 def _chosen(

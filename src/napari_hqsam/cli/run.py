@@ -17,6 +17,7 @@ from napari_hqsam.cli.arguments import (
     level_of,
     limits_of,
     normalized,
+    plane_of,
 )
 from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import timed
@@ -73,10 +74,10 @@ def run(
     shown = None if channels is None else integers(channels, "--channels")
     limits = limits_of(normalization)
     looked_at, store = level_of(level), cache_of(cache)
-    index = None if plane is None else integers(plane, "--plane")
     with timed("open the image") as details:
         image = open_image(image_path, key=key, axes=axes, channels=shown)
         details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
+    index = None if plane is None else plane_of(plane, image)
     groups = by_plane(all_prompts(prompts_file, points, boxes, image), index, image)
     ids = label_ids(groups)
     check_all(image, groups, out, output, overlap)
@@ -169,7 +170,9 @@ def _segment_plane(
     where = f" plane {','.join(map(str, index))}" if index else ""
     known = segmenter.source.encoded
     with timed(f"encode, decode{where}") as details:
-        masks = segmenter.iter_many(prompts, plane=index, **how)
+        masks = segmenter.iter_many(
+            prompts, plane=segmenter.image.index_at(index), **how
+        )
         for number, mask in tqdm(
             masks, total=len(prompts), unit="prompt", leave=False, disable=None
         ):

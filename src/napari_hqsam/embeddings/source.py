@@ -268,7 +268,7 @@ class TileSource:
     def _pixels(self, index: tuple[int, ...], tile: Tile) -> NDArray[np.uint8]:
         """Read what a tile shows, as 8-bit RGB."""
         if tile.address is None:
-            plane = self.image.read_plane(index, tile.region)
+            plane = self.image.read_at(index, tile.region)
             return self.normalization.to_rgb8(plane)
         return images.read_rgb8(
             self.image, self.normalization, index, tile.region, tile.address.level

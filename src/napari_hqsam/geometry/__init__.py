@@ -5,5 +5,15 @@ Sees numbers, letters and indices; must not know images, files, networks or napa
 
 from napari_hqsam.geometry.boxes import Box, FloatBox, Point
 from napari_hqsam.geometry.planes import Key, Plane, PlaneIndex
+from napari_hqsam.geometry.stack import Reslice, StackAxis
 
-__all__ = ["Box", "FloatBox", "Key", "Plane", "PlaneIndex", "Point"]
+__all__ = [
+    "Box",
+    "FloatBox",
+    "Key",
+    "Plane",
+    "PlaneIndex",
+    "Point",
+    "Reslice",
+    "StackAxis",
+]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry.boxes import Box
 
 PlaneIndex = Mapping[str, int] | Sequence[int] | int
-"""Axis letters to positions, such as ``{"z": 12}``. Or a sequence with one number for
-each of the leading axes, in their order; an int is one."""
+"""Axis letters to positions, such as ``{"z": 12}``. Where there is exactly one axis
+beside y, x and the channels, its number alone will do, as an int or a tuple. Files of
+napari name the axes axis-0, axis-1, ... in their order."""
 Key = tuple[int | slice, ...]
 """What an array is indexed with: one entry per dimension."""
 
@@ -49,7 +51,7 @@ class Plane:
         shape : sequence of int
             Shape of the labels.
         given : Plane, int or sequence of int, optional
-            A plane, or the index of one along the last two dimensions. None: the
+            A plane, or the position of one along the last two dimensions. None: the
             only plane.
 
         Raises
@@ -100,3 +102,77 @@ class Plane:
     def read(self, array: Any, box: Box) -> NDArray[Any]:  # noqa: ANN401
         """Copy a box of the plane, (y, x), out of labels."""
         return self.oriented(np.array(array[self.key(box)]))
+
+
+def as_ints(value: object, complaint: str) -> tuple[int, ...]:
+    """One int or several as a tuple; the complaint is raised for all else."""
+    given: Iterable[Any] = value if isinstance(value, Iterable) else (value,)
+    try:
+        return tuple(operator.index(number) for number in given)
+    except TypeError as error:
+        raise ImageError(complaint) from error
+
+
+def resolve_plane(
+    given: PlaneIndex, axes: str, shape: Sequence[int], name: str
+) -> tuple[int, ...]:
+    """Return the position along each axis that a caller means.
+
+    Parameters
+    ----------
+    given : mapping of str to int, sequence of int, or int
+        See `PlaneIndex`.
+    axes : str
+        Letters of the axes that have several planes.
+    shape : sequence of int
+        Their lengths.
+    name : str
+        Of the image, for errors.
+
+    Raises
+    ------
+    ImageError
+        It does not name each of the axes once, gives numbers without names where
+        there are several axes, or is out of range.
+    """
+    if isinstance(given, Mapping):
+        numbered = [f"axis-{i}" for i in range(len(axes))]
+        if axes and list(given) == numbered:  # napari's names, in the image's order
+            given = dict(zip(axes, given.values(), strict=True))
+        if set(given) != set(axes):
+            raise ImageError(
+                f"plane {dict(given)} does not name the leading axes of {name}, one "
+                f"number each: {', '.join(axes) or 'none'}"
+            )
+        given = tuple(given[letter] for letter in axes)
+    elif len(axes) > 1:
+        example = ", ".join(f'"{letter}": 0' for letter in axes)
+        raise ImageError(
+            f"plane index {given!r} does not say which number is for which of the axes "
+            f"{', '.join(axes)} of {name}; name them: plane={{{example}}}"
+        )
+    return check_position(given, axes, shape, name)
+
+
+def check_position(
+    given: Sequence[int] | int, axes: str, shape: Sequence[int], name: str
+) -> tuple[int, ...]:
+    """Return a position along each of the axes, in their order, as ints in range.
+
+    Parameters and errors as for `resolve_plane`.
+    """
+    numbers = as_ints(given, f"plane index {given!r} must be ints")
+    if len(numbers) != len(shape):
+        sizes = dict(zip(axes, shape, strict=True))
+        example = ", ".join(f'"{letter}": 0' for letter in axes)
+        raise ImageError(
+            f"plane index {numbers} has {len(numbers)} numbers, {name} has "
+            f"{len(shape)} leading axes {sizes or ''}; pass for example {{{example}}}"
+        )
+    for letter, number, size in zip(axes, numbers, shape, strict=True):
+        if not 0 <= number < size:
+            raise ImageError(
+                f"plane index {letter}={number} is out of range; {name} has "
+                f"{letter} from 0 to {size - 1}"
+            )
+    return numbers

@@ -50,6 +50,6 @@ def fingerprint(image: Image) -> str:
     for index in planes:
         shape = image.level_shape(level)
         for region in spread_windows(shape, MAX_WINDOWS // len(planes)):
-            pixels = image.read_plane(index, region, level)
+            pixels = image.read_at(index, region, level)
             digest.update(pixels.astype(image.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

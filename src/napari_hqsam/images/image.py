@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
+from napari_hqsam.geometry.planes import as_ints, check_position, resolve_plane
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.images.source import LazyArray
@@ -127,7 +126,7 @@ class Image:
         ----------
         index : mapping of str to int, sequence of int, or int
             Position along each of the leading axes, such as ``{"z": 12}``; () for a
-            single plane. See `geometry.PlaneIndex`.
+            single plane. Where there is exactly one, its number alone will do.
         region : tuple of int, optional
             ``(y0, x0, y1, x1)``, half-open and inside the plane, in pixels of
             the level; the whole plane by default.
@@ -147,7 +146,21 @@ class Image:
             If the index or the region is missing, malformed or out of range,
             or the file cannot be read there.
         """
-        chosen = dict(zip(self.leading_axes, self.check_index(index), strict=True))
+        return self.read_at(self.position(index), region, level)
+
+    def read_at(
+        self,
+        position: Sequence[int] | int,
+        region: tuple[int, int, int, int] | None = None,
+        level: int = 0,
+    ) -> np.ndarray:
+        """Read from the plane at a position along each leading axis, in their order.
+
+        Parameters, what is returned and errors as for `read_plane`.
+        """
+        chosen: dict[str, int | slice] = {
+            **self.index_at(self.check_position(position))
+        }
         y0, x0, y1, x1 = self._check_region(region, level)
         spans: dict[str, int | slice] = {"y": slice(y0, y1), "x": slice(x0, x1)}
         if self.axes[-1] == "c":
@@ -165,8 +178,8 @@ class Image:
         block.flags.writeable = False
         return block
 
-    def check_index(self, index: PlaneIndex) -> tuple[int, ...]:
-        """Return a plane index as ints in range; nothing is read.
+    def position(self, index: PlaneIndex) -> tuple[int, ...]:
+        """Return where a plane is along each of the leading axes; nothing is read.
 
         Parameters
         ----------
@@ -178,30 +191,22 @@ class Image:
         ImageError
             If it is malformed or out of range.
         """
-        shape = self.leading_shape
-        if isinstance(index, Mapping):
-            if set(index) != set(self.leading_axes):
-                axes = ", ".join(self.leading_axes) or "none"
-                raise ImageError(
-                    f"plane {dict(index)} does not name the leading axes of "
-                    f"{self.name}, one number each: {axes}"
-                )
-            index = tuple(index[letter] for letter in self.leading_axes)
-        numbers = as_ints(index, f"plane index {index!r} must be a tuple of ints")
-        if len(numbers) != len(shape):
-            example = ", ".join("0" for _ in shape) + ("," if len(shape) == 1 else "")
-            axes = f'axes "{self.leading_axes}" of shape {shape}' if shape else "axes"
-            raise ImageError(
-                f"plane index {numbers} has {len(numbers)} numbers, {self.name} has "
-                f"{len(shape)} leading {axes}; pass for example ({example})"
-            )
-        for letter, number, size in zip(self.leading_axes, numbers, shape, strict=True):
-            if not 0 <= number < size:
-                raise ImageError(
-                    f"plane index {letter}={number} is out of range; {self.name} has "
-                    f"{letter} from 0 to {size - 1}"
-                )
-        return numbers
+        return resolve_plane(index, self.leading_axes, self.leading_shape, self.name)
+
+    def check_position(self, position: Sequence[int] | int) -> tuple[int, ...]:
+        """Return a position along each leading axis, in their order, if it is there.
+
+        Raises
+        ------
+        ImageError
+            If it is malformed or out of range.
+        """
+        axes, shape = self.leading_axes, self.leading_shape
+        return check_position(position, axes, shape, self.name)
+
+    def index_at(self, position: Sequence[int]) -> dict[str, int]:
+        """Name a position along the leading axes by axis letters."""
+        return dict(zip(self.leading_axes, position, strict=True))
 
     @property
     def _sizes(self) -> dict[str, int]:
@@ -256,15 +261,6 @@ class Image:
         if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
             raise ImageError(complaint)
         return y0, x0, y1, x1
-
-
-def as_ints(value: object, complaint: str) -> tuple[int, ...]:
-    """One int or several as a tuple; the complaint is raised for all else."""
-    given: Iterable[Any] = value if isinstance(value, Iterable) else (value,)
-    try:
-        return tuple(operator.index(number) for number in given)
-    except TypeError as error:
-        raise ImageError(complaint) from error
 
 
 def _text(key: tuple[int | slice, ...]) -> str:

@@ -60,7 +60,7 @@ def sample_pixels(image: Image) -> np.ndarray:
     for index in planes:
         regions = _regions(image.level_shape(level), MAX_WINDOWS // len(planes))
         pixels = np.concatenate(
-            [_flat(image.read_plane(index, region, level)) for region in regions]
+            [_flat(image.read_at(index, region, level)) for region in regions]
         )
         step = math.ceil(len(pixels) / KEPT_PIXELS_PER_PLANE)
         kept.append(pixels[::step])

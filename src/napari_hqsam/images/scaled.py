@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.images.image import as_ints
+from napari_hqsam.geometry.planes import as_ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,7 +151,7 @@ class _Reader:
         ys = np.arange(y0, y1).clip(0, height - 1)
         xs = np.arange(x0, x1).clip(0, width - 1)
         inside = int(ys[0]), int(xs[0]), int(ys[-1]) + 1, int(xs[-1]) + 1
-        pixels = self.image.read_plane(self._index, inside, level)
+        pixels = self.image.read_at(self._index, inside, level)
         grey, bad = self._normalization.to_grey8(pixels)
         self.bad += bad
         if grey.shape[:2] != (len(ys), len(xs)):

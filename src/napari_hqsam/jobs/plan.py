@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_hqsam.errors import ImageError, PromptError
@@ -16,6 +17,7 @@ from napari_hqsam.segmentation.options import SegmentOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.images import Image
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
@@ -101,7 +103,7 @@ def plan_batch(
     mode: Mode,
     prompts: Sequence[Prompt] = (),
     *,
-    planes: Sequence[Sequence[int]] | None = None,
+    planes: Sequence[PlaneIndex] | None = None,
     level: Level = "auto",
     output: Output = "sam+hq",
     clean: bool = True,
@@ -124,8 +126,9 @@ def plan_batch(
         linked by overlap, plane after plane.
     prompts : sequence of Prompt
         None in mode "auto".
-    planes : sequence of tuple of int, optional
-        Which planes; all by default, in mode "each" those that have prompts.
+    planes : sequence of mapping of str to int, optional
+        Which planes, such as ``[{"z": 0}, {"z": 1}]`` (see
+        `geometry.PlaneIndex`); all by default, in mode "each" those that have prompts.
     level, output, clean, typical_size
         As for `Segmenter.segment`.
     overlap : {"keep", "overwrite"}
@@ -151,11 +154,11 @@ def plan_batch(
         raise ImageError(f"a gap of {max_gap} planes is none; give 0 or more")
     grouped = _grouped(image, mode, prompts)
     named = planes is not None
-    chosen = sorted({tuple(map(int, p)) for p in planes}) if planes is not None else []
+    chosen = sorted({image.position(p) for p in planes}) if planes is not None else []
     if not named:
         chosen = sorted(grouped) if mode == "each" else _all_planes(image)
     for index in {*chosen, *(grouped if mode == "each" else ())}:
-        image.read_plane(index, (0, 0, 1, 1))  # there is such a plane
+        image.read_at(index, (0, 0, 1, 1))  # there is such a plane
     axis = _axis(image, linked_axis)
     if mode == "each":
         grouped = {index: some for index, some in grouped.items() if index in chosen}
@@ -191,9 +194,7 @@ def _check_choices(mode: str, overlap: str) -> None:
 
 
 def _all_planes(image: Image) -> list[Index]:
-    from napari_hqsam.jobs.planes import parse_planes
-
-    return parse_planes(None, image)
+    return list(product(*map(range, image.leading_shape)))
 
 
 def _axis(image: Image, letter: str | None) -> int:
@@ -246,7 +247,7 @@ def _place(image: Image, mode: Mode, prompt: Prompt) -> Index:
             f'a prompt names no plane, but in mode "each" all must '
             f'({", ".join(image.leading_axes)}): add the columns, or use "same"'
         )
-    return prompt.plane or ()
+    return image.position(prompt.plane or ())
 
 
 def _digest(prompts: Mapping[Index, tuple[tuple[int, Prompt], ...]]) -> str:

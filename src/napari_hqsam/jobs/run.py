@@ -248,7 +248,7 @@ class _Run:
         painter = PromptPainter(self.labels, ids, self.batch.overlap, index=index)
         found = self.segmenter.iter_many(
             [prompt for _, prompt in prompts],
-            plane=index,
+            plane=self.segmenter.image.index_at(index),
             level=self.batch.level,
             output=self.batch.output,
             clean=self.batch.clean,
@@ -275,7 +275,7 @@ class _Run:
             list(
                 iter_everything(
                     self.segmenter,
-                    plane=index,
+                    plane=self.segmenter.image.index_at(index),
                     level=self._found_level(),
                     output=self.batch.output,
                     clean=self.batch.clean,

@@ -10,7 +10,7 @@ y, x                a point, in pixels, pixel centres at integers
 label               of the point: 1 or positive (default), 0 or negative
 y0, x0, y1, x1      a box
 object (or id)      rows with the same number are one object; its label id
-t, z                plane index, whole numbers
+t, z                plane index by axis, whole numbers
 axis-0, axis-1 ...  napari points: the last two are y, x, the others planes
 shape-type          napari shapes: with index and axis-*, a vertex per row
 ==================  ======================================================
@@ -187,8 +187,8 @@ def _label(text: str) -> int:
     return whole_number(label, "column label:", 0)
 
 
-def _plane(row: Row, columns: Columns) -> tuple[int, ...] | None:
-    return tuple(row.whole(name, minimum=0) for name in columns.plane) or None
+def _plane(row: Row, columns: Columns) -> dict[str, int] | None:
+    return {name: row.whole(name, minimum=0) for name in columns.plane} or None
 
 
 def _shapes(
@@ -203,14 +203,15 @@ def _shapes(
         vertices = list(group)
         with naming(path, f"shape at line {vertices[0].line}"):
             kinds = {row.cells["shape-type"].lower() for row in vertices}
-            planes = {_plane(row, columns) for row in vertices}
-            if len(kinds) > 1 or len(planes) > 1:
+            plane = _plane(vertices[0], columns)
+            same = all(_plane(row, columns) == plane for row in vertices)
+            if len(kinds) > 1 or not same:
                 raise PromptError("its vertices differ in shape-type or plane")
             prompts.append(
                 from_shape(
                     kinds.pop(),
                     [[row.number(name) for name in columns.point] for row in vertices],
-                    plane=planes.pop(),
+                    plane=plane,
                     plane_shape=plane_shape,
                 )
             )

@@ -9,7 +9,8 @@ Point, MultiPoint, LineString and MultiLineString are positive points (negative
 with the property `label` 0), an upright rectangle or any Polygon with the
 property `kind` "box" a box, other Polygon and MultiPolygon a mask with its box.
 The property `object` or `id` puts features together into one object and is its
-label id; the property `plane` is a list with the plane index.
+label id; the property `plane` is the plane index: `{"t": 0, "z": 12}`, or
+`[12]` where there is one axis.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from napari_hqsam.prompts.geometry import (
     polygon_mask,
     vertex_array,
 )
-from napari_hqsam.prompts.parts import Part, assemble, naming, whole_number
+from napari_hqsam.prompts.parts import Part, assemble, naming, plane_index, whole_number
 from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
@@ -118,19 +119,17 @@ def _object_id(properties: dict[str, Any]) -> int | None:
 
 def _plane(
     geometry: dict[str, Any], properties: dict[str, Any]
-) -> tuple[int, ...] | None:
+) -> dict[str, int] | tuple[int, ...] | None:
     given = properties.get("plane")
     if given is not None:
-        if not isinstance(given, list):
-            raise PromptError(f"plane {shown(given)} is not a list; give [z] or [t, z]")
-        return tuple(whole_number(index, "plane index", 0) for index in given)
+        return plane_index(given)
     qupath = geometry.get("plane")
     if isinstance(qupath, dict) and (qupath.get("z") or qupath.get("t")):
         # QuPath counts t and z whether the image has them or not, so its plane
         # does not say which axes an index needs; guessing would be silent.
         raise PromptError(
             f"it lies on QuPath's plane {shown(qupath)}; "
-            "give the property plane: [z] or [t, z], as the image has axes"
+            'give the property plane: {"z": 12}, with a number for each axis'
         )
     return None
 

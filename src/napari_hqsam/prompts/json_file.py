@@ -4,7 +4,7 @@
 
     {"prompts": [
         {"points": [[120.5, 80], [140, 96]], "point_labels": [1, 0], "id": 7},
-        {"box": [10, 20, 60, 75], "plane": [3]},
+        {"box": [10, 20, 60, 75], "plane": {"z": 3}},
         {"mask": "object.png", "mask_offset": [200, 310]}
     ]}
 
@@ -24,7 +24,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError, PromptError, reason
 from napari_hqsam.images import open_source
 from napari_hqsam.prompts.geometry import MAX_CROP_PIXELS
-from napari_hqsam.prompts.parts import Part, assemble, naming, whole_number
+from napari_hqsam.prompts.parts import Part, assemble, naming, plane_index, whole_number
 from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _part(path: Path, where: str, entry: object) -> Part:
                 "give one for each point"
             )
         name, object_id = entry.get("mask"), entry.get("id")
-        plane = _list(entry, "plane")
+        plane = entry.get("plane")
         return Part(
             where,
             points=points,
@@ -89,9 +89,7 @@ def _part(path: Path, where: str, entry: object) -> Part:
             mask=None if name is None else _mask(path.parent, _text(name)),
             mask_offset=_list(entry, "mask_offset"),
             object_id=None if object_id is None else whole_number(object_id, "id", 1),
-            plane=None
-            if plane is None
-            else tuple(whole_number(index, "plane index", 0) for index in plane),
+            plane=None if plane is None else plane_index(plane),
         )
 
 

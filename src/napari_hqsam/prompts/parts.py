@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.prompts.prompt import Prompt
+from napari_hqsam.prompts.prompt import Prompt, plane_key
 from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Part:
     mask_offset: Sequence[int] | None = None
     outline: Sequence[float] | None = None
     object_id: int | None = None
-    plane: tuple[int, ...] | None = None
+    plane: Mapping[str, int] | tuple[int, ...] | None = None
 
 
 def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
@@ -60,7 +60,7 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
     groups: dict[object, list[Part]] = {}
     for part in parts:
         own = part.where if part.object_id is None else None
-        groups.setdefault((part.object_id, part.plane, own), []).append(part)
+        groups.setdefault((part.object_id, plane_key(part.plane), own), []).append(part)
     if not groups:
         raise PromptError(f"{path} holds no prompts; give at least one")
     return [_prompt(path, group) for group in groups.values()]
@@ -98,6 +98,23 @@ def naming(path: Path, where: str) -> Iterator[None]:
         yield
     except PromptError as error:
         raise PromptError(f"{path}, {where}: {error}") from None
+
+
+def plane_index(given: object) -> dict[str, int] | tuple[int, ...]:
+    """Read a plane index: an object of axis letters, or a list where one is enough.
+
+    Raises
+    ------
+    PromptError
+        If it is neither.
+    """
+    if isinstance(given, dict):
+        return {k: whole_number(n, f"plane {k}:", 0) for k, n in given.items()}
+    if not isinstance(given, list):
+        raise PromptError(
+            f'plane {shown(given)} is neither an object nor a list; give {{"z": 12}}'
+        )
+    return tuple(whole_number(index, "plane index", 0) for index in given)
 
 
 def whole_number(value: object, what: str, minimum: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,11 @@ from napari_hqsam.prompts.geometry import MAX_COORDINATE, vertex_array
 from napari_hqsam.prompts.wording import numbers, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_hqsam.geometry import FloatBox, Point
+    from napari_hqsam.geometry import FloatBox, PlaneIndex, Point
     from napari_hqsam.masks.logits import Logits
 
 
@@ -47,8 +48,9 @@ class Prompt:
     mask_offset : (y, x) ints, optional
         Plane position of the mask's first pixel; may be negative. None: the
         mask is as large as the plane.
-    plane : tuple of int, optional
-        Index over the leading axes, where a file said so. None: the caller's.
+    plane : mapping of str to int, or tuple of int, optional
+        Index over the leading axes, such as ``{"t": 0, "z": 12}``, where a file said
+        so; see `geometry.PlaneIndex`. None: the caller's.
     logits : Logits, optional
         `Mask.logits` of the answer so far, which goes with the next click. Not a
         mask of one's own, and not both. It is no part of what is compared or
@@ -68,7 +70,7 @@ class Prompt:
     mask: NDArray[Any] | None
     label_id: int | None
     mask_offset: tuple[int, int] | None
-    plane: tuple[int, ...] | None
+    plane: Mapping[str, int] | tuple[int, ...] | None
     logits: Logits | None
 
     def __init__(
@@ -80,7 +82,7 @@ class Prompt:
         label_id: int | None = None,
         *,
         mask_offset: Sequence[int] | None = None,
-        plane: Sequence[int] | None = None,
+        plane: PlaneIndex | None = None,
         logits: Logits | None = None,
     ) -> None:
         kept_points = _points(points)
@@ -97,7 +99,7 @@ class Prompt:
         if label_id is not None:
             (values["label_id"],) = _integers((label_id,), "label id", minimum=1)
         if plane is not None:
-            values["plane"] = _integers(plane, "plane index", minimum=0)
+            values["plane"] = _plane(plane)
         if mask_offset is not None:
             offset = _integers(mask_offset, "mask offset", minimum=-MAX_COORDINATE)
             if len(offset) != 2 or max(offset) > MAX_COORDINATE or mask is None:
@@ -286,7 +288,7 @@ class Prompt:
             self.box,
             self.label_id,
             self.mask_offset,
-            self.plane,
+            plane_key(self.plane),
         )
 
 
@@ -351,6 +353,21 @@ def _mask(mask: ArrayLike) -> NDArray[Any]:
         raise PromptError("the mask has no object; give at least one pixel")
     array.flags.writeable = False
     return array
+
+
+def plane_key(
+    plane: Mapping[str, int] | tuple[int, ...] | None,
+) -> object:
+    """Return what is the same for the same plane, and can be hashed."""
+    return frozenset(plane.items()) if isinstance(plane, Mapping) else plane
+
+
+def _plane(plane: PlaneIndex) -> dict[str, int] | tuple[int, ...]:
+    if isinstance(plane, Mapping):
+        positions = _integers(tuple(plane.values()), "plane index", minimum=0)
+        return dict(zip(map(str, plane), positions, strict=True))
+    several = plane if isinstance(plane, Iterable) else (plane,)
+    return _integers(tuple(several), "plane index", minimum=0)
 
 
 def _integers(values: Sequence[int], what: str, minimum: float) -> tuple[int, ...]:

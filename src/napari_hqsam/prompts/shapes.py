@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_hqsam.geometry import PlaneIndex
+
 SHAPE_KINDS = ("rectangle", "ellipse", "polygon", "line", "path")
 
 
@@ -30,7 +32,7 @@ def from_shape(
     vertices: Sequence[Sequence[float]] | NDArray[np.float64],
     *,
     label_id: int | None = None,
-    plane: tuple[int, ...] | None = None,
+    plane: PlaneIndex | None = None,
     plane_shape: tuple[int, int] | None = None,
 ) -> Prompt:
     """Make the prompt that a drawn shape stands for.
@@ -47,8 +49,8 @@ def from_shape(
         (y, x) in plane pixels; of an ellipse the four corners of its box.
     label_id : int, optional
         Id of the object.
-    plane : tuple of int, optional
-        Index over the leading axes.
+    plane : mapping of str to int, or tuple of int, optional
+        Index over the leading axes; see `geometry.PlaneIndex`.
     plane_shape : (h, w), optional
         Of the plane, where it is known: no more than that is drawn.
 

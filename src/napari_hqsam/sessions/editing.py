@@ -5,6 +5,7 @@ It computes what each change does to the labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry import Plane
+from napari_hqsam.geometry.planes import resolve_plane
 from napari_hqsam.masks.algebra import crop_of
 from napari_hqsam.sessions.features import feature_row, feature_table
 from napari_hqsam.sessions.journal.records import Edit
@@ -25,14 +27,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, PlaneIndex
     from napari_hqsam.labels.painting import Overlap
     from napari_hqsam.sessions.journal.records import Accept
     from napari_hqsam.sessions.objects import ObjectTable
     from napari_hqsam.sessions.patches import Patch
     from napari_hqsam.sessions.strokes import Stroke
 
-    OnPlane: TypeAlias = Plane | Sequence[int] | int | None
+    OnPlane: TypeAlias = Plane | PlaneIndex | None
 
 
 class Editing(Steps):
@@ -71,7 +73,7 @@ class Editing(Steps):
         ----------
         label_id : int
             Which object.
-        plane : Plane, int or sequence of int, optional
+        plane : Plane or mapping of str to int, optional
             On which plane; None: on all.
 
         Returns
@@ -167,7 +169,7 @@ class Editing(Steps):
             The object.
         bbox, data
             The mask, as for `paint`.
-        plane : Plane, int or sequence of int, optional
+        plane : Plane or mapping of str to int, optional
             Where; by default the only plane.
 
         Returns
@@ -216,7 +218,7 @@ class Editing(Steps):
             The object.
         bbox, data, overlap
             The mask that takes the place of its pixels, as for `paint`.
-        plane : Plane, int or sequence of int, optional
+        plane : Plane or mapping of str to int, optional
             Where; by default the only plane.
 
         Raises
@@ -261,7 +263,7 @@ class Editing(Steps):
             The object; it may be new.
         bbox, data
             The mask, as for `paint`.
-        plane : Plane, int or sequence of int, optional
+        plane : Plane or mapping of str to int, optional
             Where; by default the only plane.
         confidence : float or None
             How sure it is, 0..1. None: the object was not found there, and what it
@@ -332,7 +334,17 @@ class Editing(Steps):
     # --- how -------------------------------------------------------------
 
     def _plane(self, given: OnPlane) -> Plane:
-        return Plane.of(self.target.array.shape, given)
+        """Return the plane that is meant; axes of one plane need not be named."""
+        shape, axes = self.target.array.shape, self.header.labels.axes
+        if given is None or isinstance(given, Plane):
+            return Plane.of(shape, given)
+        single = {a: 0 for a, n in zip(axes[:-2], shape[:-2], strict=True) if n == 1}
+        if isinstance(given, Mapping):
+            given = single | dict(given)
+        elif len(single) >= len(shape) - 3:
+            return Plane.of(shape, given)
+        at = resolve_plane(given, axes[:-2], shape[:-2], "the labels")
+        return Plane.of(shape, at)
 
     def _check_known(self, label_id: int) -> None:
         """Raise if there is no such object."""

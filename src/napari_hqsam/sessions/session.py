@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
-    from napari_hqsam.geometry import Plane
+    from napari_hqsam.geometry import Plane, PlaneIndex
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.file import Json
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.sessions.patches import Target
 
-    OnPlane: TypeAlias = Plane | Sequence[int] | int | None
+    OnPlane: TypeAlias = Plane | PlaneIndex | None
 
 
 class Session(Editing):
@@ -171,7 +171,7 @@ class Session(Editing):
             The mask.
         prompt : Prompt
             What it was made from.
-        plane : Plane, int or sequence of int, optional
+        plane : Plane or mapping of str to int, optional
             Where; by default the prompt's own plane, or the only one.
         label_id : int, optional
             The object; by default the prompt's own, or a new one.

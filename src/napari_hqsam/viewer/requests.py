@@ -15,7 +15,7 @@ from napari_hqsam.errors import ImageError
 from napari_hqsam.sessions.journal.records import Corrected
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -62,6 +62,17 @@ class ImageSpec:
     key: Hashable
     name: str = field(default="array", compare=False)
     channel_arrays: tuple[object, ...] = field(default=(), compare=False, repr=False)
+
+    def index_at(self, position: Sequence[int]) -> dict[str, int]:
+        """Name a position by axis letters; axes of one plane do not count."""
+        data: Any = self.data
+        shape = (data[0] if isinstance(data, list) else data).shape
+        several = [
+            letter
+            for letter, size in zip(self.axes, shape, strict=False)
+            if letter not in "cyx" and size > 1
+        ]
+        return dict(zip(several, position, strict=True))
 
     def open(self) -> Image:
         """Open it; no pixels are read yet."""
@@ -124,7 +135,7 @@ class Request:
     def how(self) -> dict[str, Any]:
         """Keywords of the segmenter's methods."""
         return {
-            "plane": self.plane,
+            "plane": self.image.index_at(self.plane),
             "level": self.level,
             "output": self.output,
             "clean": self.clean,

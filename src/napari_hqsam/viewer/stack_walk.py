@@ -63,9 +63,12 @@ class Walk:
         return walkable(self.view, self.shape, self.channel_axis)
 
     @property
-    def others(self) -> tuple[int, ...]:
+    def others(self) -> dict[str, int]:
         """Index over the leading axes that are not walked."""
-        return tuple(self.view.position[a] for a in self.leading if a != self.axis)
+        letters = self.view.letters(self.channel_axis)
+        return {
+            letters[a]: self.view.position[a] for a in self.leading if a != self.axis
+        }
 
     def same_slices(self, other: Walk) -> bool:
         """Whether both go through the same slices, wherever they are now."""

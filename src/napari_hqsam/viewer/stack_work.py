@@ -333,7 +333,7 @@ def automatic(job: Job, engine: Engine) -> Iterator[Slice]:
         go_on()
         found = iter_everything(
             segmenter,
-            plane=job.walk.index(z),
+            plane=how.image.index_at(job.walk.index(z)),
             level="auto" if how.level == "whole" else how.level,
             taken=_Taken(job, z),
             typical_size=how.typical_size,

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from napari_hqsam import Prompt, open_image
 from napari_hqsam.errors import PromptError
+from napari_hqsam.geometry import StackAxis
 from napari_hqsam.segmentation.propagation import StopRules, affected_range, spacing_of
 from napari_hqsam.segmentation.propagation.plan import (
     Leg,
-    StackAxis,
     checked_range,
     checked_spacing,
     legs,
@@ -102,15 +102,25 @@ def test_prompts_outside(given_, span, message):
 
 def test_any_leading_axis_may_be_walked():
     image = open_image(np.zeros((3, 4, 8, 8), "u1"), axes="tzyx")
-    assert StackAxis.of(image, None, (2,)).plane(1) == (2, 1)
-    assert StackAxis.of(image, "t", (3,)).plane(1) == (1, 3)
+    where = image.leading_axes, image.leading_shape
+    assert StackAxis.of(*where, None, (2,)).index(1) == {"t": 2, "z": 1}
+    assert StackAxis.of(*where, None, {"t": 2}).index(1) == {"t": 2, "z": 1}
+    assert StackAxis.of(*where, "t", 3).position(1) == (1, 3)
     for axis, index, message in [
         ("c", (0,), "no axis 'c'"),
-        (None, (), "give 1 numbers"),
+        (None, (), r'index=\{"t": 0\}'),
+        (None, {"z": 0}, r'index=\{"t": 0\}'),
         ("z", (3,), "t=3 is not from 0 to 2"),
     ]:
         with pytest.raises(PromptError, match=message):
-            StackAxis.of(image, axis, index)
+            StackAxis.of(*where, axis, index)
+
+
+def test_numbers_do_not_say_which_of_several_other_axes_they_are_for():
+    where = "ptz", (2, 3, 4)
+    with pytest.raises(PromptError, match=r'index=\{"p": 0, "t": 0\}'):
+        StackAxis.of(*where, "z", (1, 2))
+    assert StackAxis.of(*where, "z", {"t": 2, "p": 1}).position(3) == (1, 2, 3)
 
 
 def test_spacing_comes_from_the_image_or_the_caller():

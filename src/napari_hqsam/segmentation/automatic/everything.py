@@ -94,7 +94,7 @@ def iter_everything(
     )
     if how.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
-    index = image.check_index(plane)
+    index = image.position(plane)
     box = _checked_region(region, grid.plane_shape)
     if taken is not None and tuple(taken.shape) != grid.plane_shape:
         raise ImageError(

@@ -154,7 +154,7 @@ class Everything:
         if (y1 - y0) * (x1 - x0) > LOOKED_AT_FIRST:
             return False
         source = self.segmenter.source
-        pixels = source.image.read_plane(self.decoder.index, (y0, x0, y1, x1))
+        pixels = source.image.read_at(self.decoder.index, (y0, x0, y1, x1))
         grey, _ = source.normalization.to_grey8(pixels)
         return bool(np.ptp(grey.astype(np.int16), axis=(0, 1)).max() <= 1)
 
@@ -183,7 +183,7 @@ class Everything:
         ]
         found = self.segmenter.iter_many(
             prompts,
-            plane=self.decoder.index,
+            plane=self.segmenter.image.index_at(self.decoder.index),
             level=self.level,
             output=self.output,
             clean=self.clean,

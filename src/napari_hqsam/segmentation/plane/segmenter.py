@@ -99,8 +99,9 @@ class PlaneSegmenter:
         prompt : Prompt
             Points, box, mask, or any mix of them.
         plane : mapping of str to int, or tuple of int, optional
-            Index of the plane, such as ``{"z": 12}``; a tuple has one number for
-            each of the leading axes, an int is one. By default the prompt's own.
+            Index of the plane, such as ``{"z": 12}``. Where the image has exactly
+            one axis beside y, x and channels, an int or tuple will do. By default the
+            prompt's own.
         **options
             As of `SegmentOptions`: ``level``, ``output``, ``clean``,
             ``typical_size``, ``view_extent``.
@@ -291,9 +292,9 @@ class PlaneSegmenter:
         self, prompts: Sequence[Prompt], plane: PlaneIndex | None
     ) -> tuple[int, ...]:
         """Which plane is meant: the one given, or that of the prompts."""
-        meant = {p.plane for p in prompts if p.plane is not None}
+        meant = {self.image.position(p.plane) for p in prompts if p.plane is not None}
         if plane is not None:
-            meant.add(self.image.check_index(plane))
+            meant.add(self.image.position(plane))
         if len(meant) > 1:
             raise PromptError(
                 f"prompts of {len(meant)} planes ({sorted(meant)[:4]}) in one call; "

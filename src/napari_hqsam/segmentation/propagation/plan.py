@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.geometry.stack import StackAxis
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from typing import TypeAlias
 
+    from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.images import Image
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.prompts import Prompt
@@ -23,65 +25,6 @@ if TYPE_CHECKING:
 Direction = Literal["both", "forward", "backward"]
 Fixed: TypeAlias = "Mapping[int, Prompt | Mask]"
 """Of one object: what the user said, by slice."""
-
-
-@dataclass(frozen=True)
-class StackAxis:
-    """The slices of an image along one of its leading axes.
-
-    Attributes
-    ----------
-    place : int or None
-        Which of the leading axes is walked; None for an image of one plane.
-    others : tuple of int
-        Index along the other leading axes, in their order.
-    count : int
-        Number of slices.
-    """
-
-    place: int | None
-    others: tuple[int, ...]
-    count: int
-
-    @classmethod
-    def of(cls, image: Image, axis: str | None, index: Sequence[int]) -> StackAxis:
-        """Find the axis to walk.
-
-        Raises
-        ------
-        PromptError
-            There is no such axis, or the other axes are not all given an index.
-        """
-        letters = image.leading_axes
-        if not letters:
-            if axis is not None and axis not in image.axes:
-                raise PromptError(f"{image.name} has axes {image.axes}, no {axis!r}")
-            return cls(None, (), 1)
-        if axis is not None and (len(axis) != 1 or axis not in letters):
-            raise PromptError(
-                f"{image.name} has no axis {axis!r} to walk along; choose from "
-                f"{', '.join(letters)}"
-            )
-        place = len(letters) - 1 if axis is None else letters.index(axis)
-        rest = letters[:place] + letters[place + 1 :]
-        others = tuple(int(i) for i in index)
-        if len(others) != len(rest):
-            sizes = dict(zip(letters, image.leading_shape, strict=True))
-            raise PromptError(
-                f"index {others} over the axes {rest!r} that are not walked; give "
-                f"{len(rest)} numbers ({image.name} has {sizes})"
-            )
-        for letter, at in zip(rest, others, strict=True):
-            size = image.leading_shape[letters.index(letter)]
-            if not 0 <= at < size:
-                raise PromptError(f"index {letter}={at} is not from 0 to {size - 1}")
-        return cls(place, others, image.leading_shape[place])
-
-    def plane(self, z: int) -> tuple[int, ...]:
-        """Index of a slice over the image's leading axes."""
-        if self.place is None:
-            return ()
-        return (*self.others[: self.place], z, *self.others[self.place :])
 
 
 def as_objects(objects: Fixed | Sequence[Fixed]) -> list[Fixed]:
@@ -203,7 +146,7 @@ def check_walk(
     objects: Fixed | Sequence[Fixed],
     *,
     axis: str | None = None,
-    index: Sequence[int] = (),
+    index: PlaneIndex = (),
     z_range: tuple[int, int] | None = None,
     direction: Direction = "both",
     spacing: float | None = None,
@@ -217,7 +160,10 @@ def check_walk(
     PromptError
         A prompt's slice, the axis, range, direction or spacing is wrong.
     """
-    stack = StackAxis.of(image, axis, index)
+    letters = image.leading_axes
+    if not letters and axis is not None and axis not in image.axes:
+        raise PromptError(f"{image.name} has axes {image.axes}, no {axis!r}")
+    stack = StackAxis.of(letters, image.leading_shape, axis, index, name=image.name)
     span = checked_range(z_range, stack.count, as_objects(objects))
     onward, back = checked_direction(direction)
     return Walk(stack, span, onward, back, checked_spacing(spacing, image, axis))

@@ -32,7 +32,6 @@ from napari_hqsam.segmentation.propagation.plan import (
     Direction,
     Fixed,
     Leg,
-    StackAxis,
     affected_range,
     as_objects,
     check_walk,
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from napari_hqsam.geometry import PlaneIndex, StackAxis
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.plane.levels import Level
@@ -66,7 +66,7 @@ def iter_propagate(
     objects: Fixed | Sequence[Fixed],
     *,
     axis: str | None = None,
-    index: Sequence[int] = (),
+    index: PlaneIndex = (),
     z_range: tuple[int, int] | None = None,
     direction: Direction = "both",
     taken: Taken | None = None,
@@ -89,8 +89,9 @@ def iter_propagate(
         is; an empty one says that the object is not there.
     axis : str, optional
         Letter of the leading axis to walk along; by default the last.
-    index : sequence of int
-        Index over the other leading axes, in their order.
+    index : mapping of str to int, or tuple of int
+        Where along the other leading axes, such as ``{"t": 3}``. Where there is
+        exactly one other, its number alone will do.
     z_range : (start, stop), optional
         Half-open range of slices; by default all.
     direction : {"both", "forward", "backward"}
@@ -310,7 +311,7 @@ class _Run:
         known = self._known(z)
         fronts = {i: f for i, f in self._fronts[way].items() if i not in known}
         masks = {i: each.mask for i, each in known.items()}
-        found = follow(self.segmenter, self.stack.plane(z), fronts, masks, self.how)
+        found = follow(self.segmenter, self.stack.position(z), fronts, masks, self.how)
         after = {i: Front(mask) for i, mask in masks.items() if mask.area}
         after |= {
             i: Front(step.mask, reference=step.reference)
@@ -332,11 +333,11 @@ class _Run:
     def _segmented(
         self, z: int, said: Mapping[int, Prompt | Mask]
     ) -> dict[int, SliceMask]:
-        plane = self.stack.plane(z)
+        plane = self.stack.position(z)
         prompts = {i: p for i, p in said.items() if not isinstance(p, Mask)}
         masks = self.segmenter.segment_many(
             list(prompts.values()),
-            plane=plane,
+            plane=self.stack.index(z),
             level=self.how.level,
             output=self.how.output,
             clean=self.how.clean,
@@ -366,7 +367,7 @@ class _Run:
         if onward.steps and back.steps:  # else they were shared out already
             claims = {i: claim for i, (claim, _) in made.items()}
             claims |= {i: Claim(s.mask, None, PROMPTED) for i, s in known.items()}
-            masks = resolve_overlaps(claims, self.stack.plane(z), self.how.taken)
+            masks = resolve_overlaps(claims, self.stack.position(z), self.how.taken)
         objects = dict(known)
         for i, (_, confidence) in made.items():
             both = i in onward.steps and i in back.steps
@@ -375,7 +376,9 @@ class _Run:
             )
         failed = {**onward.failed, **back.failed}
         ended = {i: reason for i, reason in failed.items() if i not in objects}
-        return StackSlice(z, self.stack.plane(z), dict(sorted(objects.items())), ended)
+        return StackSlice(
+            z, self.stack.position(z), dict(sorted(objects.items())), ended
+        )
 
     def _joined(
         self, z: int, i: int, onward: Found, back: Found

@@ -42,7 +42,8 @@ def prompt_to_json(prompt: Prompt) -> Json:
     if prompt.label_id is not None:
         said["id"] = prompt.label_id
     if prompt.plane is not None:
-        said["plane"] = list(prompt.plane)
+        at = prompt.plane
+        said["plane"] = list(at) if isinstance(at, tuple) else dict(at)
     return said
 
 

@@ -1,0 +1,119 @@
+"""Planes of a stack in the words of a command line: 12, 0:40, t=3,z=0:40:2."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def planes_of_text(
+    text: str, axes: str, shape: Sequence[int], name: str
+) -> list[tuple[int, ...]]:
+    """Find the planes that a text means.
+
+    Parameters
+    ----------
+    text : str
+        A number, or a range ``start:stop`` or ``start:stop:step`` as Python slices it
+        (":" is all), for each axis that is named, with commas between:
+        ``t=3,z=0:40``. An axis that is not named is meant whole. Where there is
+        exactly one axis, its name may be left out.
+    axes : str
+        Letters of the axes that have several planes.
+    shape : sequence of int
+        Their lengths.
+    name : str
+        Of the image, for errors.
+
+    Returns
+    -------
+    list of tuple of int
+        Positions along the axes in rising order, the last axis fastest.
+
+    Raises
+    ------
+    ImageError
+        The text is no such list, or names planes that are not there.
+    """
+    parts = _named(text, axes, shape, name)
+    sizes = dict(zip(axes, shape, strict=True))
+    return list(product(*(_range(parts.get(a, ":"), a, sizes[a], text) for a in axes)))
+
+
+def plane_of_text(
+    text: str, axes: str, shape: Sequence[int], name: str
+) -> tuple[int, ...]:
+    """Find the one plane that a text means.
+
+    Parameters and errors as for `planes_of_text`; each axis needs a number.
+    """
+    parts = _named(text, axes, shape, name)
+    if missing := [letter for letter in axes if letter not in parts]:
+        raise ImageError(
+            f"plane {text!r} does not say where along {', '.join(missing)} of {name}: "
+            f"give a number for each axis, such as {_example(axes)}"
+        )
+    found = planes_of_text(text, axes, shape, name)
+    if len(found) > 1 or ":" in text:
+        raise ImageError(
+            f"plane {text!r} is a range: give one number for each axis, such as "
+            f"{_example(axes)}"
+        )
+    return found[0]
+
+
+def _named(text: str, axes: str, shape: Sequence[int], name: str) -> dict[str, str]:
+    """Parts of a text by the axis that each is for."""
+    if len(axes) == 1 and "=" not in text:
+        return {axes: text}
+    parts: dict[str, str] = {}
+    for part in text.split(","):
+        letter, equals, numbers = part.partition("=")
+        letter = letter.strip()
+        if not equals or len(letter) != 1 or letter not in axes or letter in parts:
+            sizes = dict(zip(axes, shape, strict=True))
+            shown = part if len(part) <= 40 else f"{part[:40]}..."
+            raise ImageError(
+                f"planes: {shown!r} is for none of the axes of {name}"
+                + (
+                    f", or for one given before ({sizes}): name the axis of each "
+                    f"number, such as {_example(axes)}"
+                    if axes
+                    else ", which is a single plane: leave it out"
+                )
+            )
+        parts[letter] = numbers
+    return parts
+
+
+def _example(axes: str) -> str:
+    """Write a plane of these axes."""
+    return ",".join(f"{letter}=0" for letter in axes)
+
+
+def _range(part: str, letter: str, size: int, text: str) -> range:
+    try:
+        numbers = [int(n) if n.strip() else None for n in part.split(":")]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or numbers == [None]:
+        raise ImageError(
+            f"planes {text!r}: {part!r} is neither a number nor a range such as 0:40"
+        )
+    if len(numbers) == 1:
+        first = numbers[0] or 0
+        found = range(first, first + 1)
+    else:
+        start, stop, step = (*numbers, None)[:3]
+        found = range(start or 0, size if stop is None else stop, step or 1)
+    if not len(found) or found[0] < 0 or found[-1] >= size or found.step < 1:
+        raise ImageError(
+            f"planes {text!r}: {letter} = {part} is not within 0:{size}, rising and "
+            "not empty"
+        )
+    return found
