@@ -33,8 +33,7 @@ from scipy import ndimage
 
 from napari_hqsam import Prompt, Segmenter, load_model, open_image
 from napari_hqsam.masks import link_planes
-from napari_hqsam.masks.algebra import pixel_box
-from napari_hqsam.prompts.geometry import deepest_pixel
+from napari_hqsam.masks.algebra import deepest_pixel, pixel_box
 from napari_hqsam.segmentation import StackObject, iter_everything, propagate, revise
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from napari_hqsam.segmentation.judging import (
     holds_negative,
     is_doubtful,
 )
-from napari_hqsam.segmentation.plane.negatives import cut_negatives
 
 
 def square(y, x, side, score=0.9):
@@ -47,35 +46,6 @@ def test_a_mask_that_holds_a_negative_click_is_known():
     assert holds_negative(mask, Prompt([(12, 12), (14.4, 14.4)], [1, 0]))
     assert not holds_negative(mask, Prompt([(12, 12), (14.6, 14.4)], [1, 0]))
     assert not holds_negative(mask, Prompt([(12, 12)], [1]))
-
-
-def test_of_touching_objects_the_denied_one_goes_at_the_neck():
-    both = discs((20, 20), (20, 39))
-    cut = cut_negatives(both, np.array([[20.0, 18]]), np.array([[20.0, 42]]))
-    wanted = both & (np.arange(80) < 30)
-    assert np.count_nonzero(cut ^ wanted) < 0.05 * both.sum()
-    assert cut[20, 18]
-    assert not cut[20, 42]
-
-
-def test_of_a_round_object_only_a_piece_of_the_rim_goes():
-    disc = discs((20, 40), radius=15)
-    cut = cut_negatives(disc, np.array([[20.0, 40]]), np.array([[20.0, 53]]))
-    assert not cut[20, 53]
-    assert 0.8 < cut.sum() / disc.sum() < 1
-
-
-def test_a_click_beside_the_mask_cuts_nothing():
-    disc = discs((20, 40))
-    assert cut_negatives(disc, np.array([[20.0, 40]]), np.array([[5.0, 5]])) is disc
-    assert cut_negatives(disc, np.array([[20.0, 40]]), np.zeros((0, 2))) is disc
-
-
-def test_without_a_positive_click_the_deepest_part_stays():
-    both = discs((20, 20), (20, 41))
-    cut = cut_negatives(both, np.zeros((0, 2)), np.array([[20.0, 41]]))
-    assert cut[20, 20]
-    assert not cut[20, 41]
 
 
 def test_no_mask_is_given_that_holds_a_negative_click(micro):

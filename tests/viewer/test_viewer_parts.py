@@ -1,4 +1,4 @@
-"""Parts of the widget that need no viewer: rows, finishing, getting ready."""
+"""Parts of the widget that need no viewer: rows, getting ready."""
 
 from types import SimpleNamespace
 
@@ -19,7 +19,6 @@ from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.tiling import Grid
 from napari_hqsam.viewer.engine import Engine, Kept
-from napari_hqsam.viewer.finishing import finish
 from napari_hqsam.viewer.object_rows import ObjectRows
 from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 
@@ -83,39 +82,6 @@ def test_rows_follow_undo_deletion_and_pixels_that_change_hands(session):
     assert rows.columns["pixels"][0] == 3  # of 9: the new one has the others
     session.merge([1, 2])
     check(session.history.to_undo)
-
-
-# --- finishing ------------------------------------------------------------------
-
-
-def mask_of(data, corner=(20, 30)):
-    return Mask.from_crop(np.asarray(data, bool), corner, 0.9, 0.8)
-
-
-def test_holes_are_filled_and_the_scores_stay():
-    ring = np.ones((9, 9), bool)
-    ring[2:7, 2:7] = False
-    done = finish(mask_of(ring), fill=True, smooth=0, size=(100, 100))
-    assert done.data.all()
-    assert done.bbox == (20, 30, 29, 39)
-    assert done.score == 0.9
-
-
-def test_ripples_vanish_and_the_plane_ends():
-    comb = np.ones((12, 41), bool)
-    comb[:2, ::2] = False
-    done = finish(mask_of(comb, (0, 0)), fill=False, smooth=4, size=(12, 41))
-    edge = done.to_plane((12, 41)).argmax(0)[5:-5]
-    assert np.ptp(edge) == 0
-    assert done.bbox[2] <= 12
-
-
-def test_nothing_to_do_is_the_mask_itself():
-    mask = mask_of(np.ones((9, 9)))
-    assert finish(mask, fill=False, smooth=0, size=(100, 100)) is mask
-    assert finish(mask, fill=True, smooth=0, size=(100, 100)) is mask
-    dot = mask_of(np.ones((1, 1)))
-    assert finish(dot, fill=False, smooth=9, size=(100, 100)) is dot
 
 
 # --- getting ready ----------------------------------------------------------------

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.masks.algebra import pixel_box
+from napari_hqsam.masks.algebra import deepest_pixel, pixel_box
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.prompts.geometry import deepest_pixel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import scipy  # its parts come when first used
 
 from napari_hqsam.geometry.boxes import (
     EMPTY,
@@ -80,6 +81,26 @@ def pixel_box(on: NDArray[np.bool_], corner: tuple[int, int] = (0, 0)) -> FloatB
     """
     y0, x0, y1, x1 = tight_box(on, corner)
     return y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5
+
+
+def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float]:
+    """Find the pixel of a mask that is furthest from everything else.
+
+    Parameters
+    ----------
+    foreground : (h, w) bool array with at least one true pixel
+        Beyond the array is outside.
+
+    Returns
+    -------
+    pixel : (y, x)
+        The first such pixel, row by row.
+    depth : float
+        Its distance in pixels from the nearest one outside.
+    """
+    depth = scipy.ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1]
+    y, x = divmod(int(np.argmax(depth)), depth.shape[1])
+    return (y, x), float(depth[y, x])
 
 
 def crop_of(bbox: Box, data: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy  # its parts come when first used
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.masks.algebra import tight_box
@@ -71,26 +70,6 @@ def outline_box(vertices: NDArray[np.float64]) -> FloatBox:
     """Return the box (y0, x0, y1, x1) that encloses (n, 2) vertices."""
     (y0, x0), (y1, x1) = vertices.min(axis=0), vertices.max(axis=0)
     return float(y0), float(x0), float(y1), float(x1)
-
-
-def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float]:
-    """Find the pixel of a mask that is furthest from everything else.
-
-    Parameters
-    ----------
-    foreground : (h, w) bool array with at least one true pixel
-        Beyond the array is outside.
-
-    Returns
-    -------
-    pixel : (y, x)
-        The first such pixel, row by row.
-    depth : float
-        Its distance in pixels from the nearest one outside.
-    """
-    depth = scipy.ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1]
-    y, x = divmod(int(np.argmax(depth)), depth.shape[1])
-    return (y, x), float(depth[y, x])
 
 
 def axis_aligned_box(vertices: NDArray[np.float64]) -> FloatBox | None:

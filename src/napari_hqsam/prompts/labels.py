@@ -8,8 +8,7 @@ import numpy as np
 import scipy  # its parts come when first used
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.masks.algebra import pixel_box
-from napari_hqsam.prompts.geometry import deepest_pixel
+from napari_hqsam.masks.algebra import deepest_pixel, pixel_box
 from napari_hqsam.prompts.prompt import Prompt
 from napari_hqsam.prompts.wording import shown
 

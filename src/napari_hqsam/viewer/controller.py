@@ -15,10 +15,10 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
+from napari_hqsam.masks.finishing import finish
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.asking import Asking
 from napari_hqsam.viewer.engine import Engine
-from napari_hqsam.viewer.finishing import finish
 from napari_hqsam.viewer.hovering import Hovering
 from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
 from napari_hqsam.viewer.planes import layer_shape

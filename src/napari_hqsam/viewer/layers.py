@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.memory import check_fits
+from napari_hqsam.masks.outlines import outlines
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
@@ -226,25 +227,6 @@ def _add_below(
     return layer
 
 
-def outlines(
-    corner: Sequence[int], data: NDArray[np.bool_]
-) -> list[NDArray[np.float64]]:
-    """Draw closed (n, 2) lines round a mask and its holes, plane coordinates.
-
-    Parameters
-    ----------
-    corner : (y, x, ...)
-        Of the mask on the plane.
-    data : (h, w) bool array
-    """
-    from skimage.measure import find_contours
-
-    padded = np.pad(data, 1).astype(np.float32)
-    first = np.array(corner[:2]) - 1
-    lines = [line + first for line in find_contours(padded, 0.5)]
-    return [_without_straight(line) for line in lines]
-
-
 def dashes(
     lines: Sequence[NDArray[np.float64]], dash: float, gap: float
 ) -> list[NDArray[np.float64]]:
@@ -264,14 +246,6 @@ def dashes(
                 np.column_stack([np.interp(at, along, line[:, k]) for k in (0, 1)])
             )
     return cut
-
-
-def _without_straight(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leave out vertices on straight runs, of which a mask has many."""
-    steps = np.diff(line, axis=0)
-    turns = (steps[1:] != steps[:-1]).any(1)
-    kept: NDArray[np.float64] = line[np.concatenate([[True], turns, [True]])]
-    return kept
 
 
 def show_outline(

@@ -17,12 +17,12 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
+from napari_hqsam.masks.finishing import finish_crop
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import recent_sizes
 from napari_hqsam.sessions.journal.records import Settings
 from napari_hqsam.viewer.asking import TYPICAL_OF
 from napari_hqsam.viewer.click_sorting import ClickSorter
-from napari_hqsam.viewer.finishing import finish_crop
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.prompting import plane_size

@@ -14,6 +14,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.masks.outlines import outlines
 from napari_hqsam.viewer import layers
 from napari_hqsam.viewer.channels import channels_of
 from napari_hqsam.viewer.connections import Connections
@@ -397,7 +398,7 @@ class Scene:
         with self.unheard():
             if prompt.mask is not None and prompt.foreground is not None:
                 corner = prompt.mask_offset or (0, 0)
-                lines = layers.outlines(corner, prompt.foreground)
+                lines = outlines(corner, prompt.foreground)
                 shapes.add_polygons(own.to_data(max(lines, key=len)[:-1]))
             elif prompt.box is not None:
                 y0, x0, y1, x1 = prompt.box

@@ -11,9 +11,9 @@ from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.masks import Logits
 from napari_hqsam.masks.cleaning import clean_mask
 from napari_hqsam.masks.mask import Mask
+from napari_hqsam.masks.negatives import cut_negatives
 from napari_hqsam.network import upsample_logits
 from napari_hqsam.segmentation.plane.growth import Growth
-from napari_hqsam.segmentation.plane.negatives import cut_negatives
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel
 
+from napari_hqsam.masks.finishing import MAX_SMOOTHING
 from napari_hqsam.viewer.display import SAYS
-from napari_hqsam.viewer.finishing import MAX_SMOOTHING
 from napari_hqsam.viewer.forms import (
     Section,
     SpinBox,

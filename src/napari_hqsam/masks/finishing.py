@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.masks import Mask
+    from napari_hqsam.masks.mask import Mask
 
 MAX_SMOOTHING = 9
 """Pixels."""

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_hqsam.prompts.geometry import deepest_pixel
+from napari_hqsam.masks.algebra import deepest_pixel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
