@@ -111,7 +111,7 @@ class Hand:
 
     @property
     def labels(self):
-        return np.asarray(self.labelling.target.layer.data)
+        return np.asarray(self.labelling.target.array)
 
     def screen(self, y, x):
         """Screen position of a position on the plane shown."""

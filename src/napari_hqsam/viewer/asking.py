@@ -52,7 +52,7 @@ class Asking:
         if scene.image is None or scene.points is None or scene.shapes is None:
             return None
         view = scene.view()
-        own = view.without(scene.dropped)
+        own = view.without(scene.channel_axis)
         found = current_prompt(scene.points, scene.shapes, own, scene.held)
         if found is None:
             return None

@@ -21,7 +21,7 @@ from napari_hqsam.viewer.asking import Asking
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.hovering import Hovering
 from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
-from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.readiness import Readiness
 from napari_hqsam.viewer.scene import Scene
@@ -151,8 +151,8 @@ class Controller(QObject):
 
     def _elsewhere(self, view: PlaneView, other: PlaneView) -> bool:
         """Whether two planes have prompts of their own; those of channels do not."""
-        dropped = self.scene.dropped
-        return view.without(dropped) != other.without(dropped)
+        axis = self.scene.channel_axis
+        return view.without(axis) != other.without(axis)
 
     def _ask(
         self, view: PlaneView, request: Request, *, next_choice: bool = False
@@ -212,7 +212,7 @@ class Controller(QObject):
         with suppress(HqsamError):
             view = self.scene.view()
             self._trails.pop(view, None)
-            own = view.without(self.scene.dropped)
+            own = view.without(self.scene.channel_axis)
             if self.current.opened_on == own:  # its prompts are gone
                 self.current.reopen(None, own)
         self.clear_current()
@@ -239,7 +239,7 @@ class Controller(QObject):
         scene = self.scene
         if scene.points is None or scene.image is None:
             return
-        size = np.array(layer_shape(scene.image)[scene.dropped :])
+        size = np.array(shape_without(layer_shape(scene.image), scene.channel_axis))
         data = np.asarray(scene.points.data)
         off = ((data < -0.5) | (data > size - 0.5)).any(1)
         if off.any():
@@ -266,7 +266,7 @@ class Controller(QObject):
             layers.show_nothing(scene.outline)
             return
         width = layers.OUTLINE_PIXELS / scene.pixel_size(view)
-        own = view.without(scene.dropped)
+        own = view.without(scene.channel_axis)
         if mask is not None:
             mask = self.finished(mask, view)
         layers.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)

@@ -130,7 +130,7 @@ class Keeping(QObject):
             self.said.emit(f"Not saved: {error}")
             tell(error)
             return
-        attributes = target.layer.as_layer_data_tuple()[1]
+        attributes = target.attributes
         session = self._labelling.session
         self._saving += 1
         self.said.emit(f"Saving {path}; go on meanwhile")
@@ -297,9 +297,8 @@ class Keeping(QObject):
         scene = self._scene
         self._work_on(image)
         apply_choices(session.context, scene, self._settings)
-        if layer._type_string != "labels":
-            layer = as_labels(scene.viewer, layer)
-        for name, value in placement(image, scene.dropped).items():
+        layer = as_labels(scene.viewer, layer, image, scene.channel_axis)
+        for name, value in placement(image, scene.channel_axis).items():
             setattr(layer, name, value)
         show_plane(session.context, scene.viewer, image)
         self._labelling.use_target(layer)

@@ -29,8 +29,8 @@ from napari_hqsam.viewer.journaling import (
 from napari_hqsam.viewer.label_colours import give_colours
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.object_rows import ObjectRows
-from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile, strokes_of
+from napari_hqsam.viewer.planes import layer_shape, shape_without
+from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile
 from napari_hqsam.viewer.unsaved import note_saved, saved_lines
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
@@ -136,8 +136,11 @@ class Labelling(QObject):
         self.let_go()
         if layer is None or self._scene.image is None:
             return
+        image, axis = self._scene.image, self._scene.channel_axis
+        if layers.lacks_step(layer, image, axis):
+            layer = layers.as_labels(self._scene.viewer, layer, image, axis)
         try:
-            check_target(layer, self._scene.image, self._scene.dropped)
+            check_target(layer, image, axis)
         except HqsamError as error:
             tell(error)
             self.changed.emit()
@@ -158,7 +161,7 @@ class Labelling(QObject):
         self._scene.view()
         image = self._scene.image
         assert image is not None
-        layer = layers.add_target(self._scene.viewer, image, self._scene.dropped)
+        layer = layers.add_target(self._scene.viewer, image, self._scene.channel_axis)
         self.let_go()
         self._take(layer, is_new=True)
         return layer
@@ -175,11 +178,11 @@ class Labelling(QObject):
         self.let_go()
 
         def done(opened: Opened) -> None:
-            image, dropped = self._scene.image, self._scene.dropped
+            image, axis = self._scene.image, self._scene.channel_axis
             assert opened.labels is not None
             try:
                 layer = layers.add_restored(
-                    self._scene.viewer, image, dropped, opened.labels, opened.name
+                    self._scene.viewer, image, axis, opened.labels, opened.name
                 )
             except HqsamError as error:
                 opened.session.close()
@@ -200,7 +203,7 @@ class Labelling(QObject):
 
     def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
         give_colours(layer)
-        self.target = LayerTarget(layer)
+        self.target = LayerTarget(layer, self._scene.channel_axis or None)
         self._is_new = is_new
         self._image = self._scene.image
         self._listen(layer)
@@ -234,7 +237,8 @@ class Labelling(QObject):
 
     def _fits(self, layer: Labels, image: Image) -> bool:
         """Whether labels have the shape that objects of an image need."""
-        return layer_shape(layer) == layer_shape(image)[self._scene.dropped :]
+        axis = self._scene.channel_axis
+        return layer_shape(layer) == shape_without(layer_shape(image), axis)
 
     def _on_channel_axis(self) -> None:
         """Labels have no channel axis: those of the old shape cannot serve."""
@@ -364,7 +368,7 @@ class Labelling(QObject):
         if not self.opening:
             if not self._fits(target.layer, image):
                 target = self._make_anew()
-            check_target(target.layer, image, self._scene.dropped)
+            check_target(target.layer, image, self._scene.channel_axis)
             if self.session is None:
                 self._begin_new(target, request)
         if self._waiting is not None:
@@ -388,7 +392,7 @@ class Labelling(QObject):
         which answers clicks meanwhile.
         """
         engine, found = self._engine, not self._is_new
-        place = target.layer.as_layer_data_tuple()[1]
+        place = target.attributes
         path = journal_file(target.layer.name)
         done, failed = self._hold(target)
 
@@ -603,7 +607,7 @@ class Labelling(QObject):
         """Take over what was undone in the layer by others than us."""
         if self.session is None or self.target is None or self.target.writing:
             return
-        if layer_shape(self.target.layer) != self.session.header.labels.shape:
+        if self.target.shape != self.session.header.labels.shape:
             return  # who goes on with the session says so
         try:
             if reconcile(self.session, self.target):
@@ -621,7 +625,7 @@ class Labelling(QObject):
         if self.session is None or self.target is None or self.target.writing:
             return
         try:
-            self.session.record(strokes_of(event.value))
+            self.session.record(self.target.strokes_of(event.value))
             self.note_rows()
             self.show_rows()
         except (HqsamError, ValueError, TypeError, IndexError) as error:

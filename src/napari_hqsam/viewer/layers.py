@@ -14,7 +14,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.memory import check_fits
 from napari_hqsam.masks.outlines import outlines
-from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.planes import layer_shape, shape_without, without_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +45,17 @@ POINT_PIXELS, SHAPE_PIXELS = 14.0, 4.0
 """Size of a point and width of a drawn line on the screen."""
 
 
-def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
+def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
     """Keywords that put another layer where a layer lies.
 
     Parameters
     ----------
     image : Layer
-    dropped : int
-        How many of its first axes the other layer lacks.
+    channel_axis : int, optional
+        The other layer lacks this axis if it is the first one. Else it has one step
+        there, which lies on all channels: so it is seen whatever channel is shown.
     """
-    n = image.ndim
+    n, dropped = image.ndim, int(channel_axis == 0)
     keep = slice(dropped, None)
     rows, columns = np.triu_indices(n, 1)
     shear = np.asarray(image.shear)
@@ -63,9 +64,17 @@ def placement(image: Layer, dropped: int = 0) -> dict[str, Any]:
     else:
         shear = shear[keep, keep]
     affine = np.asarray(image.affine.affine_matrix)
+    scale, translate = np.array(image.scale, float), np.array(image.translate, float)
+    if channel_axis:
+        from napari.utils.transforms import Affine
+
+        own = Affine(scale=scale, rotate=image.rotate, shear=image.shear, ndim=n)
+        count = layer_shape(image)[channel_axis]
+        translate += own.linear_matrix[:, channel_axis] * (count - 1) / 2
+        scale[channel_axis] *= count
     return {
-        "scale": np.asarray(image.scale)[keep],
-        "translate": np.asarray(image.translate)[keep],
+        "scale": scale[keep],
+        "translate": translate[keep],
         "rotate": np.asarray(image.rotate)[keep, keep],
         "shear": shear,
         "affine": affine[keep, keep],
@@ -86,11 +95,12 @@ def load_layers() -> None:
     Shapes()
 
 
-def add_points(viewer: Viewer, image: Image, dropped: int) -> Points:
+def add_points(viewer: Viewer, image: Image, channel_axis: int | None) -> Points:
     """Add the layer for clicks."""
+    ndim = len(shape_without(layer_shape(image), channel_axis))
     return viewer.add_points(
-        np.empty((0, image.ndim - dropped)),
-        ndim=image.ndim - dropped,
+        np.empty((0, ndim)),
+        ndim=ndim,
         name=POINTS,
         features={SIGN: np.array([], dtype=object)},
         feature_defaults={SIGN: POSITIVE},
@@ -98,21 +108,21 @@ def add_points(viewer: Viewer, image: Image, dropped: int) -> Points:
         border_color=COLOURS[POSITIVE],
         # A guard alone, see `fit_prompts`; of a screen with small pixels too.
         canvas_size_limits=(8, 40),
-        **placement(image, dropped),
+        **placement(image, channel_axis),
     )
 
 
-def add_shapes(viewer: Viewer, image: Image, dropped: int) -> Shapes:
+def add_shapes(viewer: Viewer, image: Image, channel_axis: int | None) -> Shapes:
     """Add the layer for boxes, outlines and scribbles."""
     return viewer.add_shapes(
-        ndim=image.ndim - dropped,
+        ndim=len(shape_without(layer_shape(image), channel_axis)),
         name=SHAPES,
         features={SIGN: np.array([], dtype=object)},
         feature_defaults={SIGN: POSITIVE},
         edge_color=COLOURS[POSITIVE],
         face_color="transparent",
         opacity=1.0,
-        **placement(image, dropped),
+        **placement(image, channel_axis),
     )
 
 
@@ -137,15 +147,15 @@ def fit_prompts(points: Points, shapes: Shapes, zoom: float) -> None:
         shapes.edge_width = width
 
 
-def add_outline(viewer: Viewer, image: Image, dropped: int) -> Shapes:
+def add_outline(viewer: Viewer, image: Image, channel_axis: int | None) -> Shapes:
     """Add the layer that previews the current object."""
     layer = viewer.add_shapes(
-        ndim=image.ndim - dropped,
+        ndim=len(shape_without(layer_shape(image), channel_axis)),
         name=OUTLINE,
         edge_color=CURRENT_COLOUR,
         face_color="transparent",
         opacity=1.0,
-        **placement(image, dropped),
+        **placement(image, channel_axis),
     )
     layer.editable = False
     return layer
@@ -168,7 +178,7 @@ def empty_labels(shape: tuple[int, ...]) -> NDArray[np.uint32]:
     return np.zeros(shape, np.uint32)
 
 
-def add_target(viewer: Viewer, image: Image, dropped: int) -> Labels:
+def add_target(viewer: Viewer, image: Image, channel_axis: int | None) -> Labels:
     """Add an empty Labels layer as large as the image.
 
     Raises
@@ -176,12 +186,16 @@ def add_target(viewer: Viewer, image: Image, dropped: int) -> Labels:
     ImageError
         It would not fit in memory.
     """
-    labels = empty_labels(layer_shape(image)[dropped:])
-    return _add_below(viewer, image, dropped, labels, f"{image.name} labels")
+    labels = empty_labels(shape_without(layer_shape(image), channel_axis))
+    return _add_below(viewer, image, channel_axis, labels, f"{image.name} labels")
 
 
 def add_restored(
-    viewer: Viewer, image: Image, dropped: int, labels: NDArray[Any], name: str
+    viewer: Viewer,
+    image: Image,
+    channel_axis: int | None,
+    labels: NDArray[Any],
+    name: str,
 ) -> Labels:
     """Add a Labels layer with what a session had.
 
@@ -190,38 +204,64 @@ def add_restored(
     ImageError
         It is of another shape than the image.
     """
-    shape = layer_shape(image)[dropped:]
+    shape = without_axis(layer_shape(image), channel_axis)
     if labels.shape != shape:
         raise ImageError(
             f"the session is on labels of shape {labels.shape}, {image.name} needs "
             f"{shape}; choose the image that it was made on"
         )
-    return _add_below(viewer, image, dropped, labels, name)
+    if channel_axis:
+        labels = np.expand_dims(labels, channel_axis)
+    return _add_below(viewer, image, channel_axis, labels, name)
 
 
-def as_labels(viewer: Viewer, image: Layer) -> Labels:
-    """Put a Labels layer in the place of an Image layer that shows labels."""
+def lacks_step(layer: Layer, image: Image, channel_axis: int | None) -> bool:
+    """Whether labels lack but the one step that they need to lie on all channels."""
+    if not channel_axis:
+        return False
+    return layer_shape(layer) == without_axis(layer_shape(image), channel_axis)
+
+
+def as_labels(
+    viewer: Viewer, layer: Layer, image: Image, channel_axis: int | None
+) -> Labels:
+    """Return a Labels layer for the labels of an image that a layer shows.
+
+    It takes the place of the layer where that is an Image layer, or lacks an axis
+    that labels of the image need, see `placement`.
+    """
     from napari.layers import Labels
     from napari.layers._source import layer_source
 
-    data = image.data[0] if getattr(image, "multiscale", False) else image.data
+    lacks = lacks_step(layer, image, channel_axis)
+    if isinstance(layer, Labels) and not lacks:
+        return layer
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     labels = np.asarray(data)
     whole = labels if labels.dtype.kind in "iu" else labels.astype(np.uint32)
-    source = image.source
+    if lacks:
+        whole = np.expand_dims(whole, channel_axis or 0)
+    source = layer.source
     with layer_source(path=source.path, reader_plugin=source.reader_plugin):
-        made = Labels(whole, name=image.name)
-    at = viewer.layers.index(image)
-    viewer.layers.remove(image)
+        made = Labels(whole, name=layer.name)
+    for name, value in placement(image, channel_axis).items():
+        setattr(made, name, value)
+    at = viewer.layers.index(layer)
+    viewer.layers.remove(layer)
     viewer.layers.insert(at, made)
     return made
 
 
 def _add_below(
-    viewer: Viewer, image: Image, dropped: int, labels: NDArray[Any], name: str
+    viewer: Viewer,
+    image: Image,
+    channel_axis: int | None,
+    labels: NDArray[Any],
+    name: str,
 ) -> Labels:
     """Add labels below the prompts, without taking the tool out of the hand."""
     active = viewer.layers.selection.active
-    layer = viewer.add_labels(labels, name=name, **placement(image, dropped))
+    layer = viewer.add_labels(labels, name=name, **placement(image, channel_axis))
     viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(image) + 1)
     viewer.layers.selection.active = active
     return layer

@@ -160,7 +160,7 @@ class Objects(QObject):
         split: int | None,
         link: Link | None,
     ) -> Fate:
-        own, current = view.without(self.scene.dropped), self.current
+        own, current = view.without(self.scene.channel_axis), self.current
         image = self.scene.image
         return Fate(image, current.chosen, current.id_on(own), merge, split, link)
 
@@ -174,7 +174,7 @@ class Objects(QObject):
             )
             if session is None:
                 return
-            where = plane_of(view.without(self.scene.dropped))
+            where = plane_of(view.without(self.scene.channel_axis))
             if fate.split is not None:
                 number = session.split(fate.split, mask.bbox, mask.data, where)
                 how = self.journal_settings(answer.request, fate.chosen)
@@ -201,7 +201,7 @@ class Objects(QObject):
             return self.put(session, view, mask, prompt, **how)
         if own not in (None, fate.merge) and mask.area:
             session.merge((fate.merge, own))
-        where = plane_of(view.without(self.scene.dropped))
+        where = plane_of(view.without(self.scene.channel_axis))
         return session.accept(mask, prompt, plane=where, label_id=fate.merge, **how)
 
     def put(
@@ -222,7 +222,7 @@ class Objects(QObject):
         int
             The object's id.
         """
-        where = plane_of(view.without(self.scene.dropped))
+        where = plane_of(view.without(self.scene.channel_axis))
         number = session.accept(mask, prompt, plane=where, **how)
         done = self.controller.finished(mask, view)
         if done is not mask:
@@ -256,7 +256,7 @@ class Objects(QObject):
         self.undoing.note_placed(None)
         if scene.image is None or scene.image is not fate.image:
             return
-        own = view.without(scene.dropped)
+        own = view.without(scene.channel_axis)
         if scene.prompts_on(own):
             tell(
                 PromptError(
@@ -289,14 +289,14 @@ class Objects(QObject):
         session = self.labelling.session
         if session is None:
             return []
-        axes = plane_of(view.without(self.scene.dropped)).axes
+        axes = plane_of(view.without(self.scene.channel_axis)).axes
         return recent_sizes(session.history, axes, TYPICAL_OF)
 
     def begin_next(
         self, view: PlaneView, *, keep: tuple[float, ...] | None = None
     ) -> None:
         """Drop the current object and its prompts, but for a click on the next."""
-        own = view.without(self.scene.dropped)
+        own = view.without(self.scene.channel_axis)
         self.scene.quietly_remove(own, keep)
         self.undoing.begin_next()
         if self.current.opened_on in (None, own):
@@ -335,7 +335,7 @@ class Objects(QObject):
         if at is None or target is None:
             return None
         view, point = at
-        label_id = id_at(target.layer, view.without(self.scene.dropped), point)
+        label_id = id_at(target.layer, view.without(self.scene.channel_axis), point)
         return (view, label_id) if label_id else None
 
     def reopen(self) -> None:
@@ -345,7 +345,7 @@ class Objects(QObject):
             self.said.emit("Point at an accepted object to open it again")
             return
         view, label_id = found
-        own = view.without(self.scene.dropped)
+        own = view.without(self.scene.channel_axis)
         try:
             prompt, how = self._prompt_of(own, label_id)
             self.begin_next(view)
@@ -390,7 +390,7 @@ class Objects(QObject):
         if mask is None or shown is None or target is None:
             self.said.emit("Outline the part to split off first")
             return
-        own = shown[0].without(self.scene.dropped)
+        own = shown[0].without(self.scene.channel_axis)
         below = np.asarray(target.layer.data[own.window(mask.bbox)])[mask.data]
         ids, counts = np.unique(below[below > 0], return_counts=True)
         if not len(ids):
@@ -411,7 +411,7 @@ class Objects(QObject):
         view, label_id = found
         session = self.labelling.session
         assert session is not None
-        where = plane_of(view.without(self.scene.dropped))
+        where = plane_of(view.without(self.scene.channel_axis))
         bbox, data = session.pixels(label_id, where)
         assert self.scene.image is not None
         bbox, data = finish_crop(
@@ -438,7 +438,7 @@ class Objects(QObject):
         session = self.labelling.session
         assert session is not None
         try:
-            session.delete(label_id, plane_of(view.without(self.scene.dropped)))
+            session.delete(label_id, plane_of(view.without(self.scene.channel_axis)))
         except HqsamError as error:
             tell(error)
             return

@@ -7,8 +7,8 @@ here and in `layers` does the package meet world coordinates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import ArrayLike, NDArray
 
+T = TypeVar("T")
 _LEADING = "tzabdefghijklmnopqrsuvw"
 
 
@@ -35,10 +36,13 @@ class PlaneView:
         Data axes along the rows and along the columns, the earlier one first.
     position : tuple of int
         Index along every data axis; 0 along the two of the plane.
+    flat : int or None
+        Axis that has one step for all channels, see `without`.
     """
 
     axes: tuple[int, int]
     position: tuple[int, ...]
+    flat: int | None = None
 
     @property
     def ndim(self) -> int:
@@ -97,13 +101,35 @@ class PlaneView:
         """Return the plane so many slices on along an axis."""
         position = list(self.position)
         position[axis] += step
-        return PlaneView(self.axes, tuple(position))
+        return replace(self, position=tuple(position))
 
-    def without(self, dropped: int) -> PlaneView:
-        """Return the same plane in data that lack the first axes."""
-        return PlaneView(
-            (self.axes[0] - dropped, self.axes[1] - dropped), self.position[dropped:]
-        )
+    def last(self, ndim: int) -> PlaneView:
+        """Return the same plane in data that have the last axes alone."""
+        y, x = (axis + ndim - self.ndim for axis in self.axes)
+        return PlaneView((y, x), self.position[self.ndim - ndim :])
+
+    def without(self, channel_axis: int | None) -> PlaneView:
+        """Return the plane in layers that lie on all channels of an image.
+
+        They lack its channel axis if that is the first one. Else they have one step
+        along it, see `placement`: napari lines up the axes of layers from the last
+        one on.
+        """
+        if channel_axis is None:
+            return self
+        if channel_axis == 0:
+            return self._removed(0)
+        position = list(self.position)
+        position[channel_axis] = 0
+        return PlaneView(self.axes, tuple(position), channel_axis)
+
+    def of_labels(self) -> PlaneView:
+        """Return the plane in a session's labels, which have no channel axis."""
+        return self if self.flat is None else self._removed(self.flat)
+
+    def _removed(self, axis: int) -> PlaneView:
+        y, x = (a - (a > axis) for a in self.axes)
+        return PlaneView((y, x), without_axis(self.position, axis))
 
 
 def camera(viewer: Viewer) -> Camera:
@@ -117,6 +143,19 @@ def layer_shape(layer: Layer) -> tuple[int, ...]:
     data: Any = layer.data
     full = data[0] if getattr(layer, "multiscale", False) else data
     return tuple(int(n) for n in full.shape[: layer.ndim])
+
+
+def shape_without(shape: Sequence[int], channel_axis: int | None) -> tuple[int, ...]:
+    """Shape of layers that lie on all channels of an image; see `without`."""
+    if channel_axis is None:
+        return tuple(shape)
+    one = () if channel_axis == 0 else (1,)
+    return (*shape[:channel_axis], *one, *shape[channel_axis + 1 :])
+
+
+def without_axis(values: Sequence[T], axis: int | None) -> tuple[T, ...]:
+    """Leave out what is of one axis: a session's labels have no channel axis."""
+    return tuple(value for a, value in enumerate(values) if a != axis)
 
 
 def shown_plane(dims: Dims, layer: Layer) -> PlaneView:
@@ -172,6 +211,21 @@ class Placing:
         offset = np.asarray(layer.data_to_world(np.zeros(n)), np.float64)
         columns = [np.asarray(layer.data_to_world(row)) - offset for row in np.eye(n)]
         return cls(np.column_stack(columns), offset)
+
+    def without(self, channel_axis: int | None, count: int) -> Placing:
+        """Return where layers lie that have one step for so many channels."""
+        if channel_axis is None:
+            return self
+        if channel_axis == 0:
+            return self.last(len(self.offset) - 1)
+        linear = self.linear.copy()
+        along = linear[:, channel_axis].copy()
+        linear[:, channel_axis] *= count
+        return Placing(linear, self.offset + along * (count - 1) / 2)
+
+    def last(self, ndim: int) -> Placing:
+        """Return where a layer lies as far as its last axes go."""
+        return Placing(self.linear[-ndim:, -ndim:], self.offset[-ndim:])
 
     def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
         """(n, ndim) data coordinates in the world."""

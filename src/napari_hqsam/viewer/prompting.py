@@ -218,28 +218,25 @@ def _from_labels(
 ) -> Callable[[], list[Prompt]]:
     """One object per label id, by its mask; the ids are kept."""
     shown_plane(dims, source)  # raises where it lacks an axis that is displayed
-    own = view.without(image.ndim - source.ndim)
-    same_place = Placing.of(source).agrees(
-        Placing.of(image) if source.ndim == image.ndim else _last(image, source.ndim),
-        layer_shape(source),
-    )
+    shape, whole = layer_shape(source), layer_shape(image)[-source.ndim :]
+    own, place = view.last(source.ndim), Placing.of(image).last(source.ndim)
+    for axis in own.others:  # one step for all channels, see `placement`
+        if axis and shape[axis] == 1 < whole[axis]:
+            flat = place.without(axis, whole[axis])
+            if Placing.of(source).agrees(flat, shape):
+                own, place = own.without(axis), flat
+    same_place = Placing.of(source).agrees(place, shape)
     size = plane_size(source, own)
     if size != plane_size(image, view) or not same_place:
         raise PromptError(
             f"{source.name} has {size[0]} x {size[1]} pixels on this plane or lies "
             f"elsewhere than {image.name}; choose labels that cover the image"
         )
-    if any(own.position[a] >= layer_shape(source)[a] for a in own.others):
+    if any(own.position[a] >= shape[a] for a in own.others):
         return list
     data = source.data[0] if source.multiscale else source.data
     window = own.window((0, 0, *size))
     return lambda: from_labels(np.asarray(data[window]), "mask")
-
-
-def _last(image: Layer, ndim: int) -> Placing:
-    """Where an image lies as far as its last axes go."""
-    whole = Placing.of(image)
-    return Placing(whole.linear[-ndim:, -ndim:], whole.offset[-ndim:])
 
 
 def plane_size(layer: Layer, view: PlaneView) -> tuple[int, int]:

@@ -105,13 +105,16 @@ class Scene:
     # --- the image -----------------------------------------------------------
 
     @property
-    def dropped(self) -> int:
-        """How many of the image's first axes own layers lack.
+    def channel_axis(self) -> int | None:
+        """Data axis of the image that holds channels; None: there is none.
 
-        A leading channel axis: what is prompted belongs to all channels, and
-        stays in view whatever channel is shown.
+        What is prompted belongs to all channels, and stays in view whatever channel
+        is shown: own layers do without the axis, see `PlaneView.without`.
         """
-        return 1 if self.settings.channel_axis == 0 else 0
+        axis, image = self.settings.channel_axis, self.image
+        if axis is None or (image is not None and (image.rgb or axis >= image.ndim)):
+            return None
+        return axis
 
     def use(self, image: Image | None) -> None:
         """Work on another image, or on none; own layers of the last one go."""
@@ -156,17 +159,20 @@ class Scene:
             raise ImageError(
                 "there is no image; open one (File > Open Sample > HQ-SAM)"
             )
-        return shown_plane(self.viewer.dims, self.image)
+        view = shown_plane(self.viewer.dims, self.image)
+        if self.channel_axis in view.axes:
+            raise ImageError(
+                f"axis {self.channel_axis} of {self.image.name} holds channels; roll "
+                "the axes (Ctrl+E) until others are shown"
+            )
+        return view
 
     def axes_and_channels(self, view: PlaneView) -> tuple[str, int | None]:
         """Axes letters of the image's data, and which axis holds channels."""
         assert self.image is not None
         if self.image.rgb:
             return view.letters() + "c", None
-        axis = self.settings.channel_axis
-        if axis is not None and (axis in view.axes or axis >= view.ndim):
-            axis = None
-        return view.letters(axis), axis
+        return view.letters(self.channel_axis), self.channel_axis
 
     def pixel_size(self, view: PlaneView) -> float:
         """Screen pixels per data pixel."""
@@ -236,12 +242,10 @@ class Scene:
         assert self.image is not None
         if self.points is None or self.shapes is None or self.outline is None:
             active = self.viewer.layers.selection.active
-            image, dropped = self.image, self.dropped
-            self.outline = self.outline or layers.add_outline(
-                self.viewer, image, dropped
-            )
-            self.shapes = self.shapes or layers.add_shapes(self.viewer, image, dropped)
-            self.points = self.points or layers.add_points(self.viewer, image, dropped)
+            image, axis = self.image, self.channel_axis
+            self.outline = self.outline or layers.add_outline(self.viewer, image, axis)
+            self.shapes = self.shapes or layers.add_shapes(self.viewer, image, axis)
+            self.points = self.points or layers.add_points(self.viewer, image, axis)
             self._of_prompts.close()
             for layer in (self.points, self.shapes):
                 self._of_prompts.add(layer.events.data, self._on_prompts)
@@ -374,7 +378,7 @@ class Scene:
     def prompts_on_plane(self) -> list[tuple[Layer, int]]:
         """Layer and number of each prompt on the plane shown."""
         try:
-            return self.prompts_on(self.view().without(self.dropped))
+            return self.prompts_on(self.view().without(self.channel_axis))
         except ImageError:
             return []
 
@@ -454,7 +458,7 @@ class Scene:
     def _on_moved(self, event: Any) -> None:  # noqa: ANN401
         if self.image is None:
             return
-        place = layers.placement(self.image, self.dropped)
+        place = layers.placement(self.image, self.channel_axis)
         for layer in (self.points, self.shapes, self.outline):
             if layer is not None:
                 for name, value in place.items():
@@ -499,6 +503,7 @@ class Scene:
     def _on_prompts(self, event: Any) -> None:  # noqa: ANN401
         if str(event.action) in ("added", "changed", "removed"):
             if str(event.action) == "added":
+                self._put_on_all_channels()
                 self._show_signs()
             if self._quiet:
                 return
@@ -511,6 +516,16 @@ class Scene:
                 if row in self.held:
                     return
             self.prompts_changed.emit()
+
+    def _put_on_all_channels(self) -> None:
+        """Move points to the middle of the one step that they have for all channels.
+
+        napari adds them where the slider is, and shows those near by alone.
+        """
+        axis, points = self.channel_axis, self.points
+        if axis and points is not None and np.asarray(points.data)[:, axis].any():
+            points.data[:, axis] = 0
+            points.refresh()
 
     def _show_signs(self) -> None:
         """Give each sign its colour, and points a symbol for the colour-blind.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.planes import layer_shape, without_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +144,7 @@ def _fits(image: Image, session: Unsaved) -> bool:
     """Whether a session was made on an image, as far as one sees."""
     choices = session.context.get("settings", {})
     axis = choices.get("channel_axis")
-    if layer_shape(image)[1 if axis == 0 else 0 :] != session.shape:
+    if without_axis(layer_shape(image), axis) != session.shape:
         return False
     there, here = session.context.get("source", {}), _source(image)
     if there and there == here:

@@ -16,13 +16,14 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.main_thread import timer
-from napari_hqsam.viewer.target import LayerTarget, strokes_of
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from napari_hqsam.viewer.target import LayerTarget
 
 STROKE_MS = 20
 """How long to wait for the end of a stroke, at a time."""
@@ -53,6 +54,7 @@ class Snapshot(QObject):
     ) -> None:
         super().__init__(parent)
         self._data, self._worker = target.array, worker
+        self._strokes_of = target.strokes_of
         self._done, self._failed = done, failed
         self._changed: list[tuple[slice, ...]] = []
         self._unknown = False  # whether anything changed, who knows where
@@ -105,7 +107,7 @@ class Snapshot(QObject):
     def _on_paint(self, event: Any) -> None:  # noqa: ANN401
         """Note where labels were changed, by the widget or by napari's own tools."""
         try:
-            self._changed += [_box(s.indices) for s in strokes_of(event.value)]
+            self._changed += [_box(s.indices) for s in self._strokes_of(event.value)]
         except (ValueError, TypeError, IndexError):
             self._unknown = True
 

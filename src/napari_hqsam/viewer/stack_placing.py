@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_hqsam.errors import OutputError, PromptError
 from napari_hqsam.viewer import stack_plans
-from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
@@ -40,9 +39,9 @@ class Placer:
         if target is None or self._labelling.session is not run.session:
             raise OutputError("the labels are gone; choose a target and start again")
         wanted = run.session.header.labels.shape
-        if layer_shape(target.layer) != wanted:
+        if target.shape != wanted:
             raise OutputError(
-                f"{target.layer.name} has shape {layer_shape(target.layer)} now, the "
+                f"{target.layer.name} has shape {target.shape} now, the "
                 f"session {wanted}; choose a target and start again"
             )
 

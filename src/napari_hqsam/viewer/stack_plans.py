@@ -59,7 +59,7 @@ def walk_of(scene: Scene, axis: int | None) -> Walk:
         last = dims.last_used - (dims.ndim - image.ndim)
         axis = last if last in axes else axes[-1]
     _, channel_axis = scene.axes_and_channels(view)
-    return Walk(view, axis, layer_shape(image), scene.dropped, channel_axis)
+    return Walk(view, axis, layer_shape(image), channel_axis)
 
 
 def spacing_of(scene: Scene, walk: Walk) -> float:
@@ -85,7 +85,7 @@ def own_prompts(scene: Scene, walk: Walk) -> dict[int, Prompt]:
     points, shapes, image = scene.points, scene.shapes, scene.image
     if points is None or shapes is None or image is None:
         return {}
-    column = walk.axis - scene.dropped
+    column = walk.own_axis
     corners = [np.asarray(points.data).reshape(-1, points.ndim), *shapes.data]
     rows = np.concatenate([np.asarray(c, float)[:, column] for c in corners])
     found = {}

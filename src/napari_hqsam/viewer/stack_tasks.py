@@ -117,7 +117,7 @@ class Tasks:
         assert image is not None
         _, channel_axis = self._scene.axes_and_channels(view)
         shape = layer_shape(image)
-        walk = OnePlane.of(view, shape, self._scene.dropped, channel_axis)
+        walk = OnePlane.of(view, shape, channel_axis)
         request = self._controller.asking.request(view, _ANYWHERE)
         run = Run(walk, (0, 1), None, self._scene.key, request)
         run.total, run.task = 1, "auto"
@@ -160,7 +160,7 @@ class Tasks:
         walk = self.walk()
         if self._labelling.target is None:
             raise PromptError("there are no labels yet; accept objects first")
-        if walk.axis != walk.dropped:
+        if walk.labels_axis:
             raise PromptError(
                 "tracks run along the first axis of the labels (time); show slices "
                 "across it, and choose it under 'along'"

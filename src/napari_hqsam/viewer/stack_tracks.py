@@ -21,7 +21,7 @@ def add_tracks(viewer: Viewer, run: Run, tracks: Tracks) -> str:
         return "There are no labels on these slices"
     own = run.walk.own(0)
     rows = np.column_stack([tracks.table[:, 0], own.to_data(tracks.table[:, 2:])])
-    rows[:, 1 + run.walk.axis - run.walk.dropped] = tracks.table[:, 1]
+    rows[:, 1 + run.walk.own_axis] = tracks.table[:, 1]
     active = viewer.layers.selection.active
     place: dict[str, Any] = layers.placement(run.target.layer)
     viewer.add_tracks(

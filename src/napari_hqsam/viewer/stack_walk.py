@@ -31,15 +31,12 @@ class Walk:
         Data axis that is walked along.
     shape : tuple of int
         Of the image's data.
-    dropped : int
-        How many of the first axes labels and prompts lack.
     channel_axis : int or None
     """
 
     view: PlaneView
     axis: int
     shape: tuple[int, ...]
-    dropped: int = 0
     channel_axis: int | None = None
 
     @property
@@ -80,7 +77,18 @@ class Walk:
 
     def own(self, z: int) -> PlaneView:
         """Slice in layers of prompts and labels."""
-        return self.at(z).without(self.dropped)
+        return self.at(z).without(self.channel_axis)
+
+    @property
+    def own_axis(self) -> int:
+        """Axis of layers of prompts and labels that is walked along."""
+        return self.axis - (self.channel_axis == 0)
+
+    @property
+    def labels_axis(self) -> int:
+        """Axis of the session's labels that is walked along."""
+        channel_axis = self.channel_axis
+        return self.axis - (channel_axis is not None and channel_axis < self.axis)
 
     def plane(self, z: int) -> Plane:
         """Slice in the words of the session."""
@@ -96,16 +104,16 @@ class Walk:
 
     def slice_of(self, plane: Plane) -> int | None:
         """Return which slice a plane of the labels is; None if it is none of them."""
-        own = self.own(0)
+        own = self.own(0).of_labels()
         if plane.axes != own.axes:
             return None
         at = dict(zip(own.others, plane.index, strict=True))
-        z = at[self.axis - self.dropped]
+        z = at[self.labels_axis]
         return z if plane == self.plane(z) else None
 
     def slices_in(self, places: Iterable[tuple[Plane, Box]]) -> set[int]:
         """Slices that boxes on planes of the labels, of any orientation, reach into."""
-        own, walked = self.own(0), self.axis - self.dropped
+        own, walked = self.own(0).of_labels(), self.labels_axis
         found: set[int] = set()
         for plane, (y0, x0, y1, x1) in places:
             at = iter(plane.index)
@@ -126,10 +134,10 @@ class OnePlane(Walk):
 
     @classmethod
     def of(
-        cls, view: PlaneView, shape: tuple[int, ...], dropped: int, channel: int | None
+        cls, view: PlaneView, shape: tuple[int, ...], channel: int | None
     ) -> OnePlane:
         """Take the plane that is shown; `axis` means nothing here."""
-        return cls(view, -1, shape, dropped, channel)
+        return cls(view, -1, shape, channel)
 
     @property
     def count(self) -> int:

@@ -325,7 +325,9 @@ class Stacks(QObject):
     def _give_prompts_back(self, run: Run) -> None:
         """Lay prompts again that nothing came of."""
         scene = self._scene
-        same_image = scene.key == run.key and scene.dropped == run.walk.dropped
+        same_image = (
+            scene.key == run.key and scene.channel_axis == run.walk.channel_axis
+        )
         if scene.image is None or not same_image:
             return
         left = {at: p for at, p in run.prompts.items() if at not in run.accepted}

@@ -16,7 +16,13 @@ from napari_hqsam.errors import OutputError
 from napari_hqsam.geometry import Plane
 from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.sessions.strokes import Stroke
-from napari_hqsam.viewer.planes import Placing, layer_shape
+from napari_hqsam.viewer.planes import (
+    Placing,
+    layer_shape,
+    shape_without,
+    without_axis,
+)
+from napari_hqsam.viewer.writers import FLAT, without_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +40,7 @@ _REACH = 256
 """How far an object is looked for at first, pixels."""
 
 
-def check_target(layer: Labels, image: Image, dropped: int) -> None:
+def check_target(layer: Labels, image: Image, channel_axis: int | None) -> None:
     """Raise unless objects of an image can go to a Labels layer.
 
     Raises
@@ -42,14 +48,15 @@ def check_target(layer: Labels, image: Image, dropped: int) -> None:
     OutputError
         It has another shape or lies elsewhere; it cannot be written to.
     """
-    shape, wanted = layer_shape(layer), layer_shape(image)[dropped:]
+    whole = layer_shape(image)
+    shape, wanted = layer_shape(layer), shape_without(whole, channel_axis)
     remedy = "choose another target, or a new one"
     if shape != wanted:
         raise OutputError(
             f"{layer.name} has shape {shape}, {image.name} needs {wanted}; {remedy}"
         )
-    whole = Placing.of(image)
-    place = Placing(whole.linear[dropped:, dropped:], whole.offset[dropped:])
+    count = whole[channel_axis or 0]
+    place = Placing.of(image).without(channel_axis, count)
     if not Placing.of(layer).agrees(place, wanted):
         raise OutputError(
             f"{layer.name} lies elsewhere than {image.name} (scale, translation or "
@@ -61,6 +68,11 @@ def check_target(layer: Labels, image: Image, dropped: int) -> None:
         )
     flags = getattr(layer.data, "flags", None)
     read_only = flags is not None and not getattr(flags, "writeable", True)
+    if channel_axis and not isinstance(layer.data, np.ndarray):
+        raise OutputError(
+            f"{layer.name} is on the disk, where labels of an image with channels "
+            f"within its axes cannot be written; {remedy}"
+        )
     if read_only or getattr(layer.data, "read_only", False) or not layer.editable:
         raise OutputError(f"{layer.name} is read-only; {remedy}")
 
@@ -71,13 +83,17 @@ class LayerTarget:
     Parameters
     ----------
     layer : Labels
+    flat : int, optional
+        Axis of the layer with one step for all channels: the session lacks it.
     """
 
     undone = Signal()
     """napari's own undo or redo changed the labels: it does not tell where."""
 
-    def __init__(self, layer: Labels) -> None:
-        self.layer = layer
+    def __init__(self, layer: Labels, flat: int | None = None) -> None:
+        self.layer, self.flat = layer, flat
+        if flat is not None:
+            layer.metadata = {**layer.metadata, FLAT: flat}
         self.writing = False
         """Whether changes come from here."""
         self._redoable = 0
@@ -86,7 +102,21 @@ class LayerTarget:
     @property
     def array(self) -> Any:  # noqa: ANN401 - numpy, zarr or another
         """The labels to be read."""
-        return self.layer.data
+        return self.layer.data if self.flat is None else self.layer.data[self._step]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the labels."""
+        return without_axis(layer_shape(self.layer), self.flat)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Those of the layer, as napari hands them to writers, for the labels."""
+        return without_step(self.layer.as_layer_data_tuple()[1], self.flat)
+
+    @property
+    def _step(self) -> tuple[Any, ...]:
+        return (*[slice(None)] * (self.flat or 0), 0)
 
     def write(self, writes: Iterable[Write]) -> None:
         """Write all that one step changes, as one step of napari's undo."""
@@ -94,7 +124,10 @@ class LayerTarget:
         try:
             with self.layer.block_history():
                 for write in writes:
-                    self.layer.data_setitem(write.indices, write.ids)
+                    indices = list(write.indices)
+                    if self.flat is not None:
+                        indices.insert(self.flat, np.zeros_like(indices[0]))
+                    self.layer.data_setitem(tuple(indices), write.ids)
         finally:
             self.writing = False
 
@@ -114,6 +147,8 @@ class LayerTarget:
         self.writing = True
         try:
             if labels is not None and labels is not self.layer.data:
+                if self.flat is not None:
+                    labels = np.expand_dims(labels, self.flat)
                 self.layer.data = labels  # to copy them would take too long
             self.layer.refresh()
         finally:
@@ -151,11 +186,27 @@ class LayerTarget:
         strokes = [
             stroke
             for item in list(history)[-abs(count) :]
-            for stroke in strokes_of(item)
+            for stroke in self.strokes_of(item)
         ]
         if count < 0:
             return strokes
         return [Stroke(s.indices, s.after, s.before) for s in strokes]
+
+    def strokes_of(self, atoms: Sequence[Any]) -> list[Stroke]:
+        """Return what napari's paint event tells, in the words of the session.
+
+        Raises
+        ------
+        ValueError
+            As `strokes_of`.
+        """
+        strokes = strokes_of(atoms)
+        if self.flat is None:
+            return strokes
+        return [
+            Stroke(without_axis(s.indices, self.flat), s.before, s.after)
+            for s in strokes
+        ]
 
     def note_history(self) -> None:
         """Remember where napari's undo stands now: it does not tell of undoing."""
@@ -235,7 +286,8 @@ def strokes_of(atoms: Sequence[Any]) -> list[Stroke]:
 
 def plane_of(view: PlaneView) -> Plane:
     """Plane of labels, in the words of the session."""
-    return Plane(tuple(view.position[i] for i in view.others), view.axes)
+    own = view.of_labels()
+    return Plane(tuple(own.position[i] for i in own.others), own.axes)
 
 
 def box_at(layer: Labels, view: PlaneView, point: Sequence[float]) -> Box:

@@ -91,7 +91,7 @@ class Undoing:
 
     def note_reject(self, view: PlaneView) -> None:
         """Keep the prompts of the current object, which is about to be rejected."""
-        own = view.without(self._scene.dropped)
+        own = view.without(self._scene.channel_axis)
         made = self._current(view)
         if made is None:
             return
@@ -106,7 +106,7 @@ class Undoing:
         """Keep the prompts of a part that was split off: the journal has not."""
         event = self._last()
         if event is not None:
-            where = plane_of(view.without(self._scene.dropped))
+            where = plane_of(view.without(self._scene.channel_axis))
             self._splits[event] = Made(where, prompt, how, None)
 
     def note_placed(self, link: Link | None) -> None:
@@ -128,7 +128,7 @@ class Undoing:
         skip : sequence of float
             Position of a point that does not count.
         """
-        own = view.without(self._scene.dropped)
+        own = view.without(self._scene.channel_axis)
         if self._taken_back is None or self._taken_back[0] != own:
             return False
         return self._prompt_on(own, skip) == self._taken_back[1]
@@ -191,7 +191,7 @@ class Undoing:
         made = self._made(session.history.to_redo)
         if made is None or not self._lay(view, made):
             return False
-        own = view.without(self._scene.dropped)
+        own = view.without(self._scene.channel_axis)
         prompt = self._prompt_on(own)
         self._taken_back = None if prompt is None else (own, prompt)
         self._objects.said.emit(
@@ -212,7 +212,7 @@ class Undoing:
             view = self._scene.view()
         except HqsamError:
             return
-        own = view.without(self._scene.dropped)
+        own = view.without(self._scene.channel_axis)
         same = made is not None and made.plane == plane_of(own)
         if self.untouched(view) or (
             same and made is not None and self._prompt_on(own) == made.prompt
@@ -244,7 +244,7 @@ class Undoing:
 
     def _current(self, view: PlaneView) -> Made | None:
         """Tell what the current object is made from."""
-        own = view.without(self._scene.dropped)
+        own = view.without(self._scene.channel_axis)
         prompt = self._prompt_on(own)
         if prompt is None:
             return None
@@ -266,7 +266,7 @@ class Undoing:
 
     def _lay(self, view: PlaneView, made: Made) -> bool:
         """Make an object the current one again, if its plane is shown and empty."""
-        own = view.without(self._scene.dropped)
+        own = view.without(self._scene.channel_axis)
         if made.plane != plane_of(own) or self._scene.prompts_on(own):
             return False
         current = self._objects.current

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hqsam.viewer.planes import without_axis
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari.viewer import Viewer
 
+FLAT = "napari-hqsam: axis of all channels"
+"""Where a layer's metadata tell of an axis that its labels lack, see `LayerTarget`."""
 _OME_ORDER = "tczyx"
 
 
@@ -65,6 +69,23 @@ def space_of(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
     }
 
 
+def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, Any]:
+    """Return attributes of labels without an axis that has one step for all channels.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the layer, as napari hands them to writers.
+    axis : int, optional
+        None: there is none.
+    """
+    found = dict(attributes)
+    for name in ("scale", "translate", "units", "axis_labels"):
+        if axis is not None and found.get(name) is not None:
+            found[name] = without_axis(found[name], axis)
+    return found
+
+
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:  # noqa: ANN401
     """Write a Labels layer, as npe2 calls it; its journal goes with it."""
     import napari
@@ -76,7 +97,9 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     if viewer is not None:
         check_writable(path, sources=files_in_use(viewer))
     note_save(data)
-    written = save_labels(path, data, attributes)
+    flat = attributes.get("metadata", {}).get(FLAT)
+    labels = data if flat is None else data[(*[slice(None)] * flat, 0)]
+    written = save_labels(path, labels, without_step(attributes, flat))
     follow_saved(written, data)
     return [written]
 
