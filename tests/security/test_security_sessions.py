@@ -98,13 +98,13 @@ def test_listing_removes_nothing_where_there_are_no_locks(folder, begin, no_lock
     for _ in range(2):
         before = {p: p.read_bytes() for p in folder.iterdir()}
         assert base_path(path) in before
-        assert unsaved.unsaved_sessions() == []
+        assert unsaved.find_unsaved().sessions == []
         unsaved.remove_empty()
         assert {p: p.read_bytes() for p in folder.iterdir()} == before
         days_pass(folder)
     label_id = session.accept(MASK, Prompt([(3, 4)]))
     session.close()
-    (listed,) = unsaved.unsaved_sessions()
+    (listed,) = unsaved.find_unsaved().sessions
     assert listed.objects == 1
     assert read_session(path).history.table.knows(label_id)
 
@@ -116,7 +116,7 @@ def test_listing_removes_nothing_ever(folder, begin):
     (folder / "c.saved.json").write_text('{"journal": "/tmp/gone.jsonl", "lines": 3}')
     before = {p: p.read_bytes() for p in folder.iterdir()}
     with pytest.warns(UserWarning, match="cut short"):
-        unsaved.unsaved_sessions()
+        unsaved.find_unsaved()
     assert {p: p.read_bytes() for p in folder.iterdir() if p in before} == before
 
 
@@ -155,7 +155,7 @@ def test_a_journal_names_no_other_file(folder, base):
     path.write_bytes(sealed(header(base=base, highest=3), accept()))
     with pytest.raises(JournalError, match="line 1 makes no sense"):
         read_session(path)
-    unsaved.unsaved_sessions()
+    unsaved.find_unsaved()
     assert (folder / base).read_text() == "precious"
 
 

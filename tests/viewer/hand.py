@@ -71,16 +71,19 @@ class ThresholdEngine(Engine):
     def warm_up(self, *_):
         pass
 
-    def segmenter(self, image, model):
-        if model.source == "broken":
-            raise RuntimeError("the network is broken")
-        network = SimpleNamespace(
+    def model(self, spec, progress=None):
+        return SimpleNamespace(
             name="threshold",
             digest="0" * 64,
             decoder_digest="1",
             input_size=448,
             tuning=Tuning(doubtful_score=0.5),
         )
+
+    def segmenter(self, image, model):
+        if model.source == "broken":
+            raise RuntimeError("the network is broken")
+        network = self.model(model)
         return Threshold(image.open(), network, image.normalization, self.gate)
 
     def tiles(self, request):

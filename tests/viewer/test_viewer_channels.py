@@ -12,7 +12,7 @@ from napari.layers import Labels
 from stack_hand import SHIFT, BrightEngine, centre, discs, iou, run
 
 from napari_hqsam import cli, read_labels
-from napari_hqsam.labels import read_session
+from napari_hqsam.sessions import read_session
 from napari_hqsam.viewer.layers import placement
 from napari_hqsam.viewer.planes import Placing
 

@@ -278,17 +278,12 @@ def _check_same(recorded: Recorded, image: Image) -> None:
 
 def _tell_other_weights(recorded: Recorded, model: Model) -> None:
     """Warn if objects were accepted from a model of this name with other weights."""
-    from napari_hqsam.sessions import Accept
+    from napari_hqsam.sessions import other_weights
 
-    setups = {e.setup for e in recorded.history.events if isinstance(e, Accept)}
-    other = [s for s in setups if s.model == model.name and not s.made_with(model)]
-    if other:
+    text = other_weights(recorded.history.events, model)
+    if text:
         warnings.warn(
-            f"the session was made with other weights of {model.name} (encoder "
-            f"{other[0].digest[:12]}, here {model.digest[:12]}; decoder "
-            f"{other[0].decoder_digest[:12] or 'not recorded'}, here "
-            f"{model.decoder_digest[:12]}), so masks will differ; to repeat it, give "
-            "the former weights: --model FILE",
+            f"{text}; to repeat it, give the former weights: --model FILE",
             HqsamWarning,
             stacklevel=2,
         )

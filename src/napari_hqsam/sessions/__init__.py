@@ -24,7 +24,7 @@ from napari_hqsam.sessions.patches import (
     Write,
     indices_of,
 )
-from napari_hqsam.sessions.recorded import Recorded, read_session
+from napari_hqsam.sessions.recorded import Recorded, other_weights, read_session
 from napari_hqsam.sessions.replay import Remade, rebuild, remake
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.sessions.sizes import recent_sizes
@@ -52,6 +52,7 @@ __all__ = [
     "in_place_of_session",
     "indices_of",
     "journal_path",
+    "other_weights",
     "read_session",
     "rebuild",
     "recent_sizes",

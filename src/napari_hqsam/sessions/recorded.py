@@ -25,11 +25,13 @@ from napari_hqsam.sessions.journal.records import Accept, Edit, Save
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_hqsam.models import Model
     from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.records import Event
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,33 @@ class Recorded:
                 f"{shape}; put the file back that was beside the journal"
             )
         return labels.reshape(shape)
+
+
+def other_weights(events: Iterable[Event], model: Model) -> str:
+    """Say that objects were accepted from a model of this name with other weights.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        What was done in a session.
+    model : Model
+        The model that it goes on with.
+
+    Returns
+    -------
+    str
+        For people; "" where the weights are the same.
+    """
+    setups = {event.setup for event in events if isinstance(event, Accept)}
+    other = [s for s in setups if s.model == model.name and not s.made_with(model)]
+    if not other:
+        return ""
+    return (
+        f"the session was made with other weights of {model.name} (encoder "
+        f"{other[0].digest[:12]}, here {model.digest[:12]}; decoder "
+        f"{other[0].decoder_digest[:12] or 'not recorded'}, here "
+        f"{model.decoder_digest[:12]}), so masks will differ"
+    )
 
 
 def read_session(path: str | os.PathLike[str]) -> Recorded:

@@ -30,8 +30,8 @@ from napari_hqsam.viewer.snapshots import Snapshot
 from napari_hqsam.viewer.unsaved import (
     Unsaved,
     discard,
+    find_unsaved,
     remove_empty,
-    unsaved_sessions,
 )
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 from napari_hqsam.viewer.writers import files_in_use, save_labels
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.labelling import Labelling
     from napari_hqsam.viewer.scene import Scene
+    from napari_hqsam.viewer.unsaved import Damaged, Found
+    from napari_hqsam.viewer.verifying import Verifier
 
 
 class Keeping(QObject):
@@ -77,14 +79,25 @@ class Keeping(QObject):
         self._settings, self._has_outline = scene.settings, has_outline
         self._work_on = work_on
         self.unsaved: list[Unsaved] = []
+        self.damaged: list[Damaged] = []
         self._saving = 0
         self._told = False
         self._tried: list[tuple[Layer, int]] = []
         self._resuming = False
         self._soon = Soon(self, self._resume)
         labelling.tell_context = lambda: tell_context(scene, scene.settings)
+        labelling.session_ended.connect(self.look_up)
         scene.layers_changed.connect(self._on_layers)
         scene.image_changed.connect(self._on_layers)
+
+    def close(self) -> None:
+        """Look for no sessions any more."""
+        self._labelling.session_ended.disconnect(self.look_up)
+
+    @property
+    def verifier(self) -> Verifier:
+        """What compares sessions with their images."""
+        return self._labelling.verifier
 
     @property
     def saving(self) -> bool:
@@ -185,10 +198,10 @@ class Keeping(QObject):
             Urgency.PREFETCH, "unsaved", lambda _: _look(), self._list, tell
         )
 
-    def _list(self, found: list[Unsaved]) -> None:
-        self.unsaved = found
+    def _list(self, found: Found) -> None:
+        self.unsaved, self.damaged = found
         self.listed.emit()
-        here = [one for one in found if self.fits(one)]
+        here = [one for one in found.sessions if self.fits(one)]
         if here and not self._told:
             self._told = True
             self.said.emit(f"{here[0].text}. Restore goes on with it")
@@ -210,7 +223,15 @@ class Keeping(QObject):
         if image is None:
             self.said.emit(what_to_open(session))
             return
+        self._work_on(image)
+        self.verifier.check_image(
+            session.journal, lambda: self._restore(session, image), tell
+        )
+
+    def _restore(self, session: Unsaved, image: Image) -> None:
         viewer, context = self._scene.viewer, session.context
+        if image not in viewer.layers or self._is_open(session.journal):
+            return
         self._work_on(image)
         self._labelling.let_go()
         missing = apply_choices(context, self._scene, self._settings)
@@ -304,8 +325,8 @@ class Keeping(QObject):
         self._labelling.use_target(layer)
 
 
-def _look() -> list[Unsaved]:
-    found = unsaved_sessions()
+def _look() -> Found:
+    found = find_unsaved()
     remove_empty()
     return found
 

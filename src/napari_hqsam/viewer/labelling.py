@@ -32,6 +32,7 @@ from napari_hqsam.viewer.object_rows import ObjectRows
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile
 from napari_hqsam.viewer.unsaved import note_saved, saved_lines
+from napari_hqsam.viewer.verifying import Verifier
 from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Labelling(QObject):
     """The target, or what can be undone."""
     said = Signal(str)
     """Something went well."""
+    session_ended = Signal()
+    """A session was closed; what of it was not saved can be restored."""
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class Labelling(QObject):
         super().__init__(parent)
         self._scene, self._engine = scene, engine
         self._worker, self._files = worker, files
+        self.verifier = Verifier(scene, engine, worker, files, self)
         self.target: LayerTarget | None = None
         self.session: Session | None = None
         self._rows: ObjectRows | None = None
@@ -315,6 +319,7 @@ class Labelling(QObject):
             layer.editable, layer.visible = True, parked.was_visible or layer.visible
             if parked.session is not None:
                 parked.session.close()
+                self.session_ended.emit()
 
     def let_go(self) -> None:
         """Have no target; its layer stays, and so does its journal."""
@@ -332,6 +337,7 @@ class Labelling(QObject):
         self._rows = self._image = None
         if session is not None:
             session.close()
+            self.session_ended.emit()
         self.changed.emit()
         if waiting:
             error = OutputError(
@@ -432,8 +438,11 @@ class Labelling(QObject):
             else:
                 self.let_go()
 
-        work = partial(open_session, journal, target.array)
-        self._submit(self._files, work, done, refused)
+        def go_on() -> None:
+            work = partial(open_session, journal, target.array)
+            self._submit(self._files, work, done, refused)
+
+        self.verifier.check_image(journal, go_on, failed, "session")
 
     def _go_on_without(
         self, target: LayerTarget, journal: Path, failed: Callable[[Exception], None]
@@ -510,6 +519,7 @@ class Labelling(QObject):
             self.target.show(opened.labels)
             self._rows.show(self.target.layer)
             self.said.emit(opened.text)
+            self.verifier.check_weights(self.session)
         self.changed.emit()
 
     def took_step(self, text: str) -> None:
@@ -652,8 +662,9 @@ def note_save(data: NDArray[Any]) -> None:
         It cannot be written to.
     """
     for labelling in list(_open):
-        if labelling.holds(data) and labelling.session is not None:
-            labelling.session.note_save(labels_digest(data), labelling.lines)
+        target, session = labelling.target, labelling.session
+        if target is not None and session is not None and labelling.holds(data):
+            session.note_save(labels_digest(target.array), labelling.lines)
 
 
 def follow_saved(path: str, data: object) -> None:

@@ -15,9 +15,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_hqsam.errors import HqsamError
+from napari_hqsam.errors import HqsamError, reason
 from napari_hqsam.files import replacing
 from napari_hqsam.sessions import read_session
 from napari_hqsam.sessions.journal.file import (
@@ -149,20 +149,43 @@ def forget_note(journal: Path) -> None:
         _note(journal).unlink(missing_ok=True)
 
 
-def unsaved_sessions() -> list[Unsaved]:
-    """List what was not saved and is not worked on now, changed last first.
+class Damaged(NamedTuple):
+    """A journal that cannot be read."""
 
-    Nothing is removed or changed.
+    journal: Path
+    why: str
+
+
+class Found(NamedTuple):
+    """What `find_unsaved` found.
+
+    Attributes
+    ----------
+    sessions : list of Unsaved
+        Not worked on now, changed last first.
+    damaged : list of Damaged
+        Journals that may have something unsaved, and cannot be read.
     """
-    found = []
-    for journal, saved in _journals():
-        with suppress(HqsamError, KeyError, OSError):  # damaged, or no journal
+
+    sessions: list[Unsaved]
+    damaged: list[Damaged]
+
+
+def find_unsaved() -> Found:
+    """Look for sessions that were not saved; nothing is removed or changed."""
+    found, damaged = [], []
+    for journal, saved in sorted(_journals()):
+        try:
             if in_use(journal):
                 continue
             recorded = read_session(journal)
             if recorded.lines > max(saved, 1):
                 found.append(Unsaved.of(recorded, max(saved, 1)))
-    return sorted(found, key=lambda one: one.changed, reverse=True)
+        except (HqsamError, OSError) as error:
+            if journal.exists():
+                damaged.append(Damaged(journal, reason(error)))
+    found.sort(key=lambda one: one.changed, reverse=True)
+    return Found(found, damaged)
 
 
 def discard(journal: Path) -> None:

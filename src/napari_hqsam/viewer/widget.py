@@ -222,6 +222,7 @@ class HqsamWidget(QWidget):
             self.following.close()
             self.display.close()
             self.objects.finish()
+            self.keeping.close()
             self.labelling.let_go()
             self.labelling.forget_parked()
             self.controller.close()

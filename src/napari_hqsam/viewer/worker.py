@@ -173,9 +173,10 @@ class InferenceWorker:
 
     @property
     def busy(self) -> bool:
-        """Whether there is work that somebody still waits for."""
+        """Whether there is work that somebody still waits for, or for its answer."""
         with self._changed:
-            running = self._running is not None and not self._running.cancelled
+            begun = [self._running, *self._posted]
+            running = any(t is not None and not t.cancelled for t in begun)
             return running or bool(self._waiting)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hqsam.viewer.forms import button
+from napari_hqsam.viewer.forms import button, label
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.keeping import Keeping
@@ -62,6 +62,9 @@ class EarlierSessions(QWidget):
             button("Discard ...", "Remove what was not saved, for good", self.discard)
         )
         rows.addLayout(row)
+        self.damaged = label()
+        rows.addWidget(self.damaged)
+        keeping.verifier.ask = self._ask
         keeping.listed.connect(self.refresh)
         self.refresh()
 
@@ -94,9 +97,26 @@ class EarlierSessions(QWidget):
                 i for i, one in enumerate(self.keeping.unsaved) if self._fits(one)
             )
             self.entries.setCurrentRow(next(fitting, 0))
+        self._show_damaged()
         shown = range(min(self.entries.count(), _ROWS))
         height = sum(self.entries.sizeHintForRow(row) for row in shown)
         self.entries.setFixedHeight(height + 2 * self.entries.frameWidth() + 4)
+
+    def _show_damaged(self) -> None:
+        """Say which journals cannot be read: somebody may know what to do."""
+        damaged = self.keeping.damaged
+        self.damaged.setHidden(not damaged)
+        if len(damaged) == 1:
+            which, kept = "An earlier session", f"{damaged[0].journal.name} is"
+        else:
+            which, kept = f"{len(damaged)} earlier sessions", "their journals are"
+        self.damaged.setText(f"{which} cannot be read; {kept} kept")
+        self.damaged.setToolTip("\n".join(f"{d.journal}\n{d.why}" for d in damaged))
+
+    def _ask(self, text: str) -> bool:
+        """Put a question; whether the answer is yes."""
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        return bool(QMessageBox.question(self, "HQ-SAM", text, yes | no, no) == yes)
 
     def _fits(self, one: Unsaved) -> bool:
         return self.keeping.fits(one)

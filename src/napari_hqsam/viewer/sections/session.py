@@ -90,7 +90,7 @@ class SessionSection(Section):
         journal = None if session is None else session.journal
         if journal is not None:
             self.status.setToolTip(f"Journal: {journal.path}")
-        self.setHidden(not self.keeping.unsaved)
+        self.setHidden(not (self.keeping.unsaved or self.keeping.damaged))
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
