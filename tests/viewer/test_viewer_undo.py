@@ -198,3 +198,79 @@ def test_undo_before_the_accepted_object_is_there(hand):
     assert hand.labels.max() == 1
     assert not hand.labels[A]
     assert hand.labels[C] == 1
+
+
+# --- on another slice than the one shown ----------------------------------------
+
+
+def shown(hand):
+    return hand.scene.view().position[0]
+
+
+@pytest.fixture
+def stacked(viewer, open_widget, squares):
+    """The widget on a stack, with an object of two clicks accepted on slice 2."""
+    viewer.add_image(np.stack([squares] * 7), name="stack", scale=(3, 1, 1))
+    viewer.dims.set_point(0, 6)
+    hand = open_widget()
+    hand.click(*A)
+    hand.click(*B)
+    hand.key("N")
+    viewer.dims.set_point(0, 15)
+    hand.wait()
+    return hand
+
+
+def test_undo_goes_to_the_slice_of_the_accept(stacked):
+    hand = stacked
+    assert shown(hand) == 5
+    hand.key("U")
+    assert shown(hand) == 2
+    assert not hand.labels.any()
+    assert np.allclose(hand.scene.points.data[:, 1:], [A, B], atol=0.5)
+    assert hand.current.mask.area == 800
+    hand.viewer.dims.set_point(0, 12)
+    hand.wait()
+    hand.key("U", modifiers=SHIFT)
+    assert shown(hand) == 2
+    assert (hand.labels[2] == 1).sum() == 800
+    assert not len(hand.scene.points.data)
+    assert hand.current.mask is None
+
+
+def test_undo_of_a_reject_goes_to_its_slice(stacked):
+    hand = stacked
+    hand.click(*C)
+    hand.key("Q")
+    hand.viewer.dims.set_point(0, 0)
+    hand.wait()
+    hand.key("U")
+    assert shown(hand) == 5
+    assert hand.current.mask.area == 400
+    assert (hand.labels[2] == 1).sum() == 800
+
+
+def test_undo_of_other_steps_is_seen_too(stacked):
+    hand = stacked
+    hand.viewer.dims.set_point(0, 6)
+    hand.wait()
+    hand.move(*A)
+    hand.key("Q", modifiers=SHIFT)
+    assert not hand.labels.any()
+    hand.viewer.dims.set_point(0, 0)
+    hand.wait()
+    hand.key("U")
+    assert shown(hand) == 2
+    assert (hand.labels[2] == 1).sum() == 800
+    assert not len(hand.scene.points.data)
+
+
+def test_prompts_of_the_slice_shown_go_first(stacked):
+    hand = stacked
+    hand.click(*C)
+    hand.key("U")
+    assert shown(hand) == 5
+    assert (hand.labels[2] == 1).sum() == 800
+    hand.key("U")
+    assert shown(hand) == 2
+    assert len(hand.scene.points.data) == 2

@@ -127,6 +127,14 @@ class PlaneView:
         """Return the plane in a session's labels, which have no channel axis."""
         return self if self.flat is None else self._removed(self.flat)
 
+    def at_labels(self, index: Sequence[int], channel_axis: int | None) -> PlaneView:
+        """Return the plane of an image at an index of labels without its channels."""
+        position = list(self.position)
+        leading = (axis for axis in self.others if axis != channel_axis)
+        for axis, at in zip(leading, index, strict=True):
+            position[axis] = at
+        return replace(self, position=tuple(position))
+
     def _removed(self, axis: int) -> PlaneView:
         y, x = (a - (a > axis) for a in self.axes)
         return PlaneView((y, x), without_axis(self.position, axis))

@@ -167,6 +167,16 @@ class Scene:
             )
         return view
 
+    def go_to(self, view: PlaneView) -> None:
+        """Show a plane of the image, in the orientation that is shown."""
+        assert self.image is not None
+        dims = self.viewer.dims
+        world = np.asarray(self.image.data_to_world(np.array(view.position, float)))
+        lead = dims.ndim - self.image.ndim
+        axes = [axis for axis in view.others if axis != self.channel_axis]
+        if axes:
+            dims.set_point([axis + lead for axis in axes], [world[a] for a in axes])
+
     def axes_and_channels(self, view: PlaneView) -> tuple[str, int | None]:
         """Axes letters of the image's data, and which axis holds channels."""
         assert self.image is not None

@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
@@ -368,11 +367,7 @@ class Stacks(QObject):
     def go_to(self, z: int) -> None:
         """Show a slice."""
         with suppress(HqsamError):
-            walk, image, dims = self.walk(), self._scene.image, self._scene.viewer.dims
-            assert image is not None
-            position = np.array(walk.at(z).position, float)
-            world = np.asarray(image.data_to_world(position))
-            dims.set_point(walk.axis + dims.ndim - image.ndim, world[walk.axis])
+            self._scene.go_to(self.walk().at(z))
 
     # --- what happens -----------------------------------------------------------------
 

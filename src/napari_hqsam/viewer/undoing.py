@@ -154,42 +154,45 @@ class Undoing:
             layer.selected_data = {number}
             layer.remove_selected()
             self._scene.forget_held()
-            if len(prompts) == 1 and link is not None and view is not None:
-                self._undo_click(view, link)
+            if len(prompts) == 1 and link is not None:
+                self._undo_click(link)
             return
-        if view is not None and self._undo_reject(view):
+        if self._undo_reject():
             objects.said.emit("The rejected object is back")
         elif objects.labelling.step("undo"):
             objects.said.emit("The last step is undone")
-            if view is not None:
-                self._restore(view)
+            self._restore()
         else:
             objects.said.emit("Nothing to undo")
 
-    def _undo_click(self, view: PlaneView, link: Link) -> None:
+    def _undo_click(self, link: Link) -> None:
         """Take back also the accept that the click made: all is as before it."""
         if link.event is None or self._last() is not link.event:
             return  # something was done since that has nothing to do with it
-        if self._objects.labelling.step("undo") and self._restore(view):
+        if self._objects.labelling.step("undo") and self._restore():
             self._taken_back = None  # it had not been accepted: nobody took it back
             self.link = link.before
             self._objects.said.emit("The click is undone, and what it had accepted")
 
-    def _undo_reject(self, view: PlaneView) -> bool:
+    def _undo_reject(self) -> bool:
         if not self._rejects:
             return False
         last, made = self._rejects[-1]
-        if last is not self._last() or not self._lay(view, made):
+        if last is not self._last():
+            return False
+        view = self._show({made.plane})
+        if view is None or not self._lay(view, made):
             return False
         self._rejects.pop()
         return True
 
-    def _restore(self, view: PlaneView) -> bool:
-        """Lay the prompts of the step that was just undone again."""
+    def _restore(self) -> bool:
+        """Show what was just undone, and lay the prompts of it again."""
         session = self._objects.labelling.session
         assert session is not None
-        made = self._made(session.history.to_redo)
-        if made is None or not self._lay(view, made):
+        step = session.history.to_redo
+        view, made = self._show(_planes(step)), self._made(step)
+        if view is None or made is None or not self._lay(view, made):
             return False
         own = view.without(self._scene.channel_axis)
         prompt = self._prompt_on(own)
@@ -204,13 +207,12 @@ class Undoing:
         objects = self._objects
         session = objects.labelling.session
         made = None if session is None else self._made(session.history.to_redo)
-        if not objects.labelling.step("redo"):
+        if session is None or not objects.labelling.step("redo"):
             objects.said.emit("Nothing to redo")
             return
         objects.said.emit("The step is done again")
-        try:
-            view = self._scene.view()
-        except HqsamError:
+        view = self._show(_planes(session.history.to_undo))
+        if view is None:
             return
         own = view.without(self._scene.channel_axis)
         same = made is not None and made.plane == plane_of(own)
@@ -220,6 +222,28 @@ class Undoing:
             objects.begin_next(view)  # it is accepted again
 
     # --- how -----------------------------------------------------------------
+
+    def _show(self, planes: set[Plane]) -> PlaneView | None:
+        """Go to what is undone or done again, unless the slice shown lies within.
+
+        Else it would happen unseen, and its prompts would be lost.
+
+        Returns
+        -------
+        PlaneView or None
+            What is shown then; None: no plane.
+        """
+        try:
+            view = self._scene.view()
+        except HqsamError:
+            return None
+        shown = plane_of(view.without(self._scene.channel_axis))
+        there = sorted(p.index for p in planes if p.axes == shown.axes)
+        if there and not there[0] <= shown.index <= there[-1]:
+            nearest = there[0] if shown.index < there[0] else there[-1]
+            view = view.at_labels(nearest, self._scene.channel_axis)
+            self._scene.go_to(view)
+        return view
 
     def _last(self) -> Event | None:
         """Return the last event that is done."""
@@ -281,3 +305,8 @@ class Undoing:
         self.begin_next()
         self.in_flight, self._due = 0, False
         self._rejects.clear()
+
+
+def _planes(step: Sequence[Event]) -> set[Plane]:
+    """Planes on which a step changed labels."""
+    return {patch.plane for event in step for patch in event.patches}
