@@ -51,12 +51,12 @@ def test_numbers_that_are_none(viewer, open_widget, squares):
 
 
 def test_five_axes(viewer, open_widget, squares):
-    viewer.add_image(np.stack([np.stack([np.stack([squares] * 2)] * 3)] * 2))
+    viewer.add_image(np.broadcast_to(squares, (5, 6, 7, *squares.shape)))
     viewer.dims.set_point((0, 1, 2), (1, 2, 1))
     hand = open_widget()
     hand.click(20, 20)
     hand.key("N")
-    assert hand.labels.shape == (2, 3, 2, 80, 100)
+    assert hand.labels.shape == (5, 6, 7, 80, 100)
     assert (hand.labels[1, 2, 1] == 1).sum() == 400 == (hand.labels > 0).sum()
 
 
