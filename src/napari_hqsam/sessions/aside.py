@@ -20,6 +20,7 @@ from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason
 from napari_hqsam.files import Lock, same_file
 from napari_hqsam.images import open_source
 from napari_hqsam.labels.digest import labels_digest
+from napari_hqsam.sessions.edit_log import EditLog
 from napari_hqsam.sessions.journal.file import (
     SUFFIX,
     Journal,
@@ -32,7 +33,6 @@ from napari_hqsam.sessions.journal.file import (
 from napari_hqsam.sessions.journal.records import Save
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.recorded import understand
-from napari_hqsam.sessions.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def _has_state_of(path: Path, lines: list[Any], array: Any) -> bool:  # noqa: AN
     if array.shape != recorded.header.labels.shape:
         return False
     again = array.copy()
-    Steps(ArrayTarget(again), recorded.header, recorded.history).restore()
+    EditLog(ArrayTarget(again), recorded.header, recorded.history).restore()
     return bool(np.array_equal(again, array))
 
 

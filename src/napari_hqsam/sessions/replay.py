@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.masks.algebra import intersection
+from napari_hqsam.sessions.edit_log import EditLog
 from napari_hqsam.sessions.journal.records import Accept
 from napari_hqsam.sessions.journal.runs import mask_digest
 from napari_hqsam.sessions.session import Session
-from napari_hqsam.sessions.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,10 +66,10 @@ def rebuild(recorded: Recorded, target: Target) -> int:
     OutputError
         If the labels cannot be written to.
     """
-    steps, unfit = Steps(target, recorded.header), 0
+    log, unfit = EditLog(target, recorded.header), 0
     for event in recorded.history.events:
         unfit += not all(patch.fits(target.array) for patch in event.patches)
-        steps.do(event)
+        log.do(event)
     return unfit
 
 

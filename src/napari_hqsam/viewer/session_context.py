@@ -1,7 +1,7 @@
 """How a session is worked on: the image's file, the choices, the plane shown.
 
 The journal keeps it with what is done, so that whoever goes on finds all as it was
-left. See `Steps.tell_context`.
+left. See `EditLog.tell_context`.
 """
 
 from __future__ import annotations

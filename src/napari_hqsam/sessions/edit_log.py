@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.patches import Target, Write
 
 
-class Steps:
+class EditLog:
     """Labels, their history and its journal, kept in step.
 
     Parameters

@@ -1,0 +1,91 @@
+"""The journal of a session: begun for labels, or gone on with."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.space import check_axes, make_space
+from napari_hqsam.labels.base import keep_base
+from napari_hqsam.sessions.journal.file import Journal, base_path
+from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
+from napari_hqsam.sessions.recorded import understand
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.patches import Target
+    from napari_hqsam.sessions.recorded import Recorded
+
+
+def begin_journal(
+    path: Path,
+    target: Target,
+    image: ImageRecord,
+    setup: Setup,
+    axes: str | None,
+    scale: Sequence[float] | None,
+    units: str | Sequence[str | None] | None,
+    *,
+    found: bool,
+) -> tuple[Header, Journal]:
+    """Begin the journal of a session, and keep a copy of the labels it starts from.
+
+    Parameters and errors as for `Session.create`.
+    """
+    array = target.array
+    shape = tuple(map(int, array.shape))
+    if np.dtype(array.dtype).kind not in "iu":
+        raise ImageError(f"labels are {array.dtype}; convert them to integers")
+    space = make_space(check_axes(axes, len(shape), "labels.tif"), scale, units)
+    base, made = base_path(path), False
+    header: Header
+
+    def first() -> Json:
+        nonlocal header, made
+        highest = keep_base(array, base, space) if found else 0
+        made = highest > 0
+        name = base.name if made else None
+        labels = LabelsRecord(
+            shape, space.axes, space.scale, space.units, name, highest
+        )
+        header = Header(image, labels, setup)
+        return {"package": version("napari-hqsam"), **header.to_json()}
+
+    try:
+        # The journal is locked before anything is written beside it.
+        journal = Journal.create(path, first)
+    except BaseException:
+        if made:
+            base.unlink(missing_ok=True)
+        raise
+    return header, journal
+
+
+def reopen_journal(
+    path: str | os.PathLike[str], target: Target
+) -> tuple[Recorded, Journal]:
+    """Read the journal of a session, and lock it to go on.
+
+    Parameters, errors and warnings as for `Session.open`.
+    """
+    journal, lines = Journal.reopen(path)
+    try:
+        recorded = understand(journal.path, lines)
+        shape = recorded.header.labels.shape
+        if tuple(target.array.shape) != shape:
+            raise ImageError(
+                f"the labels have shape {tuple(target.array.shape)}, those of "
+                f"{path} {shape}; open it with its own"
+            )
+    except BaseException:
+        journal.close()
+        raise
+    return recorded, journal
