@@ -93,21 +93,21 @@ def test_the_status_says_what_the_mouse_does(viewer, hand):
     hand.settings.tool = "box"
     assert status(hand) == "Drag a box round an object"
     hand.settings.tool = "edit"
-    assert "choose the point tool (W)" in status(hand)
+    assert "choose the tool Click (W)" in status(hand)
     hand.key("W")
     assert status(hand) == "Click on an object in the image"
     # Whatever takes the tool away: napari's own tools, another layer, the eye.
     viewer.layers.selection.active = viewer.add_labels(hand.scene.image.data * 0)
     hand.wait()
-    assert status(hand).startswith("The mouse does not prompt now: choose the point")
+    assert status(hand).startswith("The mouse does not prompt now: choose the tool")
     hand.key("W")
     assert status(hand) == "Click on an object in the image"
     hand.scene.points.mode = "pan_zoom"
     hand.wait()
-    assert status(hand).startswith("The mouse does not prompt now: choose the point")
+    assert status(hand).startswith("The mouse does not prompt now: choose the tool")
     hand.scene.image.visible = False
     hand.wait()
-    assert status(hand).startswith("squares is hidden. To show it, choose the point")
+    assert status(hand).startswith("squares is hidden. To show it, choose the tool")
     hand.key("W")
     assert hand.scene.image.visible
     assert status(hand) == "Click on an object in the image"
@@ -116,4 +116,4 @@ def test_the_status_says_what_the_mouse_does(viewer, hand):
 def test_the_arrow_says_what_it_does_with_prompts(hand):
     hand.click(35, 35)  # nothing is found there
     hand.settings.tool = "edit"
-    assert status(hand).startswith("The arrow selects and moves prompts")
+    assert status(hand).startswith("Select and move prompts")

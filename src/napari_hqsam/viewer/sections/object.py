@@ -35,7 +35,7 @@ _DOUBTS: dict[Doubt, str] = {
     "score": "<b>Uncertain</b>: ",
     "negative": "<b>Negative click inside</b>: ",
 }
-_TAKE = f"choose the point tool ({KEYS['next_tool'].key}) and click on an object"
+_TAKE = f"choose the tool Click ({KEYS['next_tool'].key}) and click on an object"
 _TO_DO: dict[Tool, str] = {
     "point": "Click on an object in the image",
     "box": "Drag a box round an object",
@@ -43,7 +43,7 @@ _TO_DO: dict[Tool, str] = {
     "outline": "Draw round an object",
     "polygon": "Click the corners of an outline round an object; double-click ends it",
     "ellipse": "Drag an ellipse over an object",
-    "edit": f"The arrow moves prompts, and there are none: {_TAKE}",
+    "edit": f"Edit moves prompts, and there are none: {_TAKE}",
     "none": f"The mouse does not prompt now: {_TAKE}",
 }
 """What the mouse does, while there is no current object."""
@@ -170,5 +170,5 @@ def _what_to_do(controller: Controller) -> str:
     if not controller.ready_for_layers:
         return "Getting ready ..."
     if tool == "edit" and scene.prompts_on_plane():
-        return "The arrow selects and moves prompts; Delete removes them"
+        return "Select and move prompts; Delete removes them"
     return _TO_DO[tool]
