@@ -175,13 +175,14 @@ def follow(
     PromptError
         Prompts give no mask.
     """
-    from napari_hqsam.segmentation import iter_propagate
+    from napari_hqsam.segmentation.propagation import iter_propagate, range_to_walk
 
     redo = [_redone(said, job.span, direction) for said in objects]
     if not any(redo):
         return
     shown = _answered(objects, job, engine)
-    span = _widened(set().union(*redo), objects, job.span)
+    known = [(*said.kept, *said.prompts) for said in objects]
+    span = range_to_walk(set().union(*redo), known, job.span)
     told = [
         {z: m for z, m in {**_masks(said.kept), **masks}.items() if _in(z, span)}
         for said, masks in zip(objects, shown, strict=True)
@@ -219,12 +220,11 @@ def follow(
 
 def _redone(said: Said, span: tuple[int, int], direction: Direction) -> set[int]:
     """Slices that may change; none that is not looked at in this direction."""
-    from napari_hqsam.segmentation import affected_range
+    from napari_hqsam.segmentation.propagation import redone_slices
 
     known = {*said.kept, *said.prompts}
     news = known if said.news is None else known & set(said.news)
-    ranges = [affected_range(known - {z}, z, span, direction) for z in news]
-    return {z for r in ranges for z in range(*r)} - set(said.kept)
+    return redone_slices(known, news, said.kept, span, direction)
 
 
 def _answered(objects: list[Said], job: Job, engine: Engine) -> list[dict[int, Mask]]:
@@ -243,19 +243,6 @@ def _answered(objects: list[Said], job: Job, engine: Engine) -> list[dict[int, M
                 )
         found.append(masks)
     return found
-
-
-def _widened(
-    redo: set[int], objects: list[Said], span: tuple[int, int]
-) -> tuple[int, int]:
-    """Range to walk: what is redone, and what that starts from."""
-    start, stop = max(min(redo) - 1, span[0]), min(max(redo) + 2, span[1])
-    for said in objects:
-        known = [z for z in (*said.kept, *said.prompts) if _in(z, span)]
-        if not any(_in(z, (start, stop)) for z in known):
-            nearest = min(known, key=lambda z: abs(z - start))
-            start, stop = min(start, nearest), max(stop, nearest + 1)
-    return start, stop
 
 
 def _in(z: int, span: tuple[int, int]) -> bool:

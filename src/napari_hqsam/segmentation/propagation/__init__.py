@@ -10,6 +10,8 @@ from napari_hqsam.segmentation.propagation.plan import (
     Direction,
     affected_range,
     check_walk,
+    range_to_walk,
+    redone_slices,
     spacing_of,
 )
 from napari_hqsam.segmentation.propagation.result import (
@@ -39,6 +41,8 @@ __all__ = [
     "collect",
     "iter_propagate",
     "propagate",
+    "range_to_walk",
+    "redone_slices",
     "revise",
     "spacing_of",
 ]

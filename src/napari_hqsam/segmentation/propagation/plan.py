@@ -271,3 +271,58 @@ def affected_range(
     before = max((f + 1 for f in others if f < z), default=start)
     behind = min((f for f in others if f > z), default=stop)
     return (max(before, start) if back else z), (min(behind, stop) if onward else z + 1)
+
+
+def redone_slices(
+    known: Collection[int],
+    news: Iterable[int],
+    kept: Collection[int],
+    z_range: tuple[int, int],
+    direction: Direction = "both",
+) -> set[int]:
+    """Return the slices of an object that something new on some of them can change.
+
+    Parameters
+    ----------
+    known : collection of int
+        Slices on which the object was prompted or given, the new ones too.
+    news : iterable of int
+        Those on which what is said is new.
+    kept : collection of int
+        Those on which it stays as it is.
+    z_range, direction
+        As for `affected_range`.
+
+    Raises
+    ------
+    PromptError
+        One of `news` is outside the range.
+    """
+    others = set(known)
+    ranges = [affected_range(others - {z}, z, z_range, direction) for z in news]
+    return {z for each in ranges for z in range(*each)} - set(kept)
+
+
+def range_to_walk(
+    redone: Collection[int],
+    objects: Iterable[Collection[int]],
+    z_range: tuple[int, int],
+) -> tuple[int, int]:
+    """Return the range of the slices to redo, and of those that they start from.
+
+    Parameters
+    ----------
+    redone : collection of int
+        At least one slice.
+    objects : iterable of collections of int
+        Slices on which each object is known.
+    z_range : (start, stop)
+        Half-open: what may be walked.
+    """
+    start, stop = max(min(redone) - 1, z_range[0]), min(max(redone) + 2, z_range[1])
+    for slices in objects:
+        known = [z for z in slices if z_range[0] <= z < z_range[1]]
+        if not any(start <= z < stop for z in known):
+            nearest = min(known, key=lambda z: abs(z - start))
+            start, stop = min(start, nearest), max(stop, nearest + 1)
+    return start, stop

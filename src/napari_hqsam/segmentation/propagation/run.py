@@ -32,10 +32,11 @@ from napari_hqsam.segmentation.propagation.plan import (
     Direction,
     Fixed,
     Leg,
-    affected_range,
     as_objects,
     check_walk,
     legs,
+    range_to_walk,
+    redone_slices,
 )
 from napari_hqsam.segmentation.propagation.result import (
     Confidence,
@@ -229,16 +230,16 @@ def revise(
         Its slices outside `affected_range` are the very ones of `found`.
     """
     fixed: dict[int, Prompt | Mask] = {**found.fixed, z: said}
-    start, stop = affected_range(found.fixed, z, z_range, direction)
-    # the neighbours that are fixed are walked from, but not changed
-    first, last = max(start - 1, z_range[0]), min(stop + 1, z_range[1])
-    near = {at: each for at, each in fixed.items() if first <= at < last}
-    walked = min(start, *near), max(stop, *(at + 1 for at in near))
-    (new,) = propagate(segmenter, near, z_range=walked, direction=direction, **options)
-    slices = {at: s for at, s in found.slices.items() if not start <= at < stop}
-    ended = {at: r for at, r in found.ended.items() if not start <= at < stop}
-    slices |= {at: s for at, s in new.slices.items() if start <= at < stop}
-    ended |= {at: r for at, r in new.ended.items() if start <= at < stop}
+    redone = redone_slices(fixed, [z], (), z_range, direction)
+    start, stop = range_to_walk(redone, [fixed], z_range)
+    near = {at: each for at, each in fixed.items() if start <= at < stop}
+    (new,) = propagate(
+        segmenter, near, z_range=(start, stop), direction=direction, **options
+    )
+    slices = {at: s for at, s in found.slices.items() if at not in redone}
+    ended = {at: r for at, r in found.ended.items() if at not in redone}
+    slices |= {at: s for at, s in new.slices.items() if at in redone}
+    ended |= {at: r for at, r in new.ended.items() if at in redone}
     return StackObject(dict(sorted(slices.items())), dict(sorted(ended.items())))
 
 
