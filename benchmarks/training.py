@@ -33,7 +33,7 @@ def measure(variant: str, steps: int, bf16: bool) -> float:
     import numpy as np
     import torch
 
-    from napari_hqsam.training.data import Dataset
+    from napari_hqsam.datasets.labelled import Dataset
     from napari_hqsam.training.loop import Recipe, Stage, Trainer
     from napari_hqsam.training.synthetic import synthetic_image
 

@@ -38,6 +38,8 @@ from zlib import crc32
 import numpy as np
 
 from napari_hqsam import Prompt, Segmenter, load_model, open_image, paint, read_labels
+from napari_hqsam.datasets.folders import find_folders
+from napari_hqsam.datasets.labelled import PARTLY_ANNOTATED
 from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.evaluation.clicking import (
     FOLLOWED,
@@ -45,7 +47,6 @@ from napari_hqsam.evaluation.clicking import (
     on_common_window,
     tight_box,
 )
-from napari_hqsam.evaluation.folders import find_folders
 from napari_hqsam.evaluation.levels import VIEWS
 from napari_hqsam.evaluation.scoring import choose_objects
 from napari_hqsam.masks.metrics import average_precision, iou
@@ -56,7 +57,6 @@ from napari_hqsam.segmentation.automatic.running import Everything
 from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
 from napari_hqsam.segmentation.plane.levels import levels_to_try, look_again, tile_for
 from napari_hqsam.segmentation.plane.whole import whole_mask
-from napari_hqsam.training.data import PARTLY_ANNOTATED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,9 @@ import torch
 from skimage.io import imsave
 
 from napari_hqsam import load_model
+from napari_hqsam.datasets.labelled import Dataset, labelled_image
 from napari_hqsam.network import HQSAM
 from napari_hqsam.training import ablation
-from napari_hqsam.training.data import Dataset, labelled_image
 from napari_hqsam.training.initial import initial_network
 from napari_hqsam.training.loop import Trainer, is_hq
 from napari_hqsam.training.weights import load_weights, save_weights

@@ -11,6 +11,8 @@ from safetensors import safe_open
 from skimage.io import imsave
 
 from napari_hqsam import load_model
+from napari_hqsam.datasets.labelled import Dataset, labelled_image, read_datasets
+from napari_hqsam.datasets.splits import validation_stems
 from napari_hqsam.network.mask_decoder import Decoded
 from napari_hqsam.network.prompt_encoder import (
     BOX_FIRST,
@@ -25,13 +27,7 @@ from napari_hqsam.training import __main__ as command
 from napari_hqsam.training import loop
 from napari_hqsam.training import validate as module
 from napari_hqsam.training.augment import jitter
-from napari_hqsam.training.data import (
-    Dataset,
-    labelled_image,
-    read_datasets,
-    sample_crop,
-    validation_stems,
-)
+from napari_hqsam.training.crops import sample_crop
 from napari_hqsam.training.initial import initial_network
 from napari_hqsam.training.loop import Recipe, Stage, Trainer, is_hq
 from napari_hqsam.training.losses import (

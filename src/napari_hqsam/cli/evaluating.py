@@ -66,10 +66,10 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Measure a model on images with labels: IoU, boundary IoU, AP."""
+    from napari_hqsam.datasets.folders import find_folders
     from napari_hqsam.evaluation import report
     from napari_hqsam.evaluation.clicking import KINDS, check_kinds
     from napari_hqsam.evaluation.evaluate import evaluate as measure
-    from napari_hqsam.evaluation.folders import find_folders
     from napari_hqsam.models import load_model
 
     chosen: dict[str, Any] = {

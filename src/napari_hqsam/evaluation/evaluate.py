@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from napari_hqsam.datasets.folders import find_folders
 from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.evaluation.clicking import KINDS, check_kinds
-from napari_hqsam.evaluation.folders import find_folders
 from napari_hqsam.evaluation.levels import level_scores, view_scores
 from napari_hqsam.evaluation.scoring import (
     MIN_AREA,
@@ -31,7 +31,7 @@ from napari_hqsam.segmentation.plane.levels import check_level
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from napari_hqsam.evaluation.folders import LabelledFolder, Pair, Part
+    from napari_hqsam.datasets.folders import LabelledFolder, Pair, Part
     from napari_hqsam.models import Model
     from napari_hqsam.segmentation.plane.levels import Level
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from napari_hqsam.training.data import read_datasets
+from napari_hqsam.datasets.labelled import read_datasets
 from napari_hqsam.training.loop import Trainer
 from napari_hqsam.training.recipes import RECIPES
 from napari_hqsam.training.validate import validate

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hqsam.training.data import read_datasets
+from napari_hqsam.datasets.labelled import read_datasets
 from napari_hqsam.training.initial import initial_network
 from napari_hqsam.training.loop import Recipe, Stage, Trainer, is_hq
 from napari_hqsam.training.validate import validate

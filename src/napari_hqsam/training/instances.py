@@ -14,7 +14,7 @@ from scipy import ndimage
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from napari_hqsam.training.data import Crop
+    from napari_hqsam.training.crops import Crop
 
 CELL = 4
 """Pixels of the crop per pixel of the maps."""

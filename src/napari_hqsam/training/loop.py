@@ -19,16 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_hqsam.datasets.labelled import NETWORKS, Dataset, LabelledImage
 from napari_hqsam.network import HQ_MODULES, HQSAM, TileFeatures
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.training.augment import jitter
-from napari_hqsam.training.data import (
-    NETWORKS,
-    Crop,
-    Dataset,
-    LabelledImage,
-    sample_crop,
-)
+from napari_hqsam.training.crops import Crop, sample_crop
 from napari_hqsam.training.initial import initial_network, with_instance_decoder
 from napari_hqsam.training.instances import instance_loss
 from napari_hqsam.training.losses import prompt_loss

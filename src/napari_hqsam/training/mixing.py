@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_hqsam.training.data import Crop
+from napari_hqsam.training.crops import Crop
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,7 @@ from napari_hqsam.network.prompt_encoder import (
     PromptTokens,
 )
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
-from napari_hqsam.training.data import sample_crop
+from napari_hqsam.training.crops import sample_crop
 from napari_hqsam.training.losses import soft_iou
 from napari_hqsam.training.sampling import (
     Targets,
@@ -32,9 +32,9 @@ from napari_hqsam.training.sampling import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hqsam.datasets.labelled import Dataset
     from napari_hqsam.network import HQSAM
     from napari_hqsam.network.mask_decoder import Decoded
-    from napari_hqsam.training.data import Dataset
 
 
 def click(targets: Targets) -> PromptTokens:

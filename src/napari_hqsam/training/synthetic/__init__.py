@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.training.data import LabelledImage, labelled_image
+from napari_hqsam.datasets.labelled import LabelledImage, labelled_image
 from napari_hqsam.training.synthetic.kinds import KINDS, draw
 
 if TYPE_CHECKING:

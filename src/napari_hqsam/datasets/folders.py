@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal, get_args
 
+from napari_hqsam.datasets.splits import validation_stems
 from napari_hqsam.errors import ImageError
 
 if TYPE_CHECKING:
@@ -120,9 +121,6 @@ def _data_set(folder: Path, part: Part) -> LabelledFolder:
         return LabelledFolder(folder.resolve().name, find_pairs(folder))
     pairs = find_pairs(folder / ("test" if part == "test" else "train"), folder)
     if part == "validation":
-        # the training room's own choice; it brings torch, so not before it is used
-        from napari_hqsam.training.data import validation_stems
-
         volumes = [p.stem for p in (folder / "train" / "volumes").glob("*.tif")]
         kept = validation_stems(folder.name, [*map(_stem_of, pairs), *volumes])
         pairs = tuple(pair for pair in pairs if _stem_of(pair) in kept)

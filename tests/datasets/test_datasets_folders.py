@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from napari_hqsam.datasets.folders import find_folders, find_pairs, modality_of
 from napari_hqsam.errors import ImageError
-from napari_hqsam.evaluation.folders import find_folders, find_pairs, modality_of
 
 TEXT = "fluorescence nuclei (several), H&E-type (one, two) tissue (hist_*), grey (br*)"
 
@@ -54,7 +54,7 @@ def test_validation_is_what_training_keeps_aside(tmp_path):
     names = [f"im{i}" for i in range(16)]
     fill(tmp_path / "cells" / "train", names)
     (kept,) = find_folders([tmp_path], "validation")
-    from napari_hqsam.training.data import validation_stems
+    from napari_hqsam.datasets.splits import validation_stems
 
     assert {n.removesuffix(".png") for n in names_of(kept)} == validation_stems(
         "cells", names
