@@ -69,13 +69,15 @@ class Verifier(QObject):
         task : str
             By which it can be cancelled.
         """
+        from napari.layers import Image
+
         image = self._scene.image
         assert image is not None
         name, own = image.name, _pixels(image)
         there = {
             layer.name: _pixels(layer)
             for layer in self._scene.viewer.layers
-            if layer._type_string == "image"
+            if isinstance(layer, Image)
         }
 
         def done(recorded: Recorded | None) -> None:

@@ -109,12 +109,14 @@ def files_in_use(viewer: Viewer) -> list[Path]:
 
     All but labels in memory: those of their own file are saved in it again.
     """
+    from napari.layers import Labels
+
     return [
         Path(layer.source.path)
         for layer in viewer.layers
         if layer.source.path is not None
         and "://" not in str(layer.source.path)
-        and not (layer._type_string == "labels" and isinstance(layer.data, np.ndarray))
+        and not (isinstance(layer, Labels) and isinstance(layer.data, np.ndarray))
     ]
 
 

@@ -79,4 +79,6 @@ class LayerBox(QComboBox):
 
 
 def _is_kind(layer: Layer, kinds: tuple[str, ...]) -> bool:
-    return getattr(layer, "_type_string", type(layer).__name__.lower()) in kinds
+    from napari import layers
+
+    return isinstance(layer, tuple(getattr(layers, k.capitalize()) for k in kinds))

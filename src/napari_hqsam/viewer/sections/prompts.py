@@ -138,7 +138,7 @@ class PromptSection(Section):
 
     def _show_run(self) -> None:
         """Say what becomes of the layer that is chosen."""
-        kind = getattr(self.source.layer, "_type_string", "")
+        kind = type(self.source.layer).__name__.lower()
         what = {"points": "point", "shapes": "shape", "labels": "label"}
         text = f"One object per {what.get(kind, 'point')}"
         self.run.setText("Cancel" if self.batches.running else text)
