@@ -7,8 +7,7 @@ How to write a scenario::
         napari.open_sample("Cells")  # File > Open Sample > ...
         napari.wait(lambda: napari.layer("nuclei"), "the sample")
         napari.click_at("nuclei", 60, 70)  # (y, x) of the layer
-        low, high = napari.wait_for_outline()
-        assert low[0] < 60 < high[0]
+        napari.wait_for_outline(60, 70)
 
 - `start` gives a `Napari` (`program.py`): napari in a maximized window of its own
   display of 1440 x 900. One start takes about five seconds, so a scenario checks what
@@ -71,3 +70,7 @@ def start(desktop, home):
     yield begin
     for napari in started:
         napari.close()
+    for napari in started:
+        log = napari.log.read_text()
+        assert "Traceback" not in log, log
+        assert "Private attribute" not in log, log

@@ -86,8 +86,12 @@ class Desktop:
                 self._xdotool("mouseup", button)
         time.sleep(PAUSE)
 
-    def drag(self, *points, hold=()):
-        """Press at the first of some pixels, go along them, let go at the last."""
+    def drag(self, *points, hold=(), after_step=lambda: None, until=lambda: None):
+        """Press at the first of some pixels, go along them, let go at the last.
+
+        `after_step` is called after each movement and `until` before letting go, so
+        that the program can be waited for: a hand does not go on without it.
+        """
         self.move(*points[0])
         with self._held(hold):
             self._xdotool("mousedown", 1)
@@ -96,6 +100,8 @@ class Desktop:
                     at = x0 + (x1 - x0) * step, y0 + (y1 - y0) * step
                     self._xdotool("mousemove", *map(round, at))
                     time.sleep(PAUSE)
+                    after_step()
+            until()
             self._xdotool("mouseup", 1)
         time.sleep(PAUSE)
 
@@ -147,17 +153,22 @@ class Desktop:
         lines = dict(line.split("=") for line in told.split())
         return tuple(int(lines[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
 
-    def screenshot(self, name):
-        """Save what the screen shows, and return the file."""
+    def screenshot(self, name, part=None):
+        """Save what the screen shows, or a part (x, y, width, height) of it.
+
+        Returns
+        -------
+        Path
+        """
         path = self.folder / f"{name}.png"
-        subprocess.run(
-            ["import", "-window", "root", str(path)], env=self.env, check=True
-        )
+        crop = [] if part is None else ["-crop", "{2}x{3}+{0}+{1}".format(*part)]
+        command = ["import", "-window", "root", *crop, "+repage", str(path)]
+        subprocess.run(command, env=self.env, check=True)
         return path
 
     def close(self):
         """End the programs that were started here."""
         for program in reversed(self._programs):
             program.terminate()
-            program.wait(10)
+            program.wait(60)
         self._log.close()

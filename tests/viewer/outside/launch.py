@@ -132,6 +132,9 @@ def pixel(name, position):
     x, y = native.width() / 2 + dx, native.height() / 2 + dy
     corner = native.mapToGlobal(native.rect().topLeft())
     inside = bool(0 <= x < native.width() and 0 <= y < native.height())
+    at = layer.world_to_data(view.dims.point)
+    through = [d - missing for d in view.dims.not_displayed if d >= missing]
+    inside &= all(round(at[d]) == round(position[d]) for d in through)
     return {"at": [corner.x() + x, corner.y() + y], "inside": inside}
 
 
@@ -278,7 +281,10 @@ def serve():
 
 
 if __name__ == "__main__":
+    # Qt takes the thread that first uses it for the main thread.
     from napari._main import main
+    from qtpy.QtCore import QObject
 
+    QObject()
     threading.Thread(target=serve, name="observer", daemon=True).start()
     sys.exit(main())

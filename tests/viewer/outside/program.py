@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 LAUNCH = Path(__file__).with_name("launch.py")
+DRAG_SOURCE = Path(__file__).with_name("drag_source.py")
 START_SECONDS = 60
 WAIT_SECONDS = 60
 """Of a busy machine, which loads the network for the first click."""
@@ -190,9 +191,9 @@ class Napari:
             if not w["text"] and "takes the next tool" in w["tip"]
         ]
 
-    def screenshot(self, name):
-        """Save what the screen shows."""
-        return self.desktop.screenshot(name)
+    def screenshot(self, name, part=None):
+        """Save what the screen shows, see `Desktop.screenshot`."""
+        return self.desktop.screenshot(name, part)
 
     # --- waiting -------------------------------------------------------------------
 
@@ -208,11 +209,17 @@ class Napari:
                 raise AssertionError(
                     f"waited for {what} in vain; see {self.desktop.folder}/failed.png"
                 )
-            time.sleep(0.1)
+            time.sleep(0.05)
 
-    def wait_for_outline(self, what="an outline", seconds=WAIT_SECONDS):
-        """Wait until an outline is shown, and return its corners."""
-        return self.wait(self.outline, what, seconds)
+    def wait_for_outline(self, *around):
+        """Wait until an outline is shown round a data position; return its corners."""
+
+        def is_there():
+            found = self.outline()
+            corners = zip(around, *found, strict=True) if found else [(1, 0, 0)]
+            return all(low <= at <= high for at, low, high in corners) and found
+
+        return self.wait(is_there, f"an outline round {around}")
 
     def settle(self, seconds=1.0):
         """Give the program time for what must not happen."""
@@ -237,7 +244,8 @@ class Napari:
 
     def drag_over(self, layer, *positions, **how):
         """Drag along data positions of a layer."""
-        self.desktop.drag(*(self.pixel(layer, *p) for p in positions), **how)
+        at = [self.pixel(layer, *position) for position in positions]
+        self.desktop.drag(*at, after_step=lambda: self.ask("state"), **how)
 
     def click_on(self, widget, **how):
         """Click in the middle of a widget, or of a part of one, as it is seen."""
@@ -260,9 +268,18 @@ class Napari:
         for title in path[1:]:
             self._click_part("QMenu", title)
 
-    def choose(self, box, text):
-        """Choose an entry of a combo box."""
-        self.click_on(box)
+    def mode(self, tip):
+        """Click on one of napari's own buttons for the mode of the active layer."""
+        self.click_on(self.widget(kind="QtModeRadioButton", tip=tip))
+
+    def choose(self, text, **which):
+        """Choose an entry of a combo box of the panel, once it can be seen."""
+
+        def is_seen():
+            box = self.widget(inside=PANEL, **which)
+            return min(box["seen"][2:]) > 0 and box
+
+        self.click_on(self.wait(is_seen, f"the list {which}"))
         self._click_part(None, text, window="")
 
     def click_layer(self, name, **how):
@@ -324,6 +341,30 @@ class Napari:
         self.desktop.key("Return")
         self.wait(lambda: not self.widgets(name="fileNameEdit"), "the dialog to close")
 
+    def drop(self, *paths):
+        """Drag files from a window of their own, and drop them on the canvas."""
+        x, y, width, height = self.widget(kind="QtViewer")["seen"]
+        source = subprocess.Popen(
+            [sys.executable, str(DRAG_SOURCE), str(x), str(y), *map(str, paths)],
+            env=self.desktop.env | {"QT_QPA_PLATFORM": "xcb"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with source:
+            (window,) = self.wait(
+                lambda: self.desktop.windows("files to drag"), "the window of files"
+            )
+            left, top, w, h = self.desktop.geometry(window)
+            self.desktop.drag(
+                (left + w // 2, top + h // 2),
+                (x + width // 2, y + height // 2),
+                until=lambda: self.wait(
+                    lambda: source.stdout.readline().strip() in ("CopyAction", ""),
+                    "napari to take the files",
+                ),
+            )
+            assert source.wait() == 0, "the files were not taken"
+
     def key(self, *keys):
         """Press keys, see `Desktop.key`."""
         self.desktop.key(*keys)
@@ -333,13 +374,13 @@ class Napari:
     def kill(self):
         """End it as a crash does: nothing can be saved."""
         os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(WAIT_SECONDS)
 
     def close(self):
         """End it, whatever it does; the window need not ask."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(WAIT_SECONDS)
         self._folder.cleanup()
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import tifffile
-from program import OUTLINE, POINTS, SHAPES
+from program import OUTLINE, PANEL, POINTS, SHAPES
 
 from napari_hqsam.sample import NUCLEI, PROMPTS
 
@@ -31,16 +31,13 @@ def ready(napari, layer=LAYER):
     """Wait for an image, and for a tool that is pressed."""
     napari.wait(lambda: napari.layer(layer), f"the image {layer}")
     napari.wait(lambda: napari.tool() == "Click", "the point tool")
-    napari.wait(lambda: napari.says(f"Image: {layer}"), "the name of the image")
 
 
 def check_click(napari, layer, y, x):
-    """Click, and see the outline round the click."""
+    """Click, and see the outline round the click, and whose it is."""
     napari.click_at(layer, y, x)
-    low, high = napari.wait_for_outline()
-    assert low[-2] < y < high[-2], (low, high)
-    assert low[-1] < x < high[-1], (low, high)
-    return low, high
+    napari.wait_for_outline(y, x)
+    assert napari.says(f"Image: {layer}")
 
 
 def reject(napari):
@@ -50,10 +47,11 @@ def reject(napari):
 
 def test_widget_then_sample_then_a_click(start):
     napari = start("-w", "napari-hqsam")
+    assert napari.widget(kind=PANEL)["seen"][2] > 250
+    assert len(napari.tools()) == 7
     napari.open_sample("Cells")
     ready(napari)
     check_click(napari, LAYER, *centres()[0])
-    napari.screenshot("clicked")
 
 
 def test_widget_then_a_file_then_another(start, home):
@@ -66,24 +64,55 @@ def test_widget_then_a_file_then_another(start, home):
     check_click(napari, "first", 60, 80)
     napari.key("n")
     napari.wait(lambda: napari.layer("first labels"), "the labels")
+    napari.wait(lambda: len(napari.labels("first labels")) == 1, "the object")
     napari.open_file("second.tif")
+    napari.wait(lambda: napari.layer("second"), "the second image")
+    napari.wait(lambda: napari.says("Image: second"), "the second image in the panel")
     ready(napari, "second")
     assert napari.outline() is None
     check_click(napari, "second", 130, 150)
-    napari.screenshot("second")
-    napari.key("n")
-    napari.wait(lambda: napari.layer("second labels"), "the labels of the second")
     # back to the first: its session goes on
     napari.click_layer("first")
     napari.wait(lambda: napari.says("Image: first"), "the first image")
     napari.wait(lambda: not napari.layer("second")["visible"], "the first to be seen")
+    napari.wait(lambda: napari.outline() is None, "the outline to go with its image")
     check_click(napari, "first", 62, 82)
-    napari.screenshot("first-again")
     napari.key("u")
     napari.wait(lambda: napari.outline() is None, "the click to be undone")
     napari.key("u")
     napari.wait(lambda: not napari.labels("first labels"), "the undo")
-    assert len(napari.labels("second labels")) == 1
+    # and to the second, where a click was not accepted yet
+    napari.click_layer("second")
+    napari.wait(lambda: napari.says("Image: second"), "the second image")
+    napari.wait_for_outline(130, 150)
+    napari.key("n")
+    napari.wait(lambda: napari.layer("second labels"), "the labels of the second")
+    napari.wait(lambda: len(napari.labels("second labels")) == 1, "its object")
+    assert not napari.labels("first labels")
+
+
+def test_files_dropped_on_the_canvas(start, home):
+    home.mkdir()
+    spots = {"one": (60, 80), "two": (130, 150), "three": (60, 150), "four": (130, 80)}
+    for name, spot in spots.items():
+        tifffile.imwrite(home / f"{name}.tif", blobs(spot))
+    napari = start("-w", "napari-hqsam")
+    napari.drop(home / "one.tif")
+    ready(napari, "one")
+    check_click(napari, "one", *spots["one"])
+    # several at once: the first of them, and it is said
+    napari.drop(*(home / f"{name}.tif" for name in ("two", "three", "four")))
+    napari.wait(lambda: napari.layer("four"), "the images")
+    napari.wait(lambda: napari.says("3 images were opened"), "a word on the others")
+    ready(napari, "two")
+    check_click(napari, "two", *spots["two"])
+    # another one by the panel's list
+    napari.press("Image: two", kind="QPushButton")
+    napari.choose("three", tip="Image layer to segment")
+    napari.wait(lambda: napari.says("Image: three"), "the third image in the panel")
+    ready(napari, "three")
+    assert napari.outline() is None
+    check_click(napari, "three", *spots["three"])
 
 
 def test_image_first_and_layers_switched(start):
@@ -104,11 +133,17 @@ def test_image_first_and_layers_switched(start):
     napari.wait(lambda: napari.tool() is None, "no tool to be pressed")
     napari.take("Click")
     napari.wait(lambda: napari.layer(POINTS)["mode"] == "add", "the point tool")
-    # napari's own mode button
-    napari.key("z")
-    napari.wait(lambda: napari.layer(POINTS)["mode"] != "add", "napari's own mode")
-    assert napari.wait(lambda: napari.tool() is None, "no tool to be pressed")
-    napari.take("Click")
+    # napari's own buttons and keys for modes
+    for change in (
+        lambda: napari.mode("Select points"),
+        lambda: napari.mode("Move camera"),
+        lambda: napari.key("z"),
+    ):
+        change()
+        napari.wait(lambda: napari.layer(POINTS)["mode"] != "add", "napari's own mode")
+        napari.wait(lambda: napari.tool() in (None, "Edit"), "the tool to be let go")
+        napari.take("Click")
+        napari.wait(lambda: napari.layer(POINTS)["mode"] == "add", "the point tool")
     check_click(napari, layer, *spot)
     # the layer of the prompts deleted by the user
     napari.click_layer(POINTS)

@@ -1,11 +1,8 @@
 """What the panel shows and what the keys do, judged from the screen."""
 
 import numpy as np
-import pytest
 import tifffile
 from program import PANEL
-
-LAPTOP = pytest.mark.parametrize("size", [(1366, 768), (1440, 900)])
 
 
 def discs(shape, step=40, radius=12):
@@ -17,59 +14,72 @@ def discs(shape, step=40, radius=12):
     return np.broadcast_to(plane, shape).copy()
 
 
-@LAPTOP
-def test_all_that_is_needed_is_seen_beside_a_stack(start, size):
-    napari = start("-w", "napari-hqsam")
-    napari.open_sample("Stack")
-    napari.wait(lambda: napari.layer("stack"), "the sample")
-    napari.wait(napari.tool, "a tool")
-    napari.screenshot("stack")
-    names = ("Accept", "Reject", "Undo", "Redo", "Save")
-    parts = [napari.widget(name, inside=PANEL) for name in names] + napari.tools()
-    assert len(parts) == len(names) + 7
-    x0, y0, width, height = napari.widget(kind=PANEL)["rect"]
-    for part in parts:
-        assert part["seen"] == part["rect"], f"{part['text'] or part['tip']} is cut off"
-        x, y, w, h = part["rect"]
-        assert x0 <= x
-        assert x + w <= min(x0 + width, size[0])
-        assert y0 <= y
-        assert y + h <= min(y0 + height, size[1])
-
-
-def test_keys_work_after_controls_had_the_focus(start):
+def test_keys_work_after_every_control_had_the_focus(start):
     napari = start("-w", "napari-hqsam")
     napari.open_sample("Cells")
     napari.wait(lambda: napari.layer("nuclei"), "the sample")
     napari.wait(napari.tool, "a tool")
 
+    # Lists that popped up by a click keep the focus when they close.
+    for tip in ("How closely the model looks", "Which mask is shown"):
+        box = napari.widget(tip=tip, inside=PANEL)
+        napari.click_on(box)
+        napari.wait(lambda text=box["text"]: in_a_list(napari, text), "a list")
+        napari.key("Escape")
+        napari.wait(
+            lambda text=box["text"]: not in_a_list(napari, text), "the list to close"
+        )
+        check_key_g(napari, tip)
+        assert napari.widget(tip=tip, inside=PANEL)["text"] == box["text"]
+
+    # With the Tab key from control to control, through all of the panel.
+    napari.take("Click")
+    seen = []
+    while True:
+        napari.key("Tab")
+        napari.wait(lambda: focus(napari) not in seen[-1:], "the next control")
+        control = focus(napari)
+        if control is None or control in seen:
+            break
+        seen.append(control)
+        check_key_g(napari, control)
+        assert focus(napari) == control, "the key did something to the control"
+    texts = {text for text, *_ in seen}
+    assert {"Accept (N)", "negative", "automatic", "SAM + HQ", "0 px"} <= texts
+    assert len(seen) > 30
+
+
+def in_a_list(napari, text):
+    """Whether a list with an entry has popped up."""
+    return any(
+        part["text"] == text
+        for w in napari.ask("widgets")
+        if not w["window"]
+        for part in w["parts"]
+    )
+
+
+def focus(napari):
+    """What has the focus in the panel, and what it shows; None elsewhere.
+
+    What G itself changes is no part of it.
+    """
+    for w in napari.widgets(inside=PANEL):
+        if w["focus"]:
+            checked = None if w["text"].startswith("hover") else w["checked"]
+            return w["text"], w["tip"], checked
+    return None
+
+
+def check_key_g(napari, after):
+    """Press G, and see the hover switch change."""
+
     def hover():
         return napari.widget("hover", inside=PANEL)["checked"]
 
-    def lists(text):
-        """Whether a list with an entry has popped up."""
-        return any(
-            part["text"] == text
-            for w in napari.ask("widgets")
-            if not w["window"]
-            for part in w["parts"]
-        )
-
-    for tip in ("How closely the model looks", "Which mask is shown", "What happens"):
-        box = napari.widget(tip=tip, inside=PANEL)
-        chosen = box["text"]
-        napari.click_on(box)
-        napari.wait(lambda text=chosen: lists(text), "a list")
-        napari.key("Escape")
-        napari.wait(lambda text=chosen: not lists(text), "the list to close")
-        before = hover()
-        napari.key("g")
-        napari.wait(lambda b=before: hover() != b, f"the key G after {tip}")
-        assert napari.widget(tip=tip, inside=PANEL)["text"] == chosen
-    tool = napari.tool()
-    napari.press("Candidate")
-    napari.key("w")
-    napari.wait(lambda: napari.tool() != tool, "the key W after a button")
+    before = hover()
+    napari.key("g")
+    napari.wait(lambda: hover() != before, f"the key G after {after}")
 
 
 def test_without_an_image_the_sample_is_offered(start):
@@ -94,7 +104,6 @@ def test_all_objects_of_a_plain_image_are_found(start, tmp_path):
     napari.press("Find all objects")
     napari.wait(lambda: napari.widgets("Cancel", inside=PANEL), "the work to begin", 60)
     napari.wait(lambda: napari.says("objects found"), "the end", 120)
-    napari.screenshot("found")
     found = napari.labels("discs labels")
     assert 7 <= len(found) <= 11
     assert sorted(f["pixels"] for f in found.values())[-7] > 300

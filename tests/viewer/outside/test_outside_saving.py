@@ -2,8 +2,6 @@
 
 import shutil
 
-from program import POINTS
-
 from napari_hqsam.sample import NUCLEI
 
 CELLS = (88, 63), (50, 122), (177, 168)
@@ -13,8 +11,7 @@ CELLS = (88, 63), (50, 122), (177, 168)
 def accept(napari, layer, cell, count):
     """Click on a cell and accept its outline, which makes so many."""
     napari.click_at(layer, *cell)
-    napari.wait(lambda: napari.layer(POINTS)["count"], "the click")
-    napari.wait_for_outline(seconds=60)  # the first one loads the model
+    napari.wait_for_outline(*cell)
     napari.key("n")
     napari.wait(
         lambda: (
@@ -60,38 +57,39 @@ def test_what_came_after_a_save_survives_a_kill(start, home):
     (entry,) = napari.wait(lambda: entries(napari), "the session to be offered")
     assert "nuclei: 2 objects" in entry["text"]
     assert "1 change not in\nnuclei-labels.ome.tif" in entry["text"]
-    napari.screenshot("offered")
     napari.press("Restore")
     napari.wait(lambda: "nuclei labels" in napari.names(), "the labels")
     napari.wait(lambda: napari.labels("nuclei labels") == before, "the objects")
     assert "nuclei" in napari.names()
     begin(napari, "nuclei")
     low, high = (before[2]["box"][0], before[2]["box"][1])
-    napari.move_to("nuclei", *((a + b) / 2 for a, b in zip(low, high, strict=True)))
+    cell = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+    napari.move_to("nuclei", *cell)
     napari.key("j")  # opens it again, with the same outline
-    at = napari.wait_for_outline()
+    at = napari.wait_for_outline(*cell)
     assert [round(v + 0.5) for v in at[0]] == low
     assert [round(v - 0.5) for v in at[1]] == high
-    napari.screenshot("reopened")
 
 
 def test_of_two_sessions_the_chosen_one_is_restored(start, home):
-    for name, cells in (("one", CELLS[:1]), ("two", CELLS[1:])):
+    for name in ("one", "two"):
         (home / name).mkdir(parents=True)
         shutil.copy(NUCLEI, home / name / "cells.png")
-        napari = start(home / name / "cells.png", "-w", "napari-hqsam")
-        begin(napari, "cells")
-        for count, cell in enumerate(cells, 1):
-            accept(napari, "cells", cell, count)
-        expected = napari.labels("cells labels")
-        napari.kill()
-        if name == "one":
-            first = expected
+    napari = start(home / "one" / "cells.png", "-w", "napari-hqsam")
+    begin(napari, "cells")
+    accept(napari, "cells", CELLS[0], 1)
+    first = napari.labels("cells labels")
+    napari.drop(home / "two" / "cells.png")
+    napari.wait(lambda: napari.says("Image: cells [1]"), "the second image")
+    begin(napari, "cells [1]")
+    for count, cell in enumerate(CELLS[1:], 1):
+        accept(napari, "cells [1]", cell, count)
+    napari.kill()
 
     napari = start("-w", "napari-hqsam")
     found = napari.wait(lambda: entries(napari), "the sessions to be offered")
     assert [e["text"].split("\n")[0] for e in found] == [
-        "cells: 2 objects",
+        "cells [1]: 2 objects",
         "cells: 1 object",
     ]
     napari.click_on(found[1])
@@ -100,4 +98,4 @@ def test_of_two_sessions_the_chosen_one_is_restored(start, home):
     napari.wait(lambda: napari.labels("cells labels") == first, "the objects")
     assert napari.layer("cells")["path"] == str(home / "one" / "cells.png")
     (left,) = napari.wait(lambda: entries(napari), "the other one to stay")
-    assert left["text"].startswith("cells: 2 objects")
+    assert left["text"].startswith("cells [1]: 2 objects")
