@@ -53,7 +53,7 @@ from napari_hqsam.masks.metrics import average_precision, iou
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic.everything import proposer_for
-from napari_hqsam.segmentation.automatic.running import Everything
+from napari_hqsam.segmentation.automatic.running import Area, Everything
 from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
 from napari_hqsam.segmentation.plane.levels import levels_to_try, look_again, tile_for
 from napari_hqsam.segmentation.plane.whole import whole_mask
@@ -237,11 +237,9 @@ class Scene:
         make = proposer_for(proposer, replace(self.segmenter.model, tuning=tuning))
         every = Everything(
             self.known,
-            self.decoder,
-            level,
-            region,
+            Area(self.decoder, level, region),
             make(self.decoder, level, region),
-            rules=Rules().for_model(tuning),
+            Rules().for_model(tuning),
         )
         labels = np.zeros(grid.plane_shape, np.int32)
         for i, mask in enumerate(make_disjoint(list(every)), 1):

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hqsam.images import Image, Normalization, NormalizationSpec
+    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.options import OptionArgs
 
 
 def integers(text: str, option: str) -> tuple[int, ...]:
@@ -64,6 +66,14 @@ def level_of(text: str) -> Literal["auto", "whole"] | int:
             f"--level {text!r} is unknown: auto, whole, or a whole number (2 shows "
             "the image 4 times smaller)"
         ) from None
+
+
+def segment_options(level: str, output: str, *, clean: bool) -> OptionArgs:
+    """Parse --level, --output and --clean: keywords of `SegmentOptions`."""
+    known: tuple[Output, ...] = ("sam+hq", "sam", "hq")
+    if output not in known:
+        raise PromptError(f"--output {output!r} is unknown: {' or '.join(known)}")
+    return {"level": level_of(level), "output": output, "clean": clean}
 
 
 def cache_of(text: str | None) -> Path | Literal[False] | None:
@@ -133,18 +143,13 @@ def check_all(
     image: Image,
     groups: dict[tuple[int, ...], list[Prompt]],
     out: Path,
-    output: str,
     overlap: str,
 ) -> None:
     """Refuse what is wrong before a model is loaded for it."""
     from napari_hqsam.labels import check_axes_fit
 
-    for option, value, known in (
-        ("--output", output, ("sam+hq", "sam", "hq")),
-        ("--overlap", overlap, ("keep", "overwrite")),
-    ):
-        if value not in known:
-            raise PromptError(f"{option} {value!r} is unknown: {' or '.join(known)}")
+    if overlap not in ("keep", "overwrite"):
+        raise PromptError(f"--overlap {overlap!r} is unknown: keep or overwrite")
     check_axes_fit(out, f"{image.leading_axes}yx")
     for index, group in groups.items():
         image.check_position(index)

@@ -7,25 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.arguments import (
     cache_of,
-    integers,
-    level_of,
     limits_of,
     normalized,
     prompts_of,
+    segment_options,
 )
-from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
-    AxesOption,
-    ChannelsOption,
-    DeviceOption,
-    KeyOption,
-    LevelOption,
-    ModelOption,
-    NormalizationOption,
-    OutputOption,
-    PrecisionOption,
-)
+from napari_hqsam.cli.loading import load_told, open_told
 from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import say, timed
 from napari_hqsam.cli.stopping import told_if_stopped
@@ -77,25 +67,24 @@ def batch(
         bool,
         typer.Option("--restart", help="Forget an interrupted batch; do not resume."),
     ] = False,
-    key: KeyOption = None,
-    axes: AxesOption = None,
-    channels: ChannelsOption = None,
-    normalization: NormalizationOption = "percentile",
-    level: LevelOption = "auto",
-    output: OutputOption = "sam+hq",
+    key: opt.KeyOption = None,
+    axes: opt.AxesOption = None,
+    channels: opt.ChannelsOption = None,
+    normalization: opt.NormalizationOption = "percentile",
+    level: opt.LevelOption = "auto",
+    output: opt.OutputOption = "sam+hq",
     clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
     overlap: Annotated[
         str, typer.Option(help="Pixels of two objects: keep or overwrite.")
     ] = "keep",
-    model: ModelOption = "micro",
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
+    model: opt.ModelOption = "micro",
+    device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
     cache: Annotated[
         str, typer.Option(help="Folder for embeddings; none: keep none.")
     ] = "none",
 ) -> None:
     """Segment many planes of a stack; run it again to resume what broke off."""
-    from napari_hqsam.images import open_image
     from napari_hqsam.jobs import parse_planes, plan_batch
     from napari_hqsam.jobs.storage import Storage
 
@@ -104,36 +93,27 @@ def batch(
     check_file_to_write(
         tracks, out, prompts, overwrite=overwrite, suffix=".csv", image=image
     )
-    shown = None if channels is None else integers(channels, "--channels")
     limits, store = limits_of(normalization), cache_of(cache)
-    looked_at: Any = level_of(level)
-    with timed("open the image") as details:
-        opened = open_image(image, key=key, axes=axes, channels=shown)
-        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    options = segment_options(level, output, clean=clean)
+    options["typical_size"] = typical_size
+    opened = open_told(image, key, axes, channels)
     named: Any = mode or ("auto" if prompts is None else "same")
     plan = plan_batch(
         opened,
         named,
         [] if prompts is None else prompts_of(prompts, opened),
         planes=None if planes is None else parse_planes(planes, opened),
-        level=looked_at,
-        output=output,  # type: ignore[arg-type]
-        clean=clean,
         overlap=overlap,  # type: ignore[arg-type]
-        typical_size=typical_size,
         min_overlap=min_overlap,
         max_gap=max_gap,
         linked_axis=link,
+        **options,
     )
     Storage(out, opened, overwrite=overwrite)  # before a model is loaded for it
     how = normalized(opened, limits)
-    from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
 
-    with timed("load the model") as details:
-        loaded = load_model(model, device=device, precision=precision)
-        dtype = str(loaded.dtype).removeprefix("torch.")
-        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    loaded = load_told(model, device, precision)
     segmenter = Segmenter(opened, loaded, normalization=how, cache=store)
     with told_if_stopped(
         f"the planes done are kept in {out}.batch: run the same command again to "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.arguments import (
     cache_of,
     integers,
@@ -17,15 +18,7 @@ from napari_hqsam.cli.arguments import (
     normalized,
     plane_of,
 )
-from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
-    AxesOption,
-    ChannelsOption,
-    DeviceOption,
-    KeyOption,
-    ModelOption,
-    NormalizationOption,
-    PrecisionOption,
-)
+from napari_hqsam.cli.loading import load_told, open_told
 from napari_hqsam.cli.saying import say, timed
 from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import ImageError, OutputError
@@ -65,36 +58,27 @@ def embed(
     region: Annotated[
         str | None, typer.Option(help="Part y0,x0,y1,x1 of it. [default: whole]")
     ] = None,
-    key: KeyOption = None,
-    axes: AxesOption = None,
-    channels: ChannelsOption = None,
-    normalization: NormalizationOption = "percentile",
-    model: ModelOption = "micro",
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
+    key: opt.KeyOption = None,
+    axes: opt.AxesOption = None,
+    channels: opt.ChannelsOption = None,
+    normalization: opt.NormalizationOption = "percentile",
+    model: opt.ModelOption = "micro",
+    device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
     cache: FolderOption = None,
 ) -> None:
     """Encode tiles of an image ahead, so that no click has to wait for them."""
-    from napari_hqsam.images import open_image
-
     levels = None if level is None else integers(level, "--level")
-    shown = None if channels is None else integers(channels, "--channels")
     limits = limits_of(normalization)
     folder = _store_folder(cache)
-    with timed("open the image") as details:
-        opened = open_image(image, key=key, axes=axes, channels=shown)
-        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    opened = open_told(image, key, axes, channels)
     planes, box = _planes(opened, plane), _box(opened, region)
     how = normalized(opened, limits)
 
     from napari_hqsam.embeddings import TileSource
-    from napari_hqsam.models import load_model
     from napari_hqsam.tiling import Grid
 
-    with timed("load the model") as details:
-        loaded = load_model(model, device=device, precision=precision)
-        dtype = str(loaded.dtype).removeprefix("torch.")
-        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    loaded = load_told(model, device, precision)
     grid = Grid(opened.plane_shape, loaded.input_size)
     chosen = _levels(grid, levels)
 

@@ -11,30 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.arguments import (
     cache_of,
     check_all,
     floats,
     integers,
-    level_of,
     limits_of,
     normalized,
     plane_of,
     prompts_of,
+    segment_options,
 )
-from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
-    AxesOption,
-    CacheOption,
-    ChannelsOption,
-    DeviceOption,
-    KeyOption,
-    LevelOption,
-    ModelOption,
-    NormalizationOption,
-    OutputOption,
-    OverwriteOption,
-    PrecisionOption,
-)
+from napari_hqsam.cli.loading import load_told, open_told
 from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import timed
 from napari_hqsam.cli.stopping import told_if_stopped
@@ -107,18 +96,18 @@ def propagate(
     patience: Annotated[
         int, typer.Option(help="Failing slices in a row that are stepped over.")
     ] = 1,
-    key: KeyOption = None,
-    axes: AxesOption = None,
-    channels: ChannelsOption = None,
-    normalization: NormalizationOption = "percentile",
-    level: LevelOption = "auto",
-    output: OutputOption = "sam+hq",
+    key: opt.KeyOption = None,
+    axes: opt.AxesOption = None,
+    channels: opt.ChannelsOption = None,
+    normalization: opt.NormalizationOption = "percentile",
+    level: opt.LevelOption = "auto",
+    output: opt.OutputOption = "sam+hq",
     clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
-    model: ModelOption = "micro",
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    cache: CacheOption = None,
-    overwrite: OverwriteOption = False,
+    model: opt.ModelOption = "micro",
+    device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
+    cache: opt.CacheOption = None,
+    overwrite: opt.OverwriteOption = False,
 ) -> None:
     """Follow objects through a stack from a few prompted slices."""
     from napari_hqsam.geometry import Reslice
@@ -133,14 +122,9 @@ def propagate(
         image=image,
     )
     shown = None if channels is None else integers(channels, "--channels")
-    limits, looked_at, store = (
-        limits_of(normalization),
-        level_of(level),
-        cache_of(cache),
-    )
-    with timed("open the image") as details:
-        opened = open_image(image, key=key, axes=axes, channels=shown)
-        details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
+    limits, store = limits_of(normalization), cache_of(cache)
+    options = segment_options(level, output, clean=clean)
+    opened = open_told(image, key, axes, channels)
     walked = _walked(opened, across)
     resliced = Reslice.across(f"{opened.leading_axes}yx", walked)
     letters = resliced.letters(opened.axes)
@@ -149,7 +133,7 @@ def propagate(
     default = None if plane is None else plane_of(plane, turned)
     given = prompts_of(prompts, turned)
     objects, others, groups = _objects(given, default, turned, axis)
-    check_all(turned, groups, out, output, "keep")
+    check_all(turned, groups, out, "keep")
     from napari_hqsam.segmentation.propagation import (
         StopRules,
         check_walk,
@@ -167,26 +151,17 @@ def propagate(
     }
     check_walk(turned, list(objects.values()), **where)  # before a model is loaded
     kept = None if keep is None else _Kept.read(keep, opened, turned, resliced, ids)
-    options: dict[str, Any] = {
-        **where,
-        "rules": rules,
-        "level": looked_at,
-        "output": output,
-        "clean": clean,
-        "taken": None if kept is None else kept.region,
-    }
     how = normalized(turned, limits)
     from napari_hqsam.labels import copy_labels
-    from napari_hqsam.models import load_model
     from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.sessions import in_place_of_session
 
-    with timed("load the model") as details:
-        loaded = load_model(model, device=device, precision=precision)
-        dtype = str(loaded.dtype).removeprefix("torch.")
-        details.append(f"{loaded.name}, {loaded.device} {dtype}")
+    loaded = load_told(model, device, precision)
     segmenter = Segmenter(turned, loaded, normalization=how, cache=store)
-    slices = iter_propagate(segmenter, list(objects.values()), **options)
+    taken = None if kept is None else kept.region
+    slices = iter_propagate(
+        segmenter, list(objects.values()), rules=rules, taken=taken, **where, **options
+    )
     table = _Table(confidence)
     highest = max(*ids, 0 if kept is None else kept.highest)
     with (

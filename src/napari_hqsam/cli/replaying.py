@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_hqsam.cli.arguments import cache_of, integers
+from napari_hqsam.cli.loading import load_told
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     CacheOption,
     DeviceOption,
@@ -87,7 +88,7 @@ def replay(
                 replaced.made_from = journal
             told = f"{_objects(recorded)} as they were accepted, in {out}"
         else:
-            loaded = _load(model, device, precision)
+            loaded = load_told(model, device, precision)
             _tell_other_weights(recorded, loaded)
             again = SegmentAgain(opened, image, recorded, loaded, shown, store, key)
             with (
@@ -99,16 +100,6 @@ def replay(
                     replaced.made_from = journal
             told = f"{_comparison(remade)}\nmasks of {loaded.name} in {out}"
     say(told)
-
-
-def _load(name: str, device: str, precision: str) -> Model:
-    from napari_hqsam.models import load_model
-
-    with timed("load the model") as details:
-        loaded = load_model(name, device=device, precision=precision)
-        dtype = str(loaded.dtype).removeprefix("torch.")
-        details.append(f"{loaded.name}, {loaded.device} {dtype}")
-    return loaded
 
 
 class SegmentAgain:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from napari_hqsam.cli.arguments import (
     all_prompts,
     by_plane,
     cache_of,
     check_all,
-    integers,
-    level_of,
     limits_of,
     normalized,
     plane_of,
+    segment_options,
 )
+from napari_hqsam.cli.loading import load_told, open_told
 from napari_hqsam.cli.outputs import check_file_to_write, check_labels
 from napari_hqsam.cli.saying import timed
 from napari_hqsam.cli.stopping import told_if_stopped
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from napari_hqsam.labels import PromptPainter
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.segmentation.options import OptionArgs
 
 OVERLAY_SIDE = 4096
 """Larger planes are drawn smaller, by a power of 2, to at most this side."""
@@ -53,7 +53,7 @@ def run(
     normalization: str = "percentile",
     level: str = "auto",
     overlay: Path | None = None,
-    output: Any = "sam+hq",  # noqa: ANN401 - checked by the segmenter
+    output: str = "sam+hq",
     clean: bool = True,
     overlap: Any = "keep",  # noqa: ANN401 - checked by paint
     model: str = "micro",
@@ -63,7 +63,6 @@ def run(
     overwrite: bool = False,
 ) -> None:
     """Read, segment, write: the main job, said step by step."""
-    from napari_hqsam.images import open_image
     from napari_hqsam.labels import PromptPainter, label_ids
     from napari_hqsam.sessions import in_place_of_session
 
@@ -71,16 +70,13 @@ def run(
     check_file_to_write(
         overlay, out, prompts_file, overwrite=overwrite, suffix=".png", image=image_path
     )
-    shown = None if channels is None else integers(channels, "--channels")
     limits = limits_of(normalization)
-    looked_at, store = level_of(level), cache_of(cache)
-    with timed("open the image") as details:
-        image = open_image(image_path, key=key, axes=axes, channels=shown)
-        details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
+    options, store = segment_options(level, output, clean=clean), cache_of(cache)
+    image = open_told(image_path, key, axes, channels)
     index = None if plane is None else plane_of(plane, image)
     groups = by_plane(all_prompts(prompts_file, points, boxes, image), index, image)
     ids = label_ids(groups)
-    check_all(image, groups, out, output, overlap)
+    check_all(image, groups, out, overlap)
     shown_plane = next(iter(groups))
     small = None
     with told_if_stopped(f"{out} is as it was before"):
@@ -97,9 +93,7 @@ def run(
                     segmenter,
                     group,
                     painter,
-                    level=looked_at,
-                    output=output,
-                    clean=clean,
+                    **options,
                 )
             if overlay is not None:
                 small = _reduced(labels, shown_plane)
@@ -124,16 +118,10 @@ def _segmenter(
     cache: Path | Literal[False] | None,
 ) -> Segmenter:
     """Load the model; that takes seconds, so all else was checked before."""
-    start = time.perf_counter()
-    from napari_hqsam.models import load_model
-    from napari_hqsam.segmentation import Segmenter
+    with timed("import torch"):
+        from napari_hqsam.segmentation import Segmenter
 
-    imported = time.perf_counter() - start
-    with timed("load the model") as details:
-        loaded = load_model(model, device=device, precision=precision)
-        dtype = str(loaded.dtype).removeprefix("torch.")
-        details.append(f"{loaded.name}, {loaded.device} {dtype}")
-        details.append(f"after {imported:.1f} s for importing torch")
+    loaded = load_told(model, device, precision)
     return Segmenter(image, loaded, normalization=normalization, cache=cache)
 
 
@@ -161,7 +149,7 @@ def _segment_plane(
     segmenter: Segmenter,
     prompts: list[Prompt],
     painter: PromptPainter,
-    **how: Any,  # noqa: ANN401 - checked by the segmenter
+    **options: Unpack[OptionArgs],
 ) -> None:
     """Segment the prompts of a plane, and paint each mask as it comes."""
     from tqdm import tqdm
@@ -171,7 +159,7 @@ def _segment_plane(
     known = segmenter.source.encoded
     with timed(f"encode, decode{where}") as details:
         masks = segmenter.iter_many(
-            prompts, plane=segmenter.image.index_at(index), **how
+            prompts, plane=segmenter.image.index_at(index), **options
         )
         for number, mask in tqdm(
             masks, total=len(prompts), unit="prompt", leave=False, disable=None

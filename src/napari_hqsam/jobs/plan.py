@@ -12,17 +12,16 @@ from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
 from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
-from napari_hqsam.segmentation.options import SegmentOptions
+from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.images import Image
-    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.segmentation.plane.levels import Level
 
 Mode = Literal["same", "each", "auto"]
 Index = tuple[int, ...]
@@ -41,8 +40,10 @@ class Batch:
     prompts : mapping of tuple of int to tuple of (int, Prompt)
         Prompts of a plane with the ids of their objects. In mode "same" one entry,
         for (): those of all planes.
-    level, output, clean, overlap, typical_size
-        As for `Segmenter.segment` and `labels.paint`.
+    options : SegmentOptions
+        How each object is segmented.
+    overlap : {"keep", "overwrite"}
+        As for `labels.paint`.
     min_overlap, max_gap
         How objects of mode "auto" are linked, see `masks.Linker`.
     linked_axis : int
@@ -54,11 +55,8 @@ class Batch:
     prompts: Mapping[Index, tuple[tuple[int, Prompt], ...]] = field(
         default_factory=dict
     )
-    level: Level = "auto"
-    output: Output = "sam+hq"
-    clean: bool = True
+    options: SegmentOptions = field(default_factory=SegmentOptions)
     overlap: Overlap = "keep"
-    typical_size: float | None = None
     min_overlap: float = MIN_OVERLAP
     max_gap: int = 0
     linked_axis: int = 0
@@ -80,8 +78,9 @@ class Batch:
 
     def identity(self, segmenter: Segmenter) -> dict[str, Any]:
         """All that must be the same for a batch to go on: values for JSON."""
-        model, image = segmenter.model, segmenter.image
-        return {
+        model, image, how = segmenter.model, segmenter.image, self.options
+        view = {} if how.view_extent is None else {"view extent": how.view_extent}
+        return view | {
             "image": fingerprint(image),
             "shape": [*image.leading_shape, *image.plane_shape],
             "model": f"{model.name} {model.digest} {model.dtype}",
@@ -89,11 +88,11 @@ class Batch:
             "mode": self.mode,
             "planes": [list(index) for index in self.planes],
             "prompts": _digest(self.prompts),
-            "level": self.level,
-            "output": self.output,
-            "clean": self.clean,
+            "level": how.level,
+            "output": how.output,
+            "clean": how.clean,
             "overlap": self.overlap,
-            "typical size": self.typical_size,
+            "typical size": how.typical_size,
             "linking": [self.min_overlap, self.max_gap, self.linked_axis],
         }
 
@@ -104,14 +103,11 @@ def plan_batch(
     prompts: Sequence[Prompt] = (),
     *,
     planes: Sequence[PlaneIndex] | None = None,
-    level: Level = "auto",
-    output: Output = "sam+hq",
-    clean: bool = True,
     overlap: Overlap = "keep",
-    typical_size: float | None = None,
     min_overlap: float = MIN_OVERLAP,
     max_gap: int = 0,
     linked_axis: str | None = None,
+    **options: Unpack[OptionArgs],
 ) -> Batch:
     """Plan a batch over planes of one image; nothing is computed yet.
 
@@ -129,8 +125,6 @@ def plan_batch(
     planes : sequence of mapping of str to int, optional
         Which planes, such as ``[{"z": 0}, {"z": 1}]`` (see
         `geometry.PlaneIndex`); all by default, in mode "each" those that have prompts.
-    level, output, clean, typical_size
-        As for `Segmenter.segment`.
     overlap : {"keep", "overwrite"}
         Who gets pixels of several objects: the first or the last prompt. In mode
         "auto" the best mask does.
@@ -139,6 +133,8 @@ def plan_batch(
     linked_axis : str, optional
         Letter of the axis along which "auto" links; by default "z" if there is one,
         else the last of the leading axes.
+    **options
+        As of `SegmentOptions`.
 
     Raises
     ------
@@ -146,9 +142,9 @@ def plan_batch(
         Something does not fit the image, or something else that was given.
     """
     _check_choices(mode, overlap)
-    SegmentOptions(level=level, output=output, clean=clean, typical_size=typical_size)
+    how = SegmentOptions(**options)
     check_overlap(min_overlap)
-    if mode == "auto" and level == "whole":
+    if mode == "auto" and how.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
     if max_gap < 0:
         raise ImageError(f"a gap of {max_gap} planes is none; give 0 or more")
@@ -173,11 +169,8 @@ def plan_batch(
         mode,
         tuple(chosen),
         grouped,
-        level,
-        output,
-        clean,
+        how,
         overlap,
-        typical_size,
         min_overlap,
         max_gap,
         axis,

@@ -249,10 +249,7 @@ class _Run:
         found = self.segmenter.iter_many(
             [prompt for _, prompt in prompts],
             plane=self.segmenter.image.index_at(index),
-            level=self.batch.level,
-            output=self.batch.output,
-            clean=self.batch.clean,
-            typical_size=self.batch.typical_size,
+            **self.batch.options.arguments(),
         )
         seen: dict[int, tuple[Sight, tuple[int, int, int, int]]] = {}
         for i, mask in found:
@@ -276,10 +273,10 @@ class _Run:
                 iter_everything(
                     self.segmenter,
                     plane=self.segmenter.image.index_at(index),
-                    level=self._found_level(),
-                    output=self.batch.output,
-                    clean=self.batch.clean,
                     progress=check,
+                    **replace(
+                        self.batch.options, level=self._found_level()
+                    ).arguments(),
                 )
             )
         )
@@ -320,8 +317,9 @@ class _Run:
 
     def _choose_level(self) -> int:
         grid = self.segmenter.grid
-        if isinstance(self.batch.level, int):
-            return grid.clip(self.batch.level)
+        options = self.batch.options
+        if isinstance(options.level, int):
+            return grid.clip(options.level)
         planes = self.batch.planes
         rated: dict[int, float] = {}
         for share in (1 / 2, 1 / 4, 3 / 4):
@@ -330,7 +328,7 @@ class _Run:
                 self.segmenter.source, self.segmenter.model, grid, index
             )
             whole = (0, 0, *grid.plane_shape)
-            rated = rate_levels(decoder, whole, self.batch.typical_size)
+            rated = rate_levels(decoder, whole, options.typical_size)
             if max(rated.values()) >= self.segmenter.model.tuning.quality:
                 break
         return best_level(rated)

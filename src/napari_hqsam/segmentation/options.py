@@ -59,6 +59,16 @@ class SegmentOptions:
     typical_size: float | None = None
     view_extent: float | None = None
 
+    def arguments(self) -> OptionArgs:
+        """Return the keywords that make it."""
+        return {
+            "level": self.level,
+            "output": self.output,
+            "clean": self.clean,
+            "typical_size": self.typical_size,
+            "view_extent": self.view_extent,
+        }
+
     def __post_init__(self) -> None:
         check_level(self.level)
         if self.output not in get_args(Output):

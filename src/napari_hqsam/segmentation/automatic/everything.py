@@ -9,18 +9,17 @@ from napari_hqsam.segmentation.automatic.choosing import choose_level
 from napari_hqsam.segmentation.automatic.finds import Rules
 from napari_hqsam.segmentation.automatic.instances import InstanceProposer
 from napari_hqsam.segmentation.automatic.lattice import GridProposer
-from napari_hqsam.segmentation.automatic.running import Everything
-from napari_hqsam.segmentation.options import SegmentOptions
+from napari_hqsam.segmentation.automatic.running import Area, Everything, Watch
+from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Literal
+    from typing import Literal, Unpack
 
     from napari_hqsam.geometry import Box, PlaneIndex
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.models import Model
-    from napari_hqsam.network import Output
     from napari_hqsam.segmentation.automatic.proposing import Proposer
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
 
@@ -32,17 +31,14 @@ def iter_everything(
     segmenter: PlaneSegmenter,
     *,
     plane: PlaneIndex = (),
-    level: Literal["auto"] | int = "auto",
     region: Sequence[int] | None = None,
     taken: Any = None,  # noqa: ANN401 - any array that is read by slices
-    typical_size: float | None = None,
     proposer: Literal["auto", "grid", "decoder"] = "auto",
     points_per_side: int | None = None,
-    output: Output = "sam+hq",
-    clean: bool = True,
     rules: Rules | None = None,
     progress: Callable[[int, int], None] | None = None,
     check: Callable[[], None] = lambda: None,
+    **options: Unpack[OptionArgs],
 ) -> Iterator[Mask]:
     """Yield the objects of a plane of any size as they are found.
 
@@ -52,16 +48,11 @@ def iter_everything(
         Of the image.
     plane : mapping of str to int, or tuple of int
         Such as ``{"z": 12}``; see `geometry.PlaneIndex`.
-    level : "auto" or int
-        The scale at which the network looks (see `Segmenter.segment`). "auto" goes
-        by `typical_size`, else by a sample of clicks (see `choose_level`).
     region : (y0, x0, y1, x1), optional
         Where to look, half-open plane pixels; objects may reach out of it.
     taken : array-like, optional
         (h, w) labels of the plane; what is not 0 is an object already, and is
         neither looked at nor given again. Read by slices.
-    typical_size : float, optional
-        Longer side of an object, plane pixels.
     proposer : "auto", "grid" or "decoder"
         Where prompts come from: "decoder", the model's instance decoder, one for each
         object that it sees; "grid", an even lattice of clicks, for any model; "auto",
@@ -70,8 +61,6 @@ def iter_everything(
     points_per_side : int, optional
         Points of the lattice along the side of a tile; by default the model's (see
         `models.Tuning`).
-    output, clean
-        As for `Segmenter.segment`.
     rules : Rules, optional
         What is kept; what they leave open is the model's.
     progress : callable, optional
@@ -80,6 +69,9 @@ def iter_everything(
     check : callable
         Called more often than that, between any two steps that take long; an
         exception that it raises ends the work.
+    **options
+        As of `SegmentOptions`. The level "auto" goes by `typical_size`, else by a
+        sample of clicks (see `choose_level`); "whole" needs prompts.
 
     Raises
     ------
@@ -89,9 +81,7 @@ def iter_everything(
         Level, size, points, proposer or output cannot be used.
     """
     image, grid, tuning = segmenter.image, segmenter.grid, segmenter.model.tuning
-    how = SegmentOptions(
-        level=level, output=output, clean=clean, typical_size=typical_size
-    )
+    how = SegmentOptions(**options)
     if how.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
     index = image.position(plane)
@@ -104,22 +94,18 @@ def iter_everything(
     make = proposer_for(proposer, segmenter.model, points_per_side)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (
-        choose_level(decoder, box, typical_size, check)
-        if level == "auto"
-        else grid.clip(level)
+        choose_level(decoder, box, how.typical_size, check)
+        if how.level == "auto"
+        else grid.clip(how.level)
     )
     yield from Everything(
         segmenter,
-        decoder,
-        chosen,
-        box,
+        Area(decoder, chosen, box),
         make(decoder, chosen, box),
-        taken,
         (rules or Rules()).for_model(tuning),
-        output,
-        clean,
-        progress,
-        check,
+        how,
+        taken,
+        Watch(progress or (lambda done, total: None), check),
     )
 
 

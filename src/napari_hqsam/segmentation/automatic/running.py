@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +18,13 @@ from napari_hqsam.segmentation.automatic.proposing import (
     count_tiles,
     rows_of_tiles,
 )
+from napari_hqsam.segmentation.options import SegmentOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
-    from napari_hqsam.network import Output
     from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.tiling import Tile
@@ -33,6 +33,41 @@ LOOKED_AT_FIRST = 2**22
 """Plane pixels that are read to see whether a tile shows anything at all."""
 AGREEMENT = 0.5
 """IoU of a first look and the final mask below which they are of different things."""
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """Where objects are looked for.
+
+    Attributes
+    ----------
+    decoder : PlaneDecoder
+        Of the plane.
+    level : int
+        Of the tiles.
+    region : (y0, x0, y1, x1)
+        Where points lie, plane pixels; masks may reach out of it.
+    """
+
+    decoder: PlaneDecoder
+    level: int
+    region: Box
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """Who watches over long work; an exception that either raises ends it.
+
+    Attributes
+    ----------
+    progress : callable
+        Called with the tiles done and the tiles there are, after each.
+    check : callable
+        Called between two steps that take long.
+    """
+
+    progress: Callable[[int, int], None] = lambda done, total: None
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(eq=False)
@@ -53,41 +88,32 @@ class Everything:
     ----------
     segmenter : PlaneSegmenter
         Of the image.
-    decoder : PlaneDecoder
-        Of the plane.
-    level : int
-        Of the tiles.
-    region : (y0, x0, y1, x1)
-        Where points lie, plane pixels; masks may reach out of it.
+    area : Area
+        Where to look.
     proposer : Proposer
         Gives the prompts of each tile.
-    taken : array-like (h, w), optional
-        Labels of the plane: objects that are there already, read tile by tile.
     rules : Rules
         What is kept.
-    output, clean
-        As for `Segmenter.segment`.
-    progress : callable, optional
-        Called with the tiles done and the tiles there are, after each.
-    check : callable
-        Called between two steps; an exception that it raises ends the work.
+    options : SegmentOptions
+        How what is chosen is segmented; the level is that of the area.
+    taken : array-like (h, w), optional
+        Labels of the plane: objects that are there already, read tile by tile.
+    watch : Watch
+        Who is told how far it is, and may end it.
     """
 
     segmenter: PlaneSegmenter
-    decoder: PlaneDecoder
-    level: int
-    region: Box
+    area: Area
     proposer: Proposer
-    taken: Any = None
     rules: Rules = field(default_factory=Rules)
-    output: Output = "sam+hq"
-    clean: bool = True
-    progress: Callable[[int, int], None] | None = None
-    check: Callable[[], None] = lambda: None
+    options: SegmentOptions = field(default_factory=SegmentOptions)
+    taken: Any = None
+    watch: Watch = field(default_factory=lambda: Watch())
 
     def __iter__(self) -> Iterator[Mask]:
         """Yield masks of full resolution, each as soon as it is sure."""
-        where = self.decoder.grid, self.level, self.region
+        decoder, area = self.area.decoder, self.area
+        where = decoder.grid, area.level, area.region
         rows, total = rows_of_tiles(*where), count_tiles(*where)
         done = 0
         above: list[Find] = []
@@ -98,8 +124,7 @@ class Everything:
             for tile in row:
                 fresh += self._look(tile, [*above, *waiting, *fresh])
                 done += 1
-                if self.progress is not None:
-                    self.progress(done, total)
+                self.watch.progress(done, total)
             above = self._chosen(waiting, fresh, above)
             top = min(tile.y0 for tile in row)
             yield from self._finished(above, given, top)
@@ -115,16 +140,16 @@ class Everything:
         if self._is_flat(tile):
             return found
         for phase in self.proposer.propose(tile):
-            self.check()
+            self.watch.check()
             prompts = [
                 prompt
                 for prompt in self._not_on_taken(phase)
                 if not any(f.covers(prompt.points[0]) for f in here)
             ]
-            answers = self.decoder.decode(prompts, tile, hq=False)
+            answers = self.area.decoder.decode(prompts, tile, hq=False)
             for prompt, answer in zip(prompts, answers, strict=True):
                 point = prompt.points[0]
-                new = finds_of(answer, point, self.decoder.grid, self.rules)
+                new = finds_of(answer, point, self.area.decoder.grid, self.rules)
                 found += new
                 here += [f for f in new if self._sure(f)]
         # what stays of one tile is little, and its neighbours' finds decide on that
@@ -148,13 +173,13 @@ class Everything:
 
     def _is_flat(self, tile: Tile) -> bool:
         """Whether a tile shows one colour only, as far as that is cheap to say."""
-        h, w = self.decoder.grid.plane_shape
+        h, w = self.area.decoder.grid.plane_shape
         y0, x0, y1, x1 = tile.region
         y1, x1 = min(y1, h), min(x1, w)
         if (y1 - y0) * (x1 - x0) > LOOKED_AT_FIRST:
             return False
         source = self.segmenter.source
-        pixels = source.image.read_at(self.decoder.index, (y0, x0, y1, x1))
+        pixels = source.image.read_at(self.area.decoder.index, (y0, x0, y1, x1))
         grey, _ = source.normalization.to_grey8(pixels)
         return bool(np.ptp(grey.astype(np.int16), axis=(0, 1)).max() <= 1)
 
@@ -183,14 +208,12 @@ class Everything:
         ]
         found = self.segmenter.iter_many(
             prompts,
-            plane=self.segmenter.image.index_at(self.decoder.index),
-            level=self.level,
-            output=self.output,
-            clean=self.clean,
+            plane=self.segmenter.image.index_at(self.area.decoder.index),
+            **replace(self.options, level=self.area.level).arguments(),
         )
         masks = []
         for i, mask in found:
-            self.check()
+            self.watch.check()
             if self._agree(finds[i], mask):
                 masks.append(self._not_taken(mask))
         masks = sorted(

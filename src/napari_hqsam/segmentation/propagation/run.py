@@ -50,12 +50,11 @@ from napari_hqsam.segmentation.propagation.spill_buffer import SpillBuffer
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Unpack
 
     from napari_hqsam.geometry import PlaneIndex, StackAxis
-    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.options import OptionArgs
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.segmentation.propagation.contest import Taken
 
@@ -74,10 +73,8 @@ def iter_propagate(
     spacing: float | None = None,
     rules: StopRules | None = None,
     hints: Hints | None = None,
-    level: Level = "auto",
-    output: Output = "sam+hq",
-    clean: bool = True,
     cancel: threading.Event | Callable[[], bool] | None = None,
+    **options: Unpack[OptionArgs],
 ) -> Iterator[StackSlice]:
     """Follow objects through a stack; yield each slice as soon as it is final.
 
@@ -109,10 +106,10 @@ def iter_propagate(
         When an object ends.
     hints : Hints, optional
         What of a mask the network is told on the next slice.
-    level, output, clean
-        As for `Segmenter.segment`.
     cancel : threading.Event or callable, optional
         Asked before each slice; once it is set, or gives True, nothing more comes.
+    **options
+        As of `SegmentOptions`.
 
     Returns
     -------
@@ -143,9 +140,7 @@ def iter_propagate(
         rules=(rules or StopRules()).for_model(segmenter.model.tuning),
         hints=(hints or Hints()).for_model(segmenter.model.tuning),
         taken=taken,
-        level=level,
-        output=output,
-        clean=clean,
+        **options,
     )
     check_taken(taken, segmenter.image)
     for fixed in many:
@@ -339,9 +334,7 @@ class _Run:
         masks = self.segmenter.segment_many(
             list(prompts.values()),
             plane=self.stack.index(z),
-            level=self.how.level,
-            output=self.how.output,
-            clean=self.how.clean,
+            **self.how.arguments(),
         )
         claims = {
             i: Claim(each, each.logits, GIVEN)
