@@ -22,8 +22,11 @@ viewer = napari.Viewer()
 viewer.add_image(np.load(sys.argv[1]), name="squares")
 widget = HqsamWidget(viewer)
 viewer.window.add_dock_widget(widget)
+# napari opens as large as it was when last closed: too narrow for panel and canvas?
+viewer.window.resize(1200, 800)
 hand = Hand(viewer, widget)
 hand.wait()
+hand.wait(lambda: hand.canvas.width() > 0)
 for y, x in ((20, 20), (20, 50), (20, 80)):
     hand.click(y, x)
     hand.key("N")
