@@ -6,8 +6,9 @@ neither torch nor napari nor Qt, so that napari starts no slower for it.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from napari_hqsam.lazy import on_first_use
 
 if TYPE_CHECKING:
     from napari_hqsam.errors import HqsamError, HqsamWarning
@@ -71,11 +72,7 @@ __all__ = [
     "write_labels",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+__getattr__ = on_first_use(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

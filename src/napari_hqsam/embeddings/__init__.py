@@ -7,7 +7,6 @@ them is instant; the rest is imported on first use.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from napari_hqsam.embeddings.folder import (
@@ -16,6 +15,7 @@ from napari_hqsam.embeddings.folder import (
     embeddings_folder,
     summarize,
 )
+from napari_hqsam.lazy import on_first_use
 
 if TYPE_CHECKING:
     from napari_hqsam.embeddings.encoding import (
@@ -63,9 +63,4 @@ _NEED_TORCH = {
     "tile_bytes": "memory",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _NEED_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_NEED_TORCH[name]}")
-    return getattr(module, name)
+__getattr__ = on_first_use(__name__, _NEED_TORCH)

@@ -6,9 +6,9 @@ what needs it is imported on first use.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from napari_hqsam.lazy import on_first_use
 from napari_hqsam.models.cache import (
     cache_folder,
     checkpoint_path,
@@ -56,9 +56,4 @@ _NEED_TORCH = {
     "read_state_dict": "checkpoint",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _NEED_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_NEED_TORCH[name]}")
-    return getattr(module, name)
+__getattr__ = on_first_use(__name__, _NEED_TORCH)

@@ -63,6 +63,20 @@ class Checkpoint:
         return not self.url
 
 
+def _official(name: str, size: int, sha256: str, description: str) -> Checkpoint:
+    """Return a checkpoint of the HQ-SAM paper."""
+    file = f"sam_hq_{name}.pth"
+    return Checkpoint(
+        name=name,
+        file=file,
+        url=f"{HUB}/{REVISION}/{file}",
+        bytes=size,
+        sha256=sha256,
+        variant=name,
+        description=description,
+    )
+
+
 CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="micro",
@@ -97,32 +111,23 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         variant="vit_tiny",
         description="Light HQ-SAM (TinyViT), the official one for a CPU",
     ),
-    Checkpoint(
-        name="vit_b",
-        file="sam_hq_vit_b.pth",
-        url=f"{HUB}/{REVISION}/sam_hq_vit_b.pth",
-        bytes=379_335_069,
-        sha256="14a9d662cd6f5a9c2dba6d40ab0058d88d287e4a18fd6fdc6ad5fb1a3fdeaa57",
-        variant="vit_b",
-        description="HQ-SAM with ViT-B: a small GPU, or patience on a CPU",
+    _official(
+        "vit_b",
+        379_335_069,
+        "14a9d662cd6f5a9c2dba6d40ab0058d88d287e4a18fd6fdc6ad5fb1a3fdeaa57",
+        "HQ-SAM with ViT-B: a small GPU, or patience on a CPU",
     ),
-    Checkpoint(
-        name="vit_l",
-        file="sam_hq_vit_l.pth",
-        url=f"{HUB}/{REVISION}/sam_hq_vit_l.pth",
-        bytes=1_254_865_805,
-        sha256="e1a6c385d62bf005ded91a54d5ec55c985cfc4103ef89c08d90f39f04934c343",
-        variant="vit_l",
-        description="HQ-SAM with ViT-L, the main model of the paper: a GPU",
+    _official(
+        "vit_l",
+        1_254_865_805,
+        "e1a6c385d62bf005ded91a54d5ec55c985cfc4103ef89c08d90f39f04934c343",
+        "HQ-SAM with ViT-L, the main model of the paper: a GPU",
     ),
-    Checkpoint(
-        name="vit_h",
-        file="sam_hq_vit_h.pth",
-        url=f"{HUB}/{REVISION}/sam_hq_vit_h.pth",
-        bytes=2_570_940_653,
-        sha256="a7ac14a085326d9fa6199c8c698c4f0e7280afdbb974d2c4660ec60877b45e35",
-        variant="vit_h",
-        description="HQ-SAM with ViT-H, the largest: a GPU",
+    _official(
+        "vit_h",
+        2_570_940_653,
+        "a7ac14a085326d9fa6199c8c698c4f0e7280afdbb974d2c4660ec60877b45e35",
+        "HQ-SAM with ViT-H, the largest: a GPU",
     ),
 )
 
