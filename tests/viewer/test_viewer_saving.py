@@ -4,10 +4,12 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
 
 from napari_hqsam.labels import read_labels
+from napari_hqsam.sessions import journal_path, read_session
 from napari_hqsam.viewer import snapshots
 
 
@@ -175,11 +177,126 @@ def test_labels_on_the_disk_are_saved_as_of_one_moment(
     assert len(copying.threads) == 1
 
 
-def test_closing_while_saving_loses_nothing(hand, copying, path, viewer, open_widget):
+# --- closing meanwhile -------------------------------------------------------------
+
+
+@pytest.fixture
+def when_asked():
+    """Do something once the dialog of a close is there; give its text then."""
+    clocks, texts = [], []
+
+    def arrange(act):
+        def look():
+            dialog = QApplication.activeModalWidget()
+            if isinstance(dialog, QProgressDialog):
+                clock.stop()
+                texts.append(dialog.labelText())
+                act(dialog)
+
+        clock = QTimer(QApplication.instance())
+        clock.timeout.connect(look)
+        clock.start(20)
+        clocks.append(clock)
+        return texts
+
+    yield arrange
+    for clock in clocks:
+        clock.stop()
+
+
+def do_not_wait(dialog):
+    (button,) = dialog.findChildren(QPushButton)
+    assert button.text() == "Close without saving"
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def close(hand):
+    """Close the widget, as with the cross of its dock."""
+    hand.viewer.window.remove_dock_widget(hand.widget)
+
+
+def test_closing_waits_for_a_save(hand, copying, path, when_asked):
+    labels = hand.labels.copy()
     begin(hand, copying, path)
-    viewer.window.remove_dock_widget(hand.widget)
+    texts = when_asked(lambda dialog: copying.gate.set())
+    close(hand)
+    assert texts == [f"Saving {path}"]
+    assert np.array_equal(read_labels(path), labels)
+    assert read_session(journal_path(path)).lines == 2
+    assert not hand.notes
+
+
+def test_who_does_not_wait_finds_the_session_again(
+    hand, copying, path, viewer, open_widget, when_asked
+):
+    begin(hand, copying, path)
+    when_asked(do_not_wait)
+    close(hand)
     copying.gate.set()
     hand.widget.files.join(20)
-    viewer.layers.remove(hand.viewer.layers["squares labels"])
+    viewer.layers.remove(viewer.layers["squares labels"])
     again = open_widget()
-    assert path.exists() or [one.steps for one in again.keeping.unsaved] == [1]
+    assert not path.exists()
+    assert [one.steps for one in again.keeping.unsaved] == [1]
+
+
+@pytest.fixture
+def closed(hand):
+    """Ask napari's window whether it closes, without closing it for good."""
+
+    class Last(QObject):
+        """Filters that were installed later are asked first."""
+
+        asked = 0
+
+        def eventFilter(self, window, event):
+            if event.type() != QEvent.Type.Close:
+                return False
+            self.asked += 1
+            event.ignore()
+            return True
+
+    window, last = hand.viewer.window._qt_window, Last()
+    window.installEventFilter(last)
+
+    def ask():
+        window.close()
+        return bool(last.asked)
+
+    yield ask
+    window.removeEventFilter(last)
+
+
+def test_napari_stays_open_until_labels_are_saved(
+    hand, closed, copying, path, when_asked
+):
+    labels = hand.labels.copy()
+    begin(hand, copying, path)
+    texts = when_asked(lambda dialog: copying.gate.set())
+    assert closed()
+    assert texts == [f"Saving {path}"]
+    assert np.array_equal(read_labels(path), labels)
+
+
+def test_napari_stays_open_if_labels_cannot_be_saved(
+    hand, closed, copying, path, when_asked
+):
+    begin(hand, copying, path)
+
+    def fail(dialog):
+        path.mkdir()
+        copying.gate.set()
+
+    when_asked(fail)
+    assert not closed()
+    assert str(path) in hand.notes[-1]
+    assert closed()  # the second time it is the user's choice
+
+
+def test_napari_closes_at_once_when_all_is_saved(hand, closed, path, when_asked):
+    hand.keeping.save(str(path))
+    hand.wait()
+    texts = when_asked(do_not_wait)
+    assert closed()
+    close(hand)
+    assert not texts

@@ -65,6 +65,9 @@ class Keeping(QObject):
     listed = Signal()
     """The unsaved sessions were looked up."""
     said = Signal(str)
+    save_begun = Signal()
+    save_ended = Signal()
+    """Labels are written, or are not going to be."""
 
     def __init__(
         self,
@@ -80,7 +83,10 @@ class Keeping(QObject):
         self._work_on = work_on
         self.unsaved: list[Unsaved] = []
         self.damaged: list[Damaged] = []
-        self._saving = 0
+        self.being_saved: list[str] = []
+        """Files that labels are written to."""
+        self.failures = 0
+        """How many saves failed."""
         self._told = False
         self._tried: list[tuple[Layer, int]] = []
         self._resuming = False
@@ -102,7 +108,7 @@ class Keeping(QObject):
     @property
     def saving(self) -> bool:
         """Whether labels are being written."""
-        return self._saving > 0
+        return bool(self.being_saved)
 
     def suggested_path(self) -> Path:
         """Where labels would be saved.
@@ -145,7 +151,8 @@ class Keeping(QObject):
             return
         attributes = target.attributes
         session = self._labelling.session
-        self._saving += 1
+        self.being_saved.append(path)
+        self.save_begun.emit()
         self.said.emit(f"Saving {path}; go on meanwhile")
         lines = 1
 
@@ -156,6 +163,8 @@ class Keeping(QObject):
 
         def write(labels: NDArray[Any]) -> None:
             nonlocal lines
+            if path not in self.being_saved:
+                return  # given up
             journal = None if session is None else session.journal
             # What is done from now on is not in it.
             lines = 1 if journal is None else journal.lines
@@ -172,17 +181,29 @@ class Keeping(QObject):
             submit(lambda: labels_digest(labels), note)
 
         def done(written: str) -> None:
-            self._saving -= 1
             if self._labelling.target is target:
                 self._labelling.follow(written, lines)
             self.said.emit(f"Saved {written}{self._open_object()}")
+            self._end(path)
 
         def failed(error: Exception) -> None:
-            self._saving -= 1
+            self.failures += 1
             self.said.emit(f"{path} is not saved")
             tell(error)
+            self._end(path)
 
         Snapshot(target, self._files, write, failed, parent=self)
+
+    def _end(self, path: str) -> None:
+        self.being_saved.remove(path)
+        self.save_ended.emit()
+
+    def drop_saves(self) -> None:
+        """Give up what is being saved. The journals have it all."""
+        for topic in ("snapshot", "save"):
+            self._files.cancel(topic)
+        self.being_saved.clear()
+        self.save_ended.emit()
 
     def _open_object(self) -> str:
         """Say of an object that is being made that no file has it."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hqsam.viewer import icons
 from napari_hqsam.viewer.batches import Batches
+from napari_hqsam.viewer.closing import ClosingWaits
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.controller import Controller
 from napari_hqsam.viewer.display import Display
@@ -94,6 +95,7 @@ class HqsamWidget(QWidget):
             self.following.work_on,
             lambda: controller.current.mask is not None,
         )
+        self._closing = ClosingWaits(self, self.keeping)
         self._build()
         self._of_viewer = Connections()
         self._of_viewer.add(viewer.events.theme, self._on_theme)
@@ -222,6 +224,7 @@ class HqsamWidget(QWidget):
             self.following.close()
             self.display.close()
             self.objects.finish()
+            self._closing.wait()
             self.keeping.close()
             self.labelling.let_go()
             self.labelling.forget_parked()
