@@ -8,6 +8,7 @@ again over those that are there now unless the user says so, and it is never los
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -219,18 +220,27 @@ def _rename(path: Path) -> Path:
         if not (os.path.lexists(aside) or os.path.lexists(base_path(aside))):
             break
         number += 1
-    base, moved = base_path(path), False
+    base, kept = base_path(path), base_path(aside)
     try:
+        # A kill on the way leaves each journal with its base: at both places for now.
         if base.exists():
-            base.rename(base_path(aside))
-            moved = True
-        path.rename(aside)
+            _copy(base, kept)
+        if path.exists():
+            path.rename(aside)
     except OSError as error:
-        if moved:
-            with suppress(OSError):
-                base_path(aside).rename(base)
+        with suppress(OSError):
+            kept.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be renamed ({reason(error)}); choose another name for the "
             "labels"
         ) from error
+    with suppress(OSError):
+        base.unlink(missing_ok=True)
     return aside
+
+
+def _copy(file: Path, to: Path) -> None:
+    try:
+        os.link(file, to)
+    except OSError:  # no links on this disk
+        shutil.copyfile(file, to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def begin_journal(
         journal = Journal.create(path, first)
     except BaseException:
         if made:
-            base.unlink(missing_ok=True)
+            with suppress(OSError):
+                base.unlink(missing_ok=True)
         raise
     return header, journal
 

@@ -96,7 +96,8 @@ class EditLog:
             self.journal = self.journal.moved(path, keep=keep, locked=copy_base)
         except BaseException:
             if copied:
-                copy.unlink(missing_ok=True)
+                with suppress(OSError):
+                    copy.unlink(missing_ok=True)
             raise
         # One of another name may be another session's as well.
         if base == base_path(here) and keep is None:

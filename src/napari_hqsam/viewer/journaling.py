@@ -28,7 +28,7 @@ from napari_hqsam.sessions import (
     read_session,
     set_aside,
 )
-from napari_hqsam.sessions.journal.file import SUFFIX, in_use
+from napari_hqsam.sessions.journal.file import SUFFIX, base_path, in_use
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.layers import empty_labels
 from napari_hqsam.viewer.writers import space_of
@@ -277,7 +277,7 @@ def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
     note_saved(path, saved)  # first: a kill here must not hide the journal
     if same_file(path, before):
         return
-    if os.path.lexists(path):
+    if os.path.lexists(path) or os.path.lexists(base_path(path)):
         try:
             set_aside(path)
         except JournalError as error:

@@ -179,7 +179,7 @@ class Journal:
         """Make a file where there is none: bytes, last checksum, number of lines."""
         check_file(path)
         _check_free(path)
-        lock = _locked(path)
+        lock, made = _locked(path), False
         try:
             _check_free(path)  # now nobody else can make it
             data, checksum, lines = content()
@@ -188,12 +188,21 @@ class Journal:
                 partial.open("xb", buffering=0) as file,
             ):
                 _write(file.fileno(), data)
+            made = True
             journal = cls(path, len(data), checksum, lock, lines)
-            lock.tell(_WORK)
-            return journal
-        except BaseException:
+        except BaseException as error:
+            if made:  # but it cannot be gone on with
+                with suppress(OSError):
+                    path.unlink()
             lock.release(remove=not path.exists())
+            if isinstance(error, OSError) and not isinstance(error, HqsamError):
+                raise OutputError(
+                    f"{path} cannot be written to ({reason(error)}); choose another "
+                    "folder"
+                ) from error
             raise
+        lock.tell(_WORK)
+        return journal
 
     @classmethod
     def reopen(cls, path: str | os.PathLike[str]) -> tuple[Journal, list[Json]]:
