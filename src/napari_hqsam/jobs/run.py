@@ -112,30 +112,31 @@ def run_batch(
         check_tracks_file(tracks)
     storage = Storage(Path(out), segmenter.image, overwrite=overwrite)
     with storage.locked():
-        if restart:
-            storage.restart()
-        labels = storage.open(batch, batch.identity(segmenter))
-        run = _Run(segmenter, batch, storage, labels)
-        resumed = run.resume()
-        if progress is not None:
-            progress(resumed, len(batch.planes))
-        for number in range(resumed, len(batch.planes)):
-            try:
-                run.do(number, cancelled)
-            except _Cancelled:
-                return run.summary(number, resumed, complete=False)
-            except HqsamError:
-                raise
-            except OSError as error:  # a chunk cannot be written, or the image read
-                raise storage.unwritable(error) from error
+        try:
+            if restart:
+                storage.restart()
+            labels = storage.open(batch, batch.identity(segmenter))
+            run = _Run(segmenter, batch, storage, labels)
+            resumed = run.resume()
             if progress is not None:
-                progress(number + 1, len(batch.planes))
-        if tracks is not None:
-            planes = storage.ledger.planes(storage.shape)
-            sights = (s for done in planes for s in done.sights)
-            found = tracks_of(sights, lambda number: batch.planes[number])
-            write_tracks(tracks, found, segmenter.image.leading_axes)
-        storage.place(labels, max(run.ids, default=0))
+                progress(resumed, len(batch.planes))
+            for number in range(resumed, len(batch.planes)):
+                try:
+                    run.do(number, cancelled)
+                except _Cancelled:
+                    return run.summary(number, resumed, complete=False)
+                if progress is not None:
+                    progress(number + 1, len(batch.planes))
+            if tracks is not None:
+                planes = storage.ledger.planes(storage.shape)
+                sights = (s for done in planes for s in done.sights)
+                found = tracks_of(sights, lambda number: batch.planes[number])
+                write_tracks(tracks, found, segmenter.image.leading_axes)
+            storage.place(labels, max(run.ids, default=0))
+        except HqsamError:
+            raise
+        except OSError as error:  # a chunk cannot be written, or the image read
+            raise storage.unwritable(error) from error
         return run.summary(len(batch.planes), resumed, complete=True)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from napari_hqsam.errors import OutputError, reason
-from napari_hqsam.files import free_name, replacing, sync_folder, sync_tree, try_lock
+from napari_hqsam.files import free_name, sync_folder, sync_tree, try_lock
 from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.images.zarr_check import check_array
 from napari_hqsam.jobs.ledger import Ledger, differing
@@ -45,6 +45,7 @@ A batch of napari-hqsam that is not complete. Run the same command again to go o
 it, or with --restart to begin anew; both remove this folder when they are done.
 """
 _LOCK, _LEDGER, _REPLACED = "lock", "ledger.jsonl", "replaced"
+_PARTIAL = ".partial"
 
 
 class Storage:
@@ -137,16 +138,23 @@ class Storage:
     def _mark(self) -> None:
         marker = self.folder / _MARKER
         if not marker.exists():
-            with replacing(marker) as partial:
-                partial.write_text(_TEXT, encoding="utf-8")
+            try:  # it marks by its name, so a kill may leave it empty
+                marker.write_text(_TEXT, encoding="utf-8")
+            except OSError as error:
+                raise self.unwritable(error) from error
 
     def _clear(self, lock: Lock) -> None:
         """Remove what is ours, and the folder if that was all; locked to the end."""
         replaced = self.folder.glob(f"{_REPLACED}*") if self.out.exists() else ()
-        for path in (self._labels_path, *replaced):
+        killed = self.folder.glob(f".*{_PARTIAL}")  # what was written just then
+        ours = [self._labels_path, *replaced, *killed]
+        for path in ours:
             shutil.rmtree(path, ignore_errors=True)
-        with suppress(OSError):
-            (self.folder / _MARKER).unlink(missing_ok=True)
+        if not any(
+            path.exists() for path in ours
+        ):  # else the next run knows them by it
+            with suppress(OSError):
+                (self.folder / _MARKER).unlink(missing_ok=True)
         lock.release(remove=True)
         with suppress(OSError):
             lock.path.unlink(missing_ok=True)  # where it could not be while it was held
@@ -163,6 +171,8 @@ class Storage:
         """
         begun = self.ledger.header()
         if begun is None or not self._labels_path.exists():
+            # What there is of them is of a kill while they were being removed.
+            shutil.rmtree(self._labels_path, ignore_errors=True)
             self._make(batch)
             self.ledger.begin(identity)
         elif wrong := differing(begun, identity):
