@@ -479,7 +479,7 @@ def test_the_folder_of_the_sessions_may_be_a_link(folder, begin, move, monkeypat
     session = begin(folder / "a.journal.jsonl")
     session.accept(MASK, Prompt([(3, 4)]))
     session.close()
-    (listed,) = unsaved.unsaved_sessions()
+    (listed,) = unsaved.find_unsaved().sessions
     assert listed.labels is None
     unsaved.discard(folder / "a.journal.jsonl")
     assert not list(folder.glob("*.jsonl"))

@@ -96,9 +96,9 @@ def remade_while(session):
     """The labels as the journal tells them, which is being written."""
     recorded = read_session(session.journal.path)
     labels = np.zeros((12, 14), np.uint16)
-    from napari_hqsam.sessions.steps import Steps
+    from napari_hqsam.sessions.edit_log import EditLog
 
-    Steps(ArrayTarget(labels), recorded.header, recorded.history).restore()
+    EditLog(ArrayTarget(labels), recorded.header, recorded.history).restore()
     return labels
 
 
@@ -178,7 +178,7 @@ def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, o
                 if p != there or not moved
             ]
             assert any(is_others(p) for p in content), fault.where
-        offered = [one.journal for one in unsaved.unsaved_sessions()]
+        offered = [one.journal for one in unsaved.find_unsaved().sessions]
         if not fault.killed and session.journal.path not in offered:
             raise AssertionError(f"{fault.where}: not offered")
 

@@ -16,8 +16,9 @@ pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
 
 from hand import Hand, ThresholdEngine  # noqa: E402
 from napari.utils._proxies import PublicOnlyProxy  # noqa: E402
-from qtpy.QtCore import QEvent  # noqa: E402
-from qtpy.QtWidgets import QApplication  # noqa: E402
+from qtpy.QtCore import QEvent, Qt, QTimer  # noqa: E402
+from qtpy.QtTest import QTest  # noqa: E402
+from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
 import napari_hqsam.segmentation  # noqa: E402, F401 - torch, before the freeze
 from napari_hqsam.viewer.layers import OUTLINE, POINTS, SHAPES  # noqa: E402
@@ -80,6 +81,33 @@ def notes():
     notification_manager.notification_ready.connect(take)
     yield found
     notification_manager.notification_ready.disconnect(take)
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Press a button of the question once it is there; collects what was asked."""
+    asked = []
+
+    def press(word):
+        def look():
+            box = QApplication.activeModalWidget()
+            if not isinstance(box, QMessageBox):
+                return
+            clock.stop()
+            asked.append(box.text())
+            (button,) = (b for b in box.buttons() if word in b.text())
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+        clock = QTimer(QApplication.instance())
+        clock.timeout.connect(look)
+        clock.start(20)
+        clocks.append(clock)
+        return asked
+
+    clocks = []
+    yield press
+    for clock in clocks:
+        clock.stop()
 
 
 @pytest.fixture

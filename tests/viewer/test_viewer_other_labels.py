@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtCore import Qt
 
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions.journal.file import journal_path
@@ -29,33 +27,6 @@ def path(viewer, open_widget, squares, tmp_path):
     others[15:25, 45:55] = 9
     tifffile.imwrite(path, others)
     return path
-
-
-@pytest.fixture
-def answers(monkeypatch):
-    """Press a button of the question once it is there; collects what was asked."""
-    asked = []
-
-    def press(word):
-        def look():
-            box = QApplication.activeModalWidget()
-            if not isinstance(box, QMessageBox):
-                return
-            clock.stop()
-            asked.append(box.text())
-            (button,) = (b for b in box.buttons() if word in b.text())
-            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-        clock = QTimer(QApplication.instance())
-        clock.timeout.connect(look)
-        clock.start(20)
-        clocks.append(clock)
-        return asked
-
-    clocks = []
-    yield press
-    for clock in clocks:
-        clock.stop()
 
 
 def opened(viewer, open_widget, path, press, word):

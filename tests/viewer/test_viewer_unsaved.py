@@ -16,6 +16,8 @@ from napari_hqsam.sessions import read_session
 from napari_hqsam.sessions.journal.file import Journal, journal_path
 from napari_hqsam.viewer.journaling import sessions_folder
 from napari_hqsam.viewer.sections.session import with_suffix
+from napari_hqsam.viewer.session_context import apply_choices
+from napari_hqsam.viewer.unsaved import Unsaved
 
 A, B, C, D = (20, 20), (20, 50), (20, 80), (55, 20)
 
@@ -331,7 +333,11 @@ def test_saved_labels_opened_by_the_user_go_on(viewer, open_widget, picture, nam
     assert not hand.notes
 
 
-def test_labels_and_journal_moved_elsewhere_go_on(viewer, open_widget, picture):
+@pytest.mark.parametrize("answer", ["Open the image", "Cancel"])
+def test_labels_and_journal_moved_elsewhere_go_on(
+    viewer, open_widget, picture, answers, answer
+):
+    """As those that a colleague sends: an image elsewhere is not opened unasked."""
     opened(viewer, picture)
     hand = open_widget()
     hand.accept(A)
@@ -346,11 +352,58 @@ def test_labels_and_journal_moved_elsewhere_go_on(viewer, open_widget, picture):
     hand.keeping.look_up()
     hand.wait()
     assert not hand.keeping.unsaved
-    opened(viewer, away / path.name)  # without its image, which is opened as well
+    asked = answers(answer)
+    opened(viewer, away / path.name)  # without its image
+    hand.wait(lambda: asked)
+    if answer == "Cancel":
+        hand.wait()
+        assert [layer.name for layer in viewer.layers] == ["own"]
+        assert "Open the image cells" in hand.said[-1]
+        opened(viewer, picture)
     hand.wait(lambda: hand.labelling.session is not None)
     hand.wait()
+    assert str(picture) in asked[0]
+    assert len(asked) == 1
     assert hand.labels.max() == 2
     assert hand.labelling.unsaved_steps
+
+
+def test_an_image_beside_its_session_is_opened_with_it(viewer, open_widget, picture):
+    """Whoever sends both sends what would be opened anyway."""
+    opened(viewer, picture)
+    hand = open_widget()
+    hand.accept(A)
+    save(hand, picture.with_name("own.tif"))
+    hand = start_again(hand, open_widget)
+    for note in sessions_folder().glob("*.saved.json"):
+        note.unlink()  # as on the computer of another
+    opened(viewer, picture.with_name("own.tif"))
+    hand.wait(lambda: hand.labelling.session is not None)
+    hand.wait()
+    assert hand.scene.image.source.path == str(picture)
+    assert hand.labels.max() == 1
+    assert not hand.notes
+
+
+def test_a_model_file_is_not_loaded_for_another(
+    viewer, open_widget, picture, tmp_path, monkeypatch
+):
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"some")
+    opened(viewer, picture)
+    hand = open_widget()
+    hand.accept(A)
+    journal = hand.labelling.session.journal.path
+    (one,) = [Unsaved.of(read_session(journal))]
+    told = one.context["settings"] | {"model": str(weights)}
+    one.context["settings"] = told
+    assert not apply_choices(one, hand.scene, hand.settings)
+    assert hand.settings.model == str(weights)
+    hand.settings.model = "micro"
+    monkeypatch.setenv("NAPARI_HQSAM_SESSIONS", str(tmp_path / "others"))
+    (missing,) = apply_choices(one, hand.scene, hand.settings)
+    assert str(weights) in missing
+    assert hand.settings.model == "micro"
 
 
 def test_a_full_disk_is_told_once_and_nothing_is_half_done(hand, monkeypatch):

@@ -15,6 +15,8 @@ from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
 from napari_hqsam.files import same_file
 from napari_hqsam.labels import check_writable, labels_digest
 from napari_hqsam.sessions import read_session
+from napari_hqsam.viewer import foreign_image
+from napari_hqsam.viewer.journal_context import what_is_opened
 from napari_hqsam.viewer.journaling import check_free, journal_beside
 from napari_hqsam.viewer.layers import as_labels, placement
 from napari_hqsam.viewer.main_thread import Soon, tell
@@ -255,7 +257,7 @@ class Keeping(QObject):
             return
         self._work_on(image)
         self._labelling.let_go()
-        missing = apply_choices(context, self._scene, self._settings)
+        missing = apply_choices(session, self._scene, self._settings)
         show_plane(context, viewer, image)
 
         def restored() -> None:
@@ -268,10 +270,13 @@ class Keeping(QObject):
     def _image_of(self, session: Unsaved) -> Image | None:
         """Return the image of a session, opened if need be."""
         viewer = self._scene.viewer
-        image = self._scene.image
+        image, context = self._scene.image, session.context
         open_already = find_image(viewer, session)
-        if open_already is not None or (image is None and not session.context):
+        if open_already is not None or (image is None and not context):
             return open_already
+        strange = "" if session.is_own else what_is_opened(context, session.journal)
+        if strange and not foreign_image.ask(strange, session.journal):
+            return None
         try:
             return open_image_of(viewer, session)
         except Exception as error:  # each reader has its own
@@ -338,7 +343,7 @@ class Keeping(QObject):
             return
         scene = self._scene
         self._work_on(image)
-        apply_choices(session.context, scene, self._settings)
+        apply_choices(session, scene, self._settings)
         layer = as_labels(scene.viewer, layer, image, scene.channel_axis)
         for name, value in placement(image, scene.channel_axis).items():
             setattr(layer, name, value)

@@ -6,6 +6,7 @@ left. See `EditLog.tell_context`.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,17 +70,18 @@ def _source(image: Layer) -> dict[str, Any]:
     return {"path": path, "reader": source.reader_plugin}
 
 
-def apply_choices(
-    context: Mapping[str, Any], scene: Scene, settings: Settings
-) -> list[str]:
+def apply_choices(session: Unsaved, scene: Scene, settings: Settings) -> list[str]:
     """Choose again what was chosen; the image must be in use already.
+
+    A file with a model is chosen only for a session of the user's own.
 
     Returns
     -------
     list of str
         What could not be had, for people.
     """
-    told, missing = dict(context.get("settings", {})), []
+    context, missing = session.context, []
+    told = dict(context.get("settings", {}))
     for name in _CHOICES:
         if name in told:
             value = told[name]
@@ -91,8 +93,11 @@ def apply_choices(
     if gone:
         missing.append(f"open the channel {', '.join(gone)} as well")
     model = told.get("model", settings.model)
-    if _is_here(model):
+    here, is_name = _is_here(model)
+    if here and (is_name or session.is_own):
         settings.model = model
+    elif here:
+        missing.append(f"it names the model file {model}: choose it if you trust it")
     else:
         missing.append(f"it was made with the model {model}, which is not here")
     limits = context.get("limits")
@@ -101,13 +106,14 @@ def apply_choices(
     return missing
 
 
-def _is_here(model: str) -> bool:
+def _is_here(model: str) -> tuple[bool, bool]:
+    """Whether a model is there, and whether it is one with a name, not a file."""
     from napari_hqsam.models import is_cached
 
     try:
-        return is_cached(model)
-    except HqsamError:  # no name of one: a file
-        return Path(model).is_file()
+        return is_cached(model), True
+    except HqsamError:
+        return os.path.isfile(model), False
 
 
 def show_plane(context: Mapping[str, Any], viewer: Viewer, image: Image) -> None:

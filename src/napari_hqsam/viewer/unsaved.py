@@ -26,6 +26,7 @@ from napari_hqsam.sessions.journal.file import (
     in_use,
     remove_journal,
 )
+from napari_hqsam.viewer.journal_context import readable_context
 from napari_hqsam.viewer.journaling import (
     make_sessions_folder,
     never_saved,
@@ -74,19 +75,14 @@ class Unsaved:
     def of(cls, recorded: Recorded, saved: int = 1) -> Unsaved:
         """Take what a journal tells, the first lines of which were saved."""
         header = recorded.header
-        if recorded.changed is None:
-            stamp = recorded.path.stat().st_mtime
-            changed = datetime.datetime.fromtimestamp(stamp)
-        else:
-            changed = recorded.changed.astimezone().replace(tzinfo=None)
         return cls(
             recorded.path,
             header.image.name,
             header.labels.shape,
             recorded.lines - saved,
             len(recorded.history.table.ids),
-            changed,
-            recorded.context,
+            _local_time(recorded),
+            readable_context(recorded.context),
         )
 
     @property
@@ -95,6 +91,21 @@ class Unsaved:
         if never_saved(self.journal):
             return None
         return self.journal.with_name(self.journal.name.removesuffix(SUFFIX))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the user made it here: it may open what it names.
+
+        Another's came with the labels beside it, which this user never saved there.
+        """
+        if never_saved(self.journal):
+            return True
+        try:
+            owner = self.journal.stat().st_uid
+        except OSError:
+            return False
+        mine = owner == getattr(os, "getuid", lambda: owner)()
+        return mine and _note(self.journal).is_file()
 
     @property
     def size(self) -> str:
@@ -123,7 +134,7 @@ class Unsaved:
 
 def saved_lines(journal: Path) -> int:
     """Count the lines of a journal that its label file has; 1 where unknown."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         return int(json.loads(_note(journal).read_text())["lines"])
     return 1
 
@@ -181,7 +192,7 @@ def find_unsaved() -> Found:
             recorded = read_session(journal)
             if recorded.lines > max(saved, 1):
                 found.append(Unsaved.of(recorded, max(saved, 1)))
-        except (HqsamError, OSError) as error:
+        except Exception as error:  # one must not keep the others from being listed
             if journal.exists():
                 damaged.append(Damaged(journal, reason(error)))
     found.sort(key=lambda one: one.changed, reverse=True)
@@ -224,7 +235,7 @@ def remove_empty() -> None:
                 if recorded.lines == 1:
                     remove_journal(journal, base=recorded.own_base, locked=True)
     for note in sessions_folder().glob(f"*{_NOTE}"):
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             journal = Path(json.loads(note.read_text())["journal"])
             # Its disk may come back.
             gone = journal.parent.is_dir() and not journal.exists()
@@ -237,12 +248,20 @@ def _journals() -> list[tuple[Path, int]]:
     folder = sessions_folder()
     found = [(path, 0) for path in folder.glob(f"*{SUFFIX}")]
     for note in folder.glob(f"*{_NOTE}"):
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             told = json.loads(note.read_text())
             journal = Path(told["journal"])
             if journal.is_file():
                 found.append((journal, int(told["lines"])))
     return found
+
+
+def _local_time(recorded: Recorded) -> datetime.datetime:
+    """When a session was changed last; by its file, where it does not say so."""
+    if recorded.changed is not None:
+        with suppress(OverflowError, ValueError, OSError):  # near year 1 or 9999
+            return recorded.changed.astimezone().replace(tzinfo=None)
+    return datetime.datetime.fromtimestamp(recorded.path.stat().st_mtime)
 
 
 def _note(journal: Path) -> Path:

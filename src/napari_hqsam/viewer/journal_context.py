@@ -1,0 +1,161 @@
+"""What a journal says of how it was worked on, as far as it can be meant so.
+
+Journals may be anybody's. What is not of the shape that `tell_context` gives is left
+out, so that whoever uses the rest need not ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from napari_hqsam.labels import Overlap
+from napari_hqsam.masks.finishing import MAX_SMOOTHING
+from napari_hqsam.sessions.journal.plain import flag, items, real, text, whole
+from napari_hqsam.viewer.state import OUTPUTS, Scale, Stretch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Reader = Callable[[Any], Any]
+    """Returns a value, or raises ValueError."""
+
+_MAX_AXIS = 15
+_MAX_CHANNEL = 2**16
+_OWN_READERS = (None, "napari", "builtins", "napari-hqsam")
+
+
+def readable_context(said: object) -> dict[str, Any]:
+    """Return what of a context is of the shape that it must have.
+
+    Parameters
+    ----------
+    said : object
+        As a line of a journal has it.
+    """
+    return _kept(_PARTS, said)
+
+
+def what_is_opened(context: Mapping[str, Any], journal: Path) -> str:
+    """Say what a session would open that is none of the files sent with it.
+
+    Parameters
+    ----------
+    context : mapping
+        As `readable_context` gives it.
+    journal : Path
+        The journal.
+
+    Returns
+    -------
+    str
+        Empty if it opens only files in its folder, as any image is opened.
+    """
+    source = context.get("source", {})
+    if "sample" in source:
+        return f"the sample {' / '.join(source['sample'])}"
+    path, reader = source.get("path", ""), source.get("reader")
+    with_reader = "" if reader in _OWN_READERS else f" with the reader {reader}"
+    if with_reader or (path and not _is_below(path, journal.parent)):
+        return f"{path}{with_reader}"
+    return ""
+
+
+def _is_below(path: str, folder: Path) -> bool:
+    # A look at a path of another computer would already tell that one who looks.
+    if "://" in path or path.startswith(("\\\\", "//")):
+        return False
+    with suppress(OSError, RuntimeError, ValueError):
+        return Path(path).resolve().is_relative_to(folder.resolve())
+    return False
+
+
+def _kept(readers: Mapping[str, Reader], said: object) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, read in readers.items():
+        if isinstance(said, Mapping) and name in said:
+            with suppress(ValueError):
+                kept[name] = read(said[name])
+    return kept
+
+
+def _one_of(known: Sequence[object]) -> Reader:
+    def read(value: object) -> object:
+        if not isinstance(value, str) or value not in known:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _maybe(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+def _up_to(high: int) -> Reader:
+    return lambda value: whole(value, 0, high)
+
+
+def _several(read: Reader, most: int) -> Reader:
+    def all_of(value: object) -> list[Any]:
+        found = [read(one) for one in items(value)]
+        if len(found) > most:
+            raise ValueError
+        return found
+
+    return all_of
+
+
+def _sample(value: object) -> list[str]:
+    plugin, name = _several(text, 2)(value) or (None, None)
+    return [text(plugin), text(name)]
+
+
+def _limits(value: object) -> list[float]:
+    low, high = _several(real, 2)(value)
+    if not low < high:
+        raise ValueError
+    return [low, high]
+
+
+def _plane(value: object) -> dict[str, Any]:
+    told = _kept(
+        {
+            "axes": _several(_up_to(_MAX_AXIS), 2),
+            "position": _several(real, _MAX_AXIS + 1),
+        },
+        value,
+    )
+    axes, position = told.get("axes", []), told.get("position", [])
+    if len(set(axes)) != 2 or max(axes) >= len(position):
+        raise ValueError
+    return told
+
+
+_SETTINGS: dict[str, Reader] = {
+    "channel_axis": _maybe(_up_to(_MAX_AXIS)),
+    "channels": _several(_up_to(_MAX_CHANNEL), 3),
+    "more_layers": _several(text, 2),
+    "stretch": _one_of(get_args(Stretch)),
+    "output": _one_of(OUTPUTS),
+    "scale": _one_of(get_args(Scale)),
+    "clean": flag,
+    "fill": flag,
+    "smooth": _up_to(MAX_SMOOTHING),
+    "overlap": _one_of(get_args(Overlap)),
+    "model": text,
+}
+_SOURCE: dict[str, Reader] = {
+    "path": text,
+    "reader": _maybe(text),
+    "sample": _sample,
+}
+_PARTS: dict[str, Reader] = {
+    "settings": lambda value: _kept(_SETTINGS, value),
+    "layer": text,
+    "source": lambda value: _kept(_SOURCE, value),
+    "limits": _limits,
+    "plane": _plane,
+}

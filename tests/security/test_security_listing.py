@@ -1,0 +1,144 @@
+"""A journal of a stranger does not keep the sessions of the user from being listed."""
+
+import datetime
+
+import pytest
+from strangers import HEADER, accept, sealed
+
+unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")
+from napari_hqsam.viewer.journal_context import (  # noqa: E402
+    readable_context,
+    what_is_opened,
+)
+
+WHOLE = {
+    "settings": {
+        "channel_axis": None,
+        "channels": [0, 2],
+        "more_layers": ["b"],
+        "stretch": "percentile",
+        "output": "sam",
+        "scale": "view",
+        "clean": True,
+        "fill": False,
+        "smooth": 2,
+        "overlap": "keep",
+        "model": "micro",
+    },
+    "layer": "cells",
+    "source": {"path": "/a/cells.tif", "reader": None},
+    "limits": [3.0, 250.0],
+    "plane": {"axes": [1, 2], "position": [2, 0, 0]},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    path = tmp_path / "sessions"
+    path.mkdir()
+    monkeypatch.setenv("NAPARI_HQSAM_SESSIONS", str(path))
+    (path / "good.journal.jsonl").write_bytes(sealed(HEADER, accept()))
+    return path
+
+
+TIMES = [
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00",
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31T23:59:59",
+    "",
+    5,
+    None,
+    [],
+]
+
+
+@pytest.mark.parametrize("time", TIMES, ids=str)
+def test_whatever_the_time(folder, time):
+    journal = folder / "strange.journal.jsonl"
+    journal.write_bytes(sealed(HEADER, accept() | {"time": time}))
+    found = unsaved.find_unsaved().sessions
+    assert {one.journal.name for one in found} == {journal.name, "good.journal.jsonl"}
+    for one in found:
+        assert isinstance(one.changed, datetime.datetime)
+        assert one.changed.tzinfo is None
+        assert "1 object" in one.text
+
+
+CONTEXTS = [
+    {"settings": 5},
+    {"settings": {"channel_axis": {}, "channels": ["x"], "model": []}},
+    {"source": [], "layer": {}},
+    {"source": {"path": 7, "reader": {}, "sample": "ab"}},
+    {"source": {"sample": [1, 2]}},
+    {"limits": [5, 1]},
+    {"limits": ["a", None]},
+    {"plane": {"axes": [0, 9], "position": [0, 0]}},
+    {"plane": {"axes": [1, 1], "position": [0, 0, 0]}},
+    {"plane": {"position": [0, 0, 0]}},
+    {"plane": [1]},
+    "text",
+    [],
+]
+
+
+@pytest.mark.parametrize("context", CONTEXTS, ids=range(len(CONTEXTS)))
+def test_whatever_the_context(folder, context):
+    line = accept() | {"context": context}
+    (folder / "strange.journal.jsonl").write_bytes(sealed(HEADER, line))
+    assert len(unsaved.find_unsaved().sessions) == 2
+    kept = readable_context(context)
+    assert not any(kept.get(name) for name in WHOLE)
+    if isinstance(context, dict):  # what else there is stays
+        others = {k: v for k, v in WHOLE.items() if k not in context}
+        assert readable_context(others | context) == others | kept
+
+
+def test_what_is_of_the_right_shape_is_kept():
+    assert readable_context(WHOLE) == WHOLE
+    assert readable_context(WHOLE | {"more": 5}) == WHOLE
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(folder):
+    (folder / "a.journal.jsonl").write_bytes(b"\0" * 99)
+    (folder / "b.journal.jsonl").mkdir()
+    (folder / "c.saved.json").write_text('{"journal": "\\u0000", "lines": 1}')
+    (folder / "d.saved.json").write_text("[" * 9999)
+    (folder / "e.saved.json").write_text("5")
+    assert len(unsaved.find_unsaved().sessions) == 1
+    unsaved.remove_empty()
+
+
+def test_what_lies_beside_the_session_is_opened_unasked(tmp_path):
+    journal = tmp_path / "labels.tif.journal.jsonl"
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "link").symlink_to("/etc")
+    for path in ("cells.tif", "raw/cells.tif", "raw/../cells.tif"):
+        source = {"path": str(tmp_path / path), "reader": "napari"}
+        assert not what_is_opened({"source": source}, journal)
+    assert not what_is_opened({}, journal)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"path": "{}/../secret.tif"},
+        {"path": "{}/link/passwd"},
+        {"path": "/etc/passwd"},
+        {"path": "https://example.org/a.zarr"},
+        {"path": "file:///etc/passwd"},
+        {"path": "\\\\server\\share\\a.tif"},
+        {"path": "//server/share/a.tif"},
+        {"path": "{}/cells.tif", "reader": "another-plugin"},
+        {"sample": ["another-plugin", "download"]},
+        {"path": "a\0b"},
+    ],
+    ids=str,
+)
+def test_what_else_it_opens_is_asked_about(tmp_path, source):
+    (tmp_path / "link").symlink_to("/etc")
+    if "path" in source:
+        source = source | {"path": source["path"].format(tmp_path)}
+    told = what_is_opened({"source": source}, tmp_path / "a.tif.journal.jsonl")
+    for value in source.values():
+        assert (value if isinstance(value, str) else value[0]) in told
