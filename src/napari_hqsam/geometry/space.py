@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
-_OME_ORDER = "tczyx"
 _SPACE_AXES = "zyx"
 # OME-Zarr's name: (OME-XML's symbol, what else people write).
 _LENGTHS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -155,8 +154,8 @@ class Space:
         return (x, y) if all(0 < n < _MAX_RATIONAL for n in (x, y)) else None
 
 
-def check_axes(axes: str | None, ndim: int, file_name: str) -> str:
-    """Check that labels of these axes fit the format that a name stands for.
+def label_axes(axes: str | None, ndim: int) -> str:
+    """Return the axes of labels.
 
     Parameters
     ----------
@@ -164,8 +163,6 @@ def check_axes(axes: str | None, ndim: int, file_name: str) -> str:
         One letter per dimension, ending in ``yx``; None for the default.
     ndim : int
         Number of dimensions.
-    file_name : str
-        Name of the file to be written.
 
     Returns
     -------
@@ -175,7 +172,7 @@ def check_axes(axes: str | None, ndim: int, file_name: str) -> str:
     Raises
     ------
     ImageError
-        If the axes do not fit the labels or the format.
+        If they do not fit the labels.
     """
     if axes is None:
         axes = _DEFAULT_AXES.get(ndim)
@@ -186,19 +183,6 @@ def check_axes(axes: str | None, ndim: int, file_name: str) -> str:
     letters = parse_axes(axes, (1,) * ndim)
     if not letters.endswith("yx"):
         raise ImageError(f'axes "{axes}" of labels must end in yx; transpose them')
-    name = file_name.lower()
-    in_order = [letter for letter in _OME_ORDER if letter in letters]
-    is_ome = set(letters) <= set(_OME_ORDER)
-    if name.endswith(".zarr") and not (is_ome and letters == "".join(in_order)):
-        raise ImageError(
-            f'axes "{axes}" do not fit OME-Zarr, which has t, c, z, y, x in this '
-            "order; rename or transpose them, or write .tif"
-        )
-    if name.endswith((".ome.tif", ".ome.tiff")) and not is_ome:
-        raise ImageError(
-            f'axes "{axes}" do not fit OME-TIFF, which has t, c, z, y, x; rename '
-            "them, or write .tif"
-        )
     return letters
 
 
@@ -212,7 +196,7 @@ def make_space(
     Parameters
     ----------
     axes : str
-        As `check_axes` returns them.
+        As `label_axes` returns them.
     scale : sequence of float or None
         Size of a pixel along each axis.
     units : str or sequence of (str or None) or None

@@ -27,6 +27,7 @@ from napari_hqsam.labels import (
 )
 from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.chunk_files import ChunkFiles, fits
+from napari_hqsam.labels.formats import format_of
 from napari_hqsam.sessions import check_not_worked_on, in_place_of_session
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Storage:
         check_writable(out, axes=self.axes, overwrite=overwrite)
         check_not_worked_on(out)
         self.ledger = Ledger(self.folder / _LEDGER)
-        self._is_zarr = out.name.lower().endswith(".zarr")
+        self._is_zarr = format_of(out).is_folder
         self._labels_path = self.folder / (out.name if self._is_zarr else "labels.zarr")
         self._files: ChunkFiles | None = None
         self._check_ours()

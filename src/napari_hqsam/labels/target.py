@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import same_file
-from napari_hqsam.geometry.space import check_axes
+from napari_hqsam.labels.formats import format_of
 from napari_hqsam.labels.ours import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-TIFF_SUFFIXES = (".tif", ".tiff")
-ZARR_SUFFIX = ".zarr"
 
 
 def check_writable(
@@ -57,12 +54,7 @@ def check_writable(
         If the axes do not fit the format.
     """
     target = Path(path)
-    name = target.name.lower()
-    if not name.endswith((*TIFF_SUFFIXES, ZARR_SUFFIX)):
-        raise OutputError(
-            f"{target}: cannot tell the format from {target.suffix or 'no suffix'!r}; "
-            "use .tif, .ome.tif or .ome.zarr"
-        )
+    format_of(target)
     if axes is not None:
         check_axes_fit(target, axes)
     _check_folder(target)
@@ -79,7 +71,7 @@ def check_writable(
 
 def check_axes_fit(path: str | os.PathLike[str], axes: str) -> None:
     """Raise ImageError unless labels of these axes fit the format of a file."""
-    check_axes(axes, len(axes), Path(path).name)
+    format_of(path).check_axes(axes, len(axes))
 
 
 def check_file(path: Path) -> None:
@@ -108,14 +100,14 @@ def _check_replaceable(target: Path, overwrite: bool | None) -> None:
     if overwrite is False:
         raise OutputError(f"{target} exists; choose another name or allow overwriting")
     if target.is_dir():
-        if target.name.lower().endswith(ZARR_SUFFIX) and _is_label_image(target):
+        if format_of(target).is_folder and _is_label_image(target):
             _check_ours(target, overwrite)
             return
         raise OutputError(
             f"{target} is a folder that holds no label image, so it is not replaced; "
             "choose another name or remove it"
         )
-    if target.name.lower().endswith(ZARR_SUFFIX):
+    if format_of(target).is_folder:
         raise OutputError(
             f"{target} is a file, not a zarr folder; choose another name or remove it"
         )

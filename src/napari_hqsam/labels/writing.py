@@ -17,10 +17,11 @@ import tifffile
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.files import replacing
-from napari_hqsam.geometry.space import Space, check_axes, make_space
+from napari_hqsam.geometry.space import Space, make_space
 from napari_hqsam.labels.blocks import blocks
+from napari_hqsam.labels.formats import OME_TIFF, format_of
 from napari_hqsam.labels.ours import MADE_BY, MADE_BY_KEY
-from napari_hqsam.labels.target import ZARR_SUFFIX, check_writable
+from napari_hqsam.labels.target import check_writable
 
 if TYPE_CHECKING:
     import os
@@ -127,19 +128,21 @@ def labels_on_disk(
         raise ImageError(f"labels of {np.dtype(dtype)} are not written; use uint32")
     _check_shape(sizes)
     check_writable(target, overwrite=overwrite)
-    space = make_space(check_axes(axes, len(sizes), target.name), scale, units)
+    kind = format_of(target)
+    space = make_space(kind.check_axes(axes, len(sizes)), scale, units)
     from napari_hqsam.labels.chunk_files import chunk_files  # zarr, see below
 
     with replacing(target, new=overwrite is False) as partial:
-        if target.name.lower().endswith(ZARR_SUFFIX):
+        if kind.is_folder:
+            title = kind.stem(target.name)
             with chunk_files(partial) as files:
-                yield _create_zarr(files, sizes, np.dtype(dtype), space, target.name)
+                yield _create_zarr(files, sizes, np.dtype(dtype), space, title)
             return
         folder = partial.with_name("tiles")
         with chunk_files(folder) as files:
             tiles = _create_tiles(files, sizes, np.dtype(dtype))
             yield tiles
-        _write_tiff(partial, tiles, folder, space, target.name)
+        _write_tiff(partial, tiles, folder, space, is_ome=kind is OME_TIFF)
 
 
 def write_labels(
@@ -211,12 +214,11 @@ def _check_ids(labels: np.ndarray) -> np.dtype:
 
 
 def _create_zarr(
-    files: ChunkFiles, shape: tuple[int, ...], dtype: np.dtype, space: Space, name: str
+    files: ChunkFiles, shape: tuple[int, ...], dtype: np.dtype, space: Space, title: str
 ) -> zarr.Array[Any]:
     """Make a zarr v3 group of one array and the metadata of a label image."""
     import zarr  # when first used: it takes longer than a window may
 
-    title = name[: -len(ZARR_SUFFIX)].removesuffix(".ome")
     group = zarr.create_group(
         store=files,
         zarr_format=3,
@@ -259,10 +261,9 @@ def _round_up(length: int) -> int:
 
 
 def _write_tiff(
-    path: Path, tiles: zarr.Array[Any], folder: Path, space: Space, name: str
+    path: Path, tiles: zarr.Array[Any], folder: Path, space: Space, *, is_ome: bool
 ) -> None:
     """Write one page per plane."""
-    is_ome = name.lower().endswith((".ome.tif", ".ome.tiff"))
     resolution = space.tiff_resolution()
     with path.open("xb") as file:
         tifffile.imwrite(

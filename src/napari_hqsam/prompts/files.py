@@ -14,10 +14,9 @@ from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from napari_hqsam.prompts.prompt import Prompt
-
-SUFFIXES = (".csv", ".geojson", ".json")
 
 
 def read_prompts(
@@ -51,14 +50,17 @@ def read_prompts(
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in READERS:
         raise PromptError(
-            f"{path}: prompts come from {', '.join(SUFFIXES)} files, "
-            f"not {shown(suffix)}"
+            f"{path}: prompts come from {', '.join(READERS)} files, not {shown(suffix)}"
         )
-    text = _read_text(path)
-    if suffix == ".csv":
-        return read_csv(path, text, plane_shape)
+    return READERS[suffix](path, _read_text(path), plane_shape)
+
+
+def _read_json_or_geojson(
+    path: Path, text: str, plane_shape: tuple[int, int] | None
+) -> list[Prompt]:
+    """Read GeoJSON or the package's own JSON: the content tells which."""
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -92,3 +94,11 @@ def _read_text(path: Path) -> str:
     if not text.strip():
         raise PromptError(f"{path} is empty; give at least one prompt")
     return text
+
+
+READERS: dict[str, Callable[[Path, str, tuple[int, int] | None], list[Prompt]]] = {
+    ".csv": read_csv,
+    ".geojson": _read_json_or_geojson,
+    ".json": _read_json_or_geojson,
+}
+"""What reads a file of prompts, by its suffix."""

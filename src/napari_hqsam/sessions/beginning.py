@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.geometry.space import check_axes, make_space
+from napari_hqsam.geometry.space import label_axes, make_space
 from napari_hqsam.labels.base import keep_base
 from napari_hqsam.sessions.journal.file import Journal, base_path
 from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
@@ -45,7 +45,7 @@ def begin_journal(
     shape = tuple(map(int, array.shape))
     if np.dtype(array.dtype).kind not in "iu":
         raise ImageError(f"labels are {array.dtype}; convert them to integers")
-    space = make_space(check_axes(axes, len(shape), "labels.tif"), scale, units)
+    space = make_space(label_axes(axes, len(shape)), scale, units)
     base, made = base_path(path), False
     header: Header
 

@@ -15,7 +15,7 @@ from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Literal, Unpack
+    from typing import Literal, TypeAlias, Unpack
 
     from napari_hqsam.geometry import Box, PlaneIndex
     from napari_hqsam.masks.mask import Mask
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.automatic.proposing import Proposer
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
 
-PROPOSERS = ("auto", "grid", "decoder")
-"""Where prompts come from; see `iter_everything`."""
+    MakeProposer: TypeAlias = Callable[[PlaneDecoder, int, Box], Proposer]
 
 
 def iter_everything(
@@ -111,28 +110,35 @@ def iter_everything(
 
 def proposer_for(
     name: str, model: Model, points_per_side: int | None = None
-) -> Callable[[PlaneDecoder, int, Box], Proposer]:
+) -> MakeProposer:
     """Check what prompts are to come from; return what makes the proposer.
 
     Parameters and errors as for `iter_everything`; what is returned takes the decoder
     of the plane, the level and the region.
     """
+    if name == "auto":
+        sees = model.network.instance_decoder is not None and points_per_side is None
+        name = "decoder" if sees else "grid"
     if name not in PROPOSERS:
-        raise PromptError(
-            f"proposer {name!r} is unknown; use one of {', '.join(PROPOSERS)}"
-        )
-    has_decoder = model.network.instance_decoder is not None
-    if name == "decoder" and not has_decoder:
+        known = ", ".join(("auto", *PROPOSERS))
+        raise PromptError(f"proposer {name!r} is unknown; use one of {known}")
+    return PROPOSERS[name](model, points_per_side)
+
+
+def _from_decoder(model: Model, points_per_side: int | None) -> MakeProposer:
+    if model.network.instance_decoder is None:
         raise PromptError(
             f'model {model.name} has no instance decoder; use proposer "grid"'
         )
-    if name == "decoder" and points_per_side is not None:
+    if points_per_side is not None:
         raise PromptError(
             'points per side are for proposer "grid"; leave them out or use that'
         )
-    if has_decoder and name != "grid" and points_per_side is None:
-        limits = model.tuning.instance_thresholds
-        return lambda decoder, _level, region: InstanceProposer(decoder, region, limits)
+    limits = model.tuning.instance_thresholds
+    return lambda decoder, _level, region: InstanceProposer(decoder, region, limits)
+
+
+def _from_grid(model: Model, points_per_side: int | None) -> MakeProposer:
     most = model.input_size // 4
     usual = min(model.tuning.points_per_side, most)
     points = usual if points_per_side is None else points_per_side
@@ -143,6 +149,13 @@ def proposer_for(
     return lambda decoder, level, region: GridProposer(
         decoder.grid, level, region, points
     )
+
+
+PROPOSERS: dict[str, Callable[[Model, int | None], MakeProposer]] = {
+    "grid": _from_grid,
+    "decoder": _from_decoder,
+}
+"""Where prompts come from: what checks it for a model, see `iter_everything`."""
 
 
 def _checked_region(
