@@ -1,4 +1,4 @@
-"""The background: urgent tiles first, never before the foreground."""
+"""The background: tiles in their order, never before the foreground."""
 
 import threading
 
@@ -6,7 +6,7 @@ import pytest
 from kill_many import finish, start
 from tiny import TinyNetwork, tiles_of, tiny_model, tiny_source
 
-from napari_hqsam.embeddings import Prefetcher, Priority
+from napari_hqsam.embeddings import Prefetcher
 from napari_hqsam.errors import HqsamWarning
 
 
@@ -64,23 +64,18 @@ def test_tiles_are_made_ready(tmp_path):
     assert source.encoded == len(tiles)
 
 
-def test_urgent_tiles_go_first_and_others_in_their_order(gated):
+def test_tiles_come_in_the_order_they_were_asked_for(gated):
     source, network, order = gated
-    first, rest, near, also_near, click, raised = tiles_of(source)[:6]
+    first, second, third, fourth, *_ = tiles_of(source)
     with Prefetcher(source) as prefetcher:
         prefetcher.submit((), first)
         network.begun.wait(10)
-        prefetcher.submit((), rest, Priority.REST)
-        prefetcher.submit((), raised, Priority.REST)
-        prefetcher.submit((), near, Priority.NEIGHBOUR)
-        prefetcher.submit((), also_near, Priority.NEIGHBOUR)
-        prefetcher.submit((), click, Priority.CLICK)
-        prefetcher.submit((), raised, Priority.CLICK)
-        prefetcher.submit((), click, Priority.REST)  # lowers nothing
-        assert prefetcher.pending == 5
+        for tile in (third, second, fourth, third):  # the last: keeps its place
+            prefetcher.submit((), tile)
+        assert prefetcher.pending == 3
         network.gate.set()
         assert prefetcher.wait(30)
-    assert order == [first, click, raised, near, also_near, rest]
+    assert order == [first, third, second, fourth]
 
 
 def test_what_was_not_begun_can_be_cancelled(gated):
@@ -89,9 +84,9 @@ def test_what_was_not_begun_can_be_cancelled(gated):
     with Prefetcher(source) as prefetcher:
         prefetcher.submit((), first)
         network.begun.wait(10)
-        prefetcher.submit((), second, Priority.REST)
+        prefetcher.submit((), second)
+        assert prefetcher.cancel() == 1
         prefetcher.submit((), third)
-        assert prefetcher.cancel(lambda job: job.priority == Priority.REST) == 1
         network.gate.set()
         assert prefetcher.wait(30)
         assert order == [first, third]
@@ -129,7 +124,7 @@ def test_a_foreground_tile_goes_before_all_that_wait(gated):
     with Prefetcher(source) as prefetcher:
         prefetcher.submit((), first)
         network.begun.wait(10)
-        prefetcher.submit((), second, Priority.CLICK)
+        prefetcher.submit((), second)
         clicking = threading.Thread(target=source.features, args=((), click))
         clicking.start()
         while source.wait_until_quiet(0):
@@ -157,45 +152,19 @@ def test_the_foreground_shares_the_tile_in_work(gated):
     assert order == [tile]
 
 
-def test_the_rest_goes_to_the_store_and_not_to_memory(tmp_path):
-    source = tiny_source(tmp_path)
-    tile = tiles_of(source)[0]
-    with Prefetcher(source) as prefetcher:
-        prefetcher.submit((), tile, Priority.REST)
-        assert prefetcher.wait(30)
-    assert not source.in_memory((), tile)
-    assert not tiny_source(tmp_path).embed((), tile)
-
-
-def test_without_a_store_the_rest_pushes_nothing_out_of_memory():
-    probe = tiny_source(False)
-    tiles = tiles_of(probe)
-    probe.features((), tiles[0])
-    source = tiny_source(False, memory_bytes=3 * probe.memory.bytes)
-    with Prefetcher(source) as prefetcher:
-        prefetcher.submit((), tiles[0])
-        for tile in tiles[1:]:
-            prefetcher.submit((), tile, Priority.REST)
-        assert prefetcher.wait(30)
-    assert source.encoded == 3
-    assert source.in_memory((), tiles[0])
-
-
-def test_failures_are_kept_and_the_work_goes_on(tmp_path):
+def test_a_tile_that_fails_does_not_end_the_work(tmp_path):
     source = tiny_source(tmp_path)
     one, two, *_ = tiles_of(source)
-    with Prefetcher(source) as prefetcher:
-        prefetcher.submit((7,), one)
-        prefetcher.submit((), two)
-        assert prefetcher.wait(30)
-        (failure,) = prefetcher.take_failures()
-        assert failure.job.index == (7,)
-        assert "index" in str(failure.error)
-        assert prefetcher.take_failures() == []
+    prefetcher = Prefetcher(source)
+    prefetcher.submit((7,), one)
+    prefetcher.submit((), two)
+    assert prefetcher.wait(30)
     assert source.in_memory((), two)
+    with pytest.warns(HqsamWarning, match=r"1 tiles .* index"):
+        prefetcher.close()
 
 
-def test_failures_nobody_asked_for_are_told_at_the_end(tmp_path):
+def test_failures_are_told_at_the_end_once(tmp_path):
     source = tiny_source(tmp_path)
     prefetcher = Prefetcher(source)
     for z in (7, 8):

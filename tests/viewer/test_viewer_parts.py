@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from napari_hqsam import Prompt, open_image
-from napari_hqsam.embeddings.prefetch import Priority
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.sessions.journal.headers import (
@@ -101,7 +100,7 @@ class Noting(Engine):
         self._kept[0] = self._only
         return self._only
 
-    def submit(self, plane, tile, priority=Priority.NEIGHBOUR):
+    def submit(self, plane, tile):
         self.wanted.append((plane, tile))
 
     def cancel(self):

@@ -25,16 +25,14 @@ if TYPE_CHECKING:
         encode_tile,
     )
     from napari_hqsam.embeddings.memory import TileCache, tile_bytes
-    from napari_hqsam.embeddings.prefetch import Job, Prefetcher, Priority
+    from napari_hqsam.embeddings.prefetch import Prefetcher
     from napari_hqsam.embeddings.source import TileSource
     from napari_hqsam.embeddings.store import EmbeddingStore, StoreKey
 
 __all__ = [
     "Embedding",
     "EmbeddingStore",
-    "Job",
     "Prefetcher",
-    "Priority",
     "StoreFolder",
     "StoreKey",
     "StoreSummary",
@@ -51,9 +49,7 @@ __all__ = [
 _NEED_TORCH = {
     "Embedding": "encoding",
     "EmbeddingStore": "store",
-    "Job": "prefetch",
     "Prefetcher": "prefetch",
-    "Priority": "prefetch",
     "StoreKey": "store",
     "TileCache": "memory",
     "TileSource": "source",
