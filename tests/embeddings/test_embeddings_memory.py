@@ -47,17 +47,6 @@ def test_a_tile_over_the_budget_still_serves():
     assert cache.bytes == 0
 
 
-def test_a_cache_is_full_when_the_next_tile_would_push_one_out():
-    cache = TileCache(max_bytes=2 * tile_bytes(tile()))
-    fullness = []
-    for key in "ab":
-        fullness.append(cache.full)
-        cache.get(key, tile)
-    assert [*fullness, cache.full] == [False, False, True]
-    assert "a" in cache
-    assert "c" not in cache
-
-
 def at_once(count, work):
     """Results of so many threads that begin together."""
     barrier = threading.Barrier(count)

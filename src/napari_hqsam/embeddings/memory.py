@@ -107,13 +107,6 @@ class TileCache:
     def _bytes(self) -> int:
         return sum(map(tile_bytes, self._tiles.values()))
 
-    @property
-    def full(self) -> bool:
-        """Whether one more tile of the usual size would push another out."""
-        with self._lock:
-            count = len(self._tiles)
-            return count > 0 and self._bytes() * (count + 1) > self.max_bytes * count
-
     def __contains__(self, key: Hashable) -> bool:
         return key in self._tiles
 
