@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import OutputError
-from napari_hqsam.files import same_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,6 +76,7 @@ def check_file_to_write(
     image : Path, optional
         The image that is read: a folder of its arrays is no place for it.
     """
+    from napari_hqsam.files import same_file  # not for --help
     from napari_hqsam.labels import check_file
 
     if path is None:
@@ -109,6 +109,8 @@ def _is_ours(path: Path) -> bool:
 
 def check_outside(out: Path, image: Path) -> None:
     """Refuse to write among the arrays of an image, but where OME-Zarr has labels."""
+    from napari_hqsam.files import same_file  # not for --help
+
     folder = image.resolve()
     if not any(
         (folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
@@ -144,6 +146,8 @@ def made_folder(folder: Path) -> Iterator[None]:
 
 def check_apart(paths: Iterable[Path | None]) -> None:
     """Refuse two outputs of one name."""
+    from napari_hqsam.files import same_file  # not for --help
+
     there = [path for path in paths if path is not None]
     for number, path in enumerate(there):
         for other in there[:number]:
