@@ -92,6 +92,12 @@ CLICKS = (
 )
 
 
+def sam_features() -> Tensor:
+    """Make an image embedding (1, 256, 64, 64), of order 1."""
+    values = uniform("features", 256 * 64 * 64) * np.float32(4) - np.float32(2)
+    return torch.from_numpy(values).reshape(1, 256, 64, 64)
+
+
 def sample(values: Tensor, stride: int) -> np.ndarray:
     """Every `stride`-th value, in C order. A prime stride spreads over all axes."""
     return values.detach().float().reshape(-1)[::stride].cpu().numpy()

@@ -20,7 +20,12 @@ from napari_hqsam.models.cache import checkpoint_path, fetch, verify
 from napari_hqsam.models.checkpoint import ENCODER, read_state_dict
 from napari_hqsam.models.device import Placement, choose_device
 from napari_hqsam.models.registry import find_checkpoint, list_models, tuning_for
-from napari_hqsam.network import build_network, find_variant, has_instance_decoder
+from napari_hqsam.network import (
+    build_network,
+    find_variant,
+    has_hq,
+    has_instance_decoder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,7 +148,7 @@ def load_model(
         decoder_digest=decoder_digest(state),
         description=known.description
         if known
-        else f"HQ-SAM {network.variant} at {size} pixels, from {path.name}",
+        else f"{'HQ-SAM' if has_hq(state) else 'SAM, no HQ,'} {network.variant} at {size} pixels, from {path.name}",
         tuning=known.tuning if known else tuning_for(size),
     )
 
@@ -211,6 +216,7 @@ def _build(
                 variant,
                 **_build_options(metadata),
                 instance_decoder=has_instance_decoder(state),
+                hq=has_hq(state),
             )
             network.load(state)
     except ValueError as error:

@@ -13,6 +13,7 @@ from napari_hqsam.network.hqsam import (
     combine,
     expected_shapes,
     find_variant,
+    has_hq,
     has_instance_decoder,
 )
 from napari_hqsam.network.instance_decoder import InstanceDecoder
@@ -44,6 +45,7 @@ __all__ = [
     "combine",
     "expected_shapes",
     "find_variant",
+    "has_hq",
     "has_instance_decoder",
     "network_input",
     "pack_tokens",

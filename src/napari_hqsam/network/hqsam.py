@@ -50,7 +50,7 @@ class TileFeatures(NamedTuple):
     features : Tensor
         (B, g, g, 256), g = input size / 16.
     hq_features : Tensor
-        (B, 4g, 4g, 32).
+        (B, 4g, 4g, 32); empty without HQ modules.
     image_pe : Tensor
         (1 or B, g, g, 256).
     early : Tensor
@@ -77,6 +77,8 @@ class HQSAM(nn.Module):
         See `PromptEncoder`.
     instance_decoder : bool
         Have an `InstanceDecoder`; official checkpoints have none.
+    hq : bool
+        Have the HQ modules; False: a plain SAM, whose only output is "sam".
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class HQSAM(nn.Module):
         *,
         render_prompts: bool = False,
         instance_decoder: bool = False,
+        hq: bool = True,
     ) -> None:
         super().__init__()
         if not 64 <= input_size <= MAX_INPUT_SIZE or input_size % 64:
@@ -96,7 +99,7 @@ class HQSAM(nn.Module):
         self.variant = variant
         self.image_encoder = ENCODERS[variant].build()
         self.prompt_encoder = PromptEncoder(input_size, render_prompts=render_prompts)
-        self.mask_decoder = MaskDecoder(self.image_encoder.early_dim)
+        self.mask_decoder = MaskDecoder(self.image_encoder.early_dim, hq=hq)
         self.instance_decoder: InstanceDecoder | None = None
         if instance_decoder:
             self.instance_decoder = InstanceDecoder(self.image_encoder.early_dim)
@@ -105,6 +108,11 @@ class HQSAM(nn.Module):
     def input_size(self) -> int:
         """Side of the square input, pixels."""
         return self.prompt_encoder.input_size
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What it can give, see `combine`; the first by default."""
+        return ("sam+hq", "sam", "hq") if self.mask_decoder.hq else ("sam",)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -130,7 +138,9 @@ class HQSAM(nn.Module):
         """
         features, early = features.to(self.dtype), early.to(self.dtype)
         pe = self.prompt_encoder.dense_positions(features.shape[-1], offset)
-        hq = self.mask_decoder.hq_features(features, early)
+        hq = NOTHING
+        if self.mask_decoder.hq:
+            hq = self.mask_decoder.hq_features(features, early)
         image = features.permute(0, 2, 3, 1).contiguous()
         kept = NOTHING if self.instance_decoder is None else early
         return TileFeatures(image, hq, pe.to(self.dtype), kept)
@@ -166,7 +176,7 @@ class HQSAM(nn.Module):
         prompts : PromptTokens
             On the network's device.
         hq : bool
-            Compute the HQ mask, too.
+            Compute the HQ mask, too, where there are HQ modules.
         offset : Tensor, optional
             See `PromptEncoder.dense_positions`.
         """
@@ -233,6 +243,7 @@ def build_network(
     input_size: int = 1024,
     render_prompts: bool = False,
     instance_decoder: bool = False,
+    hq: bool = True,
 ) -> HQSAM:
     """Make a network with random weights."""
     return HQSAM(
@@ -240,6 +251,7 @@ def build_network(
         input_size,
         render_prompts=render_prompts,
         instance_decoder=instance_decoder,
+        hq=hq,
     )
 
 
@@ -248,10 +260,16 @@ def has_instance_decoder(state: Mapping[str, object]) -> bool:
     return any(key.startswith("instance_decoder.") for key in state)
 
 
-def expected_shapes(variant: str) -> dict[str, tuple[int, ...]]:
-    """Key names and shapes of a variant's official checkpoint."""
+def has_hq(state: Mapping[str, object]) -> bool:
+    """Whether a state dict holds weights of HQ modules; plain SAM has none."""
+    modules = tuple(f"mask_decoder.{module}." for module in HQ_MODULES)
+    return any(key.startswith(modules) for key in state)
+
+
+def expected_shapes(variant: str, *, hq: bool = True) -> dict[str, tuple[int, ...]]:
+    """Key names and shapes of a variant's official checkpoint, HQ-SAM's or SAM's."""
     with torch.device("meta"):
-        network = HQSAM(variant)
+        network = HQSAM(variant, hq=hq)
     return shapes_of(network.state_dict())
 
 

@@ -32,7 +32,7 @@ class Decoded(NamedTuple):
     sam : Tensor
         (B, 4, S/4, S/4): SAM's single mask, then its three candidates.
     hq : Tensor or None
-        (B, 1, S/4, S/4): the HQ token's mask.
+        (B, 1, S/4, S/4): the HQ token's mask; None if it was not asked for.
     iou : Tensor
         (B, 4): predicted IoU of each SAM mask. There is none for HQ.
     """
@@ -49,10 +49,14 @@ class MaskDecoder(nn.Module):
     ----------
     early_dim : int
         Channels of the encoder's early feature.
+    hq : bool
+        Have the HQ modules; False: SAM's mask decoder. An HQ token of zeros would
+        not do, since the other tokens attend to it.
     """
 
-    def __init__(self, early_dim: int) -> None:
+    def __init__(self, early_dim: int, *, hq: bool = True) -> None:
         super().__init__()
+        self.hq = hq
         self.transformer = TwoWayTransformer()
         self.iou_token = nn.Embedding(1, DIM)
         self.mask_tokens = nn.Embedding(MASK_TOKENS, DIM)
@@ -61,6 +65,8 @@ class MaskDecoder(nn.Module):
             MLP(DIM, DIM, 32) for _ in range(MASK_TOKENS)
         )
         self.iou_prediction_head = MLP(DIM, DIM, MASK_TOKENS)
+        if not hq:
+            return
         self.hf_token = nn.Embedding(1, DIM)
         self.hf_mlp = MLP(DIM, DIM, 32)
         self.compress_vit_feat = make_upscale4(early_dim, DIM, 32)
@@ -117,9 +123,8 @@ class MaskDecoder(nn.Module):
             (1 or B, 4g, 4g, 32) from `hq_features`; None skips the HQ mask.
         """
         batch, grid = len(tokens), features.shape[1]
-        heads = torch.cat(
-            [self.iou_token.weight, self.mask_tokens.weight, self.hf_token.weight]
-        )
+        own = [self.iou_token, self.mask_tokens, *([self.hf_token] if self.hq else [])]
+        heads = torch.cat([token.weight for token in own])
         dtype = heads.dtype
         tokens = torch.cat([heads.expand(batch, -1, -1), tokens.to(dtype)], 1)
         filling = F.pad(filling, (len(heads), 0))
@@ -138,7 +143,7 @@ class MaskDecoder(nn.Module):
         )
         sam = (kernels @ upscaled.flatten(1, 2).mT).unflatten(2, upscaled.shape[1:3])
         hq = None
-        if hq_features is not None:
+        if hq_features is not None and self.hq:
             hq = self._hq_mask(upscaled, self.hf_mlp(out[:, 5]), hq_features)
         return Decoded(sam, hq, self.iou_prediction_head(out[:, 0]))
 
