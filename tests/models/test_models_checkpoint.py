@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from napari_hqsam.errors import CheckpointError
-from napari_hqsam.models import read_state_dict
+from napari_hqsam.models import read_instance_decoder, read_state_dict
 
 
 def whole(encoder="image_encoder.pos_embed", width=768):
@@ -164,26 +164,52 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
         ({}, "dict"),
         ({"lr": 0.1}, "'lr' is float"),
         ({1: torch.ones(2)}, "1 is Tensor"),
-        ({"layer1.conv.weight": torch.ones(2)}, "no HQ-SAM (it holds layer1.conv"),
+        ({"layer1.conv.weight": torch.ones(2)}, "no SAM (it holds layer1.conv"),
     ],
 )
 def test_torch_files_that_are_not_hq_sam_are_refused(tmp_path, content, word):
     refused(save(tmp_path / "a.pth", content), word)
 
 
-@pytest.mark.parametrize(
-    ("encoder", "width", "remedy"),
-    [
-        ("image_encoder.patch_embed.seq.0.c.weight", 3, "sam_hq_vit_tiny.pth"),
-        ("image_encoder.pos_embed", 768, "sam_hq_vit_b.pth"),
-        ("image_encoder.pos_embed", 1024, "sam_hq_vit_l.pth"),
-        ("image_encoder.pos_embed", 1280, "sam_hq_vit_h.pth"),
-    ],
-)
-def test_plain_sam_is_refused_with_the_file_to_get(tmp_path, encoder, width, remedy):
-    state = whole(encoder, width)
+def test_plain_sam_is_read(tmp_path):
+    state = whole()
     del state["mask_decoder.hf_token.weight"]
-    refused(save(tmp_path / "sam.pth", state), "without the 25 weights", remedy)
+    same(read_state_dict(save(tmp_path / "sam.pth", state))[0], state)
+
+
+def maps(outputs=3):
+    """A few keys of micro-sam's instance decoder."""
+    return {"out_conv.weight": torch.ones(outputs, 64, 1, 1), "base.x": torch.ones(1)}
+
+
+def test_instance_decoders_of_micro_sam_are_read(tmp_path):
+    alone = save(tmp_path / "vit_b_lm_decoder", maps())
+    expected = {f"instance_decoder.{key}": value for key, value in maps().items()}
+    same(read_instance_decoder(alone), expected)
+    both = {"model_state": whole(), "decoder_state": maps()}
+    same(read_state_dict(save(tmp_path / "b.pt", both))[0], whole() | expected)
+    del both["decoder_state"]
+    same(read_state_dict(save(tmp_path / "c.pt", both))[0], whole())
+
+
+def test_other_decoders_are_refused(tmp_path):
+    refused(save(tmp_path / "d", maps()), "decoder alone", "file of its network")
+    with pytest.raises(CheckpointError, match="8 outputs.*semantic"):
+        read_instance_decoder(save(tmp_path / "e", maps(8)))
+    with pytest.raises(CheckpointError, match="is no instance decoder"):
+        read_instance_decoder(save(tmp_path / "f", whole()))
+    both = {"model_state": whole(), "decoder_state": maps(8)}
+    refused(save(tmp_path / "g", both), "8 outputs", "semantic")
+
+
+def test_other_files_of_micro_sam_are_called_what_they_are(tmp_path):
+    training = {"model_state": {f"sam.{k}": v for k, v in whole().items()}}
+    refused(save(tmp_path / "a.pt", training), "export_custom_sam_model")
+    lora = whole() | {
+        "image_encoder.blocks.0.attn.qkv.qkv_proj.weight": torch.ones(1),
+        "image_encoder.blocks.0.attn.qkv.w_a_linear_q.weight": torch.ones(1),
+    }
+    refused(save(tmp_path / "b.pt", lora), "LoRA", "merge")
 
 
 def test_a_decoder_alone_is_refused(tmp_path):

@@ -150,7 +150,7 @@ def test_wrong_keys_are_refused_by_name(network):
 def test_the_variant_is_found_from_the_shapes():
     for variant in ("vit_tiny", "vit_b", "vit_l", "vit_h"):
         assert find_variant(expected_shapes(variant)) == variant
-    with pytest.raises(CheckpointError, match="no HQ-SAM image encoder"):
+    with pytest.raises(CheckpointError, match="no known image encoder"):
         find_variant({"backbone.weight": (3, 3)})
 
 

@@ -83,7 +83,9 @@ def test_the_loss_is_least_for_the_targets_and_ignores_distances_outside(disc):
 
 def test_the_decoder_learns_a_disc_within_a_few_steps(disc):
     torch.manual_seed(0)
-    decoder = HQSAM("efficientnet_lite0", 64, instance_decoder=True).instance_decoder
+    decoder = HQSAM(
+        "efficientnet_lite0", 64, instance_decoder="shuffle"
+    ).instance_decoder
     big = np.kron(disc[4:36, 4:36], np.ones((4, 4), np.int32))
     crop = Crop(torch.zeros(3, 128, 128), torch.from_numpy(big), full=True, name="a")
     features, early = torch.randn(1, 256, 8, 8), torch.randn(1, 8, 8, 384)

@@ -21,7 +21,10 @@ from napari_hqsam.models.registry import Checkpoint, find_checkpoint, list_model
 from napari_hqsam.models.tuning import Tuning
 
 if TYPE_CHECKING:
-    from napari_hqsam.models.checkpoint import read_state_dict
+    from napari_hqsam.models.checkpoint import (
+        read_instance_decoder,
+        read_state_dict,
+    )
     from napari_hqsam.models.device import Placement, choose_device
     from napari_hqsam.models.load import Model, encoder_digest, load_model
     from napari_hqsam.models.report import doctor_report
@@ -42,6 +45,7 @@ __all__ = [
     "list_models",
     "load_model",
     "models_folder",
+    "read_instance_decoder",
     "read_state_dict",
     "verify",
 ]
@@ -53,6 +57,7 @@ _NEED_TORCH = {
     "doctor_report": "report",
     "encoder_digest": "load",
     "load_model": "load",
+    "read_instance_decoder": "checkpoint",
     "read_state_dict": "checkpoint",
 }
 

@@ -18,7 +18,7 @@ import safetensors
 import torch
 
 from napari_hqsam.errors import CheckpointError
-from napari_hqsam.network import HQ_MODULES
+from napari_hqsam.network import HQ_MODULES, INSTANCE
 
 if TYPE_CHECKING:
     import os
@@ -29,17 +29,17 @@ ENCODER = "image_encoder."
 DECODER = "mask_decoder."
 # The modules that HQ-SAM adds to SAM (paper, section 3.2): 25 keys.
 HQ_KEYS = tuple(f"{module}." for module in HQ_MODULES)
-# Official file that has what a plain SAM or MobileSAM file lacks, by the width
-# of its position embedding (TinyViT has none).
-HQ_FILES = {768: "sam_hq_vit_b.pth", 1024: "sam_hq_vit_l.pth", 1280: "sam_hq_vit_h.pth"}
+MAPS = 3
+"""Outputs of an instance decoder; others are of another kind."""
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> tuple[State, dict[str, str]]:
-    """Read the weights of a whole HQ-SAM from a file.
+    """Read the weights of a whole HQ-SAM or SAM from a file.
 
     A state dict wrapped as ``{"model": ...}`` or ``{"state_dict": ...}`` is
     unwrapped, and the ``module.`` that data-parallel training puts before each
-    key is dropped.
+    key is dropped. Of micro-sam's ``{"model_state": ..., "decoder_state": ...}`` the
+    keys of the second come after "instance_decoder.".
 
     Parameters
     ----------
@@ -58,9 +58,50 @@ def read_state_dict(path: str | os.PathLike[str]) -> tuple[State, dict[str, str]
     ------
     CheckpointError
         The file is missing, damaged, cut short, not a weights file, or holds
-        other weights than a whole HQ-SAM's. Nothing in it was executed.
+        other weights than a whole HQ-SAM's or SAM's. Nothing in it was executed.
     """
     path = Path(path)
+    content, metadata = _read(path)
+    state = _state_dict(path, content)
+    _refuse_other_networks(path, state)
+    _check_instance_decoder(path, state)
+    return state, metadata
+
+
+def read_instance_decoder(path: str | os.PathLike[str]) -> State:
+    """Read the weights of an instance decoder that has a file of its own.
+
+    So micro-sam keeps them, beside those of the network.
+
+    Parameters
+    ----------
+    path : str or path
+        As for `read_state_dict`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Each key after "instance_decoder.".
+
+    Raises
+    ------
+    CheckpointError
+        As for `read_state_dict`, or it is no instance decoder.
+    """
+    path = Path(path)
+    content, _ = _read(path)
+    state = {INSTANCE + key: value for key, value in _state_dict(path, content).items()}
+    if f"{INSTANCE}out_conv.weight" not in state:
+        raise CheckpointError(
+            f"{path} is no instance decoder: give micro-sam's decoder file "
+            "(vit_b_lm_decoder, ...)"
+        )
+    _check_instance_decoder(path, state)
+    return state
+
+
+def _read(path: Path) -> tuple[object, dict[str, str]]:
+    """Read what is in a file, and the metadata beside it."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -70,16 +111,10 @@ def read_state_dict(path: str | os.PathLike[str]) -> tuple[State, dict[str, str]
             ".safetensors file"
         ) from error
     _refuse_text(path, head)
-    content: object
-    metadata: dict[str, str] = {}
     if head[8:9] == b"{":  # safetensors: after the header's length, 8 bytes
-        content, metadata = _read_safetensors(path)
-    else:
-        # Memory mapping needs the zip format that torch.save has used since 1.6.
-        content = _read_torch(path, mmap=head.startswith(b"PK"))
-    state = _unwrap(path, content)
-    _refuse_other_networks(path, state)
-    return state, metadata
+        return _read_safetensors(path)
+    # Memory mapping needs the zip format that torch.save has used since 1.6.
+    return _read_torch(path, mmap=head.startswith(b"PK")), {}
 
 
 def _refuse_text(path: Path, head: bytes) -> None:
@@ -119,7 +154,8 @@ def _read_torch(path: Path, *, mmap: bool) -> object:
         if "unsupported global" in str(error).lower():
             raise CheckpointError(
                 f"{path} holds more than tensors and was not opened, since that "
-                "could run a program: give a file that holds a state dict alone"
+                "could run a program: give a file that holds a state dict alone (of "
+                "micro-sam's best.pt: export_custom_sam_model makes one)"
             ) from error
         raise _damaged(path, "not a file of torch.save") from error
     except Exception as error:  # torch raises what it likes at a damaged file
@@ -134,8 +170,15 @@ def _damaged(path: Path, why: str) -> CheckpointError:
     )
 
 
-def _unwrap(path: Path, content: object) -> State:
+def _state_dict(path: Path, content: object) -> State:
     """State dict inside what training scripts save around it."""
+    if isinstance(content, Mapping) and "model_state" in content:
+        network = _state_dict(path, content["model_state"])
+        decoder = content.get("decoder_state")
+        if decoder is None:
+            return network
+        own = _state_dict(path, decoder)
+        return network | {INSTANCE + key: value for key, value in own.items()}
     for key in ("model", "state_dict"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -157,21 +200,38 @@ def _unwrap(path: Path, content: object) -> State:
 
 def _refuse_other_networks(path: Path, state: State) -> None:
     """Name the usual mistakes; the network itself checks each key and shape."""
+    whole = any(key.startswith(ENCODER) for key in state)
     if any(key.startswith("image_encoder.trunk.") for key in state):
         what, remedy = "is SAM 2, another network", "give an HQ-SAM (1) file"
     elif any(key.startswith("vision_encoder.") for key in state):
         what = "names its keys as the transformers library does"
         remedy = "give the official sam_hq_vit_*.pth file"
+    elif "out_conv.weight" in state and not whole:
+        what = "is micro-sam's instance decoder alone"
+        remedy = "give the file of its network, and this one as `instance_decoder`"
+    elif any(key.startswith("sam.") for key in state):
+        what = "is a file of micro-sam's training"
+        remedy = "export it with micro_sam.util.export_custom_sam_model"
+    elif any("w_a_linear" in key or ".qkv_proj." in key for key in state):
+        what = "holds low-rank updates (LoRA) beside its weights"
+        remedy = "merge them into the weights first"
     elif any(key.startswith(HQ_KEYS) for key in state):
         what = "is a mask decoder alone, as training saves it (epoch_N.pth)"
         remedy = "put it together with its image encoder first"
-    elif not any(key.startswith(ENCODER) for key in state):
-        what = f"is no HQ-SAM (it holds {', '.join(list(state)[:3])}, ...)"
-        remedy = "give an official sam_hq_vit_*.pth file or one made here"
-    elif not any(key.removeprefix(DECODER).startswith(HQ_KEYS) for key in state):
-        width = state.get(f"{ENCODER}pos_embed", torch.empty(0)).shape[-1]
-        what = "is plain SAM or MobileSAM, without the 25 weights of HQ"
-        remedy = f"get {HQ_FILES.get(width, 'sam_hq_vit_tiny.pth')}"
+    elif not whole:
+        what = f"is no SAM (it holds {', '.join(list(state)[:3])}, ...)"
+        remedy = "give a file of HQ-SAM or SAM, or one made here"
     else:
         return
     raise CheckpointError(f"{path} {what}: {remedy}")
+
+
+def _check_instance_decoder(path: Path, state: State) -> None:
+    """Refuse decoders of other outputs, such as classes of a semantic one."""
+    last = state.get(f"{INSTANCE}out_conv.weight")
+    if last is not None and len(last) != MAPS:
+        raise CheckpointError(
+            f"{path} has a decoder with {len(last)} outputs, not the three of an "
+            "instance decoder (it may be one for semantic segmentation): use the "
+            "network without it"
+        )

@@ -17,14 +17,19 @@ from torch.overrides import TorchFunctionMode
 
 from napari_hqsam.errors import CheckpointError
 from napari_hqsam.models.cache import checkpoint_path, fetch, verify
-from napari_hqsam.models.checkpoint import ENCODER, read_state_dict
+from napari_hqsam.models.checkpoint import (
+    ENCODER,
+    read_instance_decoder,
+    read_state_dict,
+)
 from napari_hqsam.models.device import Placement, choose_device
 from napari_hqsam.models.registry import find_checkpoint, list_models, tuning_for
 from napari_hqsam.network import (
+    INSTANCE,
     build_network,
+    find_instance_decoder,
     find_variant,
     has_hq,
-    has_instance_decoder,
 )
 
 if TYPE_CHECKING:
@@ -101,6 +106,7 @@ class Model:
 def load_model(
     name_or_path: str | os.PathLike[str] = "micro",
     *,
+    instance_decoder: str | os.PathLike[str] | None = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
     download: bool = True,
@@ -112,7 +118,10 @@ def load_model(
     ----------
     name_or_path : str or path
         A name of `list_models` or the path of a ``.pth`` or ``.safetensors``
-        file of HQ-SAM weights.
+        file of HQ-SAM or SAM weights. A plain SAM has one output alone, "sam".
+    instance_decoder : str or path, optional
+        File of an instance decoder for this network, where it has one of its own, as
+        micro-sam's have.
     device, precision : str
         See `choose_device`.
     download : bool
@@ -125,7 +134,7 @@ def load_model(
     ModelError
         No such model, device or precision.
     CheckpointError
-        The file is not whole HQ-SAM weights; the message says what it is.
+        A file is not what it should be; the message says what it is.
     FetchError
         The weights are not here and cannot be had; the message says which file
         to put where.
@@ -133,6 +142,9 @@ def load_model(
     placement = choose_device(device, precision)
     path, named = _find(name_or_path, download=download, progress=progress)
     state, metadata = read_state_dict(path)
+    if instance_decoder is not None:
+        own = {k: v for k, v in state.items() if not k.startswith(INSTANCE)}
+        state = own | read_instance_decoder(instance_decoder)
     network = _build(path, state, metadata)
     network.optimize(placement.dtype).to(placement.device)
     size = network.input_size
@@ -146,9 +158,7 @@ def load_model(
         placement=placement,
         digest=encoder_digest(state),
         decoder_digest=decoder_digest(state),
-        description=known.description
-        if known
-        else f"{'HQ-SAM' if has_hq(state) else 'SAM, no HQ,'} {network.variant} at {size} pixels, from {path.name}",
+        description=known.description if known else _describe(network, path),
         tuning=known.tuning if known else tuning_for(size),
     )
 
@@ -199,6 +209,12 @@ def _find(
     return checkpoint_path(named), named.name
 
 
+def _describe(network: HQSAM, path: Path) -> str:
+    """Say what a file holds that has no name here."""
+    kind = "HQ-SAM" if network.mask_decoder.hq else "SAM (without HQ)"
+    return f"{kind} {network.variant} at {network.input_size} pixels, from {path.name}"
+
+
 def _build(
     path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
 ) -> HQSAM:
@@ -215,7 +231,7 @@ def _build(
             network = build_network(
                 variant,
                 **_build_options(metadata),
-                instance_decoder=has_instance_decoder(state),
+                instance_decoder=find_instance_decoder(state),
                 hq=has_hq(state),
             )
             network.load(state)

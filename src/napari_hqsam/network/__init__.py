@@ -4,6 +4,7 @@ from napari_hqsam.network.encoders import ENCODERS, ImageEncoder
 from napari_hqsam.network.hqsam import (
     HQ_MODULES,
     HQSAM,
+    INSTANCE,
     OUTPUTS,
     VARIANTS,
     Output,
@@ -12,9 +13,9 @@ from napari_hqsam.network.hqsam import (
     check_keys,
     combine,
     expected_shapes,
+    find_instance_decoder,
     find_variant,
     has_hq,
-    has_instance_decoder,
 )
 from napari_hqsam.network.instance_decoder import InstanceDecoder
 from napari_hqsam.network.mask_decoder import Decoded
@@ -32,6 +33,7 @@ __all__ = [
     "ENCODERS",
     "HQSAM",
     "HQ_MODULES",
+    "INSTANCE",
     "OUTPUTS",
     "VARIANTS",
     "Decoded",
@@ -44,9 +46,9 @@ __all__ = [
     "check_keys",
     "combine",
     "expected_shapes",
+    "find_instance_decoder",
     "find_variant",
     "has_hq",
-    "has_instance_decoder",
     "network_input",
     "pack_tokens",
     "resize_rgb8",

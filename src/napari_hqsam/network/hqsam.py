@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_hqsam.errors import CheckpointError
@@ -16,6 +17,7 @@ from napari_hqsam.network.encoders import ENCODERS
 from napari_hqsam.network.instance_decoder import InstanceDecoder
 from napari_hqsam.network.mask_decoder import Decoded, MaskDecoder
 from napari_hqsam.network.prompt_encoder import PAD, PromptEncoder, PromptTokens
+from napari_hqsam.network.unetr import UnetrDecoder, is_transposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,9 @@ VARIANTS: tuple[str, ...] = tuple(ENCODERS)
 
 Output = Literal["sam", "sam+hq", "hq"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
+
+InstanceKind = Literal["shuffle", "unetr", "unetr_transposed"]
+"""Instance decoder: `InstanceDecoder`, or one of the two `UnetrDecoder`."""
 
 MAX_INPUT_SIZE = 4096
 """Of larger tiles a single one takes gigabytes; files may ask for any."""
@@ -39,6 +44,8 @@ HQ_MODULES = (
 """What HQ-SAM adds to SAM's mask decoder."""
 
 
+INSTANCE = "instance_decoder."
+"""Prefix of the keys of an instance decoder."""
 NOTHING = torch.empty(0)
 
 
@@ -75,8 +82,8 @@ class HQSAM(nn.Module):
         Side S of the square input, pixels; 64 must divide it.
     render_prompts : bool
         See `PromptEncoder`.
-    instance_decoder : bool
-        Have an `InstanceDecoder`; official checkpoints have none.
+    instance_decoder : {"shuffle", "unetr", "unetr_transposed"}, optional
+        Have such an instance decoder; official checkpoints have none.
     hq : bool
         Have the HQ modules; False: a plain SAM, whose only output is "sam".
     """
@@ -87,7 +94,7 @@ class HQSAM(nn.Module):
         input_size: int = 1024,
         *,
         render_prompts: bool = False,
-        instance_decoder: bool = False,
+        instance_decoder: InstanceKind | None = None,
         hq: bool = True,
     ) -> None:
         super().__init__()
@@ -100,9 +107,12 @@ class HQSAM(nn.Module):
         self.image_encoder = ENCODERS[variant].build()
         self.prompt_encoder = PromptEncoder(input_size, render_prompts=render_prompts)
         self.mask_decoder = MaskDecoder(self.image_encoder.early_dim, hq=hq)
-        self.instance_decoder: InstanceDecoder | None = None
-        if instance_decoder:
+        self.instance_decoder: InstanceDecoder | UnetrDecoder | None = None
+        if instance_decoder == "shuffle":
             self.instance_decoder = InstanceDecoder(self.image_encoder.early_dim)
+        elif instance_decoder is not None:
+            transposed = instance_decoder == "unetr_transposed"
+            self.instance_decoder = UnetrDecoder(transposed=transposed)
 
     @property
     def input_size(self) -> int:
@@ -151,13 +161,14 @@ class HQSAM(nn.Module):
         Returns
         -------
         Tensor or None
-            (B, 3, S/4, S/4), see `InstanceDecoder.forward`; None without one.
+            (B, 3, S/4, S/4), see `InstanceDecoder.forward`; None without one. Those
+            of a `UnetrDecoder`, which are as large as the tile, are averaged.
         """
         if self.instance_decoder is None:
             return None
         features = tile.features.permute(0, 3, 1, 2)
-        logits: Tensor = self.instance_decoder(features, tile.early)
-        return logits.sigmoid()
+        maps: Tensor = self.instance_decoder(features, tile.early).sigmoid()
+        return F.avg_pool2d(maps, maps.shape[-1] // (4 * features.shape[-1]))
 
     def decode(
         self,
@@ -242,7 +253,7 @@ def build_network(
     *,
     input_size: int = 1024,
     render_prompts: bool = False,
-    instance_decoder: bool = False,
+    instance_decoder: InstanceKind | None = None,
     hq: bool = True,
 ) -> HQSAM:
     """Make a network with random weights."""
@@ -255,9 +266,11 @@ def build_network(
     )
 
 
-def has_instance_decoder(state: Mapping[str, object]) -> bool:
-    """Whether a state dict holds the weights of an `InstanceDecoder`."""
-    return any(key.startswith("instance_decoder.") for key in state)
+def find_instance_decoder(state: Mapping[str, object]) -> InstanceKind | None:
+    """Tell from the keys of a state dict which instance decoder it is of, if any."""
+    if f"{INSTANCE}out_conv.weight" in state:
+        return "unetr_transposed" if is_transposed(state, INSTANCE) else "unetr"
+    return "shuffle" if any(key.startswith(INSTANCE) for key in state) else None
 
 
 def has_hq(state: Mapping[str, object]) -> bool:
@@ -292,8 +305,8 @@ def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> str:
             if encoder.width in (0, width):
                 return variant
     raise CheckpointError(
-        f"the weights hold no HQ-SAM image encoder ({', '.join(ENCODERS)}): "
-        "give an official sam_hq_*.pth file or one made by this package"
+        f"the weights hold no known image encoder ({', '.join(ENCODERS)}): "
+        "give a file of HQ-SAM or SAM, or one made by this package"
     )
 
 

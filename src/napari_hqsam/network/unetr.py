@@ -8,6 +8,7 @@ al., "Segment Anything for Microscopy", Nature Methods 2025; torch-em 0.10,
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -103,7 +104,7 @@ class _Decoder(nn.Module):
 
     def __init__(self, up: type[_Bilinear | _Transposed]) -> None:
         super().__init__()
-        steps = list(zip(WIDTHS, WIDTHS[1:], strict=False))
+        steps = list(pairwise(WIDTHS))
         self.samplers = nn.ModuleList(up(a, b) for a, b in steps)
         self.blocks = nn.ModuleList(_ConvBlock(a, b) for a, b in steps)
 
@@ -130,8 +131,7 @@ class UnetrDecoder(nn.Module):
     def __init__(self, *, transposed: bool = False) -> None:
         super().__init__()
         up = _Transposed if transposed else _Bilinear
-        chain = (EMBEDDING, *WIDTHS)
-        for number, (ins, outs) in enumerate(zip(chain, WIDTHS, strict=False), 1):
+        for number, (ins, outs) in enumerate(pairwise((EMBEDDING, *WIDTHS)), 1):
             self.add_module(f"deconv{number}", _Deconvolution(ins, outs, up))
         self.base = _ConvBlock(EMBEDDING, WIDTHS[0])
         self.decoder = _Decoder(up)

@@ -54,7 +54,7 @@ def initial_network(
         The encoder's weights are not those expected, or do not fit the encoder.
     """
     network = build_network(
-        variant, input_size=input_size, render_prompts=True, instance_decoder=True
+        variant, input_size=input_size, render_prompts=True, instance_decoder="shuffle"
     )
     for module in network.modules():
         if isinstance(module, nn.Linear):

@@ -401,7 +401,7 @@ class Trainer:
             self.network.variant,
             self.network.input_size,
             render_prompts=True,
-            instance_decoder=True,
+            instance_decoder="shuffle",
         )
         network.load_state_dict(self.average)
         return network.to(self.device).eval()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from napari_hqsam.network import HQSAM, build_network, has_instance_decoder
+from napari_hqsam.network import HQSAM, build_network, find_instance_decoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def load_weights(path: Path) -> HQSAM:
         metadata.get("variant", "vit_tiny"),
         input_size=int(metadata.get("input_size", 448)),
         render_prompts=metadata.get("render_prompts") == "true",
-        instance_decoder=has_instance_decoder(state),
+        instance_decoder=find_instance_decoder(state),
     )
     network.load(state)
     return network.eval()
