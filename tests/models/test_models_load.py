@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
-from napari_hqsam.errors import CheckpointError, FetchError, ModelError
+from napari_hqsam import Prompt, Segmenter, open_image
+from napari_hqsam.errors import CheckpointError, FetchError, ModelError, PromptError
 from napari_hqsam.models import (
     Checkpoint,
     checkpoint_path,
@@ -283,3 +285,15 @@ def test_an_instance_decoder_that_does_not_fit_is_refused(plain, tmp_path):
     torch.save(drawn, tmp_path / "decoder")
     with pytest.raises(CheckpointError, match="base.block.1.weight"):
         load_model(plain, instance_decoder=tmp_path / "decoder", device="cpu")
+
+
+def test_plain_sam_segments_and_says_what_it_lacks(plain):
+    model = load_model(plain, device="cpu")
+    image = np.zeros((64, 64), np.uint8)
+    image[20:40, 20:40] = 200
+    segmenter = Segmenter(open_image(image, axes="yx"), model, cache=False)
+    click = Prompt([(30, 30)])
+    mask = segmenter.segment(click, output="sam", level=0)
+    assert mask.data.dtype == bool
+    with pytest.raises(PromptError, match='SAM without HQ.*"sam"'):
+        segmenter.segment(click, level=0)

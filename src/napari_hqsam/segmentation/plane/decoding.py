@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_hqsam.errors import PromptError
 from napari_hqsam.segmentation.plane.encode_prompts import tokens_on_tile
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ class PlaneDecoder:
         masks : sequence of ndarray, optional
             One a prompt, (h, w) float32 logits at the decoder's own resolution,
             at most (S/4, S/4): mask prompts instead of the prompts' own.
+
+        Raises
+        ------
+        PromptError
+            The HQ mask is wanted of a model without HQ modules.
         """
         # nothing is to be encoded ahead between the tile and its answers
         with self.source.foreground():
@@ -136,6 +142,11 @@ class PlaneDecoder:
             for i in range(0, len(prompts), step):
                 batch = tokens.select(slice(i, i + step)).to(device)
                 decoded = self.model.network.decode(features, batch, hq=hq)
+                if hq and decoded.hq is None:
+                    raise PromptError(
+                        f"{self.model.name} is a SAM without HQ and has one output "
+                        'alone: choose the output "sam"'
+                    )
                 sam, scores = (
                     decoded.sam.float().cpu(),
                     decoded.iou.float().cpu().tolist(),
