@@ -8,6 +8,8 @@ with code 2; the viewer shows it as a notification.
 from reprlib import Repr
 
 LONGEST = 60
+LONGEST_REASON = 500
+"""Characters that are shown of what another library or the system says."""
 # Neither long nor deep values are gone through to their end.
 _brief = Repr()
 _brief.maxlevel, _brief.maxstring, _brief.maxother = 3, 4 * LONGEST, 4 * LONGEST
@@ -66,7 +68,9 @@ def reason(error: BaseException) -> str:
     Returns
     -------
     str
-        Its text without line breaks, or its type where it has none.
+        Its text without line breaks, cut short if need be: it may hold whatever a
+        file says. Its type where it has none.
     """
-    text = error.strerror if isinstance(error, OSError) else None
-    return " ".join((text or str(error)).split()) or type(error).__name__
+    told = error.strerror if isinstance(error, OSError) else None
+    text = " ".join((told or str(error)).split()) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from zarr.storage import WrapperStore
 
+from napari_hqsam.errors import ImageError
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -96,7 +98,13 @@ class KeepingStore(WrapperStore["Store"]):
         chunk = self._kept.get(place)
         if chunk is None:
             self._kept.make_room(self._chunk_bytes)
-            chunk = await self._store.get(key, prototype, byte_range)
+            try:
+                chunk = await self._store.get(key, prototype, byte_range)
+            except MemoryError as error:
+                # Its size was checked: it is what the file says of compressed bytes.
+                raise ImageError(
+                    "a piece of it takes more memory than there is to be decoded"
+                ) from error
             if chunk is not None:
                 self._kept.put(place, chunk)
         return chunk
