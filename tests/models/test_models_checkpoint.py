@@ -194,7 +194,7 @@ def test_instance_decoders_of_micro_sam_are_read(tmp_path):
 
 def test_other_decoders_are_refused(tmp_path):
     refused(save(tmp_path / "d", maps()), "decoder alone", "file of its network")
-    with pytest.raises(CheckpointError, match="8 outputs.*semantic"):
+    with pytest.raises(CheckpointError, match=r"8 outputs.*semantic"):
         read_instance_decoder(save(tmp_path / "e", maps(8)))
     with pytest.raises(CheckpointError, match="is no instance decoder"):
         read_instance_decoder(save(tmp_path / "f", whole()))

@@ -283,7 +283,7 @@ def test_an_instance_decoder_that_does_not_fit_is_refused(plain, tmp_path):
     drawn = UnetrDecoder().state_dict()
     del drawn["base.block.1.weight"]
     torch.save(drawn, tmp_path / "decoder")
-    with pytest.raises(CheckpointError, match="base.block.1.weight"):
+    with pytest.raises(CheckpointError, match=r"base\.block\.1\.weight"):
         load_model(plain, instance_decoder=tmp_path / "decoder", device="cpu")
 
 
@@ -295,5 +295,5 @@ def test_plain_sam_segments_and_says_what_it_lacks(plain):
     click = Prompt([(30, 30)])
     mask = segmenter.segment(click, output="sam", level=0)
     assert mask.data.dtype == bool
-    with pytest.raises(PromptError, match='SAM without HQ.*"sam"'):
+    with pytest.raises(PromptError, match=r'SAM without HQ.*"sam"'):
         segmenter.segment(click, level=0)
