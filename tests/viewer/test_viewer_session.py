@@ -15,7 +15,8 @@ from napari_hqsam.sessions.journal.file import journal_path
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer import labelling
-from napari_hqsam.viewer.journaling import begin_session, sessions_folder
+from napari_hqsam.viewer.journaling import begin_session
+from napari_hqsam.viewer.sessions_folder import sessions_folder
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 CENTRES = [(20, 20), (20, 50), (20, 80)]

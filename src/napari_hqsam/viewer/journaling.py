@@ -10,15 +10,13 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import platformdirs
 
-from napari_hqsam.errors import ImageError, OutputError, reason
+from napari_hqsam.errors import ImageError, OutputError
 from napari_hqsam.files import same_file
 from napari_hqsam.sessions import (
     ArrayTarget,
@@ -31,6 +29,8 @@ from napari_hqsam.sessions import (
 from napari_hqsam.sessions.journal.file import SUFFIX, base_path, in_use
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.layers import empty_labels
+from napari_hqsam.viewer.sessions_folder import make_sessions_folder, never_saved
+from napari_hqsam.viewer.unsaved import forget_note, note_saved, saved_lines
 from napari_hqsam.viewer.writers import space_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.sessions.patches import Target
-
-FOLDER_VARIABLE = "NAPARI_HQSAM_SESSIONS"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,43 +65,6 @@ class Opened:
     text: str = ""
     name: str = ""
     saved: int | None = None
-
-
-def sessions_folder() -> Path:
-    """Folder of the journals: that of the user's data, or of the environment."""
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    data = Path(platformdirs.user_data_dir("napari-hqsam", appauthor=False))
-    return data / "sessions"
-
-
-def never_saved(journal: Path) -> bool:
-    """Whether a journal lies in the folder of the sessions, and beside no labels."""
-    return same_file(journal.parent, sessions_folder())
-
-
-def make_sessions_folder() -> Path:
-    """Make the folder of the journals, for the user alone.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made.
-    """
-    folder = sessions_folder()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"no journal can be kept in {folder} ({reason(error)}); set "
-            f"{FOLDER_VARIABLE} to a folder that can be written to"
-        ) from error
-    if not os.environ.get(FOLDER_VARIABLE):  # else who chose it has set its mode
-        with suppress(OSError):  # one of before version 0.2
-            folder.chmod(0o700)
-    return folder
 
 
 def journal_file(name: str) -> Path:
@@ -194,8 +155,6 @@ def open_session(
         As `Session.open`, or the labels that it began with are gone.
     """
     if array is not None and not sure:
-        from napari_hqsam.viewer.unsaved import saved_lines
-
         check_labels_fit(path, array, saved_lines(path))
     labels: Any = _found_labels(path) if array is None else array
     in_memory = isinstance(labels, np.ndarray)
@@ -270,8 +229,6 @@ def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
     OutputError
         It cannot be moved; then it stays where it is.
     """
-    from napari_hqsam.viewer.unsaved import forget_note, note_saved
-
     assert session.journal is not None
     before, path = session.journal.path, journal_path(Path(labels).absolute())
     note_saved(path, saved)  # first: a kill here must not hide the journal

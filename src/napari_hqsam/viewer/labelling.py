@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from weakref import WeakSet
 
 from app_model.types import KeyCode, KeyMod
 from psygnal import Signal
@@ -14,7 +13,7 @@ from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.labels import labels_digest
 from napari_hqsam.sessions import OtherLabelsError, set_aside
 from napari_hqsam.sessions.journal.file import SUFFIX
-from napari_hqsam.viewer import layers, other_labels
+from napari_hqsam.viewer import layers, other_labels, saved_elsewhere
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.journaling import (
     Opened,
@@ -22,14 +21,13 @@ from napari_hqsam.viewer.journaling import (
     journal_beside,
     journal_file,
     move_journal,
-    never_saved,
     open_session,
-    sessions_folder,
 )
 from napari_hqsam.viewer.label_colours import give_colours
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.object_rows import ObjectRows
 from napari_hqsam.viewer.planes import layer_shape, shape_without
+from napari_hqsam.viewer.sessions_folder import never_saved, sessions_folder
 from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile
 from napari_hqsam.viewer.unsaved import note_saved, saved_lines
 from napari_hqsam.viewer.verifying import Verifier
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Image, Labels
-    from numpy.typing import NDArray
 
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.sessions.session import Session
@@ -126,7 +123,7 @@ class Labelling(QObject):
         scene.layers_changed.connect(self._on_layers)
         scene.image_changed.connect(self._on_image)
         scene.settings.events.channel_axis.connect(self._on_channel_axis)
-        _open.add(self)
+        saved_elsewhere.LISTENERS.add(self)
 
     # --- the target ----------------------------------------------------------
 
@@ -645,30 +642,17 @@ class Labelling(QObject):
         """Whether these are the labels that are worked on."""
         return self.target is not None and self.target.layer.data is data
 
+    def before_saved(self) -> None:
+        """Tell the journal that somebody is about to save the labels as they are.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written to.
+        """
+        if self.target is not None and self.session is not None:
+            self.session.note_save(labels_digest(self.target.array), self.lines)
+
 
 def _close(opened: Opened) -> None:
     opened.session.close()
-
-
-_open: WeakSet[Labelling] = WeakSet()
-
-
-def note_save(data: NDArray[Any]) -> None:
-    """Tell the journal of labels that somebody is about to save them as they are.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written to.
-    """
-    for labelling in list(_open):
-        target, session = labelling.target, labelling.session
-        if target is not None and session is not None and labelling.holds(data):
-            session.note_save(labels_digest(target.array), labelling.lines)
-
-
-def follow_saved(path: str, data: object) -> None:
-    """Let the journal of labels go with them to where anybody has saved them."""
-    for labelling in list(_open):
-        if labelling.holds(data):
-            labelling.follow(path)

@@ -27,7 +27,7 @@ from napari_hqsam.sessions.journal.file import (
     remove_journal,
 )
 from napari_hqsam.viewer.journal_context import readable_context
-from napari_hqsam.viewer.journaling import (
+from napari_hqsam.viewer.sessions_folder import (
     make_sessions_folder,
     never_saved,
     sessions_folder,

@@ -91,7 +91,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     import napari
 
     from napari_hqsam.labels import check_writable
-    from napari_hqsam.viewer.labelling import follow_saved, note_save
+    from napari_hqsam.viewer.saved_elsewhere import follow_saved, note_save
 
     viewer = napari.current_viewer()
     if viewer is not None:

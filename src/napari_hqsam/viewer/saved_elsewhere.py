@@ -1,0 +1,45 @@
+"""Who is told when napari saves a Labels layer by its own menu.
+
+The writer knows neither widgets nor sessions; those that work on labels listen here.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Listener(Protocol):
+    """What works on the labels of a layer, and has a journal of them."""
+
+    def holds(self, data: object) -> bool:
+        """Whether these are the labels that are worked on."""
+
+    def before_saved(self) -> None:
+        """Take note that they are about to be saved as they are."""
+
+    def follow(self, path: str) -> None:
+        """Let the journal go with them to where they were saved."""
+
+
+LISTENERS: WeakSet[Listener] = WeakSet()
+
+
+def note_save(data: object) -> None:
+    """Tell those who work on labels that these are about to be saved.
+
+    Raises
+    ------
+    OutputError
+        Their journal cannot be written to.
+    """
+    for listener in list(LISTENERS):
+        if listener.holds(data):
+            listener.before_saved()
+
+
+def follow_saved(path: str, data: object) -> None:
+    """Tell those who work on labels where these have been saved."""
+    for listener in list(LISTENERS):
+        if listener.holds(data):
+            listener.follow(path)
