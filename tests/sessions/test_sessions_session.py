@@ -413,6 +413,21 @@ def test_replaying_on_other_labels_is_noticed(begin, square):
     assert rebuild(read_session(session.journal.path), ArrayTarget(other)) == 1
 
 
+def test_labels_saved_before_an_undo_lose_what_cannot_be_redone(begin, square):
+    session = begin()
+    for y, x in ((1, 1), (1, 3)):
+        session.accept(square(y, x), CLICK)
+    saved = session.target.array.copy()
+    session.undo()
+    session.undo()
+    session.accept(square(7, 7), CLICK)
+    wanted = session.target.array.copy()
+    session.close()
+    with Session.open(session.journal.path, ArrayTarget(saved)) as again:
+        again.restore()
+    assert np.array_equal(saved, wanted)
+
+
 # --- another place ----------------------------------------------------------
 
 

@@ -209,9 +209,9 @@ class EditLog:
     def restore(self) -> None:
         """Bring the labels to the state that the session is in.
 
-        From the labels that it started from (new ones, or a copy of its base),
-        or from its own, even if the last step was written to them in part or
-        not at all.
+        From the labels that it started from (new ones, or a copy of its base), or
+        from its own of any time: the last step may be written to them in part or not
+        at all, and they may hold steps that were undone since.
 
         Raises
         ------
@@ -219,6 +219,7 @@ class EditLog:
             If the labels cannot be written to.
         """
         with _refusals():
+            self.target.write(self._writes([*self.history.dropped], back=True))
             self.target.write(self._writes([*self.history.undone], back=True))
             self.target.write(self._writes([*self.history.events]))
 

@@ -38,6 +38,7 @@ class History:
         self.table = ObjectTable(labels)
         self._done: list[Step] = []
         self._undone: list[list[Event]] = []
+        self._dropped: list[Event] = []
         self._groups: dict[object, int] = {}  # where in `_done` each one's step is
 
     @property
@@ -64,6 +65,15 @@ class History:
     def undone(self) -> Iterator[Event]:
         """All that can be redone, in the order in which it was done."""
         return (event for step in reversed(self._undone) for event in step)
+
+    @property
+    def dropped(self) -> Iterator[Event]:
+        """All that was undone and cannot be redone.
+
+        Back to front they can be taken back one by one: steps dropped together the
+        last one first, before those that were dropped later.
+        """
+        return reversed(self._dropped)
 
     def later(self, event: Event, group: object) -> int:
         """Count the steps done since that of a group, which an event can pass.
@@ -106,6 +116,7 @@ class History:
             step[:] = [self.table.add(entry.event, entry.counts) for entry in step]
         if group is not None:
             self._groups[group] = at
+        self._dropped.extend(reversed([*self.undone]))
         self._undone.clear()
 
     def undo(self) -> None:
