@@ -16,10 +16,11 @@ from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.trail import Trail
 
 A, B, C = (10, 10), (20, 20), (30, 30)
+PIXELS = np.zeros((40, 40), np.uint8)
 
 
 def request(*points, what="mask", output="sam+hq", **parts):
-    image = ImageSpec(None, "yx", (), "percentile", 0)
+    image = ImageSpec(PIXELS, "yx", (), "percentile", 0)
     prompt = Prompt(list(points), **parts)
     model = ModelSpec("micro", "cpu")
     return Request(image, model, (), prompt, "auto", output, True, what=what)
