@@ -188,9 +188,10 @@ def test_axes_come_from_the_metadata(tmp_path, axes, shape, kind):
     image = open_image(path)
     assert image.axes == axes.lower()
     assert image.channels == (0, 1, 1)
-    index = tuple(n - 1 for n in image.leading_shape)
-    expected = np.moveaxis(array[(-1,) * len(index)], 0, -1)
-    np.testing.assert_array_equal(image.read_plane(index), expected)
+    leading = [axis for axis in image.axes if axis not in "cyx"]
+    last = {a: n - 1 for a, n in zip(leading, image.leading_shape, strict=True)}
+    expected = np.moveaxis(array[(-1,) * len(leading)], 0, -1)
+    np.testing.assert_array_equal(image.read_plane(last), expected)
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
