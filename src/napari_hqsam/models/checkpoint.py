@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 State = dict[str, torch.Tensor]
 
 ENCODER = "image_encoder."
-DECODER = "mask_decoder."
 # The modules that HQ-SAM adds to SAM (paper, section 3.2): 25 keys.
 HQ_KEYS = tuple(f"{module}." for module in HQ_MODULES)
 MAPS = 3

@@ -211,7 +211,7 @@ def _find(
 
 def _describe(network: HQSAM, path: Path) -> str:
     """Say what a file holds that has no name here."""
-    kind = "HQ-SAM" if network.mask_decoder.hq else "SAM (without HQ)"
+    kind = "HQ-SAM" if "hq" in network.outputs else "SAM (without HQ)"
     return f"{kind} {network.variant} at {network.input_size} pixels, from {path.name}"
 
 

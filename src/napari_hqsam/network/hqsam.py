@@ -61,7 +61,7 @@ class TileFeatures(NamedTuple):
     image_pe : Tensor
         (1 or B, g, g, 256).
     early : Tensor
-        (B, g, g, `early_dim`) where there is an instance decoder, which needs it;
+        (B, g, g, `early_dim`) where there is an `InstanceDecoder`, which needs it;
         else empty.
     """
 
@@ -152,7 +152,7 @@ class HQSAM(nn.Module):
         if self.mask_decoder.hq:
             hq = self.mask_decoder.hq_features(features, early)
         image = features.permute(0, 2, 3, 1).contiguous()
-        kept = NOTHING if self.instance_decoder is None else early
+        kept = early if isinstance(self.instance_decoder, InstanceDecoder) else NOTHING
         return TileFeatures(image, hq, pe.to(self.dtype), kept)
 
     def instance_maps(self, tile: TileFeatures) -> Tensor | None:

@@ -181,7 +181,7 @@ class EditBuilder:
         *,
         confidence: float | None,
     ) -> Edit:
-        """Give an object pixels that nobody has prompted it on."""
+        """Give an object pixels on a plane where it has no prompts."""
         where = self._plane(plane)
         if confidence is None:
             bbox, data = (0, 0, 0, 0), np.zeros((0, 0), np.bool_)

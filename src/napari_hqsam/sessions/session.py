@@ -407,7 +407,7 @@ class Session:
         *,
         confidence: float | None,
     ) -> bool:
-        """Give an object pixels on a plane that nobody has prompted it on.
+        """Give an object pixels on a plane where it has no prompts.
 
         As where it was followed from other planes, or found automatically. They
         take the place of its pixels there; those of other objects are kept.

@@ -1,4 +1,4 @@
-"""The folder where sessions are kept that nobody has saved yet."""
+"""The folder of sessions that have not been saved yet."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.viewer.planes import without_axis
+from napari_hqsam.viewer.saved_elsewhere import follow_saved, note_save
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,6 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     import napari
 
     from napari_hqsam.labels import check_writable
-    from napari_hqsam.viewer.saved_elsewhere import follow_saved, note_save
 
     viewer = napari.current_viewer()
     if viewer is not None:
