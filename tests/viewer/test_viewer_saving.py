@@ -230,8 +230,9 @@ def test_who_does_not_wait_finds_the_session_again(
     hand, copying, path, viewer, open_widget, when_asked
 ):
     begin(hand, copying, path)
-    when_asked(do_not_wait)
+    texts = when_asked(do_not_wait)
     close(hand)
+    assert texts == [f"Saving {path}"]
     copying.gate.set()
     hand.widget.files.join(20)
     viewer.layers.remove(viewer.layers["squares labels"])
