@@ -4,7 +4,6 @@ import threading
 
 import dask.array as da
 import numpy as np
-import pytest
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
@@ -13,7 +12,6 @@ from napari_hqsam.models import Tuning
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.requests import Answer
 from napari_hqsam.viewer.widget import HqsamWidget
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 
 
 def test_no_image(open_widget):
@@ -335,63 +333,3 @@ def test_closing_while_working(viewer, open_widget, squares):
     assert worker.join(20)
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QApplication.processEvents()
-
-
-# --- the worker -------------------------------------------------------------
-
-
-def run_all(worker):
-    assert worker.join(20)
-
-
-def test_clicks_go_before_hovering_and_batches():
-    done, gate, begun = [], threading.Event(), threading.Event()
-    worker = InferenceWorker(lambda f: f())
-
-    def first(_):
-        begun.set()
-        gate.wait(20)
-
-    worker.submit(Urgency.BATCH, "first", first, lambda _: None, done.append)
-    assert begun.wait(20)
-    for urgency in (Urgency.BATCH, Urgency.PREFETCH, Urgency.HOVER, Urgency.CLICK):
-        worker.submit(urgency, urgency.name, lambda t: t.urgency, done.append, None)
-    gate.set()
-    run_all(worker)
-    assert done == sorted(Urgency)
-
-
-def test_a_newer_ticket_makes_the_older_stale_even_on_its_way_back():
-    posted, done = [], []
-    worker = InferenceWorker(posted.append)
-    worker.submit(Urgency.CLICK, "a", lambda _: "old", done.append, done.append)
-    run_all(worker)
-    worker.submit(Urgency.CLICK, "a", lambda _: "new", done.append, done.append)
-    run_all(worker)
-    for deliver in posted:
-        deliver()
-    assert done == ["new"]
-
-
-def test_what_nobody_wants_any_more_is_handed_back():
-    posted, done, dropped = [], [], []
-    worker = InferenceWorker(posted.append)
-    ticket = worker.submit(
-        Urgency.CLICK, "a", lambda _: 7, done.append, None, unwanted=dropped.append
-    )
-    run_all(worker)
-    ticket.cancel()
-    posted[0]()
-    assert (done, dropped) == ([], [7])
-
-
-def test_errors_are_delivered_and_closing_ends_the_thread():
-    failed = []
-    worker = InferenceWorker(lambda f: f())
-    worker.submit(Urgency.CLICK, "a", lambda _: 1 / 0, None, failed.append)
-    run_all(worker)
-    assert isinstance(failed[0], ZeroDivisionError)
-    worker.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        worker.submit(Urgency.CLICK, "a", lambda _: 1, None, None)
-    assert "hqsam-inference" not in {t.name for t in threading.enumerate()}

@@ -24,6 +24,7 @@ from napari_hqsam.segmentation.automatic import (
     rate_levels,
 )
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+from napari_hqsam.worker import Cancelled
 
 if TYPE_CHECKING:
     import os
@@ -123,7 +124,7 @@ def run_batch(
             for number in range(resumed, len(batch.planes)):
                 try:
                     run.do(number, cancelled)
-                except _Cancelled:
+                except Cancelled:
                     return run.summary(number, resumed, complete=False)
                 if progress is not None:
                     progress(number + 1, len(batch.planes))
@@ -138,10 +139,6 @@ def run_batch(
         except OSError as error:  # a chunk cannot be written, or the image read
             raise storage.unwritable(error) from error
         return run.summary(len(batch.planes), resumed, complete=True)
-
-
-class _Cancelled(Exception):
-    """The caller wants no more."""
 
 
 class _Run:
@@ -211,7 +208,7 @@ class _Run:
 
         def check(*_: int) -> None:
             if cancelled():
-                raise _Cancelled
+                raise Cancelled
 
         check()
         index = self.batch.planes[number]

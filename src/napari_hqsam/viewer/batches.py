@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.prompting import ask_layer, plane_size
-from napari_hqsam.viewer.worker import Urgency
+from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Request
-    from napari_hqsam.viewer.worker import Ticket
+    from napari_hqsam.worker import Ticket
 
 Found = tuple[int, "Mask", "Setup"]
 
@@ -81,7 +81,7 @@ class Batches(QObject):
 
         self.progress.emit(0, 1)
         self._ticket = self._controller.worker.submit(
-            Urgency.BATCH, "batch", lambda _: read(), done, failed, replace=False
+            Priority.BATCH, "batch", lambda _: read(), done, failed, replace=False
         )
 
     def _begin(
@@ -145,7 +145,7 @@ class Batches(QObject):
 
         def go_on() -> None:
             self._ticket = worker.submit(
-                Urgency.BATCH, "batch", step, done, failed, replace=False
+                Priority.BATCH, "batch", step, done, failed, replace=False
             )
 
         self.progress.emit(0, len(prompts))

@@ -27,7 +27,7 @@ from napari_hqsam.viewer.readiness import Readiness
 from napari_hqsam.viewer.scene import Scene
 from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
 from napari_hqsam.viewer.trail import Trail
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -72,7 +72,7 @@ class Controller(QObject):
         self.current = CurrentObject()
         self.engine = Engine()
         self.to_main = MainThread(self)
-        self.worker = InferenceWorker(self.to_main, synchronous=synchronous)
+        self.worker = Worker(self.to_main, synchronous=synchronous)
         self.scene = Scene(viewer, self.settings)
         self.asking = Asking(self.scene, self.settings)
         self.hovering = Hovering(
@@ -161,7 +161,7 @@ class Controller(QObject):
         self._next_wanted = next_choice
         self.current.waiting = True
         ticket = self.worker.submit(
-            Urgency.CLICK,
+            Priority.CLICK,
             "click",
             lambda _: self.engine.answer(request),
             lambda answer: self._on_answer(view, answer),

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.main_thread import timer
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -37,7 +37,7 @@ class Hovering(QObject):
     asking : Asking
     current : CurrentObject
         While there is one, nothing else is outlined.
-    worker : InferenceWorker
+    worker : Worker
     engine : Engine
     """
 
@@ -49,7 +49,7 @@ class Hovering(QObject):
         self,
         asking: Asking,
         current: CurrentObject,
-        worker: InferenceWorker,
+        worker: Worker,
         engine: Engine,
         parent: QObject,
     ) -> None:
@@ -104,7 +104,7 @@ class Hovering(QObject):
         except HqsamError:
             return
         self._worker.submit(
-            Urgency.HOVER,
+            Priority.HOVER,
             "hover",
             lambda _: self._engine.answer_if_quick(request),
             lambda answer: self._on_answer(view, request, answer),

@@ -35,8 +35,8 @@ from napari_hqsam.viewer.unsaved import (
     find_unsaved,
     remove_empty,
 )
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
 from napari_hqsam.viewer.writers import files_in_use, save_labels
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class Keeping(QObject):
     ----------
     scene : Scene
     labelling : Labelling
-    files : InferenceWorker
+    files : Worker
     work_on : callable
         Works on an image, see `Following`.
     has_outline : callable
@@ -75,7 +75,7 @@ class Keeping(QObject):
         self,
         scene: Scene,
         labelling: Labelling,
-        files: InferenceWorker,
+        files: Worker,
         work_on: Callable[[Image], None],
         has_outline: Callable[[], bool],
     ) -> None:
@@ -160,7 +160,7 @@ class Keeping(QObject):
 
         def submit(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
             self._files.submit(
-                Urgency.BATCH, "save", lambda _: work(), then, failed, replace=False
+                Priority.BATCH, "save", lambda _: work(), then, failed, replace=False
             )
 
         def write(labels: NDArray[Any]) -> None:
@@ -218,7 +218,7 @@ class Keeping(QObject):
     def look_up(self) -> None:
         """Look for sessions that were not saved."""
         self._files.submit(
-            Urgency.PREFETCH, "unsaved", lambda _: _look(), self._list, tell
+            Priority.PREFETCH, "unsaved", lambda _: _look(), self._list, tell
         )
 
     def _list(self, found: Found) -> None:

@@ -31,7 +31,7 @@ from napari_hqsam.viewer.sessions_folder import never_saved, sessions_folder
 from napari_hqsam.viewer.target import LayerTarget, check_target, reconcile
 from napari_hqsam.viewer.unsaved import note_saved, saved_lines
 from napari_hqsam.viewer.verifying import Verifier
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,9 +83,9 @@ class Labelling(QObject):
     ----------
     scene : Scene
     engine : Engine
-    worker : InferenceWorker
+    worker : Worker
         That of the engine.
-    files : InferenceWorker
+    files : Worker
         For what needs no model.
     """
 
@@ -100,8 +100,8 @@ class Labelling(QObject):
         self,
         scene: Scene,
         engine: Engine,
-        worker: InferenceWorker,
-        files: InferenceWorker,
+        worker: Worker,
+        files: Worker,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -194,12 +194,12 @@ class Labelling(QObject):
             restored()
 
         self._files.submit(
-            Urgency.CLICK,
+            Priority.CLICK,
             "session",
             lambda _: open_session(journal),
             done,
             tell,
-            unwanted=_close,
+            discard=_close,
         )
 
     def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
@@ -408,7 +408,7 @@ class Labelling(QObject):
             )
 
         self._worker.submit(
-            Urgency.CLICK,
+            Priority.CLICK,
             "session",
             lambda _: (engine.image_record(request), engine.setup(request)),
             copy,
@@ -482,13 +482,13 @@ class Labelling(QObject):
 
     def _submit(
         self,
-        worker: InferenceWorker,
+        worker: Worker,
         work: Callable[[], Opened],
         done: Callable[[Opened], None],
         failed: Callable[[Exception], None],
     ) -> None:
         worker.submit(
-            Urgency.CLICK, "session", lambda _: work(), done, failed, unwanted=_close
+            Priority.CLICK, "session", lambda _: work(), done, failed, discard=_close
         )
 
     def _adopt(self, opened: Opened) -> None:

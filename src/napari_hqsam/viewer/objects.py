@@ -29,7 +29,7 @@ from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.requests import from_candidate, to_candidate
 from napari_hqsam.viewer.target import box_at, id_at, plane_of
 from napari_hqsam.viewer.undoing import Undoing
-from napari_hqsam.viewer.worker import Urgency
+from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -130,7 +130,7 @@ class Objects(QObject):
             self.begin_next(view, keep=keep)
             self.undoing.in_flight += 1
             controller.worker.submit(
-                Urgency.CLICK,
+                Priority.CLICK,
                 "accept",
                 lambda _: controller.engine.answer(request),
                 lambda answer: self._place(view, answer, fate),

@@ -13,7 +13,7 @@ from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.scrolling import Scrolling
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.asking import Asking
     from napari_hqsam.viewer.engine import Engine
     from napari_hqsam.viewer.requests import Request
-    from napari_hqsam.viewer.worker import Ticket
+    from napari_hqsam.worker import Ticket
 
 BEGIN_MS = 50
 """How long after an image came it is looked at."""
@@ -36,12 +36,12 @@ class Readiness(QObject):
     Parameters
     ----------
     asking : Asking
-    worker : InferenceWorker
+    worker : Worker
     engine : Engine
     """
 
     def __init__(
-        self, asking: Asking, worker: InferenceWorker, engine: Engine, parent: QObject
+        self, asking: Asking, worker: Worker, engine: Engine, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._asking, self._worker, self._engine = asking, worker, engine
@@ -110,7 +110,7 @@ class Readiness(QObject):
     def _submit(self, work: Callable[[Ticket], None]) -> None:
         if self._asking.settings.prefetch and not self._worker.synchronous:
             self._worker.submit(
-                Urgency.PREFETCH,
+                Priority.PREFETCH,
                 "ahead",
                 work,
                 lambda _: None,

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hqsam.viewer.connections import Connections
 from napari_hqsam.viewer.main_thread import timer
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class Snapshot(QObject):
     Parameters
     ----------
     target : LayerTarget
-    worker : InferenceWorker
+    worker : Worker
         Where labels are copied.
     done, failed : callable
         Get the copy, or what went wrong, on the main thread.
@@ -47,7 +47,7 @@ class Snapshot(QObject):
     def __init__(
         self,
         target: LayerTarget,
-        worker: InferenceWorker,
+        worker: Worker,
         done: Callable[[NDArray[Any]], None],
         failed: Callable[[Exception], None],
         parent: QObject,
@@ -69,7 +69,7 @@ class Snapshot(QObject):
         self._changed.clear()
         self._unknown = False
         self._worker.submit(
-            Urgency.BATCH,
+            Priority.BATCH,
             "snapshot",
             lambda _: _copied(self._data),
             self._on_copy,

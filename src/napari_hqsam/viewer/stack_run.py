@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.stack_walk import Walk
     from napari_hqsam.viewer.stack_work import Item, Slice
     from napari_hqsam.viewer.target import LayerTarget
-    from napari_hqsam.viewer.worker import Ticket
+    from napari_hqsam.worker import Ticket
 
 
 @dataclass(eq=False)

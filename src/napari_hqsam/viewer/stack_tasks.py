@@ -13,7 +13,7 @@ from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack_prompts import slice_prompts
 from napari_hqsam.viewer.stack_run import Run
 from napari_hqsam.viewer.stack_walk import OnePlane
-from napari_hqsam.viewer.worker import Urgency
+from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -221,7 +221,7 @@ class Tasks:
 
         def asked() -> bool:
             if not worker.synchronous:
-                worker.make_way(Urgency.BATCH)
+                worker.run_pending_above(Priority.BATCH)
             return run.cancelled.is_set()
 
         def tiles(done: int, total: int) -> None:

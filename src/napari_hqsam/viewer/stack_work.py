@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.viewer.stack_walk import OnePlane
-from napari_hqsam.viewer.worker import Cancelled
+from napari_hqsam.worker import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping

@@ -24,7 +24,7 @@ from napari_hqsam.viewer.stack_tasks import Tasks
 from napari_hqsam.viewer.stack_tracks import add_tracks
 from napari_hqsam.viewer.stack_walk import OnePlane
 from napari_hqsam.viewer.time_left import TimeLeft
-from napari_hqsam.viewer.worker import Urgency
+from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ class Stacks(QObject):
             self._fail(run, error)
             return
         run.ticket = self._controller.worker.submit(
-            Urgency.BATCH,
+            Priority.BATCH,
             "stack",
             step,
             lambda found: self._on_slice(run, *found),

@@ -10,7 +10,7 @@ from napari_hqsam.errors import HqsamError, HqsamWarning
 from napari_hqsam.sessions import other_weights, read_session
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.requests import Channels, ModelSpec
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,9 +29,9 @@ class Verifier(QObject):
     ----------
     scene : Scene
     engine : Engine
-    worker : InferenceWorker
+    worker : Worker
         That of the engine.
-    files : InferenceWorker
+    files : Worker
         For what needs no model.
     """
 
@@ -39,8 +39,8 @@ class Verifier(QObject):
         self,
         scene: Scene,
         engine: Engine,
-        worker: InferenceWorker,
-        files: InferenceWorker,
+        worker: Worker,
+        files: Worker,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -91,7 +91,7 @@ class Verifier(QObject):
             go_on()
 
         self._files.submit(
-            Urgency.CLICK, task, lambda _: _if_other(journal, own, there), done, leave
+            Priority.CLICK, task, lambda _: _if_other(journal, own, there), done, leave
         )
 
     def check_weights(self, session: Session) -> None:
@@ -110,7 +110,7 @@ class Verifier(QObject):
                 )
 
         self._worker.submit(
-            Urgency.PREFETCH,
+            Priority.PREFETCH,
             "weights",
             lambda _: self._engine.model(spec),
             done,

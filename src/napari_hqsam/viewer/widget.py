@@ -41,7 +41,7 @@ from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.stacks import Stacks
 from napari_hqsam.viewer.wheel import WheelScrolls
-from napari_hqsam.viewer.worker import InferenceWorker, Urgency
+from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ class HqsamWidget(QWidget):
             viewer, preferred_settings(), synchronous=synchronous, parent=self
         )
         controller = self.controller
-        self.files = InferenceWorker(controller.to_main, synchronous=synchronous)
+        self.files = Worker(controller.to_main, synchronous=synchronous)
         self.labelling = Labelling(
             controller.scene, controller.engine, controller.worker, self.files, self
         )
@@ -199,7 +199,7 @@ class HqsamWidget(QWidget):
         """Get ready to make layers quickly; again if another image cancelled it."""
         if not self._loaded and not self._closed:
             self.controller.worker.submit(
-                Urgency.CLICK,
+                Priority.CLICK,
                 "layers",
                 lambda _: load_layers(),
                 self._on_loaded,

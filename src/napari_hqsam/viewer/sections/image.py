@@ -16,7 +16,7 @@ from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.prompting import plane_size
 from napari_hqsam.viewer.sections.layer_box import LayerBox
-from napari_hqsam.viewer.worker import Urgency
+from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -189,7 +189,7 @@ class ImageSection(Section):
             return
         region = controller.scene.part_in_view(view, size)
         controller.worker.submit(
-            Urgency.CLICK,
+            Priority.CLICK,
             "look",
             lambda _: controller.engine.view(request, region),
             self._show,

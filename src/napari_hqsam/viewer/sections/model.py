@@ -10,20 +10,20 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QProgressBar
 from napari_hqsam.models import find_checkpoint, is_cached, list_models
 from napari_hqsam.viewer.forms import Section, button, choice, narrow
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.worker import Urgency
+from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.worker import InferenceWorker, Ticket
+    from napari_hqsam.worker import Ticket, Worker
 
 
 class ModelSection(Section):
     """Which model, where it computes; fetching."""
 
-    def __init__(self, controller: Controller, files: InferenceWorker) -> None:
+    def __init__(self, controller: Controller, files: Worker) -> None:
         super().__init__("Model", "Which HQ-SAM, and where it computes", is_open=False)
         self.controller, self._files = controller, files
         form = self.form()
@@ -117,7 +117,7 @@ class ModelSection(Section):
             self._end()
             tell(error)
 
-        self._ticket = self._files.submit(Urgency.BATCH, "fetch", work, done, failed)
+        self._ticket = self._files.submit(Priority.BATCH, "fetch", work, done, failed)
 
     def _cancel(self) -> None:
         if self._ticket is not None:

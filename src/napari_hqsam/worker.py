@@ -1,7 +1,10 @@
-"""One thread for all that takes time, the most urgent first.
+"""A thread with a priority queue: the package's only executor.
 
-Knows no napari, no Qt and no torch: it runs what it is given. Answers go back
+Knows nothing of this package: it runs what it is given. Results go back
 through `deliver`, which a program with a window lets run on its main thread.
+Each `Worker` has one thread: the viewer has one for inference and one for files,
+the embeddings one for tiles that are encoded ahead, so that a click on a tile in
+memory does not wait until a large encoder is through with another tile.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Urgency(IntEnum):
-    """What goes first; the least number does."""
+class Priority(IntEnum):
+    """Order in which work is begun; the least number first."""
 
     CLICK = 0
     HOVER = 1
@@ -28,26 +31,26 @@ class Urgency(IntEnum):
 
 
 class Cancelled(Exception):
-    """The work was given up."""
+    """Raised by work that nobody waits for any more, to end it."""
 
 
 @dataclass(eq=False)
 class Ticket:
-    """One piece of work that was handed in.
+    """One piece of submitted work.
 
     Attributes
     ----------
-    urgency : Urgency
+    priority : Priority
     topic : str
         A newer ticket of the same topic may replace it.
     """
 
-    urgency: Urgency
+    priority: Priority
     topic: str
     _work: Callable[[Ticket], Any]
     _done: Callable[[Any], None]
     _failed: Callable[[Exception], None]
-    _unwanted: Callable[[Any], None] | None
+    _discard: Callable[[Any], None] | None
     _number: int
     _gone: threading.Event = field(default_factory=threading.Event)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -71,14 +74,18 @@ class Ticket:
             raise Cancelled
 
 
-class InferenceWorker:
+class Worker:
     """A thread with a priority queue; it lives only while there is work.
+
+    A program that ends waits for the ticket in work, and for none after it.
 
     Parameters
     ----------
     deliver : callable
-        Gets a function without arguments, which it must run where answers are
+        Gets a function without arguments, which it must run where results are
         wanted: on the main thread.
+    name : str
+        Of the thread.
     synchronous : bool
         Run everything at once, in the calling thread: for tests, and to debug.
     """
@@ -87,8 +94,10 @@ class InferenceWorker:
         self,
         deliver: Callable[[Callable[[], None]], None],
         *,
+        name: str = "hqsam-inference",
         synchronous: bool = False,
     ) -> None:
+        self.name = name
         self.synchronous = synchronous
         self._deliver = deliver
         self._waiting: list[Ticket] = []
@@ -102,20 +111,20 @@ class InferenceWorker:
 
     def submit(
         self,
-        urgency: Urgency,
+        priority: Priority,
         topic: str,
         work: Callable[[Ticket], T],
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
         *,
         replace: bool = True,
-        unwanted: Callable[[T], None] | None = None,
+        discard: Callable[[T], None] | None = None,
     ) -> Ticket:
-        """Hand in work.
+        """Queue work.
 
         Parameters
         ----------
-        urgency : Urgency
+        priority : Priority
         topic : str
             What it is about.
         work : callable
@@ -125,7 +134,7 @@ class InferenceWorker:
             is called once the ticket is cancelled.
         replace : bool
             Cancel what else there is of this topic: its answer would be stale.
-        unwanted : callable, optional
+        discard : callable, optional
             Gets the result instead of `done` if the ticket was cancelled
             meanwhile: to close what must be closed.
 
@@ -135,7 +144,7 @@ class InferenceWorker:
             The worker is closed.
         """
         ticket = Ticket(
-            urgency, topic, work, done, failed, unwanted, next(self._numbers)
+            priority, topic, work, done, failed, discard, next(self._numbers)
         )
         if replace:
             self.cancel(topic)
@@ -148,9 +157,7 @@ class InferenceWorker:
                 raise RuntimeError("the worker is closed")
             self._waiting.append(ticket)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._loop, name="hqsam-inference"
-                )
+                self._thread = threading.Thread(target=self._loop, name=self.name)
                 self._thread.start()
         return ticket
 
@@ -171,6 +178,11 @@ class InferenceWorker:
                 t is not None and t.topic == topic and not t.cancelled for t in tickets
             )
 
+    def waiting(self, topic: str) -> bool:
+        """Whether work of a topic is queued and not begun."""
+        with self._changed:
+            return any(ticket.topic == topic for ticket in self._waiting)
+
     @property
     def busy(self) -> bool:
         """Whether there is work that somebody still waits for, or for its answer."""
@@ -178,6 +190,11 @@ class InferenceWorker:
             begun = [self._running, *self._posted]
             running = any(t is not None and not t.cancelled for t in begun)
             return running or bool(self._waiting)
+
+    @property
+    def pending(self) -> int:
+        """Tickets that wait; not the one in work."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """Drop everything; the thread ends with the step it is in."""
@@ -193,23 +210,23 @@ class InferenceWorker:
             thread.join(timeout)
         return thread is None or not thread.is_alive()
 
-    def make_way(self, urgency: Urgency) -> None:
-        """Run all that waits and is more urgent; for long work, between two steps.
+    def run_pending_above(self, priority: Priority) -> None:
+        """Yield to queued work of higher priority; for long work, between two steps.
 
         To be called on the worker's thread.
         """
         with self._changed:
             mine = self._running
             self._aside = mine
-        while (ticket := self._more_urgent(urgency)) is not None:
+        while (ticket := self._next_above(priority)) is not None:
             self._run(ticket)
         with self._changed:
             self._running, self._aside = mine, None
 
-    def _more_urgent(self, urgency: Urgency) -> Ticket | None:
+    def _next_above(self, priority: Priority) -> Ticket | None:
         with self._changed:
-            urgent = [t for t in self._waiting if t.urgency < urgency]
-            return self._begin(urgent) if urgent else None
+            above = [t for t in self._waiting if t.priority < priority]
+            return self._begin(above) if above else None
 
     # --- the thread ------------------------------------------------------
 
@@ -226,8 +243,8 @@ class InferenceWorker:
             return self._begin(self._waiting)
 
     def _begin(self, tickets: list[Ticket]) -> Ticket:
-        """Take the most urgent ticket out of those that wait."""
-        ticket = min(tickets, key=lambda t: (t.urgency, t._number))
+        """Take the ticket of the highest priority, the oldest of several."""
+        ticket = min(tickets, key=lambda t: (t.priority, t._number))
         self._waiting.remove(ticket)
         self._running = ticket
         return ticket
@@ -237,7 +254,7 @@ class InferenceWorker:
         drop: Callable[[Any], None] | None
         value: Any
         try:
-            call, drop, value = ticket._done, ticket._unwanted, ticket._work(ticket)
+            call, drop, value = ticket._done, ticket._discard, ticket._work(ticket)
         except Cancelled:
             ticket._over.set()
             return
