@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from napari_hqsam import Prompt, read_labels
+from napari_hqsam import Prompt, read_labels, write_labels
 from napari_hqsam.errors import HqsamWarning, OutputError
 from napari_hqsam.files import try_lock
 from napari_hqsam.jobs import plan_batch, run_batch
@@ -71,6 +71,45 @@ def test_what_others_put_there_stays(run, tmp_path):
     run()
     assert read_labels(tmp_path / "a.tif").any()
     assert [path.name for path in other.parent.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+def test_labels_that_came_meanwhile_are_not_replaced(squares, stack, tmp_path, name):
+    segmenter, other = squares(stack), np.full((6, 40, 60), 9, np.uint16)
+    batch = plan_batch(segmenter.image, "same", [FIRST], level=0)
+
+    def somebody_saves(planes, _):
+        if planes == 3:
+            write_labels(tmp_path / name, other, axes="zyx")
+
+    with pytest.raises(OutputError, match=f"{name} exists"):
+        run_batch(segmenter, tmp_path / name, batch, progress=somebody_saves)
+    np.testing.assert_array_equal(read_labels(tmp_path / name), other)
+    again = run_batch(segmenter, tmp_path / name, batch, overwrite=True)
+    assert (again.complete, again.resumed) == (True, 6)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+@pytest.mark.parametrize("inside", ["ledger.jsonl", "lock", "labels", "labels/0", ""])
+def test_a_link_of_a_stranger_leads_nowhere(run, tmp_path, name, inside):
+    """An archive may hold links, and what they lead to would be written over."""
+    if inside:
+        run(name, until=2)
+    folder, secret = tmp_path / f"{name}.batch", tmp_path / "secret"
+    labels = name if name.endswith("zarr") else "labels.zarr"
+    link = folder / inside.replace("labels", labels) if inside else folder
+    if link.exists():
+        link.rename(secret)
+    else:
+        secret.mkdir()
+    if inside == "ledger.jsonl":
+        secret.write_text("no ledger\n")
+    link.symlink_to(secret)
+    before = tree(secret) if secret.is_dir() else secret.read_bytes()
+    for options in ({}, {"restart": True}):
+        with pytest.raises(OutputError, match="is a link"):
+            run(name, **options)
+        assert (tree(secret) if secret.is_dir() else secret.read_bytes()) == before
 
 
 def test_a_folder_of_an_older_version_is_gone_on_with(run, tmp_path):

@@ -7,9 +7,11 @@ only what we put there is removed. Nothing is at NAME before all planes are done
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zarr
@@ -32,7 +34,6 @@ from napari_hqsam.sessions import check_not_worked_on, in_place_of_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from napari_hqsam.files import Lock
     from napari_hqsam.images import Image
@@ -92,6 +93,12 @@ class Storage:
             raise OutputError(
                 f"{self.folder} is a file, and the batch needs this name for a "
                 "folder: remove it"
+            )
+        link = next(_links(self.folder), None)
+        if link is not None:
+            raise OutputError(
+                f"{link} is a link, through which the batch would write elsewhere: "
+                "remove it, or name another output"
             )
         names = {path.name for path in self.folder.iterdir()} - {_LOCK}
         ours = not names or _MARKER in names or self.ledger.is_ours()
@@ -245,6 +252,7 @@ class Storage:
         OutputError
             They cannot be put there.
         """
+        check_writable(self.out, overwrite=self.overwrite)  # hours have passed
         with in_place_of_session(self.out):
             if self._is_zarr:
                 self._move()
@@ -304,6 +312,20 @@ class Storage:
             f"{self.folder} cannot be written to ({reason(error)}): free some space "
             "and run the same command again; what was done is kept"
         )
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """Yield the symbolic links in a folder, and the folder if it is one.
+
+    We make none, and archives of strangers may hold some.
+    """
+    if folder.is_symlink():
+        yield folder
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if path.is_symlink():
+                yield path
 
 
 def clear(labels: Any, index: tuple[int, ...]) -> None:  # noqa: ANN401 - zarr
