@@ -169,6 +169,37 @@ def test_the_check_passes_and_leaves_nothing_behind(tmp_path, name):
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("inside", ["tables/features.csv", "notes.txt", "labels/a"])
+@pytest.mark.parametrize("overwrite", [True, None])
+def test_what_others_keep_beside_the_pixels_is_not_lost(tmp_path, inside, overwrite):
+    """Such as the tables of measurements that other programs put into OME-Zarr."""
+    target = tmp_path / "a.zarr"
+    write_labels(target, OLD)
+    (target / inside).parent.mkdir(exist_ok=True)
+    (target / inside).write_text("mine")
+    with pytest.raises(OutputError, match=f"more than labels .{inside.split('/')[0]}"):
+        write_labels(target, OLD + 1, overwrite=overwrite)
+    assert (target / inside).read_text() == "mine"
+    np.testing.assert_array_equal(read_labels(target), OLD)
+
+
+def test_what_desktops_put_into_folders_does_not_count(tmp_path):
+    write_labels(tmp_path / "a.zarr", OLD)
+    (tmp_path / "a.zarr" / ".DS_Store").write_bytes(b"Bud1")
+    write_labels(tmp_path / "a.zarr", OLD + 1)
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.zarr"), OLD + 1)
+
+
+def test_labels_of_several_levels_are_replaced(tmp_path):
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    levels = [{"path": name} for name in ("s0", "s1")]
+    group.attrs.update({"multiscales": [{"datasets": levels}], "image-label": {}})
+    for level in levels:
+        group.create_array(level["path"], data=OLD)
+    write_labels(tmp_path / "a.zarr", OLD + 1)
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.zarr"), OLD + 1)
+
+
 def test_an_empty_folder_may_become_labels(tmp_path):
     (tmp_path / "a.zarr").mkdir()
     write_labels(tmp_path / "a.zarr", OLD)

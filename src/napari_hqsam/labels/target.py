@@ -19,6 +19,9 @@ from napari_hqsam.labels.ours import is_ours
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_METADATA = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata"}
+_OF_DESKTOPS = {".DS_Store", "Thumbs.db", "desktop.ini"}
+
 
 def check_writable(
     path: str | os.PathLike[str],
@@ -101,6 +104,7 @@ def _check_replaceable(target: Path, overwrite: bool | None) -> None:
         raise OutputError(f"{target} exists; choose another name or allow overwriting")
     if target.is_dir():
         if format_of(target).is_folder and _is_label_image(target):
+            _check_nothing_else(target)
             _check_ours(target, overwrite)
             return
         raise OutputError(
@@ -114,6 +118,30 @@ def _check_replaceable(target: Path, overwrite: bool | None) -> None:
     if target.exists() and not os.access(target, os.W_OK):
         raise OutputError(f"{target} is write-protected; choose another name")
     _check_ours(target, overwrite)
+
+
+def _check_nothing_else(folder: Path) -> None:
+    """Raise if a label image has more in its folder than its pixels: it would go."""
+    if not any(folder.iterdir()):
+        return
+    import zarr
+
+    from napari_hqsam.images.zarrs import ome_metadata
+
+    group = zarr.open_group(str(folder), mode="r")
+    known = _METADATA | _OF_DESKTOPS
+    try:
+        levels = ome_metadata(group)["multiscales"][0]["datasets"]
+        known |= {str(level["path"]).split("/")[0] for level in levels}
+    except (KeyError, TypeError, IndexError, AttributeError):  # damaged
+        known |= set(group.array_keys())
+    names = {path.name for path in folder.iterdir()} - known
+    more = sorted(name for name in names if not name.endswith(".partial"))
+    if more:
+        raise OutputError(
+            f"{folder} holds more than labels ({more[0]}), which would be lost, so it "
+            "is not replaced; choose another name or move that elsewhere"
+        )
 
 
 def _check_ours(target: Path, overwrite: bool | None) -> None:
