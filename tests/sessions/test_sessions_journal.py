@@ -235,3 +235,52 @@ def test_a_killed_process_loses_the_line_in_flight_at_most(path):
     found = numbers(lines)
     assert found[: len(told)] == told
     assert len(found) - len(told) in (0, 1)
+
+
+# --- other programs, while it is open ----------------------------------------------
+
+
+def test_a_journal_that_is_removed_while_it_is_open_comes_back(journal, path):
+    path.unlink()
+    journal.append({"number": 3})
+    assert numbers(read_lines(path)) == [0, 1, 2, 3]
+    journal.append({"number": 4})
+    assert numbers(read_lines(path)) == [0, 1, 2, 3, 4]
+
+
+def test_a_journal_that_is_put_back_as_it_was_is_gone_on_with(journal, path):
+    """As programs do that bring folders of two machines in step."""
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    journal.append({"number": 3})
+    assert numbers(read_lines(path)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("change", ["another", "shorter", "no folder"])
+def test_a_journal_that_another_program_changed_is_told(journal, path, change):
+    content = path.read_bytes()
+    shorter = content[: content.rindex(b"\n", 0, -1) + 1]
+    match change:
+        case "another":
+            path.unlink()
+            path.write_bytes(shorter)
+        case "shorter":
+            os.truncate(path, len(shorter))
+        case "no folder":
+            path.parent.rename(path.parent.with_name("elsewhere"))
+    for _ in range(2):
+        with pytest.raises(OutputError, match="nothing was changed"):
+            journal.append({"number": 3})
+    if change != "no folder":
+        assert path.read_bytes() == shorter
+    assert journal.lines == 4
+
+
+def test_a_journal_that_lost_its_name_moves_with_all_its_lines(journal, path):
+    path.unlink()
+    path.write_text("mine")
+    there = journal.moved(path.with_name("b.tif.journal.jsonl"))
+    there.close()
+    assert numbers(read_lines(there.path)) == [0, 1, 2]
+    assert path.read_text() == "mine"

@@ -256,15 +256,18 @@ class Journal:
         Raises
         ------
         OutputError
-            If it cannot be written; then the journal is as before.
+            If it cannot be written, or another program has changed it; then the
+            journal is as before.
         """
         line, checksum = _sealed(said, self._checksum)
         try:
+            self._keep_in_place()
             self._file.seek(self._end)
             _write(self._file.fileno(), line)
         except (OSError, ValueError) as error:  # ValueError: it was closed
             with suppress(OSError, ValueError):
-                self._file.truncate(self._end)
+                if self._size > self._end:
+                    self._file.truncate(self._end)
             raise OutputError(
                 f"{self.path} cannot be written to ({reason(error)}), so nothing was "
                 "changed; free some space or save the labels elsewhere"
@@ -272,6 +275,48 @@ class Journal:
         self._end += len(line)
         self._checksum = checksum
         self.lines += not tells_of_saving(said)
+
+    def _keep_in_place(self) -> None:
+        """Put the file back that another program has removed while it was open.
+
+        Else what is written to it would go with it, and nobody would know.
+
+        Raises
+        ------
+        OSError
+            It is cut short, another one is in its place, or it cannot be put back.
+        """
+        if self._size < self._end:
+            raise OSError("another program has cut it short")
+        if self._size > self._end:  # what is left of a line that was not written
+            self._file.truncate(self._end)
+        if self._is_there():
+            return
+        if not os.path.lexists(self.path):
+            mode = stat.S_IMODE(os.fstat(self._file.fileno()).st_mode)
+            with replacing(self.path, mode=mode, new=True) as partial:
+                partial.write_bytes(self._content())
+        elif self.path.read_bytes() != self._content():
+            raise OSError("another program has put another file in its place")
+        self._file.close()
+        self._file = self.path.open("r+b", buffering=0)
+
+    @property
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def _is_there(self) -> bool:
+        """Whether the open file still has its name."""
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(os.fstat(self._file.fileno()), there)
+
+    def _content(self) -> bytes:
+        """All lines: of the open file, also where it has lost its name."""
+        self._file.seek(0)
+        return self._file.read(self._end)
 
     @contextmanager
     def appended(self, said: Json) -> Iterator[None]:
@@ -319,7 +364,7 @@ class Journal:
         def content() -> tuple[bytes, int, int]:
             if locked is not None:
                 locked()
-            return self.path.read_bytes(), self._checksum, self.lines
+            return self._content(), self._checksum, self.lines
 
         try:
             there = self._new(Path(path), content)
@@ -330,7 +375,9 @@ class Journal:
                 f"the journal {self.path} cannot be moved to {path} ({reason(error)})"
             ) from error
         with suppress(OSError):
-            if keep is None:
+            if not self._is_there():
+                pass  # it is another program's
+            elif keep is None:
                 self.path.unlink()
             else:
                 self._file.truncate(_end_of(self.path, keep))
