@@ -90,6 +90,12 @@ def test_masks_lie_below_the_folder_of_their_file(secret, prompts, tmp_path):
         "a" * 5000,
         "/dev/zero",
         "/proc/self/mem",
+        "//server/share/a.png",
+        r"\\server\share\a.png",
+        r"\\?\C:\a.png",
+        r"\\.\COM1",
+        "//./COM1",
+        f"/{tmp_path}/shared/masks/a.png",  # there it is; but it must not be looked at
     ]
     for name in outside:
         with pytest.raises(PromptError, match="prompt 1: mask") as told:

@@ -1,8 +1,11 @@
 """A journal of a stranger does not keep the sessions of the user from being listed."""
 
 import datetime
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tifffile
 from strangers import HEADER, accept, sealed
 
 unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")
@@ -10,6 +13,7 @@ from napari_hqsam.viewer.journal_context import (  # noqa: E402
     readable_context,
     what_is_opened,
 )
+from napari_hqsam.viewer.state import Settings  # noqa: E402
 
 WHOLE = {
     "settings": {
@@ -129,6 +133,11 @@ def test_what_lies_beside_the_session_is_opened_unasked(tmp_path):
         {"path": "file:///etc/passwd"},
         {"path": "\\\\server\\share\\a.tif"},
         {"path": "//server/share/a.tif"},
+        {"path": "/\\server/share/a.tif"},
+        {"path": r"\\?\UNC\server\share\a.tif"},
+        {"path": r"\\.\COM1"},
+        {"path": "//./COM1"},
+        {"path": r"\??\C:\a.tif"},
         {"path": "{}/cells.tif", "reader": "another-plugin"},
         {"sample": ["another-plugin", "download"]},
         {"path": "a\0b"},
@@ -142,3 +151,33 @@ def test_what_else_it_opens_is_asked_about(tmp_path, source):
     told = what_is_opened({"source": source}, tmp_path / "a.tif.journal.jsonl")
     for value in source.values():
         assert (value if isinstance(value, str) else value[0]) in told
+
+
+def test_no_look_is_taken_at_another_computer(tmp_path):
+    """Here `//tmp/a` is `/tmp/a`: what is said would tell that it is there."""
+    napari = pytest.importorskip("napari")
+    context_of = pytest.importorskip("napari_hqsam.viewer.session_context")
+    for name in ("cells.tif", "elsewhere.tif", "a.pth"):
+        tifffile.imwrite(tmp_path / name, np.ones((12, 14), np.uint8))
+    viewer = napari.components.ViewerModel()
+    from napari.layers._source import layer_source
+
+    with layer_source(path=str(tmp_path / "cells.tif"), reader_plugin="napari"):
+        layer = viewer.add_image(np.ones((12, 14)), name="cells.tif")
+
+    def session(path, model):
+        context = {"source": {"path": path}, "settings": {"model": model}}
+        now = datetime.datetime(2026, 1, 2)
+        journal = tmp_path / "labels.tif.journal.jsonl"
+        return unsaved.Unsaved(journal, layer.name, (12, 14), 1, 1, now, context)
+
+    near, far = (
+        session(f"{slash}{tmp_path}/elsewhere.tif", f"{slash}{tmp_path}/a.pth")
+        for slash in ("", "/")
+    )
+    scene, settings = SimpleNamespace(viewer=viewer, image=None), Settings()
+    assert context_of.find_image(viewer, near) is None  # it is there, and another one
+    assert context_of.find_image(viewer, far) is layer
+    said = [context_of.apply_choices(one, scene, settings) for one in (near, far)]
+    assert "choose it if you trust it" in said[0][0]
+    assert "which is not here" in said[1][0]

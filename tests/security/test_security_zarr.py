@@ -151,7 +151,20 @@ def test_a_chunk_of_many_gigabytes_is_not_decoded(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "key", ["../b", "/etc", "..", ".", "", "a/../../b", "//", "\0", "0/../../../b"]
+    "key",
+    [
+        "../b",
+        "/etc",
+        "..",
+        ".",
+        "",
+        "a/../../b",
+        "//",
+        "\0",
+        "0/../../../b",
+        "C:/b",
+        "//a/b",
+    ],
 )
 def test_keys_do_not_lead_out_of_a_zarr(run_command, tmp_path, key):
     group = zarr.create_group(str(tmp_path / "a.zarr"))
@@ -164,10 +177,23 @@ def test_keys_do_not_lead_out_of_a_zarr(run_command, tmp_path, key):
     assert len(text.splitlines()) == 1
 
 
+def test_drives_of_windows_are_not_within_a_zarr(tmp_path):
+    """There a folder joined with "C:/b" is "C:/b"."""
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    group.create_array("C:/b", shape=(8, 8), dtype="u1")
+    group.create_array("b", shape=(8, 8), dtype="u1")
+    with pytest.raises(ImageError, match="nothing at key"):
+        open_image(tmp_path / "a.zarr", key="C:/b")
+    group.attrs["ome"] = {"multiscales": [{"datasets": [{"path": "C:/b"}]}]}
+    with pytest.raises(ImageError):
+        open_image(tmp_path / "a.zarr")
+
+
 @pytest.mark.parametrize(
     "multiscales",
     [
         [{"datasets": [{"path": "../b"}]}],
+        [{"datasets": [{"path": "C:/b"}]}],
         [{"datasets": [{"path": ["0"]}]}],
         [{"datasets": [{"path": None}]}],
         [{"datasets": {}}],

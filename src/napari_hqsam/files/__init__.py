@@ -5,7 +5,7 @@ a file, and every lock, goes through here.
 """
 
 from napari_hqsam.files.locks import Lock, try_lock
-from napari_hqsam.files.names import same_file
+from napari_hqsam.files.names import below, names_other_computer, same_file
 from napari_hqsam.files.replacing import (
     free_name,
     interrupted,
@@ -16,8 +16,10 @@ from napari_hqsam.files.replacing import (
 
 __all__ = [
     "Lock",
+    "below",
     "free_name",
     "interrupted",
+    "names_other_computer",
     "replacing",
     "same_file",
     "sync_folder",

@@ -1,8 +1,13 @@
-"""Whether two paths are one file: text does not tell, for links and upper case."""
+"""What a path says before anything is looked at, and what only a look tells.
+
+Whether two paths are one file, text does not tell, for links and upper case. Whether
+a path may be looked at at all, only its text may tell.
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path, PurePath
 
 
 def same_file(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
@@ -29,3 +34,44 @@ def same_file(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> 
 def _split(path: str | os.PathLike[str]) -> tuple[str, str]:
     folder, name = os.path.split(os.path.abspath(path))
     return folder, os.path.normcase(name)
+
+
+def names_other_computer(path: str) -> bool:
+    """Whether a path may lead to another computer, or to a device.
+
+    On Windows a mere look at such a path (UNC) tells that computer who looks, with
+    something to guess the password from. What a stranger's file names is asked here
+    first, on any system: the answer does not depend on it, and nothing is looked at.
+
+    Parameters
+    ----------
+    path : str
+        As it stands in the file.
+    """
+    text = path.strip().replace("/", "\\")
+    return text.startswith(("\\\\", "\\??\\")) or "://" in path
+
+
+def below(folder: Path, name: str) -> Path | None:
+    """Return the path of what a file of a stranger names below its folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where that file is.
+    name : str
+        As it stands in it.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None if it is, through ``..`` or links, not below the folder, is no path,
+        or names another computer. There need be nothing at the path.
+    """
+    if names_other_computer(name) or ".." in PurePath(name).parts:
+        return None
+    try:
+        path, root = (folder / name).resolve(), folder.resolve()
+    except (OSError, ValueError, RuntimeError):  # no name of a file; links in a circle
+        return None
+    return path if root in path.parents else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import zarr
@@ -154,12 +155,22 @@ def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # 
     """Return the array or group at a path inside a group."""
     try:
         if isinstance(node, zarr.Group):
-            return node[key]
+            return _inside(node, key)
     except MemoryError:
         raise
     except Exception:  # it is missing, leads out of the group, or is damaged
         pass
     raise ImageError(f"{where} has nothing at key {key!r}{_contents(node)}")
+
+
+def _inside(group: zarr.Group, path: str) -> Any:  # noqa: ANN401
+    """Return the array or group at a path, which zarr keeps below this one.
+
+    But for Windows' drives: a folder joined with "C:/a" is "C:/a".
+    """
+    if PureWindowsPath(path).drive:
+        raise KeyError(path)
+    return group[path]
 
 
 def _open_multiscale(
@@ -170,7 +181,7 @@ def _open_multiscale(
 ) -> Source:
     """Open the first multiscale image of a group, with all its resolutions."""
     image = multiscales[0]
-    array = group[image["datasets"][0]["path"]]
+    array = _inside(group, image["datasets"][0]["path"])
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{array.path} is no array")
     check_array(array, where)
@@ -193,7 +204,7 @@ def _reduced(group: zarr.Group, datasets: list[Any], where: str) -> Iterator[Red
     """Yield the lower resolutions; what is damaged there is done without."""
     for dataset in datasets[1:]:
         try:
-            array = group[dataset["path"]]
+            array = _inside(group, dataset["path"])
             if isinstance(array, zarr.Array):
                 check_array(array, where)
                 yield Reduced(array, _factors(dataset, datasets[0], array.ndim))

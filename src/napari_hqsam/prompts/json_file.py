@@ -16,12 +16,13 @@ Entries with the same `id` and `plane` are one object.
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hqsam.errors import ImageError, PromptError, reason
+from napari_hqsam.files import below
 from napari_hqsam.images import open_source
 from napari_hqsam.prompts.geometry import MAX_CROP_PIXELS
 from napari_hqsam.prompts.parts import Part, assemble, naming, plane_index, whole_number
@@ -107,7 +108,7 @@ def _list(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
 
 
 def _mask(folder: Path, name: str) -> NDArray[np.bool_]:
-    path = _below(folder, name)
+    path = _file_below(folder, name)
     try:
         source = open_source(path, keep_indices=True)
         shape = source.array.shape
@@ -130,21 +131,17 @@ def _mask(folder: Path, name: str) -> NDArray[np.bool_]:
     return mask
 
 
-def _below(folder: Path, name: str) -> Path:
+def _file_below(folder: Path, name: str) -> Path:
     """Return the path of a file below a folder, and of no other.
 
     The file that names it may come from a stranger, and what it names is read.
     """
-    try:
-        path, root = (folder / name).resolve(), folder.resolve()
-        inside = root in path.parents and ".." not in PurePath(name).parts
-        there = inside and path.is_file()
-    except (OSError, ValueError, RuntimeError):  # no name of a file; links in a circle
-        inside = False
-    if not inside:
+    path = below(folder, name)
+    if path is None:
         raise PromptError(
             f"mask {shown(name)} is not below the folder of this file; put it there"
         )
-    if not there:
-        raise PromptError(f"mask {shown(name)}: No such file; put it beside this one")
-    return path
+    with suppress(OSError, ValueError):
+        if path.is_file():
+            return path
+    raise PromptError(f"mask {shown(name)}: No such file; put it beside this one")

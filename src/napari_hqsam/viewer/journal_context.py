@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from napari_hqsam.files import names_other_computer
 from napari_hqsam.labels import Overlap
 from napari_hqsam.masks.finishing import MAX_SMOOTHING
 from napari_hqsam.sessions.journal.plain import flag, items, real, text, whole
@@ -64,8 +65,7 @@ def what_is_opened(context: Mapping[str, Any], journal: Path) -> str:
 
 
 def _is_below(path: str, folder: Path) -> bool:
-    # A look at a path of another computer would already tell that one who looks.
-    if "://" in path or path.startswith(("\\\\", "//")):
+    if names_other_computer(path):
         return False
     with suppress(OSError, RuntimeError, ValueError):
         return Path(path).resolve().is_relative_to(folder.resolve())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import HqsamError
+from napari_hqsam.files import names_other_computer
 from napari_hqsam.viewer.planes import layer_shape, without_axis
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def apply_choices(session: Unsaved, scene: Scene, settings: Settings) -> list[st
     if gone:
         missing.append(f"open the channel {', '.join(gone)} as well")
     model = told.get("model", settings.model)
-    here, is_name = _is_here(model)
+    here, is_name = _is_here(model, is_own=session.is_own)
     if here and (is_name or session.is_own):
         settings.model = model
     elif here:
@@ -106,14 +107,19 @@ def apply_choices(session: Unsaved, scene: Scene, settings: Settings) -> list[st
     return missing
 
 
-def _is_here(model: str) -> tuple[bool, bool]:
+def _is_here(model: str, *, is_own: bool) -> tuple[bool, bool]:
     """Whether a model is there, and whether it is one with a name, not a file."""
     from napari_hqsam.models import is_cached
 
     try:
         return is_cached(model), True
     except HqsamError:
-        return os.path.isfile(model), False
+        return _may_be_there(model, is_own=is_own) and os.path.isfile(model), False
+
+
+def _may_be_there(path: str, *, is_own: bool) -> bool:
+    """Whether to look at a path: not at what a stranger has on another computer."""
+    return is_own or not names_other_computer(path)
 
 
 def show_plane(context: Mapping[str, Any], viewer: Viewer, image: Image) -> None:
@@ -156,7 +162,11 @@ def _fits(image: Image, session: Unsaved) -> bool:
     if there and there == here:
         return True
     path = there.get("path", "")
-    other = bool(here) and Path(path).exists() if path else "sample" in here
+    if path:
+        may_be = bool(here) and _may_be_there(path, is_own=session.is_own)
+        other = may_be and Path(path).exists()
+    else:
+        other = "sample" in here
     return image.name == session.image and not other
 
 
