@@ -10,10 +10,13 @@ import json
 import math
 import os
 import resource
+import signal
+import struct
 import sys
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 import pytest
@@ -119,10 +122,24 @@ def _audit(event, arguments):
 sys.addaudithook(_audit)
 
 
+LONGEST = 60
+"""Seconds; what is read here takes some thousandths of one."""
+
+
+class Endless(BaseException):
+    """It goes on and on."""
+
+
+def _give_up(*_):
+    raise Endless
+
+
 @contextmanager
 def nothing_happens():
     """Refuse whatever is none of our errors; and writing, programs and sockets."""
     global _watched
+    before = signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(LONGEST)
     _watched, told = [], ""
     happened = _watched
     try:
@@ -133,6 +150,8 @@ def nothing_happens():
         told = str(error)
     finally:
         _watched = None
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
     assert not happened
     assert "\n" not in told
     assert len(told) < 2000
@@ -353,7 +372,6 @@ def tiffs(tmp_path_factory):
     return Files((path, path.read_bytes()) for path in [*found, big])
 
 
-@pytest.mark.skip(reason="tifffile goes through some changed page tables for minutes")
 @fuzz
 def test_tiff_headers(tiffs, changes, which):
     path, content = tiffs[which % len(tiffs)]
@@ -368,3 +386,115 @@ def test_tiff_headers(tiffs, changes, which):
         look_at(path)
     finally:
         path.write_bytes(content)
+
+
+PIXELS = {"SizeX": 48, "SizeY": 32, "SizeZ": 3, "SizeC": 1, "SizeT": 1}
+PIXELS |= {"DimensionOrder": "XYZCT", "Type": "uint16", "PhysicalSizeX": 0.5}
+PLANES = [
+    {"IFD": 0, "FirstZ": 0, "FirstC": 0, "FirstT": 0, "PlaneCount": 3},
+    {"NumPlanes": 1, "UUID": {"FileName": "other.ome.tif", "": "urn:uuid:1"}},
+    {"UUID": {"FileName": "a.tif", "": "urn:uuid:0"}},
+]
+ALONG = {"Type": "lambda", "Start": 0, "Step": 1, "End": 2, "Label": ["a"]}
+MODULO = {
+    "Namespace": "x/modulo",
+    "ID": "A",
+    "Value": {"Modulo": {"ModuloAlongZ": ALONG}},
+}
+OME = {
+    "UUID": "urn:uuid:0",
+    "Image": [
+        {
+            "Name": "a",
+            "AnnotationRef": {"ID": "A"},
+            "Pixels": PIXELS
+            | {"Channel": [{"SamplesPerPixel": 1}], "TiffData": PLANES},
+        },
+        {"Pixels": PIXELS | {"TiffData": [{"IFD": 1}]}},
+    ],
+    "StructuredAnnotations": {"XMLAnnotation": MODULO},
+}
+IMAGEJ = {"ImageJ": "1.54f", "images": 3, "channels": 1, "slices": 3, "frames": 1}
+IMAGEJ |= {"hyperstack": "true", "order": "czt", "spacing": 2.0, "unit": "micron"}
+SHAPED = {"shape": [3, 32, 48], "axes": "ZYX", "truncated": False, "name": "a"}
+
+
+def element(name, said):
+    """An element of XML: its attributes are what holds nothing more."""
+    if isinstance(said, list):
+        return "".join(element(name, one) for one in said)
+    if not isinstance(said, dict):
+        return f"<{name}>{escape(str(said))}</{name}>"
+    plain = {k: v for k, v in said.items() if k and not isinstance(v, dict | list)}
+    attributes = "".join(f" {k}={quoteattr(str(v))}" for k, v in plain.items())
+    more = "".join(element(k, v) for k, v in said.items() if isinstance(v, dict | list))
+    return f"<{name}{attributes}>{more}{escape(str(said.get('', '')))}</{name}>"
+
+
+METADATA = {
+    "OME-XML": (OME, lambda said: element("OME", said)),
+    "ImageJ": (IMAGEJ, lambda said: "\n".join(f"{k}={v}" for k, v in said.items())),
+    "shaped": (SHAPED, json.dumps),
+    "scan": (IMAGEJ, lambda said: f"state.configName={json.dumps(said)}"),
+}
+
+
+@fuzz
+def test_tiff_metadata(tmp_path_factory, changes, which):
+    document, write = METADATA[[*METADATA][which % len(METADATA)]]
+    text = write(changed(document, changes)).encode(errors="replace")
+    folder = tmp_path_factory.getbasetemp()
+    more = {"compression": "zlib"} if which % 3 == 0 else {}
+    for name, said in (("other.ome.tif", None), ("a.tif", text.replace(b"\0", b" "))):
+        data = np.arange(3 * 32 * 48, dtype=np.uint16).reshape(3, 32, 48)
+        how = {"photometric": "minisblack", "metadata": None} | more
+        tifffile.imwrite(folder / name, data, description=said, **how)
+    look_at(folder / "a.tif")
+
+
+TAGS = [
+    *(258, 273, 277, 279, 282, 305, 320, 324, 330, 338, 339, 347, 513, 514, 530),
+    *(33471, 33560, 33628, 33629, 33630, 33631, 34118, 34361, 34362, 34363, 34386),
+    *(34412, 34665, 34680, 34682, 34853, 37706, 42113, 50838, 50839, 51123),
+    *(65420, 65426, 65432, 65439, 65449),
+]
+"""What tifffile reads in ways of its own: of microscopes, of slides."""
+TYPES = [1, 2, 3, 4, 5, 7, 12, 13, 16]
+
+
+@fuzz
+def test_tiff_tags(tmp_path_factory, changes, which):
+    """Tags of microscopes, that hold anything."""
+    path = (
+        tmp_path_factory.getbasetemp() / ["a.tif", "a.lsm", "a.stk", "a.svs"][which % 4]
+    )
+    tags = {}
+    for where, what in changes:
+        kind = TYPES[where % len(TYPES)]
+        filling = BYTES[what % len(BYTES)] * (1 + where // 9 % 999)
+        size = {2: 1, 3: 2, 4: 4, 5: 8, 12: 8, 13: 4, 16: 8}.get(kind, 1)
+        content = filling[: len(filling) // size * size] or b"\1" * size
+        tags[TAGS[what % len(TAGS)]] = kind, len(content) // size, content
+    data = np.arange(32 * 48, dtype=np.uint16).reshape(32, 48)
+    path.write_bytes(with_tags(data, tags))
+    look_at(path)
+
+
+def with_tags(data, tags):
+    """A TIFF of one page, whose tags are these and what must be there."""
+    height, width = data.shape
+    must = {256: width, 257: height, 258: 16, 259: 1, 262: 1, 277: 1, 278: height}
+    said = {code: (4, 1, struct.pack("<I", value)) for code, value in must.items()}
+    said |= {
+        273: (4, 1, struct.pack("<I", 8)),
+        279: (4, 1, struct.pack("<I", data.nbytes)),
+    }
+    said |= tags
+    content = struct.pack("<2sHI", b"II", 42, 8 + data.nbytes) + data.tobytes()
+    table, values = struct.pack("<H", len(said)), b""
+    after = len(content) + 2 + 12 * len(said) + 4
+    for code, (kind, count, value) in sorted(said.items()):
+        if len(value) > 4:
+            values, value = values + value, struct.pack("<I", after + len(values))
+        table += struct.pack("<HHI4s", code, kind, count, value)
+    return content + table + bytes(4) + values

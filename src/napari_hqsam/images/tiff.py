@@ -11,7 +11,7 @@ import math
 import warnings
 import weakref
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
@@ -23,6 +23,8 @@ from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.memory import check_decoded, check_fits
 from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source
+from napari_hqsam.images.tiff_planes import check_planes
+from napari_hqsam.images.tiff_tables import check_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +66,9 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
     """
     with _complaints() as complaints, ExitStack() as stack:
         try:
+            smallest = check_tables(path)
             tif = stack.enter_context(tifffile.TiffFile(path))
+            check_planes(tif, path, smallest)
             series = _choose_series(tif, key, path)
             _check_chain(complaints, path)
             for level in series.levels:
@@ -216,7 +220,9 @@ def _describe(
     """Add what the tags say about axes and colour."""
     array, *coarser = arrays
     page = series.keyframe
-    letters = series.axes if len(series.axes) == len(array.shape) else ""
+    letters: Any = series.axes  # of whatever type the metadata are
+    if not isinstance(letters, str) or len(letters) != len(array.shape):
+        letters = ""
     samples = dict(zip(letters, array.shape, strict=False)).get("S", 1)
     photometric = getattr(page.photometric, "name", "")
     if photometric == "PALETTE" and not page.is_imagej:

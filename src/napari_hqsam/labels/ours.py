@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import tifffile
 
+from napari_hqsam.images.tiff_tables import check_tables
+
 if TYPE_CHECKING:
     import os
 
@@ -42,6 +44,7 @@ def _is_our_tiff(path: Path) -> bool:
     logger = logging.getLogger("tifffile")
     before, logger.disabled = logger.disabled, True
     try:
+        check_tables(path)
         with tifffile.TiffFile(path) as tif:
             return str(tif.pages.first.tags["Software"].value) == MADE_BY
     finally:

@@ -79,7 +79,12 @@ def _axes_in_file(image: Image, shape: tuple[int, ...]) -> str:
     with suppress(Exception):
         import tifffile
 
+        from napari_hqsam.images.tiff_planes import check_planes
+        from napari_hqsam.images.tiff_tables import check_tables
+
+        smallest = check_tables(Path(path))
         with tifffile.TiffFile(path) as file:
+            check_planes(file, Path(path), smallest)
             series = file.series[0]
             if tuple(series.shape) == shape:
                 return str(series.axes)
