@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tifffile
+from flat_options import accept_options
 from PIL import Image as Pillow
 
 from napari_hqsam import Segmenter, open_image, read_labels
@@ -15,11 +16,11 @@ from napari_hqsam.masks import Mask
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sample import NUCLEI
 from napari_hqsam.sessions import (
+    AcceptOptions,
     ArrayTarget,
     Corrected,
     ImageRecord,
     Session,
-    Settings,
     Setup,
     journal_path,
 )
@@ -52,21 +53,18 @@ def begin(path, segmenter, labels, **given):
     )
 
 
-def accept(session, segmenter, prompt, *, settings=None, plane=None, **more):
+def accept(session, segmenter, prompt, *, options=None, plane=None, **more):
     """Segment and accept, as the viewer does."""
-    how = settings or Settings()
-    options = {
-        "level": how.level,
-        "output": how.output,
-        "clean": how.clean,
-        "typical_size": how.typical_size,
+    how = options or AcceptOptions()
+    asked = {
+        **how.segmentation.arguments(),
     }
     if how.candidate is None:
-        mask = segmenter.segment(prompt, **options)
+        mask = segmenter.segment(prompt, **asked)
     else:
-        mask = segmenter.candidates(prompt, **options)[how.candidate]
+        mask = segmenter.candidates(prompt, **asked)[how.candidate]
     return session.accept(
-        mask, prompt, settings=how, setup=Setup.of(segmenter), plane=plane, **more
+        mask, prompt, options=how, setup=Setup.of(segmenter), plane=plane, **more
     )
 
 
@@ -82,14 +80,14 @@ def nuclei(tmp_path_factory, micro):
         Prompt(p.get("points", ()), p.get("point_labels"), p.get("box")) for p in given
     ]
     hows = [
-        Settings(typical_size=20.0),
-        Settings("sam", level="whole", clean=False),
-        Settings(candidate=1, overlap="overwrite"),
-        Settings("hq", level=0),
+        accept_options(typical_size=20.0),
+        accept_options("sam", level="whole", clean=False),
+        AcceptOptions(candidate=1, overlap="overwrite"),
+        accept_options("hq", level=0),
     ]
     with begin(path, segmenter, labels, units="um", scale=(0.5, 0.5)) as session:
         for prompt, how in zip(prompts[:4], hows, strict=True):
-            accept(session, segmenter, prompt, settings=how)
+            accept(session, segmenter, prompt, options=how)
         session.undo()
         session.redo()
         darker = Segmenter(image, micro, normalization=(0, 120), cache=False)
@@ -137,7 +135,7 @@ def test_clicks_that_corrected_an_answer_are_given_click_by_click(
     third = segmenter.segment(replace(clicks, logits=second.logits))
     answers = Corrected(1, 2, "sam"), Corrected(2)
     with begin(path, segmenter, labels) as session:
-        session.accept(third, clicks, settings=Settings(corrects=answers))
+        session.accept(third, clicks, options=AcceptOptions(corrects=answers))
     out = tmp_path / "labels.tif"
     again = path, NUCLEI, "-o", out, "-m", "micro", "--cache", "none"
     code, said, err = command(*again)
@@ -148,8 +146,8 @@ def test_clicks_that_corrected_an_answer_are_given_click_by_click(
     # A journal from before has none of it, and is replayed as it says.
     said = json.loads(path.read_text().splitlines()[1])["settings"]
     assert [answer["points"] for answer in said.pop("corrects")] == [1, 2]
-    assert Settings.from_json(said) == Settings()
-    assert "corrects" not in Settings().to_json()
+    assert AcceptOptions.from_json(said) == AcceptOptions()
+    assert "corrects" not in AcceptOptions().to_json()
 
 
 def test_a_volume_looked_at_from_the_side(command, tmp_path, micro, discs):

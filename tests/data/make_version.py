@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from bright import bright_model
+from flat_options import accept_options
 
 import napari_hqsam
 from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, run_batch
@@ -25,7 +26,6 @@ from napari_hqsam.sessions import (
     Corrected,
     ImageRecord,
     Session,
-    Settings,
     Setup,
     Stroke,
 )
@@ -66,14 +66,10 @@ def begin(path, labels, segmenter, **given):
 
 
 def answer(segmenter, prompt, how, plane):
-    """Segment as settings say."""
+    """Segment as options say."""
     asked = {
         "plane": plane,
-        "level": how.level,
-        "output": how.output,
-        "clean": how.clean,
-        "typical_size": how.typical_size,
-        "view_extent": how.view_extent,
+        **how.segmentation.arguments(),
     }
     if how.candidate is None:
         return segmenter.segment(prompt, **asked)
@@ -82,10 +78,10 @@ def answer(segmenter, prompt, how, plane):
 
 def accept(session, segmenter, prompt, plane=0, *, how=None, on=None, **more):
     """Segment and accept; `on` is the plane in the labels where it is another."""
-    how = how or Settings(level=0)
+    how = how or accept_options(level=0)
     mask = answer(segmenter, replace(prompt, plane=None), how, plane)
     where = plane if on is None else on
-    return session.accept(mask, prompt, plane=where, settings=how, **more)
+    return session.accept(mask, prompt, plane=where, options=how, **more)
 
 
 def every_prompt(folder, image):
@@ -97,9 +93,9 @@ def every_prompt(folder, image):
     with begin(folder / "prompts.tif.journal.jsonl", labels, segmenter, **given) as s:
         s.tell_context = lambda: {"plane": [1], "by": "make_version.py"}
         accept(s, segmenter, Prompt([(13, 14)]))
-        accept(s, segmenter, Prompt([(16, 40), (20, 44)], [1, 0]), how=Settings(
+        accept(s, segmenter, Prompt([(16, 40), (20, 44)], [1, 0]), how=accept_options(
             "sam", None, 0, overlap="overwrite"))  # fmt: skip
-        accept(s, segmenter, Prompt(box=(27.5, 11.5, 44.5, 28.5)), how=Settings(
+        accept(s, segmenter, Prompt(box=(27.5, 11.5, 44.5, 28.5)), how=accept_options(
             "hq", None, "whole", clean=False))  # fmt: skip
         drawn = np.zeros((10, 12), bool)
         drawn[2:9, 3:10] = True
@@ -107,15 +103,15 @@ def every_prompt(folder, image):
         cut = np.where(drawn, np.float32(3.5), np.float32(-2.25))
         accept(s, segmenter, Prompt(mask=cut, mask_offset=(10, 34), box=(6, 30, 26, 50),
                label_id=20, plane=(1,)), 1)  # fmt: skip
-        accept(s, segmenter, Prompt([(13, 16)]), 1, how=Settings(
+        accept(s, segmenter, Prompt([(13, 16)]), 1, how=accept_options(
             "sam+hq", 1, "auto", typical_size=17.0, overlap="empty"))  # fmt: skip
         for z, extent in ((1, 40.0), (2, 4000.0)):
-            how = Settings("sam+hq", 2, "auto", view_extent=extent)
+            how = accept_options("sam+hq", 2, "auto", view_extent=extent)
             accept(s, segmenter, Prompt([(36, 20)]), z, how=how)
-        how = Settings("sam", 0, "auto", typical_size=300.0)
+        how = accept_options("sam", 0, "auto", typical_size=300.0)
         accept(s, segmenter, Prompt([(38, 45)]), 3, how=how)
         clicks = Prompt([(38, 45), (41, 48), (33, 40)], [1, 1, 0])
-        first = answer(segmenter, clicks.first(1), Settings("sam", 2, 0), 2)
+        first = answer(segmenter, clicks.first(1), accept_options("sam", 2, 0), 2)
         second = segmenter.segment(
             replace(clicks.first(2), logits=first.logits), plane=2, level=0
         )
@@ -123,9 +119,9 @@ def every_prompt(folder, image):
             replace(clicks, logits=second.logits), plane=2, level=0
         )
         told = Corrected(1, 2, "sam"), Corrected(2)
-        corrected = Settings("sam+hq", None, 0, corrects=told)
-        s.accept(third, clicks, plane=2, settings=corrected)
-        found = answer(segmenter, Prompt([(5, 45)]), Settings(level=0), 3)
+        corrected = accept_options("sam+hq", None, 0, corrects=told)
+        s.accept(third, clicks, plane=2, options=corrected)
+        found = answer(segmenter, Prompt([(5, 45)]), accept_options(level=0), 3)
         assert not found.area
         accept(s, segmenter, Prompt([(16, 40)]), 3, label_id=7, replaces=True)
     return labels

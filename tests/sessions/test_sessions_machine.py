@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bright import bright_model
+from flat_options import accept_options
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,11 +33,11 @@ from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import Segmenter, iter_propagate
 from napari_hqsam.sessions import (
+    AcceptOptions,
     ArrayTarget,
     Corrected,
     ImageRecord,
     Session,
-    Settings,
     Setup,
     journal_path,
     read_session,
@@ -58,7 +59,7 @@ POINTS = st.builds(
     st.integers(-6, 6),
 )
 HOW = st.builds(
-    lambda shown, **others: Settings(*shown, **others),
+    lambda shown, **others: accept_options(*shown, **others),
     st.sampled_from([("sam+hq",), ("sam+hq", 2), ("sam",), ("sam", 0), ("hq",)]),
     level=st.sampled_from([0, 0, "auto", "whole"]),
     overlap=st.sampled_from(["keep", "overwrite", "empty"]),
@@ -106,7 +107,7 @@ class Draft:
 
     plane: int
     prompt: Prompt
-    settings: Settings
+    options: AcceptOptions
     masks: list = field(default_factory=list)
     label_id: int | None = None
 
@@ -193,19 +194,17 @@ class SessionMachine(RuleBasedStateMachine):
             prompt = Prompt(points, [*draft.prompt.point_labels, int(on)])
         except PromptError:  # a place both on and off
             return
-        shown = draft.settings
+        shown = draft.options
         told = Corrected(len(points) - 1, shown.candidate, shown.output)
         asked = replace(prompt, logits=draft.mask.logits)
         draft.prompt = prompt
-        draft.settings = replace(shown, corrects=(*shown.corrects, told))
-        draft.masks.append(self.answer(asked, draft.settings))
+        draft.options = replace(shown, corrects=(*shown.corrects, told))
+        draft.masks.append(self.answer(asked, draft.options))
 
     def answer(self, prompt, how):
         asked = {
             "plane": self.draft.plane,
-            "level": how.level,
-            "output": how.output,
-            "clean": how.clean,
+            **how.segmentation.arguments(),
         }
         if how.candidate is None:
             return self.segmenter.segment(prompt, **asked)
@@ -223,9 +222,9 @@ class SessionMachine(RuleBasedStateMachine):
         self.draft = None
         wanted = before.copy()
         plane, mask = wanted[draft.plane], draft.mask.to_plane(SHAPE[1:])
-        if draft.label_id is not None and draft.settings.overlap != "empty":
+        if draft.label_id is not None and draft.options.overlap != "empty":
             plane[plane == got] = 0
-        plane[mask & ((plane == 0) | (draft.settings.overlap == "overwrite"))] = got
+        plane[mask & ((plane == 0) | (draft.options.overlap == "overwrite"))] = got
         np.testing.assert_array_equal(self.labels, wanted)
 
     @rule(
@@ -246,7 +245,7 @@ class SessionMachine(RuleBasedStateMachine):
             draft.prompt,
             plane=draft.plane,
             label_id=draft.label_id,
-            settings=draft.settings,
+            options=draft.options,
             replaces=draft.label_id is not None,
         )
 
@@ -255,7 +254,7 @@ class SessionMachine(RuleBasedStateMachine):
     def reopen(self, which):
         label_id = self.made()[which % len(self.made())]
         last = self.session.reopen(label_id)[-1]
-        how = replace(last.settings, corrects=())
+        how = replace(last.options, corrects=())
         self.draft = Draft(last.plane.index[0], last.prompt, how, [], label_id)
         self.draft.masks.append(self.answer(last.prompt, how))
 
@@ -342,8 +341,8 @@ class SessionMachine(RuleBasedStateMachine):
             self.step(before)
 
     def answer_of(self, accept):
-        self.draft = Draft(accept.plane.index[0], accept.prompt, accept.settings)
-        mask = self.answer(accept.prompt, replace(accept.settings, candidate=None))
+        self.draft = Draft(accept.plane.index[0], accept.prompt, accept.options)
+        mask = self.answer(accept.prompt, replace(accept.options, candidate=None))
         self.draft = None
         return mask
 

@@ -25,10 +25,10 @@ from napari_hqsam.geometry import Plane
 from napari_hqsam.labels import read_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
+    AcceptOptions,
     ArrayTarget,
     ImageRecord,
     Session,
-    Settings,
     Setup,
     Stroke,
     patches,
@@ -125,7 +125,7 @@ class Sessions(RuleBasedStateMachine):
                 Prompt([(box[0], box[1])]),
                 plane=plane,
                 label_id=label_id,
-                settings=Settings(overlap=overlap),
+                options=AcceptOptions(overlap=overlap),
                 replaces=replaces,
             )
         except PromptError:
@@ -207,9 +207,9 @@ class Sessions(RuleBasedStateMachine):
                     bbox=box, data=full, score=1, stability=1, level=None,
                     complete=True, area=full.size,
                 )  # fmt: skip
-                over = Settings(overlap="overwrite")
+                over = AcceptOptions(overlap="overwrite")
                 got = self.session.accept(
-                    mask, Prompt(box=(0, 0, 1, 1)), plane=plane, settings=over
+                    mask, Prompt(box=(0, 0, 1, 1)), plane=plane, options=over
                 )
                 self.on(plane, box)[...] = got
         self.past.append(before)
@@ -334,7 +334,7 @@ def do(session, labels, doing):
     )  # fmt: skip
     with suppress(PromptError), session.grouped(group):
         if kind == "accept":
-            how = {"plane": plane, "settings": Settings(overlap=overlap)}
+            how = {"plane": plane, "options": AcceptOptions(overlap=overlap)}
             session.accept(mask, Prompt(box=(0, 0, 1, 1)), label_id=label_id, **how)
         elif kind == "derive":
             session.derive(label_id, box, data, plane, confidence=0.5)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import zarr
 from filelock import FileLock
+from flat_options import accept_options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,10 +20,10 @@ from napari_hqsam.geometry import Plane
 from napari_hqsam.labels import read_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
+    AcceptOptions,
     ArrayTarget,
     JournalError,
     Session,
-    Settings,
     Setup,
     Stroke,
     Write,
@@ -47,10 +48,12 @@ ONES = np.ones((12, 14), bool)
 def test_an_object_is_reopened_with_its_prompts_and_changed(begin, square):
     session = begin()
     prompt = Prompt([(2.5, 3), (9, 9)], [1, 0], box=(1, 1, 6, 6))
-    how = Settings("hq", 2, 1, 40.0, clean=False, overlap="overwrite")
-    label_id = session.accept(square(2, 3), prompt, settings=how)
+    how = accept_options(
+        "hq", 2, 1, typical_size=40.0, clean=False, overlap="overwrite"
+    )
+    label_id = session.accept(square(2, 3), prompt, options=how)
     (made,) = session.reopen(label_id)
-    assert (made.prompt, made.settings, made.setup) == (
+    assert (made.prompt, made.options, made.setup) == (
         prompt,
         how,
         session.header.setup,
@@ -165,7 +168,7 @@ def test_features_tell_what_napari_shows(begin, square):
         session.feature_row(first), [column[0] for column in table.values()]
     )
     session.accept(
-        square(1, 1, 3), CLICK, plane=2, settings=Settings(overlap="overwrite")
+        square(1, 1, 3), CLICK, plane=2, options=AcceptOptions(overlap="overwrite")
     )
     assert session.feature_row(first)[4] == 9  # its other pixels are taken
     session.delete(first)
@@ -218,7 +221,7 @@ def test_only_empty_never_changes_a_pixel_that_has_an_id(begin, square):
         CLICK,
         label_id=label_id,
         replaces=True,
-        settings=Settings(overlap="empty"),
+        options=AcceptOptions(overlap="empty"),
     )
     array = session.target.array
     np.testing.assert_array_equal(array[before > 0], before[before > 0])
@@ -434,8 +437,8 @@ def test_labels_saved_before_an_undo_lose_what_cannot_be_redone(begin, square):
 @pytest.mark.parametrize("found", [0, 7])
 def test_a_journal_moves_with_what_belongs_to_it(begin, square, tmp_path, found):
     session = begin(np.full((12, 14), found, np.uint8))
-    over = Settings(overlap="overwrite")
-    session.accept(square(1, 1), CLICK, settings=over)
+    over = AcceptOptions(overlap="overwrite")
+    session.accept(square(1, 1), CLICK, options=over)
     before = session.journal.path
     there = tmp_path / "there" / "b.tif.journal.jsonl"
     with pytest.raises(OutputError, match="does not exist"):
@@ -447,10 +450,10 @@ def test_a_journal_moves_with_what_belongs_to_it(begin, square, tmp_path, found)
     assert [p.name for p in there.parent.iterdir() if p.suffix != ".lock"] == [
         there.name
     ]
-    session.accept(square(5, 1), CLICK, settings=over)  # still where it was
+    session.accept(square(5, 1), CLICK, options=over)  # still where it was
     there.unlink()
     session.move(there)
-    session.accept(square(5, 5), CLICK, settings=over)
+    session.accept(square(5, 5), CLICK, options=over)
     assert not before.exists()
     assert not list(tmp_path.glob("*.tif"))
     recorded = read_session(there)
@@ -614,7 +617,7 @@ def test_a_journal_that_fails_leaves_the_labels(begin, square, monkeypatch):
         (lambda s, m: s.accept(m(1, 1), CLICK, label_id=300), ImageError, "255"),
         (lambda s, m: s.accept(m(1, 1), CLICK, label_id=0), ImageError, "from 1"),
         (
-            lambda s, m: s.accept(m(1, 1), CLICK, settings=Settings(overlap="mix")),
+            lambda s, m: s.accept(m(1, 1), CLICK, options=AcceptOptions(overlap="mix")),
             ImageError,
             "mix",
         ),

@@ -85,11 +85,11 @@ def test_the_zoom_picks_the_scale(hand):
     for zoom in (0.25, 1, 4):
         hand.viewer.scene.camera.zoom = zoom
         hand.click(20, 50)
-        assert hand.controller.asked[1].level == -np.log2(zoom)
+        assert hand.controller.asked[1].options.level == -np.log2(zoom)
         hand.key("Q")
     hand.settings.scale = "whole"
     hand.click(20, 50)
-    assert hand.controller.asked[1].level == "whole"
+    assert hand.controller.asked[1].options.level == "whole"
 
 
 def test_scribbles_say_where_the_object_is_and_where_not(hand):

@@ -74,7 +74,7 @@ def test_a_poor_score_is_dashed_and_offers_help(hand):
     assert Deaf.asked["level"] == -1
     hand.key("N")
     (event,) = hand.labelling.session.history.events
-    assert event.settings.level == -1
+    assert event.options.segmentation.level == -1
     hand.click(*A)
     assert Deaf.asked["level"] == "auto"  # of that object alone
     assert len(hand.scene.outline.data) == 1

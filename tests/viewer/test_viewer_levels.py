@@ -79,17 +79,25 @@ def test_accepted_objects_tell_how_large_the_next_is(hand):
     sides = accept(hand, *ROW)
     hand.click(*LONE)
     request = hand.controller.asked[1]
-    assert (request.level, request.typical_size) == ("auto", np.median(sides))
+    options = request.options
+    assert (options.level, options.typical_size) == (
+        "auto",
+        np.median(sides),
+    )
     assert levels(hand) == [fitting(hand, np.median(sides))]
     assert hand.current.mask.level == levels(hand)[0]
     y0, x0, y1, x1 = hand.current.mask.bbox
     hand.click(LONE[0] + 2, LONE[1])  # corrects it: its own size counts
     request = hand.controller.asked[1]
-    assert (request.level, request.typical_size) == ("auto", np.median(sides))
+    options = request.options
+    assert (options.level, options.typical_size) == (
+        "auto",
+        np.median(sides),
+    )
     assert hand.current.mask.level == fitting(hand, max(y1 - y0, x1 - x0))
     hand.key("N")
-    settings = [e.settings for e in hand.labelling.session.history.events]
-    assert [s.typical_size for s in settings] == [
+    events = hand.labelling.session.history.events
+    assert [e.options.segmentation.typical_size for e in events] == [
         None,
         sides[0],
         np.median(sides[:2]),
@@ -122,20 +130,20 @@ def test_the_view_has_a_word_until_an_object_is_accepted(hand, viewer):
         hand.click(*LONE)
         camera.zoom = 1
         hand.click(LONE[0] + 1, LONE[1])  # corrects what was found in that view
-        seen.append(hand.controller.asked[1].view_extent)
+        seen.append(hand.controller.asked[1].options.view_extent)
         hand.key("Q")
     assert seen == [round(max(viewer.canvas.size) / zoom) for zoom in (2, 8)]
     camera.zoom = 8
     hand.settings.scale = "view"
     hand.click(*LONE)
-    assert hand.controller.asked[1].view_extent is None
+    assert hand.controller.asked[1].options.view_extent is None
     hand.key("Q")
     hand.settings.scale = "auto"
     accept(hand, LONE)
     hand.click(*ROW[0])
-    assert hand.controller.asked[1].view_extent is None
+    assert hand.controller.asked[1].options.view_extent is None
     (event,) = hand.labelling.session.history.events
-    assert event.settings.view_extent == seen[1]
+    assert event.options.segmentation.view_extent == seen[1]
     journal = hand.labelling.session.journal.path.read_text()
     assert f'"view_extent": {seen[1]:.1f}' in journal.replace('":', '": ')
 

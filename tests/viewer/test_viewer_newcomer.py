@@ -45,7 +45,7 @@ def check_without_viewer(hand, micro):
     segmenter = Segmenter(hand.scene.image.data, micro, cache=False)
     request = hand.controller.asked[1]
     mask = segmenter.segment(
-        Prompt(request.prompt.points), view_extent=request.view_extent
+        Prompt(request.prompt.points), view_extent=request.options.view_extent
     )
     assert hand.current.mask.bbox == mask.bbox
     # In bfloat16 a batch of another size rounds otherwise: single pixels of the rim.

@@ -1,5 +1,6 @@
 """Parts of the widget that need no viewer: rows, getting ready."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from napari_hqsam import Prompt, open_image
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
+from napari_hqsam.segmentation import Segmenter, SegmentOptions
 from napari_hqsam.sessions.journal.headers import (
     Header,
     ImageRecord,
@@ -74,9 +76,9 @@ def test_rows_follow_undo_deletion_and_pixels_that_change_hands(session):
     check(session.history.to_undo)
     session.undo()
     check(session.history.to_redo)
-    from napari_hqsam.sessions.journal.records import Settings
+    from napari_hqsam.sessions.journal.records import AcceptOptions
 
-    accept(session, 0, 1, settings=Settings(overlap="overwrite"))
+    accept(session, 0, 1, options=AcceptOptions(overlap="overwrite"))
     check(session.history.to_undo)
     assert rows.columns["pixels"][0] == 3  # of 9: the new one has the others
     session.merge([1, 2])
@@ -93,6 +95,7 @@ class Noting(Engine):
         grid = Grid(image.plane_shape, size)
         model = SimpleNamespace(tuning=Tuning())
         segmenter = SimpleNamespace(grid=grid, image=image, model=model)
+        segmenter.first_tiles = partial(Segmenter.first_tiles, segmenter)
         background = SimpleNamespace(submit=self.submit, cancel=self.cancel)
         self._only = Kept(segmenter, background)
 
@@ -113,7 +116,7 @@ def test_the_tile_itself_comes_first_then_other_slices_then_its_neighbours():
     spec = ImageSpec(None, "zyx", (), "percentile", 0)
     prompt = Prompt([(1000, 1000)])
     model = ModelSpec("micro", "cpu")
-    request = Request(spec, model, (2,), prompt, 0, "sam", True)
+    request = Request(spec, model, (2,), prompt, SegmentOptions(level=0, output="sam"))
     engine.encode_around(request, lambda: None, [(3,), (1,)])
     planes = [plane for plane, _ in engine.wanted]
     (own,) = engine.tiles(request)

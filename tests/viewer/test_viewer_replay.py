@@ -44,9 +44,7 @@ def test_clicks_of_the_viewer_give_the_same_masks_on_the_command_line(
     assert not hand.notes
     hand.keeping.save(str(tmp_path / "labels.tif"))
     hand.wait()
-    assert [
-        len(e.settings.corrects) for e in hand.labelling.session.history.events
-    ] == [
+    assert [len(e.options.corrects) for e in hand.labelling.session.history.events] == [
         2,
         1,
         1,

@@ -132,8 +132,8 @@ def test_the_mask_followed_is_the_candidate_that_was_chosen(start, monkeypatch):
     shown = hand.current.mask
     run(hand)
     first = next(iter(hand.labelling.session.history.events))
-    assert first.settings.output == "sam"
-    assert [c.candidate for c in first.settings.corrects] == [0]
+    assert first.options.segmentation.output == "sam"
+    assert [c.candidate for c in first.options.corrects] == [0]
     y0, x0, y1, x1 = shown.bbox
     assert np.array_equal(hand.labels[4, y0:y1, x0:x1] == 1, shown.data)
 

@@ -1,16 +1,17 @@
 """Clicks that correct an answer, and what goes with them to the model."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from flat_options import accept_options
 
 from napari_hqsam.masks import Logits
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.sessions import Corrected, Settings
+from napari_hqsam.segmentation import SegmentOptions
+from napari_hqsam.sessions import AcceptOptions, Corrected
 from napari_hqsam.viewer.engine import Engine
 from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.trail import Trail
@@ -19,11 +20,18 @@ A, B, C = (10, 10), (20, 20), (30, 30)
 PIXELS = np.zeros((40, 40), np.uint8)
 
 
-def request(*points, what="mask", output="sam+hq", **parts):
+def request(*points, what="mask", output="sam+hq", typical_size=None, **parts):
     image = ImageSpec(PIXELS, "yx", (), "percentile", 0)
     prompt = Prompt(list(points), **parts)
     model = ModelSpec("micro", "cpu")
-    return Request(image, model, (), prompt, "auto", output, True, what=what)
+    return Request(
+        image,
+        model,
+        (),
+        prompt,
+        SegmentOptions(output=output, typical_size=typical_size),
+        what=what,
+    )
 
 
 class Noting(Engine):
@@ -115,7 +123,7 @@ def test_an_accepted_object_goes_on_where_it_stood():
     trail.follow(request(A, B), chosen=2)
     last = trail.follow(request(A, B, C))
     assert last.corrects == (Corrected(1, 1, "sam"), Corrected(2, None, "sam+hq"))
-    resumed.resume(last.prompt, Settings(corrects=last.corrects))
+    resumed.resume(last.prompt, AcceptOptions(corrects=last.corrects))
     assert resumed.follow(request(A, B, C)) == last
     engine.answer(last)
     assert [points for points, _ in engine.asked] == [1, 2, 3]
@@ -141,12 +149,14 @@ def test_comparing_outputs_does_not_ask_for_all_clicks_again():
 
 
 def test_what_is_accepted_meanwhile_makes_no_difference_to_an_object():
-    trail, other = Trail(), replace(request(A, B), typical_size=30.0)
-    first = trail.follow(replace(request(A), typical_size=20.0))
+    trail, other = Trail(), request(A, B, typical_size=30.0)
+    first = trail.follow(request(A, typical_size=20.0))
     second = trail.follow(other)
-    assert (first.typical_size, second.typical_size) == (20.0, 20.0)
+    assert tuple(r.options.typical_size for r in (first, second)) == (20.0, 20.0)
     assert second.after == first.as_link()
     trail.clear()
-    assert trail.follow(other).typical_size == 30.0
-    trail.resume(second.prompt, Settings(typical_size=20.0, corrects=second.corrects))
+    assert trail.follow(other).options.typical_size == 30.0
+    trail.resume(
+        second.prompt, accept_options(typical_size=20.0, corrects=second.corrects)
+    )
     assert trail.follow(other) == second

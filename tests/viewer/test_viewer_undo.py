@@ -21,7 +21,7 @@ def hand(viewer, open_widget, squares):
 def typical_size(hand, *at):
     """The size that a click goes by; the click is taken back."""
     hand.click(*at)
-    size = hand.controller.asked[1].typical_size
+    size = hand.controller.asked[1].options.typical_size
     hand.key("U")
     return size
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.sessions import Accept, Corrected, Recorded, Remade, Settings
+    from napari_hqsam.sessions import Accept, AcceptOptions, Corrected, Recorded, Remade
 
 
 def replay(
@@ -140,13 +140,10 @@ class SegmentAgain:
 
     def __call__(self, accept: Accept) -> Mask:
         """Segment as it was done."""
-        how, segmenter = accept.settings, self._segmenter(accept)
+        how, segmenter = accept.options, self._segmenter(accept)
         options: dict[str, Any] = {
             "plane": self._index(accept.plane, segmenter.image),
-            "level": how.level,
-            "clean": how.clean,
-            "typical_size": how.typical_size,
-            "view_extent": how.view_extent,
+            **how.segmentation.arguments(),
         }
         prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned
         for answer in how.corrects:
@@ -186,7 +183,7 @@ class SegmentAgain:
 def _chosen(
     segmenter: Segmenter,
     prompt: Prompt,
-    how: Settings | Corrected,
+    how: AcceptOptions | Corrected,
     options: dict[str, Any],
 ) -> Mask:
     """Return the mask that was chosen among the answers to a prompt."""

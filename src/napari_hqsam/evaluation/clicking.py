@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.network import Output
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.options import Level
 
 Kind = Literal["box", "click", "clicks3", "clicks5"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -26,14 +26,14 @@ from napari_hqsam.evaluation.scoring import (
 from napari_hqsam.images import open_image
 from napari_hqsam.labels import read_labels
 from napari_hqsam.segmentation import Segmenter
-from napari_hqsam.segmentation.plane.levels import check_level
+from napari_hqsam.segmentation.options import check_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from napari_hqsam.datasets.folders import LabelledFolder, Pair, Part
     from napari_hqsam.models import Model
-    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.options import Level
 
     Job = tuple[LabelledFolder, Pair]
     Progress = Callable[[Sequence[Job]], Iterable[Job]]

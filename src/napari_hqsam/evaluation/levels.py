@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.options import Level
 
 AUTO: Literal["auto"] = "auto"
 UNKNOWN, FITTED = "unknown", "image fitted"

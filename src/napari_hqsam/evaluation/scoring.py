@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.evaluation.clicking import Kind
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.segmentation.plane.levels import Level
+    from napari_hqsam.segmentation.options import Level
 
 THIN = 2
 """Width in pixels of the thinnest boundary that is measured."""

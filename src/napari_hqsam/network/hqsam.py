@@ -6,7 +6,7 @@ of the official checkpoints, and a state dict must have exactly these keys.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,11 +22,10 @@ from napari_hqsam.network.unetr import UnetrDecoder, is_transposed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_hqsam.network.outputs import Output
+
 VARIANTS: tuple[str, ...] = tuple(ENCODERS)
 """Names of the image encoders."""
-
-Output = Literal["sam", "sam+hq", "hq"]
-OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 InstanceKind = Literal["shuffle", "unetr", "unetr_transposed"]
 """Instance decoder: `InstanceDecoder`, or one of the two `UnetrDecoder`."""

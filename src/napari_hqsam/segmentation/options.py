@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypedDict, get_args
+from typing import Literal, TypedDict
+
+import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.network import Output
-from napari_hqsam.segmentation.plane.levels import Level, check_level
+from napari_hqsam.network.outputs import OUTPUTS, Output
+
+Level = Literal["auto", "whole"] | int
+
+
+def check_level(level: object) -> None:
+    """Raise PromptError unless it is a level."""
+    if isinstance(level, str):
+        known = level in ("auto", "whole")
+    else:
+        known = isinstance(level, (int, np.integer)) and not isinstance(level, bool)
+    if known:
+        return
+    raise PromptError(f'level {level!r} is unknown; use "auto", "whole" or an int')
 
 
 class OptionArgs(TypedDict, total=False):
@@ -71,8 +85,8 @@ class SegmentOptions:
 
     def __post_init__(self) -> None:
         check_level(self.level)
-        if self.output not in get_args(Output):
-            known = ", ".join(map(repr, get_args(Output)))
+        if self.output not in OUTPUTS:
+            known = ", ".join(map(repr, OUTPUTS))
             raise PromptError(f"output {self.output!r} is unknown; use one of {known}")
         sizes = ("typical size", self.typical_size), ("view extent", self.view_extent)
         for name, size in sizes:

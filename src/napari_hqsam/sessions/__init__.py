@@ -17,7 +17,7 @@ from napari_hqsam.sessions.aside import (
 from napari_hqsam.sessions.history import History
 from napari_hqsam.sessions.journal.file import JournalError, journal_path
 from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
-from napari_hqsam.sessions.journal.records import Accept, Corrected, Edit, Settings
+from napari_hqsam.sessions.journal.records import Accept, AcceptOptions, Corrected, Edit
 from napari_hqsam.sessions.patches import (
     ArrayTarget,
     Target,
@@ -32,6 +32,7 @@ from napari_hqsam.sessions.strokes import Stroke
 
 __all__ = [
     "Accept",
+    "AcceptOptions",
     "ArrayTarget",
     "Corrected",
     "Edit",
@@ -42,7 +43,6 @@ __all__ = [
     "Recorded",
     "Remade",
     "Session",
-    "Settings",
     "Setup",
     "Stroke",
     "Target",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.edit_log import EditLog
     from napari_hqsam.sessions.journal.headers import Setup
-    from napari_hqsam.sessions.journal.records import Settings
+    from napari_hqsam.sessions.journal.records import AcceptOptions
     from napari_hqsam.sessions.objects import ObjectTable
     from napari_hqsam.sessions.patches import Patch
     from napari_hqsam.sessions.strokes import Stroke
@@ -83,7 +83,7 @@ class EditBuilder:
         self,
         mask: Mask,
         prompt: Prompt,
-        settings: Settings,
+        options: AcceptOptions,
         setup: Setup,
         *,
         plane: OnPlane,
@@ -100,7 +100,7 @@ class EditBuilder:
             mask.bbox,
             mask.data,
             label_id,
-            settings.overlap,
+            options.overlap,
             instead_of=self.table.box_on(label_id, where) if replaces else None,
         )
         if not pixels:
@@ -111,7 +111,7 @@ class EditBuilder:
                 else "the mask is empty; give other prompts"
             )
         made = MaskRecord.of(mask)
-        return Accept(label_id, where, prompt, settings, setup, made, replaces, patches)
+        return Accept(label_id, where, prompt, options, setup, made, replaces, patches)
 
     def delete(self, label_id: int, plane: OnPlane = None) -> Edit:
         """Remove an object from a plane, or from everywhere."""

@@ -88,7 +88,7 @@ def remake(
     target : Target
         Labels as it found them: 0, or a copy of its base.
     segment : callable
-        Gives the mask for the prompt, settings and setup of an accepted one.
+        Gives the mask for the prompt, options and setup of an accepted one.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def _accept(session: Session, event: Accept, mask: Mask) -> bool:
             event.prompt,
             plane=event.plane,
             label_id=event.label_id,
-            settings=event.settings,
+            options=event.options,
             setup=event.setup,
             replaces=event.replaces,
         )

@@ -12,7 +12,7 @@ from napari_hqsam.sessions.beginning import begin_journal, reopen_journal
 from napari_hqsam.sessions.edit_log import EditLog
 from napari_hqsam.sessions.edits import EditBuilder
 from napari_hqsam.sessions.features import feature_row, feature_table
-from napari_hqsam.sessions.journal.records import Settings
+from napari_hqsam.sessions.journal.records import AcceptOptions
 
 if TYPE_CHECKING:
     import os
@@ -223,7 +223,7 @@ class Session:
         Returns
         -------
         tuple of Accept
-            Each with plane, prompt, settings and mask. Several where parts were
+            Each with plane, prompt, options and mask. Several where parts were
             added or objects merged; none where it was made by hand.
 
         Raises
@@ -256,7 +256,7 @@ class Session:
         *,
         plane: OnPlane = None,
         label_id: int | None = None,
-        settings: Settings | None = None,
+        options: AcceptOptions | None = None,
         setup: Setup | None = None,
         replaces: bool = False,
     ) -> int:
@@ -272,7 +272,7 @@ class Session:
             Where; by default the prompt's own plane, or the only one.
         label_id : int, optional
             The object; by default the prompt's own, or a new one.
-        settings : Settings, optional
+        options : AcceptOptions, optional
             How the mask was made, and who gets pixels that are taken.
         setup : Setup, optional
             With which model, where not with that of the header.
@@ -293,7 +293,7 @@ class Session:
         ImageError
             If the id, the plane or the mask do not fit the labels.
         """
-        how = settings or Settings(), setup or self.header.setup
+        how = options or AcceptOptions(), setup or self.header.setup
         accept = self._edits.accept(
             mask, prompt, *how, plane=plane, label_id=label_id, replaces=replaces
         )

@@ -47,7 +47,7 @@ def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[in
         if place in seen or event not in masks:
             continue  # what it made is gone: replaced, deleted, or merged with others
         seen.add(place)
-        if event.settings.level == "auto":
+        if event.options.segmentation.level == "auto":
             box = (0, 0, 0, 0)
             for accepted in masks:
                 box = around(box, accepted.mask.bbox)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_hqsam.segmentation import SegmentOptions
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.prompting import current_prompt, plane_size
 from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
@@ -52,7 +53,7 @@ class Asking:
         if scene.image is None or scene.points is None or scene.shapes is None:
             return None
         view = scene.view()
-        own = view.without(scene.channel_axis)
+        own = view.in_layers
         found = current_prompt(scene.points, scene.shapes, own, scene.held)
         if found is None:
             return None
@@ -64,26 +65,27 @@ class Asking:
     ) -> Request:
         """Snapshot of all that an answer depends on."""
         s, image = self.settings, self._image()
-        _, channel_axis = self.scene.axes_and_channels(view)
         level, size = self._level(view, prompt), self._typical_size(view)
         seen = self._view_extent(view) if level == "auto" and size is None else None
         return Request(
             self.image_spec(view),
             ModelSpec(s.model, s.device),
-            view.index(layer_shape(image), channel_axis),
+            view.index(layer_shape(image)),
             prompt,
-            level,
-            s.output,
-            s.clean,
-            size,
-            seen,
+            SegmentOptions(
+                level=level,
+                output=s.output,
+                clean=s.clean,
+                typical_size=size,
+                view_extent=seen,
+            ),
             what=what,
         )
 
     def image_spec(self, view: PlaneView) -> ImageSpec:
         """Snapshot of the image as it is shown."""
         image = self._image()
-        axes, _ = self.scene.axes_and_channels(view)
+        axes = self.scene.letters(view)
         more = self._more_layers()
         arrays = tuple(
             layer.data[0] if layer.multiscale else layer.data for layer in more

@@ -171,7 +171,7 @@ class Batches(QObject):
                     view,
                     mask,
                     replace(prompt, label_id=None),
-                    settings=self._objects.journal_settings(request, 0),
+                    options=self._objects.accept_options(request, 0),
                     setup=setup,
                 )
         except PromptError:

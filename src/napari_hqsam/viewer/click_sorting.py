@@ -51,7 +51,7 @@ class ClickSorter:
             view = self._scene.view()
         except HqsamError:
             return
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         if not own.holds(row)[0] or len(self._scene.prompts_on(own)) < 2:
             return
         if not (
@@ -88,7 +88,7 @@ class ClickSorter:
             view = self._scene.view()
         except HqsamError:
             return
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         if mask is not None:
             point = own.to_plane(row)[0]
             outlined = self._controller.finished(mask, view)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.records import Settings as JournalSettings
+    from napari_hqsam.sessions.journal.records import AcceptOptions
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.requests import Answer, Request
     from napari_hqsam.viewer.state import Doubt, Tool
@@ -151,8 +151,7 @@ class Controller(QObject):
 
     def _elsewhere(self, view: PlaneView, other: PlaneView) -> bool:
         """Whether two planes have prompts of their own; those of channels do not."""
-        axis = self.scene.channel_axis
-        return view.without(axis) != other.without(axis)
+        return view.in_layers != other.in_layers
 
     def _ask(
         self, view: PlaneView, request: Request, *, next_choice: bool = False
@@ -212,12 +211,12 @@ class Controller(QObject):
         with suppress(HqsamError):
             view = self.scene.view()
             self._trails.pop(view, None)
-            own = view.without(self.scene.channel_axis)
+            own = view.in_layers
             if self.current.opened_on == own:  # its prompts are gone
                 self.current.reopen(None, own)
         self.clear_current()
 
-    def resume(self, view: PlaneView, prompt: Prompt, how: JournalSettings) -> None:
+    def resume(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
         """Ask again for an accepted object, whose prompts lie on the plane shown."""
         self._trails[view].resume(prompt, how)
         self.predict()
@@ -266,7 +265,7 @@ class Controller(QObject):
             layers.show_nothing(scene.outline)
             return
         width = layers.OUTLINE_PIXELS / scene.pixel_size(view)
-        own = view.without(scene.channel_axis)
+        own = view.in_layers
         if mask is not None:
             mask = self.finished(mask, view)
         layers.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)

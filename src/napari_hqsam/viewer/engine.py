@@ -215,25 +215,8 @@ class Engine:
 
     def tiles(self, request: Request) -> list[Tile]:
         """Tiles on which a request is looked at first."""
-        segmenter = self.segmenter(request.image, request.model)  # loads libraries
-        from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
-        from napari_hqsam.tiling import fit_plane
-
-        grid = segmenter.grid
-        if request.level == "whole":
-            return [fit_plane(grid.plane_shape, grid.size)]
-        levels = (
-            levels_to_try(
-                request.prompt,
-                grid,
-                segmenter.model.tuning,
-                request.typical_size,
-                request.view_extent,
-            )
-            if request.level == "auto"
-            else [grid.clip(request.level)]
-        )
-        return [tile_for(request.prompt, grid, level) for level in levels]
+        segmenter = self.segmenter(request.image, request.model)
+        return segmenter.first_tiles(request.prompt, request.options)
 
     def warm_up(self, request: Request, check: Callable[[], None]) -> None:
         """Load the model, and have the tiles of a request encoded.

@@ -20,7 +20,7 @@ from napari_hqsam.errors import HqsamError, OutputError, PromptError
 from napari_hqsam.masks.finishing import finish_crop
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import recent_sizes
-from napari_hqsam.sessions.journal.records import Settings
+from napari_hqsam.sessions.journal.records import AcceptOptions
 from napari_hqsam.viewer.asking import TYPICAL_OF
 from napari_hqsam.viewer.click_sorting import ClickSorter
 from napari_hqsam.viewer.main_thread import tell
@@ -160,7 +160,7 @@ class Objects(QObject):
         split: int | None,
         link: Link | None,
     ) -> Fate:
-        own, current = view.without(self.scene.channel_axis), self.current
+        own, current = view.in_layers, self.current
         image = self.scene.image
         return Fate(image, current.chosen, current.id_on(own), merge, split, link)
 
@@ -174,10 +174,10 @@ class Objects(QObject):
             )
             if session is None:
                 return
-            where = plane_of(view.without(self.scene.channel_axis))
+            where = plane_of(view.in_layers)
             if fate.split is not None:
                 number = session.split(fate.split, mask.bbox, mask.data, where)
-                how = self.journal_settings(answer.request, fate.chosen)
+                how = self.accept_options(answer.request, fate.chosen)
                 self.undoing.note_split(view, answer.request.prompt, how)
             else:
                 with session.grouped():
@@ -193,15 +193,15 @@ class Objects(QObject):
         self, session: Session, view: PlaneView, answer: Answer, mask: Mask, fate: Fate
     ) -> int:
         """Make an object of a mask, or add it to one; return its id."""
-        settings = self.journal_settings(answer.request, fate.chosen)
-        how: dict[str, Any] = {"settings": settings, "setup": answer.setup}
+        options = self.accept_options(answer.request, fate.chosen)
+        how: dict[str, Any] = {"options": options, "setup": answer.setup}
         prompt, own = answer.request.prompt, fate.label_id
         if fate.merge is None:
             how |= {"label_id": own, "replaces": own is not None}
             return self.put(session, view, mask, prompt, **how)
         if own not in (None, fate.merge) and mask.area:
             session.merge((fate.merge, own))
-        where = plane_of(view.without(self.scene.channel_axis))
+        where = plane_of(view.in_layers)
         return session.accept(mask, prompt, plane=where, label_id=fate.merge, **how)
 
     def put(
@@ -222,7 +222,7 @@ class Objects(QObject):
         int
             The object's id.
         """
-        where = plane_of(view.without(self.scene.channel_axis))
+        where = plane_of(view.in_layers)
         number = session.accept(mask, prompt, plane=where, **how)
         done = self.controller.finished(mask, view)
         if done is not mask:
@@ -256,7 +256,7 @@ class Objects(QObject):
         self.undoing.note_placed(None)
         if scene.image is None or scene.image is not fate.image:
             return
-        own = view.without(scene.channel_axis)
+        own = view.in_layers
         if scene.prompts_on(own):
             tell(
                 PromptError(
@@ -271,15 +271,11 @@ class Objects(QObject):
         scene.put_prompt(request.prompt, own)
         self.controller.predict_soon()
 
-    def journal_settings(self, request: Request, chosen: int) -> Settings:
+    def accept_options(self, request: Request, chosen: int) -> AcceptOptions:
         """Tell the journal how a mask was asked for."""
-        return Settings(
-            output=request.output,
+        return AcceptOptions(
+            segmentation=request.options,
             candidate=to_candidate(chosen),
-            level=request.level,
-            typical_size=request.typical_size,
-            view_extent=request.view_extent,
-            clean=request.clean,
             overlap=self.settings.overlap,
             corrects=request.corrects,
         )
@@ -289,14 +285,14 @@ class Objects(QObject):
         session = self.labelling.session
         if session is None:
             return []
-        axes = plane_of(view.without(self.scene.channel_axis)).axes
+        axes = plane_of(view.in_layers).axes
         return recent_sizes(session.history, axes, TYPICAL_OF)
 
     def begin_next(
         self, view: PlaneView, *, keep: tuple[float, ...] | None = None
     ) -> None:
         """Drop the current object and its prompts, but for a click on the next."""
-        own = view.without(self.scene.channel_axis)
+        own = view.in_layers
         self.scene.quietly_remove(own, keep)
         self.undoing.begin_next()
         if self.current.opened_on in (None, own):
@@ -335,7 +331,7 @@ class Objects(QObject):
         if at is None or target is None:
             return None
         view, point = at
-        label_id = id_at(target.layer, view.without(self.scene.channel_axis), point)
+        label_id = id_at(target.layer, view.in_layers, point)
         return (view, label_id) if label_id else None
 
     def reopen(self) -> None:
@@ -345,7 +341,7 @@ class Objects(QObject):
             self.said.emit("Point at an accepted object to open it again")
             return
         view, label_id = found
-        own = view.without(self.scene.channel_axis)
+        own = view.in_layers
         try:
             prompt, how = self._prompt_of(own, label_id)
             self.begin_next(view)
@@ -360,7 +356,7 @@ class Objects(QObject):
         self.said.emit(f"Object {label_id} is open again")
         self.controller.resume(view, prompt, how)
 
-    def _prompt_of(self, own: PlaneView, label_id: int) -> tuple[Prompt, Settings]:
+    def _prompt_of(self, own: PlaneView, label_id: int) -> tuple[Prompt, AcceptOptions]:
         """Prompt that made the object under the cursor, and how; else its box."""
         session, target = self.labelling.session, self.labelling.target
         at = self.scene.cursor()
@@ -368,12 +364,12 @@ class Objects(QObject):
             with suppress(PromptError):  # an object that the session does not know
                 made = session.reopen(label_id, plane_of(own))
                 if made:
-                    return made[-1].prompt, made[-1].settings
+                    return made[-1].prompt, made[-1].options
         assert target is not None
         assert at is not None
         y0, x0, y1, x1 = box_at(target.layer, own, at[1])
         box = y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5
-        return Prompt(box=box), Settings()
+        return Prompt(box=box), AcceptOptions()
 
     def merge(self) -> None:
         """Add the current object to the accepted one under the cursor."""
@@ -390,7 +386,7 @@ class Objects(QObject):
         if mask is None or shown is None or target is None:
             self.said.emit("Outline the part to split off first")
             return
-        own = shown[0].without(self.scene.channel_axis)
+        own = shown[0].in_layers
         below = np.asarray(target.layer.data[own.window(mask.bbox)])[mask.data]
         ids, counts = np.unique(below[below > 0], return_counts=True)
         if not len(ids):
@@ -411,7 +407,7 @@ class Objects(QObject):
         view, label_id = found
         session = self.labelling.session
         assert session is not None
-        where = plane_of(view.without(self.scene.channel_axis))
+        where = plane_of(view.in_layers)
         bbox, data = session.pixels(label_id, where)
         assert self.scene.image is not None
         bbox, data = finish_crop(
@@ -438,13 +434,12 @@ class Objects(QObject):
         session = self.labelling.session
         assert session is not None
         try:
-            session.delete(label_id, plane_of(view.without(self.scene.channel_axis)))
+            session.delete(label_id, plane_of(view.in_layers))
         except HqsamError as error:
             tell(error)
             return
         assert self.scene.image is not None
-        _, channel_axis = self.scene.axes_and_channels(view)
-        several = view.index(layer_shape(self.scene.image), channel_axis)
+        several = view.index(layer_shape(self.scene.image))
         where_from = " from this slice" if several else ""
         self.labelling.took_step(f"Object {label_id} deleted{where_from}")
 

@@ -36,12 +36,15 @@ class PlaneView:
         Data axes along the rows and along the columns, the earlier one first.
     position : tuple of int
         Index along every data axis; 0 along the two of the plane.
+    channel_axis : int or None
+        Data axis that holds channels.
     flat : int or None
-        Axis that has one step for all channels, see `without`.
+        Axis that has one step for all channels, see `in_layers`.
     """
 
     axes: tuple[int, int]
     position: tuple[int, ...]
+    channel_axis: int | None = None
     flat: int | None = None
 
     @property
@@ -54,21 +57,21 @@ class PlaneView:
         """Data axes that are not of the plane."""
         return tuple(i for i in range(self.ndim) if i not in self.axes)
 
-    def letters(self, channel_axis: int | None = None) -> str:
+    def letters(self) -> str:
         """Axes letters as `open_image` wants them, without that of RGB."""
         free = iter(_LEADING)
         names = {self.axes[0]: "y", self.axes[1]: "x"}
-        if channel_axis is not None:
-            names[channel_axis] = "c"
+        if self.channel_axis is not None:
+            names[self.channel_axis] = "c"
         return "".join(names.get(i) or next(free) for i in range(self.ndim))
 
-    def index(
-        self, shape: Sequence[int], channel_axis: int | None = None
-    ) -> tuple[int, ...]:
+    def leading(self, shape: Sequence[int]) -> list[int]:
+        """Return the data axes with several slices, in order."""
+        return [i for i in self.others if i != self.channel_axis and shape[i] > 1]
+
+    def index(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Plane index as `Image` wants it: axes of length 1 do not count."""
-        return tuple(
-            self.position[i] for i in self.others if i != channel_axis and shape[i] > 1
-        )
+        return tuple(self.position[i] for i in self.leading(shape))
 
     def to_plane(self, points: ArrayLike) -> NDArray[np.float64]:
         """(n, ndim) data coordinates as (n, 2) on the plane."""
@@ -108,29 +111,30 @@ class PlaneView:
         y, x = (axis + ndim - self.ndim for axis in self.axes)
         return PlaneView((y, x), self.position[self.ndim - ndim :])
 
-    def without(self, channel_axis: int | None) -> PlaneView:
-        """Return the plane in layers that lie on all channels of an image.
+    @property
+    def in_layers(self) -> PlaneView:
+        """The plane in layers of prompts and labels, which lie on all channels.
 
         They lack its channel axis if that is the first one. Else they have one step
         along it, see `placement`: napari lines up the axes of layers from the last
         one on.
         """
-        if channel_axis is None:
+        if self.channel_axis is None:
             return self
-        if channel_axis == 0:
+        if self.channel_axis == 0:
             return self._removed(0)
         position = list(self.position)
-        position[channel_axis] = 0
-        return PlaneView(self.axes, tuple(position), channel_axis)
+        position[self.channel_axis] = 0
+        return PlaneView(self.axes, tuple(position), flat=self.channel_axis)
 
     def of_labels(self) -> PlaneView:
         """Return the plane in a session's labels, which have no channel axis."""
         return self if self.flat is None else self._removed(self.flat)
 
-    def at_labels(self, index: Sequence[int], channel_axis: int | None) -> PlaneView:
+    def at_labels(self, index: Sequence[int]) -> PlaneView:
         """Return the plane of an image at an index of labels without its channels."""
         position = list(self.position)
-        leading = (axis for axis in self.others if axis != channel_axis)
+        leading = (axis for axis in self.others if axis != self.channel_axis)
         for axis, at in zip(leading, index, strict=True):
             position[axis] = at
         return replace(self, position=tuple(position))
@@ -154,7 +158,7 @@ def layer_shape(layer: Layer) -> tuple[int, ...]:
 
 
 def shape_without(shape: Sequence[int], channel_axis: int | None) -> tuple[int, ...]:
-    """Shape of layers that lie on all channels of an image; see `without`."""
+    """Shape of layers that lie on all channels; see `PlaneView.in_layers`."""
     if channel_axis is None:
         return tuple(shape)
     one = () if channel_axis == 0 else (1,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -224,7 +225,7 @@ def _from_labels(
         if axis and shape[axis] == 1 < whole[axis]:
             flat = place.without(axis, whole[axis])
             if Placing.of(source).agrees(flat, shape):
-                own, place = own.without(axis), flat
+                own, place = replace(own, channel_axis=axis).in_layers, flat
     same_place = Placing.of(source).agrees(place, shape)
     size = plane_size(source, own)
     if size != plane_size(image, view) or not same_place:

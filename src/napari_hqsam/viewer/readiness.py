@@ -102,10 +102,10 @@ class Readiness(QObject):
         except HqsamError:
             return []
         assert scene.image is not None
-        shape, (_, channels) = layer_shape(scene.image), scene.axes_and_channels(view)
-        if view.index(shape, channels) != request.plane:
+        shape = layer_shape(scene.image)
+        if view.index(shape) != request.plane:
             return []
-        return [v.index(shape, channels) for v in self._scrolling.next_slices(view)]
+        return [v.index(shape) for v in self._scrolling.next_slices(view)]
 
     def _submit(self, work: Callable[[Ticket], None]) -> None:
         if self._asking.settings.prefetch and not self._worker.synchronous:

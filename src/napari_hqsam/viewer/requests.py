@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from napari_hqsam.images import Image
     from napari_hqsam.masks import Mask
     from napari_hqsam.models import Tuning
-    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import SegmentOptions
     from napari_hqsam.sessions.journal.headers import Setup
 
 
@@ -103,11 +103,7 @@ class Request:
     model: ModelSpec
     plane: tuple[int, ...]
     prompt: Prompt
-    level: Literal["auto", "whole"] | int
-    output: Output
-    clean: bool
-    typical_size: float | None = None
-    view_extent: float | None = None
+    options: SegmentOptions
     what: Literal["mask", "all"] = "mask"
     after: Request | None = None
     candidate: int = 0
@@ -117,7 +113,7 @@ class Request:
 
         The output does: it takes part in the choice of the level.
         """
-        return replace(self, clean=False, what="mask")
+        return replace(self, options=replace(self.options, clean=False), what="mask")
 
     @property
     def corrects(self) -> tuple[Corrected, ...]:
@@ -127,7 +123,7 @@ class Request:
         last = Corrected(
             len(self.after.prompt.points),
             to_candidate(self.candidate),
-            self.after.output,
+            self.after.options.output,
         )
         return (*self.after.corrects, last)
 
@@ -136,11 +132,7 @@ class Request:
         """Keywords of the segmenter's methods."""
         return {
             "plane": self.image.index_at(self.plane),
-            "level": self.level,
-            "output": self.output,
-            "clean": self.clean,
-            "typical_size": self.typical_size,
-            "view_extent": self.view_extent,
+            **self.options.arguments(),
         }
 
 

@@ -7,6 +7,7 @@ any time. Says what happened by signals, and decides nothing.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
@@ -109,7 +110,7 @@ class Scene:
         """Data axis of the image that holds channels; None: there is none.
 
         What is prompted belongs to all channels, and stays in view whatever channel
-        is shown: own layers do without the axis, see `PlaneView.without`.
+        is shown: own layers do without the axis, see `PlaneView.in_layers`.
         """
         axis, image = self.settings.channel_axis, self.image
         if axis is None or (image is not None and (image.rgb or axis >= image.ndim)):
@@ -165,7 +166,7 @@ class Scene:
                 f"axis {self.channel_axis} of {self.image.name} holds channels; roll "
                 "the axes (Ctrl+E) until others are shown"
             )
-        return view
+        return replace(view, channel_axis=self.channel_axis)
 
     def go_to(self, view: PlaneView) -> None:
         """Show a plane of the image, in the orientation that is shown."""
@@ -177,12 +178,10 @@ class Scene:
         if axes:
             dims.set_point([axis + lead for axis in axes], [world[a] for a in axes])
 
-    def axes_and_channels(self, view: PlaneView) -> tuple[str, int | None]:
-        """Axes letters of the image's data, and which axis holds channels."""
+    def letters(self, view: PlaneView) -> str:
+        """Axes letters of the image's data, as `open_image` wants them."""
         assert self.image is not None
-        if self.image.rgb:
-            return view.letters() + "c", None
-        return view.letters(self.channel_axis), self.channel_axis
+        return view.letters() + ("c" if self.image.rgb else "")
 
     def pixel_size(self, view: PlaneView) -> float:
         """Screen pixels per data pixel."""
@@ -388,7 +387,7 @@ class Scene:
     def prompts_on_plane(self) -> list[tuple[Layer, int]]:
         """Layer and number of each prompt on the plane shown."""
         try:
-            return self.prompts_on(self.view().without(self.channel_axis))
+            return self.prompts_on(self.view().in_layers)
         except ImageError:
             return []
 

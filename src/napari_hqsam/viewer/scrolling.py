@@ -40,8 +40,7 @@ class Scrolling:
         if scene.image is None:
             return []
         shape = layer_shape(scene.image)
-        _, channels = scene.axes_and_channels(view)
-        axes = [a for a in view.others if a != channels and shape[a] > 1]
+        axes = view.leading(shape)
         if not axes:
             return []
         axis, way = axes[-1], 1

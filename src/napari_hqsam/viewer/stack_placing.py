@@ -84,7 +84,7 @@ class Placer:
         mask, asked = item.mask, item.asked
         assert mask is not None
         assert asked is not None
-        settings = self._objects.journal_settings(asked.request, asked.chosen)
+        settings = self._objects.accept_options(asked.request, asked.chosen)
         plane, view = run.walk.plane(z), run.walk.at(z)
         try:
             session.accept(
@@ -92,7 +92,7 @@ class Placer:
                 replace(asked.prompt, label_id=None),
                 plane=plane,
                 label_id=label_id,
-                settings=replace(settings, overlap="keep"),
+                options=replace(settings, overlap="keep"),
                 setup=run.setup,
                 replaces=True,
             )

@@ -16,7 +16,7 @@ from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.sessions.patches import windows
 from napari_hqsam.viewer.planes import Placing, layer_shape
 from napari_hqsam.viewer.prompting import current_prompt, plane_size
-from napari_hqsam.viewer.stack_walk import Walk, check_walkable, spacing, walkable
+from napari_hqsam.viewer.stack_walk import Walk, check_walkable, spacing
 from napari_hqsam.viewer.stack_work import Said
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def axes_of(scene: Scene) -> list[int]:
         No plane of an image is shown.
     """
     view = scene.view()
-    _, channel_axis = scene.axes_and_channels(view)
-    return walkable(view, layer_shape(scene.image), channel_axis)
+    assert scene.image is not None
+    return view.leading(layer_shape(scene.image))
 
 
 def walk_of(scene: Scene, axis: int | None) -> Walk:
@@ -58,8 +58,7 @@ def walk_of(scene: Scene, axis: int | None) -> Walk:
         dims = scene.viewer.dims
         last = dims.last_used - (dims.ndim - image.ndim)
         axis = last if last in axes else axes[-1]
-    _, channel_axis = scene.axes_and_channels(view)
-    return Walk(view, axis, layer_shape(image), channel_axis)
+    return Walk(view, axis, layer_shape(image))
 
 
 def spacing_of(scene: Scene, walk: Walk) -> float:

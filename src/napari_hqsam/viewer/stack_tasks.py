@@ -115,9 +115,7 @@ class Tasks:
         """
         view, image = self._scene.view(), self._scene.image
         assert image is not None
-        _, channel_axis = self._scene.axes_and_channels(view)
-        shape = layer_shape(image)
-        walk = OnePlane.of(view, shape, channel_axis)
+        walk = OnePlane.of(view, layer_shape(image))
         request = self._controller.asking.request(view, _ANYWHERE)
         run = Run(walk, (0, 1), None, self._scene.key, request)
         run.total, run.task = 1, "auto"

@@ -31,13 +31,11 @@ class Walk:
         Data axis that is walked along.
     shape : tuple of int
         Of the image's data.
-    channel_axis : int or None
     """
 
     view: PlaneView
     axis: int
     shape: tuple[int, ...]
-    channel_axis: int | None = None
 
     @property
     def count(self) -> int:
@@ -52,17 +50,17 @@ class Walk:
     @property
     def letter(self) -> str:
         """What the image that is opened calls the axis."""
-        return self.view.letters(self.channel_axis)[self.axis]
+        return self.view.letters()[self.axis]
 
     @property
     def leading(self) -> list[int]:
         """Data axes that the index of a slice covers."""
-        return walkable(self.view, self.shape, self.channel_axis)
+        return self.view.leading(self.shape)
 
     @property
     def others(self) -> dict[str, int]:
         """Index over the leading axes that are not walked."""
-        letters = self.view.letters(self.channel_axis)
+        letters = self.view.letters()
         return {
             letters[a]: self.view.position[a] for a in self.leading if a != self.axis
         }
@@ -77,17 +75,17 @@ class Walk:
 
     def own(self, z: int) -> PlaneView:
         """Slice in layers of prompts and labels."""
-        return self.at(z).without(self.channel_axis)
+        return self.at(z).in_layers
 
     @property
     def own_axis(self) -> int:
         """Axis of layers of prompts and labels that is walked along."""
-        return self.axis - (self.channel_axis == 0)
+        return self.axis - (self.view.channel_axis == 0)
 
     @property
     def labels_axis(self) -> int:
         """Axis of the session's labels that is walked along."""
-        channel_axis = self.channel_axis
+        channel_axis = self.view.channel_axis
         return self.axis - (channel_axis is not None and channel_axis < self.axis)
 
     def plane(self, z: int) -> Plane:
@@ -96,7 +94,7 @@ class Walk:
 
     def index(self, z: int) -> tuple[int, ...]:
         """Slice in the words of the image that is opened."""
-        return self.at(z).index(self.shape, self.channel_axis)
+        return self.at(z).index(self.shape)
 
     def slice_of_index(self, index: Sequence[int]) -> int:
         """Return which slice an index of the opened image means."""
@@ -133,11 +131,9 @@ class OnePlane(Walk):
     """The plane shown alone, of a plane or of a stack: its only slice is 0."""
 
     @classmethod
-    def of(
-        cls, view: PlaneView, shape: tuple[int, ...], channel: int | None
-    ) -> OnePlane:
+    def of(cls, view: PlaneView, shape: tuple[int, ...]) -> OnePlane:
         """Take the plane that is shown; `axis` means nothing here."""
-        return cls(view, -1, shape, channel)
+        return cls(view, -1, shape)
 
     @property
     def count(self) -> int:
@@ -156,13 +152,6 @@ class OnePlane(Walk):
     def slice_of(self, plane: Plane) -> int | None:
         """0 for the plane, None for any other."""
         return 0 if plane == self.plane(0) else None
-
-
-def walkable(
-    view: PlaneView, shape: Sequence[int], channel_axis: int | None
-) -> list[int]:
-    """Return the data axes with several slices, in order."""
-    return [a for a in view.others if a != channel_axis and shape[a] > 1]
 
 
 def check_walkable(axes: Sequence[int], name: str) -> None:

@@ -197,9 +197,7 @@ def follow(
         direction=direction,
         taken=lambda index, box: job.taken(walk.plane(walk.slice_of_index(index)), box),
         spacing=spacing,
-        level=how.level,
-        output=how.output,
-        clean=how.clean,
+        **how.options.arguments(),
         cancel=job.asked,
     )
     left = [redo[i] & set(said.derived) for i, said in enumerate(objects)]
@@ -315,17 +313,17 @@ def automatic(job: Job, engine: Engine) -> Iterator[Slice]:
             raise Cancelled
 
     linker, how = Linker(), job.request
+    options = how.options
+    if options.level == "whole":
+        options = replace(options, level="auto")
     segmenter = engine.segmenter(how.image, how.model)
     for z in range(*job.span):
         go_on()
         found = iter_everything(
             segmenter,
             plane=how.image.index_at(job.walk.index(z)),
-            level="auto" if how.level == "whole" else how.level,
+            **options.arguments(),
             taken=_Taken(job, z),
-            typical_size=how.typical_size,
-            output=how.output,
-            clean=how.clean,
             progress=job.tiles,
             check=go_on,
         )

@@ -325,7 +325,7 @@ class Stacks(QObject):
         """Lay prompts again that nothing came of."""
         scene = self._scene
         same_image = (
-            scene.key == run.key and scene.channel_axis == run.walk.channel_axis
+            scene.key == run.key and scene.channel_axis == run.walk.view.channel_axis
         )
         if scene.image is None or not same_image:
             return

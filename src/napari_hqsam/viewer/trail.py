@@ -15,7 +15,7 @@ from napari_hqsam.viewer.requests import from_candidate
 if TYPE_CHECKING:
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.records import Settings
+    from napari_hqsam.sessions.journal.records import AcceptOptions
     from napari_hqsam.viewer.requests import Request
 
 
@@ -50,7 +50,7 @@ class Trail:
         """Begin another object."""
         self._steps.clear()
 
-    def resume(self, prompt: Prompt, how: Settings) -> None:
+    def resume(self, prompt: Prompt, how: AcceptOptions) -> None:
         """Go on from where an accepted object stood.
 
         Parameters
@@ -65,8 +65,10 @@ class Trail:
             Step(prompt.first(n), candidate, output)  # type: ignore[arg-type]
             for (n, output), candidate in zip(shown, [0, *corrected], strict=True)
         ]
-        self._typical_size, self._view_extent = how.typical_size, how.view_extent
-        self.level = None if isinstance(how.level, str) else how.level
+        options = how.segmentation
+        self._typical_size = options.typical_size
+        self._view_extent = options.view_extent
+        self.level = None if isinstance(options.level, str) else options.level
 
     def follow(self, request: Request, chosen: int = 0) -> Request:
         """Tie a request to those whose answers it corrects.
@@ -79,23 +81,32 @@ class Trail:
             Which mask of the last answer was shown.
         """
         if not self._steps:
-            self._typical_size = request.typical_size
-            self._view_extent = request.view_extent
+            self._typical_size = request.options.typical_size
+            self._view_extent = request.options.view_extent
         # Others that are accepted, and a zoom, make no difference to this object.
-        request = replace(
-            request, typical_size=self._typical_size, view_extent=self._view_extent
+        options = replace(
+            request.options,
+            typical_size=self._typical_size,
+            view_extent=self._view_extent,
         )
         if self.level is not None:
-            request = replace(request, level=self.level)
+            options = replace(options, level=self.level)
+        request = replace(request, options=options)
         self._go_to(request, chosen)
         before: Request | None = None
         for step in self._steps:
-            request = replace(request, after=before, **step._asdict())
+            request = replace(
+                request,
+                prompt=step.prompt,
+                candidate=step.candidate,
+                options=replace(options, output=step.output),
+                after=before,
+            )
             before = request.as_link()
         return request
 
     def _go_to(self, request: Request, chosen: int) -> None:
-        prompt, output = request.prompt, request.output
+        prompt, output = request.prompt, request.options.output
         for i, step in enumerate(self._steps):
             if step.prompt == prompt:
                 self._steps[i:] = [step._replace(output=output)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.records import Event, Settings
+    from napari_hqsam.sessions.journal.records import AcceptOptions, Event
     from napari_hqsam.viewer.objects import Objects
     from napari_hqsam.viewer.planes import PlaneView
 
@@ -52,14 +52,14 @@ class Made(NamedTuple):
     ----------
     plane : Plane
     prompt : Prompt
-    how : Settings
+    how : AcceptOptions
     label_id : int or None
         Of the accepted object that it was before; None: a new one.
     """
 
     plane: Plane
     prompt: Prompt
-    how: Settings
+    how: AcceptOptions
     label_id: int | None
 
 
@@ -91,7 +91,7 @@ class Undoing:
 
     def note_reject(self, view: PlaneView) -> None:
         """Keep the prompts of the current object, which is about to be rejected."""
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         made = self._current(view)
         if made is None:
             return
@@ -102,11 +102,11 @@ class Undoing:
                 return  # it was only looked at
         self._rejects.append((self._last(), made))
 
-    def note_split(self, view: PlaneView, prompt: Prompt, how: Settings) -> None:
+    def note_split(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
         """Keep the prompts of a part that was split off: the journal has not."""
         event = self._last()
         if event is not None:
-            where = plane_of(view.without(self._scene.channel_axis))
+            where = plane_of(view.in_layers)
             self._splits[event] = Made(where, prompt, how, None)
 
     def note_placed(self, link: Link | None) -> None:
@@ -128,7 +128,7 @@ class Undoing:
         skip : sequence of float
             Position of a point that does not count.
         """
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         if self._taken_back is None or self._taken_back[0] != own:
             return False
         return self._prompt_on(own, skip) == self._taken_back[1]
@@ -194,7 +194,7 @@ class Undoing:
         view, made = self._show(_planes(step)), self._made(step)
         if view is None or made is None or not self._lay(view, made):
             return False
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         prompt = self._prompt_on(own)
         self._taken_back = None if prompt is None else (own, prompt)
         self._objects.said.emit(
@@ -214,7 +214,7 @@ class Undoing:
         view = self._show(_planes(session.history.to_undo))
         if view is None:
             return
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         same = made is not None and made.plane == plane_of(own)
         if self.untouched(view) or (
             same and made is not None and self._prompt_on(own) == made.prompt
@@ -237,11 +237,11 @@ class Undoing:
             view = self._scene.view()
         except HqsamError:
             return None
-        shown = plane_of(view.without(self._scene.channel_axis))
+        shown = plane_of(view.in_layers)
         there = sorted(p.index for p in planes if p.axes == shown.axes)
         if there and not there[0] <= shown.index <= there[-1]:
             nearest = there[0] if shown.index < there[0] else there[-1]
-            view = view.at_labels(nearest, self._scene.channel_axis)
+            view = view.at_labels(nearest)
             self._scene.go_to(view)
         return view
 
@@ -264,17 +264,17 @@ class Undoing:
         for edit in edits:
             if edit.kind == "merge":
                 before = edit.ids[1]
-        return Made(accept.plane, accept.prompt, accept.settings, before)
+        return Made(accept.plane, accept.prompt, accept.options, before)
 
     def _current(self, view: PlaneView) -> Made | None:
         """Tell what the current object is made from."""
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         prompt = self._prompt_on(own)
         if prompt is None:
             return None
         objects = self._objects
         request, chosen = objects.controller.question(view, prompt)
-        how = objects.journal_settings(request, chosen)
+        how = objects.accept_options(request, chosen)
         return Made(plane_of(own), request.prompt, how, objects.current.id_on(own))
 
     def _prompt_on(self, own: PlaneView, skip: Sequence[float] = ()) -> Prompt | None:
@@ -290,7 +290,7 @@ class Undoing:
 
     def _lay(self, view: PlaneView, made: Made) -> bool:
         """Make an object the current one again, if its plane is shown and empty."""
-        own = view.without(self._scene.channel_axis)
+        own = view.in_layers
         if made.plane != plane_of(own) or self._scene.prompts_on(own):
             return False
         current = self._objects.current

@@ -7,11 +7,10 @@ model's own: see `models.Tuning`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.boxes import shape_of
 from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.segmentation.plane.field import Field
@@ -26,21 +25,8 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.plane.decoding import Answer
     from napari_hqsam.tiling import Grid, Tile
 
-Level = Literal["auto", "whole"] | int
-
 VIEW_SHARES = 1 / 40, 1 / 2
 """Shares of the view's longer side that an object which is clicked on rarely leaves."""
-
-
-def check_level(level: object) -> None:
-    """Raise PromptError unless it is a level."""
-    if isinstance(level, str):
-        known = level in ("auto", "whole")
-    else:
-        known = isinstance(level, (int, np.integer)) and not isinstance(level, bool)
-    if known:
-        return
-    raise PromptError(f'level {level!r} is unknown; use "auto", "whole" or an int')
 
 
 def levels_to_try(

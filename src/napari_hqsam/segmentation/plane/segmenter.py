@@ -207,7 +207,7 @@ class PlaneSegmenter:
         """
         how = SegmentOptions(**options)
         index, on_plane = self._checked(prompts, plane, how)
-        tiles = {t for p in on_plane for t in self._looks(p, how)}
+        tiles = {t for p in on_plane for t in self.first_tiles(p, how)}
         for tile in sorted(tiles, key=place):
             self.source.features(index, tile)
         wait_for(self.model.device)
@@ -227,7 +227,7 @@ class PlaneSegmenter:
             return
         index, on_plane = self._checked(prompts, plane, how)
         decoder = PlaneDecoder(self.source, self.model, self.grid, index)
-        looks = {i: self._looks(p, how) for i, p in enumerate(on_plane)}
+        looks = {i: self.first_tiles(p, how) for i, p in enumerate(on_plane)}
         # neighbours one after another: their tiles are still in memory
         order = sorted(looks, key=lambda i: place(looks[i][-1]))
         hq = any(output != "sam" for output, _ in wanted)
@@ -275,8 +275,8 @@ class PlaneSegmenter:
             )
         return self._plane(prompts, plane), [p.clip_to((h, w)) for p in prompts]
 
-    def _looks(self, prompt: Prompt, how: SegmentOptions) -> list[Tile]:
-        """Tiles on which a prompt is looked at, the finest first."""
+    def first_tiles(self, prompt: Prompt, how: SegmentOptions) -> list[Tile]:
+        """Return the tiles on which a prompt is looked at first, the finest first."""
         if how.level == "whole":
             return [fit_plane(self.image.plane_shape, self.model.input_size)]
         levels = (

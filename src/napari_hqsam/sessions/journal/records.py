@@ -7,7 +7,7 @@ ValueError, and who knows the file and the line says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -15,6 +15,8 @@ import numpy as np
 from napari_hqsam.errors import shown
 from napari_hqsam.geometry import Plane
 from napari_hqsam.labels.painting import Overlap
+from napari_hqsam.network.outputs import OUTPUTS, Output
+from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
 from napari_hqsam.sessions.journal.file import SAVE
 from napari_hqsam.sessions.journal.headers import Setup, check_keys
 from napari_hqsam.sessions.journal.plain import HIGHEST, flag, items, real, text, whole
@@ -50,7 +52,6 @@ _IDS = {
     "derive": (1, 1),
 }
 """How few and how many objects each kind of edit is done to."""
-_OUTPUTS = ("sam+hq", "sam", "hq")
 _MAX_LEVEL = 64
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Corrected:
     points : int
         How many of the prompt's points it was the answer to; the first ones.
     candidate : int, optional
-        Which mask of it, as in `Settings`.
+        Which mask of it, as in `AcceptOptions`.
     output : {"sam+hq", "sam", "hq"}
         As in `Segmenter.segment`.
     """
@@ -85,27 +86,20 @@ class Corrected:
         return cls(
             whole(said["points"]),
             _maybe(whole, said.get("candidate")),
-            _one_of(_OUTPUTS, said.get("output", "sam+hq")),
+            _one_of(OUTPUTS, said.get("output", "sam+hq")),
         )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a mask was asked for, and how it was painted.
+@dataclass(frozen=True, kw_only=True)
+class AcceptOptions:
+    """How an accepted mask was made, and how it was painted.
 
     Attributes
     ----------
-    output : {"sam+hq", "sam", "hq"}
-        As in `Segmenter.segment`.
+    segmentation : SegmentOptions
     candidate : int, optional
         Which of `Segmenter.candidates`, counted from 0, the best; None: the
         mask of `Segmenter.segment`.
-    level : {"auto", "whole"} or int
-        As in `Segmenter.segment`.
-    typical_size, view_extent : float, optional
-        As in `Segmenter.segment`.
-    clean : bool
-        As in `Segmenter.segment`.
     overlap : {"keep", "overwrite", "empty"}
         As in `paint`.
     corrects : tuple of Corrected
@@ -113,44 +107,52 @@ class Settings:
         first one first; empty where all were given at once.
     """
 
-    output: str = "sam+hq"
+    segmentation: SegmentOptions = field(default_factory=SegmentOptions)
     candidate: int | None = None
-    level: str | int = "auto"
-    typical_size: float | None = None
-    clean: bool = True
     overlap: Overlap = "keep"
     corrects: tuple[Corrected, ...] = ()
-    view_extent: float | None = None
+
+    @property
+    def output(self) -> Output:
+        """Which output was chosen; as `Corrected` tells it of earlier answers."""
+        return self.segmentation.output
 
     def to_json(self) -> Json:
         """Return plain values."""
-        said = dict(vars(self))
-        del said["corrects"]
-        if self.view_extent is None:
-            del said["view_extent"]
+        plain: Json = {**self.segmentation.arguments(), "candidate": self.candidate}
+        plain["overlap"] = self.overlap
+        if plain["view_extent"] is None:
+            del plain["view_extent"]
         if self.corrects:
-            said["corrects"] = [answer.to_json() for answer in self.corrects]
-        return said
+            plain["corrects"] = [answer.to_json() for answer in self.corrects]
+        return plain
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Settings:
+    def from_json(cls, plain: Mapping[str, Any]) -> AcceptOptions:
         """Read them back."""
-        check_keys(said, [field.name for field in fields(cls)])
-        overlap: Any = _one_of(get_args(Overlap), said["overlap"])
-        level = said.get("level", "auto")
-        answers: list[Any] = items(said.get("corrects", []))
-        return cls(
-            _one_of(_OUTPUTS, said.get("output", "sam+hq")),
-            _maybe(whole, said.get("candidate")),
-            _one_of(("auto", "whole"), level)
-            if isinstance(level, str)
-            else whole(level, -_MAX_LEVEL, _MAX_LEVEL),
-            _maybe(real, said.get("typical_size")),
-            flag(said.get("clean", True)),
-            overlap,
-            tuple(Corrected.from_json(answer) for answer in answers),
-            _maybe(real, said.get("view_extent")),
+        own = "candidate", "overlap", "corrects"
+        check_keys(plain, (*OptionArgs.__annotations__, *own))
+        overlap: Any = _one_of(get_args(Overlap), plain["overlap"])
+        answers: list[Any] = items(plain.get("corrects", []))
+        segmentation = SegmentOptions(
+            level=_level(plain.get("level", "auto")),
+            output=plain.get("output", "sam+hq"),
+            clean=flag(plain.get("clean", True)),
+            typical_size=_maybe(real, plain.get("typical_size")),
+            view_extent=_maybe(real, plain.get("view_extent")),
         )
+        return cls(
+            segmentation=segmentation,
+            candidate=_maybe(whole, plain.get("candidate")),
+            overlap=overlap,
+            corrects=tuple(Corrected.from_json(answer) for answer in answers),
+        )
+
+
+def _level(value: object) -> Any:  # noqa: ANN401 - checked by SegmentOptions
+    if isinstance(value, str):
+        return value
+    return whole(value, -_MAX_LEVEL, _MAX_LEVEL)
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ class Accept:
         Where.
     prompt : Prompt
         What it was made from.
-    settings : Settings
+    options : AcceptOptions
         How.
     setup : Setup
         With which model.
@@ -254,7 +256,7 @@ class Accept:
     label_id: int
     plane: Plane
     prompt: Prompt
-    settings: Settings
+    options: AcceptOptions
     setup: Setup
     mask: MaskRecord
     replaces: bool
@@ -267,7 +269,7 @@ class Accept:
             "id": self.label_id,
             **_plane_to_json(self.plane),
             "prompt": prompt_to_json(self.prompt),
-            "settings": self.settings.to_json(),
+            "settings": self.options.to_json(),
             "setup": self.setup.to_json(),
             "mask": self.mask.to_json(),
             "replaces": self.replaces,
@@ -282,7 +284,7 @@ class Accept:
             whole(said["id"], 1),
             plane,
             prompt_from_json(said["prompt"]),
-            Settings.from_json(said["settings"]),
+            AcceptOptions.from_json(said["settings"]),
             Setup.from_json(said["setup"]),
             MaskRecord.from_json(said["mask"], plane.size(shape)),
             flag(said["replaces"]),

@@ -137,8 +137,8 @@ class ObjectSection(Section):
             which = f"candidate {number} of {len(current.choices)}, "
         elif len(current.masks) > 1:
             which = "no other candidate differs, "
-        shown, axis = self.controller.shown, self.controller.scene.channel_axis
-        label_id = None if shown is None else current.id_on(shown[0].without(axis))
+        shown = self.controller.shown
+        label_id = None if shown is None else current.id_on(shown[0].in_layers)
         name = "" if label_id is None else f"object {label_id}: "
         unsure = "" if mask.complete else "; it goes on beyond what was looked at"
         size = f"{name}{which}{mask.area} pixels{unsure}"
