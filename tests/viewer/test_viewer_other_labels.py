@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from qtpy.QtCore import Qt
 
-from napari_hqsam.labels import read_labels
+from napari_hqsam.labels import read_labels, write_labels
 from napari_hqsam.sessions.journal.file import journal_path
 
 A, B = (20, 20), (20, 50)
@@ -74,7 +74,10 @@ def test_the_session_goes_on(viewer, open_widget, path, answers):
     hand.keeping.save(str(path))
     hand.wait()
     assert read_labels(path)[A] == 1
-    assert not hand.notes
+    kept = path.with_name("labels.other.tif")
+    assert kept.read_bytes() == content
+    (note,) = hand.notes
+    assert kept.name in note
 
 
 def test_nothing_is_done(viewer, open_widget, path, answers):
@@ -88,6 +91,39 @@ def test_nothing_is_done(viewer, open_widget, path, answers):
     assert layer.data[A] == 0
     assert hand.labels[A] == 1
     assert not hand.notes
+
+
+@pytest.mark.parametrize("name", ["labels.tif", "labels.ome.zarr"])
+@pytest.mark.parametrize("how", ["widget", "menu of napari"])
+def test_labels_changed_while_the_session_is_open_are_kept(
+    viewer, open_widget, squares, tmp_path, name, how
+):
+    viewer.add_image(squares, name="squares")
+    hand, path = open_widget(), tmp_path / name
+
+    def save():
+        if how == "widget":
+            hand.keeping.save(str(path))
+            hand.wait()
+        else:
+            hand.labelling.target.layer.save(str(path), plugin="napari-hqsam")
+
+    hand.accept(A)
+    save()
+    save()
+    assert not hand.notes
+    others = np.full(squares.shape, 9, np.uint16)
+    write_labels(path, others)
+    hand.accept(B)
+    save()
+    assert np.array_equal(read_labels(path), hand.labels)
+    kept = path.with_name(name.replace(".", ".other.", 1))
+    assert np.array_equal(read_labels(kept), others)
+    assert kept.name in hand.notes[-1]
+    hand.accept((55, 20))
+    save()
+    assert len(hand.notes) == 1
+    assert len(list(tmp_path.glob("labels*other*"))) == 1
 
 
 def test_labels_as_they_were_saved_are_not_asked_about(

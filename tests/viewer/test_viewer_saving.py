@@ -149,6 +149,17 @@ def test_what_naparis_own_undo_changes_is_saved_wholly(hand, copying, path):
     assert len(copying.threads) == 2
 
 
+def test_labels_that_are_replaced_meanwhile_are_saved(hand, copying, path):
+    """What the journal says that the file has must be in it."""
+    begin(hand, copying, path)
+    layer = hand.labelling.target.layer
+    layer.data = np.where(layer.data == 1, 7, 0)
+    saved = end(hand, copying, path)
+    assert (saved == 7).sum() == 400
+    assert np.array_equal(saved, hand.labels)
+    assert np.array_equal(saved, hand.rebuilt())
+
+
 def test_so_much_that_the_window_would_stand_is_copied_by_the_worker(
     hand, copying, path, monkeypatch
 ):

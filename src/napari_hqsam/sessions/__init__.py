@@ -12,8 +12,10 @@ from napari_hqsam.sessions.aside import (
     check_labels_fit,
     check_not_worked_on,
     in_place_of_session,
+    keep_others,
     set_aside,
 )
+from napari_hqsam.sessions.catching_up import catch_up
 from napari_hqsam.sessions.history import History
 from napari_hqsam.sessions.journal.file import JournalError, journal_path
 from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
@@ -47,11 +49,13 @@ __all__ = [
     "Stroke",
     "Target",
     "Write",
+    "catch_up",
     "check_labels_fit",
     "check_not_worked_on",
     "in_place_of_session",
     "indices_of",
     "journal_path",
+    "keep_others",
     "other_weights",
     "read_session",
     "rebuild",

@@ -21,6 +21,7 @@ from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason
 from napari_hqsam.files import Lock, same_file
 from napari_hqsam.images import open_source
 from napari_hqsam.labels.digest import labels_digest
+from napari_hqsam.labels.formats import format_of
 from napari_hqsam.sessions.edit_log import EditLog
 from napari_hqsam.sessions.journal.file import (
     SUFFIX,
@@ -47,7 +48,7 @@ def check_labels_fit(
     journal: str | os.PathLike[str],
     array: Any,  # noqa: ANN401
     saved: int | None = None,
-) -> None:
+) -> int | None:
     """Raise unless labels are as the session that lies beside them left them.
 
     Parameters
@@ -60,6 +61,12 @@ def check_labels_fit(
         How many lines of the journal they have, as far as is known: for journals of
         before version 0.2, which do not keep a digest of the labels.
 
+    Returns
+    -------
+    int or None
+        After how many lines, as `Recorded.lines` counts them, they were saved so; None
+        where the journal does not tell.
+
     Raises
     ------
     OtherLabelsError
@@ -71,9 +78,12 @@ def check_labels_fit(
     lines = read_lines(path)
     recorded = understand(path, lines)
     if recorded.lines == 1:
-        return  # nothing was done, so nothing will be done to them
+        return None  # nothing was done, so nothing will be done to them
+    after = None
     if recorded.saves:
-        fits = labels_digest(array) in {save.digest for save in recorded.saves}
+        digest = labels_digest(array)
+        equal = [save.lines for save in recorded.saves if save.digest == digest]
+        fits, after = bool(equal), next(reversed(equal), None)
     else:
         counts = {n for n in (saved, len(lines)) if n is not None and n > 1}
         fits = any(_has_state_of(path, lines[:n], array) for n in counts)
@@ -83,6 +93,7 @@ def check_labels_fit(
             f"beside it left it: another program has changed or replaced it since "
             f"({path})"
         )
+    return after
 
 
 def _has_state_of(path: Path, lines: list[Any], array: Any) -> bool:  # noqa: ANN401
@@ -121,6 +132,64 @@ def set_aside(journal: str | os.PathLike[str]) -> Path:
     path = Path(journal)
     with lock_unused(path):
         return _rename(path)
+
+
+def keep_others(labels: str | os.PathLike[str]) -> Path | None:
+    """Keep labels that are about to be written over, if they are not the session's.
+
+    Another program may have changed them since they were saved, while the session was
+    open: see `check_labels_fit` for those that are opened.
+
+    Parameters
+    ----------
+    labels : path
+        A label file, with or without a journal beside it.
+
+    Returns
+    -------
+    pathlib.Path or None
+        Where they are kept, such as ``cells.other.tif``; None if they are as they were
+        saved, or there is no session of them that tells.
+
+    Raises
+    ------
+    OutputError
+        They cannot be kept.
+    """
+    path = Path(labels)
+    journal = journal_path(path)
+    if not (path.exists() and journal.is_file()):
+        return None
+    try:
+        if not understand(journal, read_lines(journal)).saves:
+            return None
+        check_labels_fit(journal, open_source(path, keep_indices=True).array)
+    except MemoryError:
+        raise
+    except Exception:  # they are others, or whatever cannot be read
+        return _keep(path)
+    return None
+
+
+def _keep(path: Path) -> Path:
+    """Give labels that will be replaced another name."""
+    stem = format_of(path).stem(path.name)
+    suffix, number = path.name[len(stem) :], 0
+    kept = path.with_name(f"{stem}.other{suffix}")
+    while os.path.lexists(kept):
+        number += 1
+        kept = path.with_name(f"{stem}.other-{number}{suffix}")
+    try:
+        if path.is_dir():
+            path.rename(kept)
+        else:
+            _copy(path, kept)
+    except OSError as error:
+        raise OutputError(
+            f"{path} was changed by another program since it was saved, and cannot be "
+            f"kept as {kept} ({reason(error)}); save under another name"
+        ) from error
+    return kept
 
 
 def check_not_worked_on(labels: str | os.PathLike[str]) -> None:

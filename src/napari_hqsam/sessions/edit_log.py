@@ -157,6 +157,17 @@ class EditLog:
                 self._write([event])
         self.history.do(event, self._group, later)
 
+    def repeat(self, event: Event, group: str | None, later: int) -> None:
+        """Do what a journal tells, as the part of a step that it was; see `History`.
+
+        Raises
+        ------
+        OutputError
+            If the labels cannot be written to.
+        """
+        self._write([event])
+        self.history.do(event, group, later)
+
     def undo(self) -> bool:
         """Undo the last step; False if there is none.
 

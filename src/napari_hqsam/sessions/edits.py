@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_hqsam.geometry import Plane
 from napari_hqsam.geometry.planes import resolve_plane
 from napari_hqsam.masks.algebra import crop_of
 from napari_hqsam.sessions.journal.records import Accept, Edit, MaskRecord
-from napari_hqsam.sessions.patches import check_box, painted, relabelled
+from napari_hqsam.sessions.patches import change, check_box, painted, relabelled
 from napari_hqsam.sessions.strokes import stroke_patches
 
 if TYPE_CHECKING:
@@ -208,6 +209,18 @@ class EditBuilder:
         patches = stroke_patches(self._log.header.labels.shape, strokes)
         return Edit("brush", (), None, patches) if patches else None
 
+    def replaced(self, before: Any) -> Edit | None:  # noqa: ANN401
+        """Take note that others have replaced all labels; None if none differs."""
+        array = self._array
+        shape = tuple(map(int, array.shape))
+        patches: list[Patch] = []
+        for index in np.ndindex(shape[:-2]):
+            plane = Plane.of(shape, index)
+            whole = (0, 0, *plane.size(shape))
+            read = partial(_read, array, plane)
+            patches.extend(change(before, plane, whole, read))
+        return Edit("brush", (), None, tuple(patches)) if patches else None
+
     def again(self, edit: Edit) -> Edit:
         """Do an edit of another session, pixel by pixel, whatever is there now."""
         again = (patch.onto(self._array) for patch in edit.patches)
@@ -252,3 +265,8 @@ class EditBuilder:
             )
             for patch in relabelled(self._array, where, box, label_id, new_id)
         )
+
+
+def _read(array: Any, plane: Plane, _: NDArray[Any], box: Box) -> NDArray[Any]:  # noqa: ANN401
+    """Return the ids that are in a window, whatever was there before."""
+    return plane.read(array, box)

@@ -195,13 +195,17 @@ def _follow(history: History, line: Json, shape: tuple[int, ...]) -> None:
             history.undo()
         case "redo":
             history.redo()
-        case "accept":
-            history.do(Accept.from_json(line, shape), *_step_of(line))
         case _:
-            history.do(Edit.from_json(line, shape), *_step_of(line))
+            history.do(event_of(line, shape), *step_of(line))
 
 
-def _step_of(line: Json) -> tuple[str | None, int]:
+def event_of(line: Json, shape: tuple[int, ...]) -> Event:
+    """Return what was done, of a line that tells of no undo or redo."""
+    kind = Accept if line["event"] == "accept" else Edit
+    return kind.from_json(line, shape)
+
+
+def step_of(line: Json) -> tuple[str | None, int]:
     """Group, and how many steps were done since its own; see `History.do`."""
     group = line.get("group")
     return None if group is None else text(group), whole(line.get("later", 0))

@@ -458,6 +458,31 @@ class Session:
         if edit is not None:
             self.log.do(edit, written=True)
 
+    def record_replaced(self, before: Any) -> bool:  # noqa: ANN401
+        """Take note that others have put other labels in the place of these.
+
+        The target has the new ones already. It can be undone as all else.
+
+        Parameters
+        ----------
+        before : array-like
+            The labels of before, of the same shape; read window by window.
+
+        Returns
+        -------
+        bool
+            Whether a pixel differs.
+
+        Raises
+        ------
+        OutputError
+            If the journal cannot be written to.
+        """
+        edit = self._edits.replaced(before)
+        if edit is not None:
+            self.log.do(edit, written=True)
+        return edit is not None
+
     def repeat(self, edit: Edit) -> None:
         """Do an edit of another session, pixel by pixel, whatever is there now."""
         self.log.do(self._edits.again(edit))

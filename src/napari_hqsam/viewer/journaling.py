@@ -21,6 +21,7 @@ from napari_hqsam.files import same_file
 from napari_hqsam.sessions import (
     ArrayTarget,
     JournalError,
+    catch_up,
     check_labels_fit,
     journal_path,
     read_session,
@@ -154,15 +155,19 @@ def open_session(
     HqsamError
         As `Session.open`, or the labels that it began with are gone.
     """
+    saved = None
     if array is not None and not sure:
-        check_labels_fit(path, array, saved_lines(path))
+        saved = check_labels_fit(path, array, saved_lines(path))
     labels: Any = _found_labels(path) if array is None else array
     in_memory = isinstance(labels, np.ndarray)
     if labels is array and in_memory:
         labels = array.copy()
     session = Session.open(path, ArrayTarget(labels))
     try:
-        session.restore()
+        if saved is None:
+            session.restore()
+        else:
+            catch_up(path, session.target, saved)
     except BaseException:
         session.close()
         raise

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
 from napari_hqsam.files import same_file
 from napari_hqsam.labels import check_writable, labels_digest
-from napari_hqsam.sessions import read_session
+from napari_hqsam.sessions import keep_others, read_session
 from napari_hqsam.viewer import foreign_image
 from napari_hqsam.viewer.journal_context import what_is_opened
 from napari_hqsam.viewer.journaling import check_free, journal_beside
@@ -35,7 +35,7 @@ from napari_hqsam.viewer.unsaved import (
     find_unsaved,
     remove_empty,
 )
-from napari_hqsam.viewer.writers import files_in_use, save_labels
+from napari_hqsam.viewer.writers import files_in_use, save_labels, tell_kept
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
@@ -171,7 +171,10 @@ class Keeping(QObject):
             # What is done from now on is not in it.
             lines = 1 if journal is None else journal.lines
 
-            def note(digest: str) -> None:
+            def note(looked: tuple[str, Path | None]) -> None:
+                digest, kept = looked
+                if kept is not None:
+                    tell_kept(path, kept)
                 try:
                     if session is not None:
                         session.note_save(digest, lines)
@@ -180,7 +183,7 @@ class Keeping(QObject):
                     return
                 submit(lambda: save_labels(path, labels, attributes), done)
 
-            submit(lambda: labels_digest(labels), note)
+            submit(lambda: (labels_digest(labels), keep_others(path)), note)
 
         def done(written: str) -> None:
             if self._labelling.target is target:

@@ -611,13 +611,15 @@ class Labelling(QObject):
             self.let_go()
 
     def _on_target_data(self, event: object) -> None:
-        """Take over what was undone in the layer by others than us."""
+        """Take over what others than us have undone in the layer, or replaced."""
+        before = None if self.target is None else self.target.replaced()
         if self.session is None or self.target is None or self.target.writing:
             return
         if self.target.shape != self.session.header.labels.shape:
             return  # who goes on with the session says so
         try:
-            if reconcile(self.session, self.target):
+            replaced = before is not None and self.session.record_replaced(before)
+            if replaced or reconcile(self.session, self.target):
                 self._rows = ObjectRows(self.session)
                 self.show_rows()
                 self.changed.emit()

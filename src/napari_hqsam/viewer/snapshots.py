@@ -53,7 +53,7 @@ class Snapshot(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._data, self._worker = target.array, worker
+        self._target, self._worker = target, worker
         self._strokes_of = target.strokes_of
         self._done, self._failed = done, failed
         self._changed: list[tuple[slice, ...]] = []
@@ -68,6 +68,7 @@ class Snapshot(QObject):
     def _take(self) -> None:
         self._changed.clear()
         self._unknown = False
+        self._whole, self._data = self._target.layer.data, self._target.array
         self._worker.submit(
             Priority.BATCH,
             "snapshot",
@@ -92,7 +93,8 @@ class Snapshot(QObject):
             self._later.start()  # somebody may be painting
             return
         sizes = [[s.stop - s.start for s in box] for box in self._changed]
-        if self._unknown or sum(map(math.prod, sizes)) > AT_ONCE:
+        replaced = self._target.layer.data is not self._whole
+        if replaced or self._unknown or sum(map(math.prod, sizes)) > AT_ONCE:
             self._take()
             return
         for box in self._changed:

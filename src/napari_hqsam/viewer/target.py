@@ -96,13 +96,31 @@ class LayerTarget:
             layer.metadata = {**layer.metadata, FLAT: flat}
         self.writing = False
         """Whether changes come from here."""
+        self._data = layer.data
         self._redoable = 0
         self.note_history()
 
     @property
     def array(self) -> Any:  # noqa: ANN401 - numpy, zarr or another
         """The labels to be read."""
-        return self.layer.data if self.flat is None else self.layer.data[self._step]
+        return self._without_step(self.layer.data)
+
+    def _without_step(self, data: Any) -> Any:  # noqa: ANN401
+        return data if self.flat is None else data[self._step]
+
+    def replaced(self) -> NDArray[Any] | None:
+        """Return the labels that others have replaced since last asked, if any.
+
+        Those in memory alone: to compare others might take forever.
+        """
+        before, self._data = self._data, self.layer.data
+        now = self._data
+        if before is now or not isinstance(before, np.ndarray):
+            return None
+        if not isinstance(now, np.ndarray) or before.shape != now.shape:
+            return None
+        labels: NDArray[Any] = self._without_step(before)
+        return labels
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -150,6 +168,7 @@ class LayerTarget:
                 if self.flat is not None:
                     labels = np.expand_dims(labels, self.flat)
                 self.layer.data = labels  # to copy them would take too long
+                self._data = self.layer.data
             self.layer.refresh()
         finally:
             self.writing = False

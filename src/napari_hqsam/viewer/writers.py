@@ -92,16 +92,30 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     import napari
 
     from napari_hqsam.labels import check_writable
+    from napari_hqsam.sessions import keep_others
 
     viewer = napari.current_viewer()
     if viewer is not None:
         check_writable(path, sources=files_in_use(viewer))
+    kept = keep_others(path)
+    if kept is not None:
+        tell_kept(path, kept)
     note_save(data)
     flat = attributes.get("metadata", {}).get(FLAT)
     labels = data if flat is None else data[(*[slice(None)] * flat, 0)]
     written = save_labels(path, labels, without_step(attributes, flat))
     follow_saved(written, data)
     return [written]
+
+
+def tell_kept(path: str, kept: Path) -> None:
+    """Tell where labels are that would have been written over, see `keep_others`."""
+    from napari.utils.notifications import show_warning
+
+    show_warning(
+        f"{path} was changed by another program since it was saved: what was there is "
+        f"kept as {kept.name}"
+    )
 
 
 def files_in_use(viewer: Viewer) -> list[Path]:
