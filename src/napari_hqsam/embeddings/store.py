@@ -32,7 +32,7 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 from napari_hqsam.embeddings.encoding import Embedding
 from napari_hqsam.embeddings.folder import METADATA, PARTIAL, chunk_name, remove_tile
 from napari_hqsam.images import fingerprint
-from napari_hqsam.images.zarr_check import check_array, codec_names
+from napari_hqsam.images.zarr_check import checked_array, codec_names
 from napari_hqsam.tiling import Grid
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class EmbeddingStore:
         array = zarr.open_array(
             self.path, path=_array_path(level, name), mode="r+", zarr_format=3
         )
-        check_array(array, str(self.path))
+        array = checked_array(array, str(self.path))
         tiles = len(self._leading[1]) + 2
         expected = (
             array.dtype == (np.uint8 if name == "record" else np.float16),

@@ -10,32 +10,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError, shown
 from napari_hqsam.images.memory import check_decoded
+from napari_hqsam.images.zarr_bounds import COMPRESSORS, NUMCODECS, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import zarr
 
-_COMPRESSORS = {"blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4"}
 _CHECKSUMS = {"crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"}
 _FILTERS = {
     *("bytes", "transpose", "sharding_indexed"),
     *("delta", "fixedscaleoffset", "quantize", "bitround", "packbits"),
     *("shuffle", "astype"),
 }
-_KNOWN = _COMPRESSORS | _CHECKSUMS | _FILTERS
-_NUMCODECS = "numcodecs."
-"""What zarr v3 puts before the names of codecs that are not its own."""
+_KNOWN = COMPRESSORS | _CHECKSUMS | _FILTERS
+_MOST_IN_SHARD = 2**20
+"""Chunks; each takes 16 bytes of an index that is read as a whole."""
 
 
-def check_array(array: zarr.Array[Any], where: str) -> None:
-    """Raise unless the array holds numbers, decoded by codecs that are known.
+def checked_array(array: zarr.Array[Any], where: str) -> zarr.Array[Any]:
+    """Return an array that is safe to read, or raise.
 
-    Only its metadata are looked at.
+    It must hold numbers, decoded by codecs that are known. Only its metadata are
+    looked at. What is returned decompresses no more than a chunk takes.
 
     Parameters
     ----------
@@ -43,6 +45,10 @@ def check_array(array: zarr.Array[Any], where: str) -> None:
         Just opened, nothing of it read.
     where : str
         What the message calls its file.
+
+    Returns
+    -------
+    zarr.Array
 
     Raises
     ------
@@ -62,10 +68,10 @@ def check_array(array: zarr.Array[Any], where: str) -> None:
             raise ImageError(
                 f"{named} is stored with the codec {shown(strange[0])}, which is not "
                 "used, since a codec may run a program: save it with one of "
-                f"{', '.join(sorted(_COMPRESSORS))}"
+                f"{', '.join(sorted(COMPRESSORS))}"
             )
         # One on top of the other they expand a byte to gigabytes.
-        packed = [name for name in names if name in _COMPRESSORS]
+        packed = [name for name in names if name in COMPRESSORS]
         if len(packed) > 1:
             raise ImageError(
                 f"{named} is compressed more than once ({', '.join(packed)}), which is "
@@ -73,6 +79,17 @@ def check_array(array: zarr.Array[Any], where: str) -> None:
             )
     chunk = math.prod(array.chunks) * dtype.itemsize
     check_decoded(chunk, f"a chunk of {named}")
+    if array.shards is not None:
+        shard = math.prod(array.shards)
+        if any(
+            outer > inner * _MOST_IN_SHARD
+            for outer, inner in pairwise([shard, *_in_shards(array)])
+        ):
+            raise ImageError(
+                f"{named} has more than {_MOST_IN_SHARD} chunks in a shard, which is "
+                "not read: save it with larger chunks or smaller shards"
+            )
+    return bounded(array)
 
 
 def codec_names(array: zarr.Array[Any]) -> list[list[str]]:
@@ -88,7 +105,7 @@ def codec_names(array: zarr.Array[Any]) -> list[list[str]]:
     chains = [[str(codec.get("id")) for codec in v2 if codec is not None]]
     chains += _v3_chains(metadata.get("codecs") or ())
     return [
-        [name.removeprefix(_NUMCODECS) for name in names] for names in chains if names
+        [name.removeprefix(NUMCODECS) for name in names] for names in chains if names
     ]
 
 
@@ -100,3 +117,12 @@ def _v3_chains(codecs: Any) -> Iterator[list[str]]:  # noqa: ANN401
         inner = codec.get("configuration") or {}
         for key in ("codecs", "index_codecs"):
             yield from _v3_chains(inner.get(key) or ())
+
+
+def _in_shards(array: zarr.Array[Any]) -> Iterator[int]:
+    """Yield how many numbers a chunk of a shard holds, and one of a shard in it, ..."""
+    codecs: Any = array.metadata.to_dict().get("codecs") or ()
+    while shards := [c for c in codecs if c["name"] == "sharding_indexed"]:
+        said = shards[0]["configuration"]
+        yield math.prod(said["chunk_shape"])
+        codecs = said["codecs"]

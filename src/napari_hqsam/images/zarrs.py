@@ -19,7 +19,7 @@ from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.images.physical import zarr_pixel_size
 from napari_hqsam.images.source import Reduced, Source
-from napari_hqsam.images.zarr_check import check_array
+from napari_hqsam.images.zarr_check import checked_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,8 +108,8 @@ def open_node(
         node = _child(node, key, where)
     try:
         if isinstance(node, zarr.Array):
-            check_array(node, where)
-            return Source(node, name, axes_from_names(_dimension_names(node)))
+            array = checked_array(node, where)
+            return Source(array, name, axes_from_names(_dimension_names(array)))
         metadata = ome_metadata(node)
         if metadata.get("multiscales"):
             return _open_multiscale(node, metadata["multiscales"], name, where)
@@ -124,8 +124,7 @@ def open_node(
         # A converted microscope file: its images are the groups 0, 1, ...
         return open_node(node, "0", name, where=where)
     array = _only_array(node, where)
-    check_array(array, where)
-    return Source(array, name)
+    return Source(checked_array(array, where), name)
 
 
 def ome_metadata(group: zarr.Group) -> dict[str, Any]:
@@ -184,7 +183,7 @@ def _open_multiscale(
     array = _inside(group, image["datasets"][0]["path"])
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{array.path} is no array")
-    check_array(array, where)
+    array = checked_array(array, where)
     axes = axes_from_names(_axis_names(image, array.ndim))
     if axes is not None and len(axes) != array.ndim:
         raise ImageError(
@@ -206,7 +205,7 @@ def _reduced(group: zarr.Group, datasets: list[Any], where: str) -> Iterator[Red
         try:
             array = _inside(group, dataset["path"])
             if isinstance(array, zarr.Array):
-                check_array(array, where)
+                array = checked_array(array, where)
                 yield Reduced(array, _factors(dataset, datasets[0], array.ndim))
         except MemoryError:
             raise

@@ -19,7 +19,7 @@ import zarr
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import free_name, sync_folder, sync_tree, try_lock
 from napari_hqsam.geometry.space import space_of_image
-from napari_hqsam.images.zarr_check import check_array
+from napari_hqsam.images.zarr_check import checked_array
 from napari_hqsam.jobs.ledger import Ledger, differing
 from napari_hqsam.labels import (
     check_writable,
@@ -205,7 +205,7 @@ class Storage:
             array = zarr.open_group(self._files, mode="r+")["0"]
             if not isinstance(array, zarr.Array):
                 raise TypeError("they are no array")
-            check_array(array, str(self._labels_path))
+            array = checked_array(array, str(self._labels_path))
             if array.shape != self.shape or array.dtype.kind != "u":
                 raise ValueError(f"they are {array.dtype} of shape {array.shape}")
         except MemoryError:
