@@ -34,8 +34,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.requests import Answer, Request
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.requests import Answer, Request
 
 BEAT = 0.005
 """Seconds between two beats of the heart."""

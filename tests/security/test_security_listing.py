@@ -8,8 +8,8 @@ import pytest
 import tifffile
 from strangers import HEADER, accept, sealed
 
-unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")
-from napari_hqsam.viewer.journal_context import (  # noqa: E402
+unsaved = pytest.importorskip("napari_hqsam.viewer.files.unsaved_sessions")
+from napari_hqsam.viewer.files.journal_context import (  # noqa: E402
     readable_context,
     what_is_opened,
 )
@@ -156,7 +156,7 @@ def test_what_else_it_opens_is_asked_about(tmp_path, source):
 def test_no_look_is_taken_at_another_computer(tmp_path):
     """Here `//tmp/a` is `/tmp/a`: what is said would tell that it is there."""
     napari = pytest.importorskip("napari")
-    context_of = pytest.importorskip("napari_hqsam.viewer.session_context")
+    context_of = pytest.importorskip("napari_hqsam.viewer.saving.session_context")
     for name in ("cells.tif", "elsewhere.tif", "a.pth"):
         tifffile.imwrite(tmp_path / name, np.ones((12, 14), np.uint8))
     viewer = napari.components.ViewerModel()

@@ -32,7 +32,7 @@ from napari_hqsam.sessions import (
 from napari_hqsam.sessions.journal.file import base_path, cut_journal
 
 fcntl = pytest.importorskip("fcntl")
-unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")
+unsaved = pytest.importorskip("napari_hqsam.viewer.files.unsaved_sessions")
 
 IMAGE = ImageRecord("cells.tif", "yx", (12, 14), "ab" * 32)
 SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
@@ -224,7 +224,7 @@ def mode(path):
 
 
 def test_journals_are_the_users_alone(folder, begin, monkeypatch, tmp_path):
-    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
+    journaling = pytest.importorskip("napari_hqsam.viewer.files.journal_files")
     monkeypatch.delenv("NAPARI_HQSAM_SESSIONS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     path = journaling.journal_file("cells")
@@ -247,7 +247,7 @@ def test_journals_are_the_users_alone(folder, begin, monkeypatch, tmp_path):
 
 
 def test_a_folder_that_was_chosen_keeps_its_permissions(folder):
-    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
+    journaling = pytest.importorskip("napari_hqsam.viewer.files.journal_files")
     folder.mkdir(mode=0o750)
     journaling.journal_file("cells")
     assert mode(folder) == 0o750
@@ -446,7 +446,7 @@ def test_a_session_that_cannot_be_set_aside_is_as_it_was(saved, tmp_path, monkey
 
 @pytest.fixture
 def move(folder):
-    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
+    journaling = pytest.importorskip("napari_hqsam.viewer.files.journal_files")
     folder.mkdir()
 
     def to(session, labels, saved=2, keep=1):
@@ -515,7 +515,7 @@ def test_moving_twice_over_others_keeps_both(folder, begin, move, tmp_path):
 def test_a_journal_that_cannot_be_moved_stays(
     folder, begin, move, tmp_path, monkeypatch, number
 ):
-    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
+    journaling = pytest.importorskip("napari_hqsam.viewer.files.journal_files")
     session = begin(folder / "a.journal.jsonl", np.eye(12, 14, dtype=np.uint16))
     session.accept(MASK, Prompt([(3, 4)]))
     labels = tmp_path / "b.tif"

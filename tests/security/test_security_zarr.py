@@ -62,7 +62,7 @@ def test_images_and_labels(tmp_path, trace, metadata, where):
 
 @pytest.mark.parametrize("label", [False, True])
 def test_the_reader_of_napari(tmp_path, trace, label):
-    readers = pytest.importorskip("napari_hqsam.viewer.readers")
+    readers = pytest.importorskip("napari_hqsam.viewer.contributions.readers")
     root = tmp_path / "a.zarr"
     v2_array(root / "0", trace)
     multiscales = [{"version": "0.4", "datasets": [{"path": "0"}]}]
@@ -211,7 +211,7 @@ def test_drives_of_windows_are_not_within_a_zarr(tmp_path):
     ids=repr,
 )
 def test_metadata_of_any_kind(tmp_path, multiscales):
-    readers = pytest.importorskip("napari_hqsam.viewer.readers")
+    readers = pytest.importorskip("napari_hqsam.viewer.contributions.readers")
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     group.create_array("0", shape=(8, 8), dtype="u1")
     group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales}

@@ -132,8 +132,8 @@ def test_a_session_begins_wholly_or_not_at_all(tmp_path, begun, found):
 @pytest.mark.filterwarnings("ignore:.*cut short", "ignore:a program was killed")
 @pytest.mark.parametrize("others", [False, True], ids=["free", "over others"])
 def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, others):
-    journaling = pytest.importorskip("napari_hqsam.viewer.journaling")
-    unsaved = pytest.importorskip("napari_hqsam.viewer.unsaved")
+    journaling = pytest.importorskip("napari_hqsam.viewer.files.journal_files")
+    unsaved = pytest.importorskip("napari_hqsam.viewer.files.unsaved_sessions")
 
     def prepare(folder):
         monkeypatch.setenv("NAPARI_HQSAM_SESSIONS", str(folder / "sessions"))

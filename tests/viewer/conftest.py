@@ -21,7 +21,7 @@ from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
 import napari_hqsam.segmentation  # noqa: E402, F401 - torch, before the freeze
-from napari_hqsam.viewer.layers import OUTLINE, POINTS, SHAPES  # noqa: E402
+from napari_hqsam.viewer.canvas.layers import OUTLINE, POINTS, SHAPES  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
 
 
@@ -117,7 +117,9 @@ def open_widget(viewer, notes, monkeypatch):
 
     def opened(*, engine=ThresholdEngine, wait=True):
         if engine is not None:
-            monkeypatch.setattr("napari_hqsam.viewer.controller.Engine", engine)
+            monkeypatch.setattr(
+                "napari_hqsam.viewer.inference.controller.Engine", engine
+            )
         widget = HqsamWidget(PublicOnlyProxy(viewer))  # as napari hands it over
         viewer.window.add_dock_widget(widget, name="HQ-SAM", area="right")
         QApplication.processEvents()

@@ -15,7 +15,7 @@ from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
-from napari_hqsam.viewer.engine import Engine
+from napari_hqsam.viewer.inference.engine import Engine
 
 THROTTLE = 0.008
 """Seconds; napari takes mouse moves every 5 ms."""

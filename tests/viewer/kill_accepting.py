@@ -14,7 +14,7 @@ import napari  # noqa: E402
 import numpy as np  # noqa: E402
 from hand import Hand, ThresholdEngine  # noqa: E402
 
-import napari_hqsam.viewer.controller as controller  # noqa: E402
+import napari_hqsam.viewer.inference.controller as controller  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
 
 controller.Engine = ThresholdEngine

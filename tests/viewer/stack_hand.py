@@ -9,7 +9,7 @@ from bright import BrightNetwork
 from qtpy.QtCore import Qt
 
 from napari_hqsam.models import Tuning
-from napari_hqsam.viewer.engine import Engine
+from napari_hqsam.viewer.inference.engine import Engine
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CTRL = Qt.KeyboardModifier.ControlModifier

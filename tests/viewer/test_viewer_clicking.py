@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_hqsam.viewer import layers
+from napari_hqsam.viewer.canvas import layers
 from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.state import OUTPUTS
 
@@ -131,7 +131,7 @@ def test_what_rests_under_the_cursor_is_outlined(hand):
 
 
 def test_a_quick_answer_is_painted_with_its_prompt(hand, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.viewer.controller.HEAD_START", 20)
+    monkeypatch.setattr("napari_hqsam.viewer.inference.controller.HEAD_START", 20)
     hand.click(20, 20, wait=False)
     hand.controller.predict()  # as it is called before anything is painted
     assert hand.current.mask.bbox == (10, 10, 30, 30)

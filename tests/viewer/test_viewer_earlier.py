@@ -7,7 +7,7 @@ from hand import ThresholdEngine
 from qtpy.QtWidgets import QMessageBox
 
 from napari_hqsam.sessions import read_session
-from napari_hqsam.viewer.sessions_folder import sessions_folder
+from napari_hqsam.viewer.files.sessions_folder import sessions_folder
 
 A, B, C = (20, 20), (20, 50), (20, 80)
 YES, NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No

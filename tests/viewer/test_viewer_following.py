@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_hqsam.viewer.channels import channel_axis
+from napari_hqsam.viewer.canvas.channels import channel_axis
 
 
 @pytest.fixture

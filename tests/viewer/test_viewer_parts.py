@@ -19,9 +19,9 @@ from napari_hqsam.sessions.journal.headers import (
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.tiling import Grid
-from napari_hqsam.viewer.engine import Engine, Kept
-from napari_hqsam.viewer.object_rows import ObjectRows
-from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
+from napari_hqsam.viewer.inference.engine import Engine, Kept
+from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
+from napari_hqsam.viewer.session.object_rows import ObjectRows
 
 # --- rows ---------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from napari.components import Dims
 from napari.layers import Image
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.viewer.planes import Placing, PlaneView, shown_plane, transfer
+from napari_hqsam.viewer.canvas.planes import Placing, PlaneView, shown_plane, transfer
 
 
 def boxes():

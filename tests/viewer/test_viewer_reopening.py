@@ -3,7 +3,7 @@
 import numpy as np
 from qtpy.QtCore import Qt
 
-from napari_hqsam.viewer.planes import PlaneView
+from napari_hqsam.viewer.canvas.planes import PlaneView
 from napari_hqsam.viewer.state import CurrentObject
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -167,7 +167,7 @@ def test_closing_waits_for_what_was_accepted(hand):
 
 
 def test_closing_tells_what_came_too_late(hand, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.viewer.objects.PATIENCE", 0.05)
+    monkeypatch.setattr("napari_hqsam.viewer.session.object_actions.PATIENCE", 0.05)
     hand.engine.gate.clear()
     hand.click(*A, wait=False)
     hand.wait(lambda: hand.current.waiting)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
 
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions import journal_path, read_session
-from napari_hqsam.viewer import snapshots
+from napari_hqsam.viewer.session import snapshots
 
 
 class Copying:

@@ -14,9 +14,9 @@ from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions.journal.file import journal_path
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
-from napari_hqsam.viewer import labelling
-from napari_hqsam.viewer.journaling import begin_session
-from napari_hqsam.viewer.sessions_folder import sessions_folder
+from napari_hqsam.viewer.files.journal_files import begin_session
+from napari_hqsam.viewer.files.sessions_folder import sessions_folder
+from napari_hqsam.viewer.session import controller as labelling
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 CENTRES = [(20, 20), (20, 50), (20, 80)]

@@ -30,7 +30,7 @@ from stack_hand import (
 )
 
 from napari_hqsam.geometry import Plane
-from napari_hqsam.viewer.strip import ConfidenceStrip
+from napari_hqsam.viewer.parts.strip import ConfidenceStrip
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from napari.utils.colormaps import label_colormap
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_hqsam.viewer.display import SAYS
+from napari_hqsam.viewer.canvas.display_3d import SAYS
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 

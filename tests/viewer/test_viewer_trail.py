@@ -12,9 +12,9 @@ from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import SegmentOptions
 from napari_hqsam.sessions import AcceptOptions, Corrected
-from napari_hqsam.viewer.engine import Engine
-from napari_hqsam.viewer.requests import ImageSpec, ModelSpec, Request
-from napari_hqsam.viewer.trail import Trail
+from napari_hqsam.viewer.inference.click_history import Trail
+from napari_hqsam.viewer.inference.engine import Engine
+from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
 
 A, B, C = (10, 10), (20, 20), (30, 30)
 PIXELS = np.zeros((40, 40), np.uint8)

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.viewer.engine import Engine
-from napari_hqsam.viewer.requests import Answer
+from napari_hqsam.viewer.inference.engine import Engine
+from napari_hqsam.viewer.inference.requests import Answer
 from napari_hqsam.viewer.widget import HqsamWidget
 
 

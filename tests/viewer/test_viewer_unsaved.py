@@ -14,10 +14,10 @@ from qtpy.QtWidgets import QMessageBox
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions import read_session
 from napari_hqsam.sessions.journal.file import Journal, journal_path
+from napari_hqsam.viewer.files.sessions_folder import sessions_folder
+from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
+from napari_hqsam.viewer.saving.session_context import apply_choices
 from napari_hqsam.viewer.sections.session import with_suffix
-from napari_hqsam.viewer.session_context import apply_choices
-from napari_hqsam.viewer.sessions_folder import sessions_folder
-from napari_hqsam.viewer.unsaved import Unsaved
 
 A, B, C, D = (20, 20), (20, 50), (20, 80), (55, 20)
 

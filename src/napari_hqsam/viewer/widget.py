@@ -10,23 +10,20 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_hqsam.viewer import icons
-from napari_hqsam.viewer.batches import Batches
-from napari_hqsam.viewer.closing import ClosingWaits
-from napari_hqsam.viewer.connections import Connections
-from napari_hqsam.viewer.controller import Controller
-from napari_hqsam.viewer.display import Display
-from napari_hqsam.viewer.focus_keys import FocusKeys
-from napari_hqsam.viewer.following import Following
-from napari_hqsam.viewer.forms import Section, button, label
-from napari_hqsam.viewer.keeping import Keeping
-from napari_hqsam.viewer.keys import KEYS, bind, unbind
-from napari_hqsam.viewer.labelling import Labelling
-from napari_hqsam.viewer.layers import load_layers
+from napari_hqsam.viewer.canvas.connections import Connections
+from napari_hqsam.viewer.canvas.display_3d import Display
+from napari_hqsam.viewer.canvas.layers import load_layers
+from napari_hqsam.viewer.contributions.preferences import preferred_settings
+from napari_hqsam.viewer.inference.controller import Controller
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.objects import Objects
-from napari_hqsam.viewer.panel import Sections
-from napari_hqsam.viewer.preferences import preferred_settings
+from napari_hqsam.viewer.parts import icons
+from napari_hqsam.viewer.parts.focus_keys import FocusKeys
+from napari_hqsam.viewer.parts.forms import Section, button, label
+from napari_hqsam.viewer.parts.keys import KEYS, bind, unbind
+from napari_hqsam.viewer.parts.panel import Sections
+from napari_hqsam.viewer.parts.wheel import WheelScrolls
+from napari_hqsam.viewer.saving.closing import ClosingWaits
+from napari_hqsam.viewer.saving.label_saver import Keeping
 from napari_hqsam.viewer.sections import (
     ChannelQuestion,
     ImageSection,
@@ -39,8 +36,11 @@ from napari_hqsam.viewer.sections import (
 )
 from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.sections.prompts import TOOLS
-from napari_hqsam.viewer.stacks import Stacks
-from napari_hqsam.viewer.wheel import WheelScrolls
+from napari_hqsam.viewer.session.controller import Labelling
+from napari_hqsam.viewer.session.image_follower import Following
+from napari_hqsam.viewer.session.object_actions import Objects
+from napari_hqsam.viewer.session.prompt_batch import Batches
+from napari_hqsam.viewer.stack.controller import Stacks
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hqsam.viewer.forms import button, label
+from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.keeping import Keeping
-    from napari_hqsam.viewer.unsaved import Unsaved
+    from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
+    from napari_hqsam.viewer.saving.label_saver import Keeping
 
 _ROWS = 3
 """Entries that are seen at once."""

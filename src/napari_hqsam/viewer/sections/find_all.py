@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from napari_hqsam.viewer.forms import button
+from napari_hqsam.viewer.parts.forms import button
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.stacks import Stacks
+    from napari_hqsam.viewer.stack.controller import Stacks
 
 STEPS = 1000
 """Of a progress bar."""

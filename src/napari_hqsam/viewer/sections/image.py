@@ -11,18 +11,18 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.viewer.forms import Section, button, choice, label, narrow
+from napari_hqsam.viewer.canvas.layer_prompts import plane_size
+from napari_hqsam.viewer.canvas.planes import layer_shape
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.prompting import plane_size
-from napari_hqsam.viewer.sections.layer_box import LayerBox
+from napari_hqsam.viewer.parts.forms import Section, button, choice, label, narrow
+from napari_hqsam.viewer.parts.layer_box import LayerBox
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.following import Following
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.session.image_follower import Following
 
 _SHOWN = 220
 """Side of the picture of what the model sees, screen pixels."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.forms import Section, actions, choice
-from napari_hqsam.viewer.sections.layer_box import LayerBox
+from napari_hqsam.viewer.parts.forms import Section, actions, choice
+from napari_hqsam.viewer.parts.layer_box import LayerBox
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.labelling import Labelling
-    from napari_hqsam.viewer.objects import Objects
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.object_actions import Objects
 
 _OVERLAPS = (
     ("keep the others", "keep", "The object gets what is free"),

@@ -8,15 +8,15 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QProgressBar
 
 from napari_hqsam.models import find_checkpoint, is_cached, list_models
-from napari_hqsam.viewer.forms import Section, button, choice, narrow
 from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.parts.forms import Section, button, choice, narrow
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.models.download import ProgressFactory
-    from napari_hqsam.viewer.controller import Controller
+    from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.worker import Ticket, Worker
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QHBoxLayout, QLabel
 
 from napari_hqsam.masks.finishing import MAX_SMOOTHING
-from napari_hqsam.viewer.display import SAYS
-from napari_hqsam.viewer.forms import (
+from napari_hqsam.viewer.canvas.display_3d import SAYS
+from napari_hqsam.viewer.main_thread import timer
+from napari_hqsam.viewer.parts.forms import (
     Section,
     SpinBox,
     actions,
@@ -17,12 +18,11 @@ from napari_hqsam.viewer.forms import (
     label,
     switch,
 )
-from napari_hqsam.viewer.keys import KEYS
-from napari_hqsam.viewer.main_thread import timer
+from napari_hqsam.viewer.parts.keys import KEYS
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.objects import Objects
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.session.object_actions import Objects
     from napari_hqsam.viewer.state import Doubt, Tool
 
 

@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
 
-from napari_hqsam.viewer.forms import Section, bar, button, choice, switch, tool_button
-from napari_hqsam.viewer.keys import KEYS
-from napari_hqsam.viewer.preferences import remember
-from napari_hqsam.viewer.sections.layer_box import LayerBox
+from napari_hqsam.viewer.contributions.preferences import remember
+from napari_hqsam.viewer.parts.forms import (
+    Section,
+    bar,
+    button,
+    choice,
+    switch,
+    tool_button,
+)
+from napari_hqsam.viewer.parts.keys import KEYS
+from napari_hqsam.viewer.parts.layer_box import LayerBox
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
-    from napari_hqsam.viewer.batches import Batches
-    from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.objects import Objects
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.prompt_batch import Batches
     from napari_hqsam.viewer.state import Tool
 
 TOOLS: dict[Tool, tuple[str, str]] = {

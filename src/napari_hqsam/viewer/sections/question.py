@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_hqsam.viewer.forms import button, label
+from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.following import Following
+    from napari_hqsam.viewer.session.image_follower import Following
 
 
 class ChannelQuestion(QWidget):

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout
 
-from napari_hqsam.viewer.forms import Section, bar, button, label
-from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.parts.forms import Section, bar, button, label
+from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.sections.earlier import EarlierSessions
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.following import Following
-    from napari_hqsam.viewer.keeping import Keeping
-    from napari_hqsam.viewer.labelling import Labelling
-    from napari_hqsam.viewer.objects import Objects
+    from napari_hqsam.viewer.saving.label_saver import Keeping
+    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.image_follower import Following
+    from napari_hqsam.viewer.session.object_actions import Objects
 
 _FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QWidget
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.forms import (
+from napari_hqsam.viewer.parts.forms import (
     Section,
     SpinBox,
     actions,
@@ -17,16 +17,16 @@ from napari_hqsam.viewer.forms import (
     label,
     narrow,
 )
-from napari_hqsam.viewer.keys import KEYS
+from napari_hqsam.viewer.parts.keys import KEYS
+from napari_hqsam.viewer.parts.layer_box import LayerBox
+from napari_hqsam.viewer.parts.strip import ConfidenceStrip
 from napari_hqsam.viewer.sections.find_all import STEPS, show_progress
-from napari_hqsam.viewer.sections.layer_box import LayerBox
-from napari_hqsam.viewer.stack_plans import axes_of
-from napari_hqsam.viewer.strip import ConfidenceStrip
+from napari_hqsam.viewer.stack.plans import axes_of
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.controller import Controller
-    from napari_hqsam.viewer.stack_walk import Walk
-    from napari_hqsam.viewer.stacks import Stacks
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.stack.controller import Stacks
+    from napari_hqsam.viewer.stack.stack_axis import Walk
 
 _TASKS = (
     ("follow the prompted object", "follow", "Prompt it on one slice or on several"),

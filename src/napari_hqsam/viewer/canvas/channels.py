@@ -1,0 +1,142 @@
+"""Which layers are channels of one image, and which axis of an image holds channels.
+
+napari splits an image into one layer per channel, or shows a channel axis as one
+more slider; in both cases it is one image with one set of labels.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_hqsam.viewer.canvas.planes import Placing, layer_shape
+from napari_hqsam.viewer.files.journal_files import journal_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Image, Layer
+
+SHORT = range(2, 5)
+"""Lengths of an axis that may hold channels, where nothing tells what it is."""
+_NAMES = {"c", "ch", "channel", "channels", "s"}
+_TIFF = {".tif", ".tiff"}
+
+
+class ChannelAxis(NamedTuple):
+    """Axis of an image's data that holds channels.
+
+    Attributes
+    ----------
+    axis : int or None
+        None: there is none.
+    sure : bool
+        Whether that is told by names; else it is guessed from lengths.
+    """
+
+    axis: int | None
+    sure: bool
+
+
+def channel_axis(image: Image) -> ChannelAxis:
+    """Find the axis that holds channels, by axis labels, file or length.
+
+    Without names an axis of 2 to 4 right before y, x, or the first one before
+    z, y, x, may hold channels: that is a guess.
+    """
+    shape = layer_shape(image)
+    if image.rgb or len(shape) < 3:
+        return ChannelAxis(None, True)
+    names = [str(label).lower() for label in image.axis_labels]
+    if not _are_names(names):
+        names = [letter.lower() for letter in _axes_in_file(image, shape)]
+    for axis, name in enumerate(names[:-2]):
+        if name in _NAMES:
+            return ChannelAxis(axis, True)
+    if _are_names(names):
+        return ChannelAxis(None, True)
+    leading = range(len(shape) - 2)
+    short = [axis for axis in leading if shape[axis] in SHORT]
+    likely = [axis for axis in short if axis in (len(shape) - 3, len(shape) - 4)]
+    return ChannelAxis(likely[0], False) if likely else ChannelAxis(None, True)
+
+
+def _are_names(names: list[str]) -> bool:
+    """Whether axis labels tell anything: by default napari numbers them."""
+    known = {*_NAMES, "z", "t", "y", "x", "time", "plane", "depth"}
+    return bool(names) and all(name in known for name in names)
+
+
+def _axes_in_file(image: Image, shape: tuple[int, ...]) -> str:
+    """Axes letters that the file of a TIFF image tells; "" where it does not."""
+    path = image.source.path
+    if path is None or Path(path).suffix.lower() not in _TIFF:
+        return ""
+    # Whatever is odd about the file, napari has opened it.
+    with suppress(Exception):
+        import tifffile
+
+        from napari_hqsam.images.tiff_planes import check_planes
+        from napari_hqsam.images.tiff_tables import check_tables
+
+        smallest = check_tables(Path(path))
+        with tifffile.TiffFile(path) as file:
+            check_planes(file, Path(path), smallest)
+            series = file.series[0]
+            if tuple(series.shape) == shape:
+                return str(series.axes)
+    return ""
+
+
+def channels_of(image: Image, layers: Iterable[Layer]) -> list[Image]:
+    """Return the layers that are one image together, from the lowest up.
+
+    They have one shape and lie in one place; and they come from one file, or are
+    blended to one picture, as napari does with channels.
+    """
+    found = [layer for layer in layers if is_image(layer)]
+    if image not in found:
+        return [image]
+    at = found.index(image)
+    first, stop = at, at + 1
+    while first and _are_channels(found[first - 1], found[first]):
+        first -= 1
+    while stop < len(found) and _are_channels(found[stop - 1], found[stop]):
+        stop += 1
+    return found[first:stop]
+
+
+def is_image(layer: object) -> bool:
+    """Whether a layer is an image.
+
+    Saved labels that napari opened as a picture are none.
+    """
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and journal_beside(layer) is None
+
+
+def _are_channels(lower: Image, upper: Image) -> bool:
+    """Whether two images, one above the other, are channels of one."""
+    shape = layer_shape(lower)
+    if lower.rgb or upper.rgb or shape != layer_shape(upper):
+        return False
+    paths = lower.source.path, upper.source.path
+    if paths[0] != paths[1] or lower.source.sample != upper.source.sample:
+        return False
+    if str(upper.blending) != "additive" and (
+        paths[0] is None and lower.source.sample is None
+    ):
+        return False
+    return Placing.of(lower).agrees(Placing.of(upper), shape)
+
+
+def overlap(one: Layer, other: Layer) -> bool:
+    """Whether two layers lie on each other, as far as their last two axes go."""
+    boxes = [np.asarray(layer.extent.world)[:, -2:] for layer in (one, other)]
+    low = np.maximum(boxes[0][0], boxes[1][0])
+    high = np.minimum(boxes[0][1], boxes[1][1])
+    return bool((low < high).all())

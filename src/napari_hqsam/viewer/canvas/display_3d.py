@@ -1,0 +1,69 @@
+"""3D display: objects are looked at there, and made in 2D."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_hqsam.viewer.canvas.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.state import Tool
+
+SAYS = "3D display is for looking. To click on objects, go back to 2D (Ctrl+Y)"
+
+
+class Display:
+    """Puts the tool away in 3D, and takes it up again in 2D.
+
+    A click in 3D would lie anywhere along the line of sight.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
+
+    said = Signal(str)
+    """What to do, when somebody clicks in 3D."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._viewer = scene, scene.viewer
+        self._put_away: Tool = "none"
+        self._of_viewer = Connections()
+        self._of_viewer.add(self._viewer.dims.events.ndisplay, self._on_ndisplay)
+        self._viewer.mouse_drag_callbacks.append(self._on_press)
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether the viewer shows volumes."""
+        return int(self._viewer.dims.ndisplay) == 3
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._of_viewer.close()
+        if self._on_press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_press)
+
+    def _on_ndisplay(self, event: object) -> None:
+        settings = self._scene.settings
+        if self.is_3d:
+            self._put_away, settings.tool = settings.tool, "none"
+            for layer in (self._scene.points, self._scene.shapes):
+                if layer is not None:
+                    layer.mode = "pan_zoom"
+        elif self._scene.image is not None and settings.tool == "none":
+            settings.tool = self._put_away
+
+    def _on_press(self, viewer: Any, event: Any) -> Iterator[None]:  # noqa: ANN401
+        """Say what to do on a click; a drag turns the volume."""
+        yield
+        moved = False
+        while event.type == "mouse_move":
+            moved = True
+            yield
+        if self.is_3d and not moved and self._scene.image is not None:
+            self.said.emit(SAYS)

@@ -1,0 +1,75 @@
+"""Which way the slices are scrolled, and so which are likely to be next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.canvas.planes import layer_shape
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.canvas.scene import Scene
+
+AHEAD, BEHIND = 3, 1
+"""Slices that are made ready in the direction scrolled last, and in the other."""
+
+
+class Scrolling:
+    """Remembers how the sliders were moved last.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._last: PlaneView | None = None
+        self._axis: int | None = None
+        self._way = 1
+        scene.image_changed.connect(self._on_image)
+        scene.plane_changed.connect(self._on_plane)
+
+    def next_slices(self, view: PlaneView) -> list[PlaneView]:
+        """Slices near one, the likeliest first: onward, then back.
+
+        Along the axis scrolled last; before any was, along the last one.
+        """
+        scene = self._scene
+        if scene.image is None:
+            return []
+        shape = layer_shape(scene.image)
+        axes = view.leading(shape)
+        if not axes:
+            return []
+        axis, way = axes[-1], 1
+        if self._axis in axes:
+            axis, way = self._axis, self._way
+        steps = [*range(1, AHEAD + 1), *range(-1, -BEHIND - 1, -1)]
+        return [
+            view.moved(axis, way * n) for n in steps if _on(view, axis, way * n, shape)
+        ]
+
+    def _on_image(self) -> None:
+        self._last = self._axis = None
+        self._on_plane()
+
+    def _on_plane(self) -> None:
+        try:
+            view = self._scene.view()
+        except HqsamError:
+            return
+        last, self._last = self._last, view
+        if last is None or last.axes != view.axes or last.ndim != view.ndim:
+            self._axis = None
+            return
+        moves = [b - a for a, b in zip(last.position, view.position, strict=True)]
+        moved = [axis for axis, move in enumerate(moves) if move]
+        if len(moved) == 1:
+            self._axis = moved[0]
+            self._way = 1 if moves[moved[0]] > 0 else -1
+
+
+def _on(view: PlaneView, axis: int, step: int, shape: tuple[int, ...]) -> bool:
+    return 0 <= view.position[axis] + step < shape[axis]

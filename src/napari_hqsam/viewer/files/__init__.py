@@ -1,0 +1,1 @@
+"""Journals and label files as the viewer finds and names them."""

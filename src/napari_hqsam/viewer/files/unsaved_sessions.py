@@ -1,0 +1,269 @@
+"""Sessions whose last changes are in no label file: what a next start offers.
+
+Each is known by the path of its journal. Journals of labels that were never saved
+lie in the folder of the sessions. Of those that went with their labels a note is kept
+there: where the journal is, and how many lines of it the label file has.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_hqsam.errors import HqsamError, reason
+from napari_hqsam.files import replacing
+from napari_hqsam.sessions import read_session
+from napari_hqsam.sessions.journal.file import (
+    SUFFIX,
+    cut_journal,
+    in_use,
+    remove_journal,
+)
+from napari_hqsam.viewer.files.journal_context import readable_context
+from napari_hqsam.viewer.files.sessions_folder import (
+    make_sessions_folder,
+    never_saved,
+    sessions_folder,
+)
+
+if TYPE_CHECKING:
+    from napari_hqsam.sessions import Recorded
+
+_NOTE = ".saved.json"
+EMPTY_AGE = 24 * 3600.0
+"""Seconds after which a journal in which nothing was done is not needed any more."""
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """A session with changes that were not saved.
+
+    Attributes
+    ----------
+    journal : Path
+        By which it is known.
+    image : str
+        Name of the image it was made on.
+    shape : tuple of int
+        Of its labels.
+    steps : int
+        How many changes were not saved.
+    objects : int
+        How many objects it has.
+    changed : datetime
+        When the last change was made, local time.
+    context : dict
+        How it was worked on, see `session_context`.
+    """
+
+    journal: Path
+    image: str
+    shape: tuple[int, ...]
+    steps: int
+    objects: int
+    changed: datetime.datetime
+    context: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, recorded: Recorded, saved: int = 1) -> Unsaved:
+        """Take what a journal tells, the first lines of which were saved."""
+        header = recorded.header
+        return cls(
+            recorded.path,
+            header.image.name,
+            header.labels.shape,
+            recorded.lines - saved,
+            len(recorded.history.table.ids),
+            _local_time(recorded),
+            readable_context(recorded.context),
+        )
+
+    @property
+    def labels(self) -> Path | None:
+        """The label file it was saved in; None where it never was."""
+        if never_saved(self.journal):
+            return None
+        return self.journal.with_name(self.journal.name.removesuffix(SUFFIX))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the user made it here: it may open what it names.
+
+        Another's came with the labels beside it, which this user never saved there.
+        """
+        if never_saved(self.journal):
+            return True
+        try:
+            owner = self.journal.stat().st_uid
+        except OSError:
+            return False
+        mine = owner == getattr(os, "getuid", lambda: owner)()
+        return mine and _note(self.journal).is_file()
+
+    @property
+    def size(self) -> str:
+        """Shape of its labels, for people."""
+        return " x ".join(map(str, self.shape))
+
+    @property
+    def title(self) -> str:
+        """Image and number of objects, for people."""
+        return f"{self.image}: {self.objects} object{'s' * (self.objects != 1)}"
+
+    @property
+    def detail(self) -> str:
+        """When it was changed last and where it is saved, for people."""
+        when = f"{self.changed:%d %b %H:%M}"
+        if self.labels is None:
+            return f"{when}, not saved yet"
+        count = f"{self.steps} change{'s' * (self.steps != 1)}"
+        return f"{when}, {count} not in {self.labels.name}"
+
+    @property
+    def text(self) -> str:
+        """All of that in one line."""
+        return f"{self.title} ({self.detail})"
+
+
+def saved_lines(journal: Path) -> int:
+    """Count the lines of a journal that its label file has; 1 where unknown."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        return int(json.loads(_note(journal).read_text())["lines"])
+    return 1
+
+
+def note_saved(journal: Path, lines: int) -> None:
+    """Remember how many lines of a journal the label file beside it has.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    if never_saved(journal):
+        return
+    make_sessions_folder()
+    with replacing(_note(journal), mode=0o600) as partial:
+        partial.write_text(json.dumps({"journal": str(journal), "lines": lines}))
+
+
+def forget_note(journal: Path) -> None:
+    """Offer a journal beside its labels no more."""
+    with suppress(OSError):
+        _note(journal).unlink(missing_ok=True)
+
+
+class Damaged(NamedTuple):
+    """A journal that cannot be read."""
+
+    journal: Path
+    why: str
+
+
+class Found(NamedTuple):
+    """What `find_unsaved` found.
+
+    Attributes
+    ----------
+    sessions : list of Unsaved
+        Not worked on now, changed last first.
+    damaged : list of Damaged
+        Journals that may have something unsaved, and cannot be read.
+    """
+
+    sessions: list[Unsaved]
+    damaged: list[Damaged]
+
+
+def find_unsaved() -> Found:
+    """Look for sessions that were not saved; nothing is removed or changed."""
+    found, damaged = [], []
+    for journal, saved in sorted(_journals()):
+        try:
+            if in_use(journal):
+                continue
+            recorded = read_session(journal)
+            if recorded.lines > max(saved, 1):
+                found.append(Unsaved.of(recorded, max(saved, 1)))
+        except Exception as error:  # one must not keep the others from being listed
+            if journal.exists():
+                damaged.append(Damaged(journal, reason(error)))
+    found.sort(key=lambda one: one.changed, reverse=True)
+    return Found(found, damaged)
+
+
+def discard(journal: Path) -> None:
+    """Remove what of a session was not saved.
+
+    Of a journal beside its labels that is what came after they were saved; else all
+    of it, and the labels it began with.
+
+    Raises
+    ------
+    HqsamError
+        It is in use, or cannot be written to.
+    """
+    if not never_saved(journal):
+        lines = saved_lines(journal)
+        if lines > 1:
+            cut_journal(journal, lines)
+        forget_note(journal)
+        return
+    base = None
+    with suppress(HqsamError):
+        base = read_session(journal).own_base
+    remove_journal(journal, base=base)
+
+
+def remove_empty() -> None:
+    """Remove journals in which nothing was done, and notes of journals that are gone.
+
+    Some time after, and only what is surely in nobody's hands.
+    """
+    before = time.time() - EMPTY_AGE
+    for journal in sessions_folder().glob(f"*{SUFFIX}"):
+        with suppress(HqsamError, OSError):
+            if journal.stat().st_mtime < before:
+                recorded = read_session(journal)
+                if recorded.lines == 1:
+                    remove_journal(journal, base=recorded.own_base, locked=True)
+    for note in sessions_folder().glob(f"*{_NOTE}"):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            journal = Path(json.loads(note.read_text())["journal"])
+            # Its disk may come back.
+            gone = journal.parent.is_dir() and not journal.exists()
+            if gone and note.stat().st_mtime < before:
+                note.unlink()
+
+
+def _journals() -> list[tuple[Path, int]]:
+    """Journals that may have something unsaved; lines saved, 0 where none ever was."""
+    folder = sessions_folder()
+    found = [(path, 0) for path in folder.glob(f"*{SUFFIX}")]
+    for note in folder.glob(f"*{_NOTE}"):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            told = json.loads(note.read_text())
+            journal = Path(told["journal"])
+            if journal.is_file():
+                found.append((journal, int(told["lines"])))
+    return found
+
+
+def _local_time(recorded: Recorded) -> datetime.datetime:
+    """When a session was changed last; by its file, where it does not say so."""
+    if recorded.changed is not None:
+        with suppress(OverflowError, ValueError, OSError):  # near year 1 or 9999
+            return recorded.changed.astimezone().replace(tzinfo=None)
+    return datetime.datetime.fromtimestamp(recorded.path.stat().st_mtime)
+
+
+def _note(journal: Path) -> Path:
+    name = hashlib.sha256(os.path.realpath(journal).encode()).hexdigest()[:16]
+    return sessions_folder() / f"{name}{_NOTE}"

@@ -1,0 +1,1 @@
+"""From prompts to masks: requests, the worker, and what is encoded ahead."""

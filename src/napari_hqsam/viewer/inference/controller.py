@@ -1,0 +1,423 @@
+"""From prompts to the outline: asks the worker, shows what comes back.
+
+Connects the scene (what is in the viewer), the state (what was chosen) and the
+worker. Everything here runs on the main thread and is quick.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.masks.finishing import finish
+from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas.layer_prompts import plane_size
+from napari_hqsam.viewer.canvas.planes import layer_shape, shape_without
+from napari_hqsam.viewer.canvas.scene import Scene
+from napari_hqsam.viewer.inference.click_history import Trail
+from napari_hqsam.viewer.inference.engine import Engine
+from napari_hqsam.viewer.inference.hover import Hovering
+from napari_hqsam.viewer.inference.request_builder import Asking
+from napari_hqsam.viewer.inference.warmup import Readiness
+from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
+from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
+from napari_hqsam.worker import Priority, Worker
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_hqsam.masks import Mask
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.records import AcceptOptions
+    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.state import Doubt, Tool
+
+HEAD_START = 0.05
+"""Seconds that the network has before the window paints anything; less than is felt."""
+SCALE_STEPS = (1, -1, 2, -2, 0)
+"""Levels that a doubtful object is looked at on, from the one it was found on."""
+ZOOM_MS = 150
+"""How long the zoom rests before the outline gets its width again."""
+
+
+class Controller(QObject):
+    """One current object, its prompts and its outline.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    settings : Settings
+    synchronous : bool
+        Answer at once, on the main thread: for tests.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        settings: Settings | None = None,
+        *,
+        synchronous: bool = False,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.settings = settings or Settings()
+        self.current = CurrentObject()
+        self.engine = Engine()
+        self.to_main = MainThread(self)
+        self.worker = Worker(self.to_main, synchronous=synchronous)
+        self.scene = Scene(viewer, self.settings)
+        self.asking = Asking(self.scene, self.settings)
+        self.hovering = Hovering(
+            self.asking, self.current, self.worker, self.engine, self
+        )
+        self.readiness = Readiness(self.asking, self.worker, self.engine, self)
+        self._trails: defaultdict[PlaneView, Trail] = defaultdict(Trail)
+        self.shown: tuple[PlaneView, Answer] | None = None
+        """Plane and answer that the current object comes from."""
+        self.asked: tuple[PlaneView, Request] | None = None
+        """Plane and request that are waited for."""
+        self._view: PlaneView | None = None
+        self._last_tool: Tool = "point"
+        self.ready_for_layers = False
+        """Whether own layers can be made quickly."""
+        self._next_wanted = False  # another candidate, once they are there
+        self._scales: list[int] = []  # to be looked at on request
+        self._soon = Soon(self, self.predict)
+        self._hand = Soon(self, self._show_hand)
+        self._zoom = timer(self, ZOOM_MS, self._draw)
+        self._connect()
+
+    def _connect(self) -> None:
+        scene, events = self.scene, self.settings.events
+        scene.prompts_changed.connect(self.predict_soon)
+        scene.plane_changed.connect(self._on_plane)
+        scene.image_changed.connect(self._on_image)
+        scene.data_changed.connect(self._on_data)
+        scene.zoomed.connect(self._on_zoom)
+        scene.hand_changed.connect(self._hand.start)
+        for name in ("stretch", "channels", "more_layers", "model", "device"):
+            getattr(events, name).connect(self._on_data)
+        for name in ("output", "scale", "clean"):
+            getattr(events, name).connect(self.predict_soon)
+        for name in ("fill", "smooth"):
+            getattr(events, name).connect(self._draw)
+        events.channel_axis.connect(self._on_channel_axis)
+        events.tool.connect(self._on_tool)
+        events.negative.connect(self._on_sign)
+        events.hover.connect(self.hovering.clear)
+        self.hovering.changed.connect(self._draw)
+        self.hovering.missed.connect(self.readiness.go_on_from)
+
+    # --- requests ------------------------------------------------------------
+
+    def predict_soon(self) -> None:
+        """Ask for that mask when what happens now is over."""
+        self._soon.start()
+
+    @property
+    def pending(self) -> bool:
+        """Whether the outline of what lies on the plane is yet to come."""
+        return self.current.waiting or self._soon.isActive()
+
+    def predict(self) -> None:
+        """Ask for the mask of the prompts on the plane shown."""
+        self._soon.stop()
+        self.scene.deselect_points()
+        self.readiness.pause()
+        self.hovering.clear()
+        try:
+            found = self.asking.prompt()
+            if found is None:
+                self.begin_next()
+                return
+            view, prompt = found
+            if self.shown is not None and self._elsewhere(view, self.shown[0]):
+                self.current.chosen = 0  # another slice, another object
+            request = self._request(view, prompt, self.current.chosen)
+        except HqsamError as error:
+            self.clear_current()
+            self._drop_prompts_off_image()
+            tell(error)
+            return
+        self._ask(view, request)
+
+    def _elsewhere(self, view: PlaneView, other: PlaneView) -> bool:
+        """Whether two planes have prompts of their own; those of channels do not."""
+        return view.in_layers != other.in_layers
+
+    def _ask(
+        self, view: PlaneView, request: Request, *, next_choice: bool = False
+    ) -> None:
+        self.asked = view, request
+        self._next_wanted = next_choice
+        self.current.waiting = True
+        ticket = self.worker.submit(
+            Priority.CLICK,
+            "click",
+            lambda _: self.engine.answer(request),
+            lambda answer: self._on_answer(view, answer),
+            self._on_failure,
+        )
+        # Painting the prompt would keep the interpreter from the network.
+        if ticket.wait(HEAD_START):
+            self.to_main.catch_up()
+
+    def _on_answer(self, view: PlaneView, answer: Answer) -> None:
+        current = self.current
+        self.shown = view, answer
+        current.seconds = answer.seconds
+        chosen = min(current.chosen, len(answer.masks) - 1)
+        current.choices = _choices(answer)
+        if self._next_wanted:
+            chosen = self._next_choice(chosen)
+        self._next_wanted = False
+        current.doubt = _doubt(answer, chosen)
+        current.masks = answer.masks
+        current.chosen = chosen
+        current.waiting = False
+        self._draw()
+        self.readiness.go_on_from(answer.request)
+
+    def _next_choice(self, chosen: int) -> int:
+        """Return the next mask that differs from those before it."""
+        choices = self.current.choices
+        return next((i for i in choices if i > chosen), choices[0])
+
+    def _on_failure(self, error: Exception) -> None:
+        self.clear_current()
+        tell(error)
+
+    def clear_current(self) -> None:
+        """Forget the current object's masks; its prompts stay."""
+        self.worker.cancel("click")
+        self.shown = None
+        self._scales = []
+        self.current.doubt = ""
+        self.current.masks = ()
+        self.current.chosen = 0
+        self.current.waiting = False
+        self._draw()
+
+    def begin_next(self) -> None:
+        """Forget the current object, and how its prompts came to be."""
+        with suppress(HqsamError):
+            view = self.scene.view()
+            self._trails.pop(view, None)
+            own = view.in_layers
+            if self.current.opened_on == own:  # its prompts are gone
+                self.current.reopen(None, own)
+        self.clear_current()
+
+    def resume(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
+        """Ask again for an accepted object, whose prompts lie on the plane shown."""
+        self._trails[view].resume(prompt, how)
+        self.predict()
+
+    def question(self, view: PlaneView, prompt: Prompt) -> tuple[Request, int]:
+        """Return what is asked for prompts on a plane, and which mask is shown."""
+        shown = self.shown is not None and self.shown[0] == view
+        chosen = self.current.chosen if shown else 0
+        return self._request(view, prompt, chosen), chosen
+
+    def _request(self, view: PlaneView, prompt: Prompt, chosen: int) -> Request:
+        """Put together what is asked for prompts, and what they go on from."""
+        what: Literal["mask", "all"] = "all" if chosen else "mask"
+        request = self.asking.request(view, prompt, what)
+        return self._trails[view].follow(request, chosen)
+
+    def _drop_prompts_off_image(self) -> None:
+        """Take away clicks beside the image, which nobody means."""
+        scene = self.scene
+        if scene.points is None or scene.image is None:
+            return
+        size = np.array(shape_without(layer_shape(scene.image), scene.channel_axis))
+        data = np.asarray(scene.points.data)
+        off = ((data < -0.5) | (data > size - 0.5)).any(1)
+        if off.any():
+            with scene.unheard():
+                scene.points.selected_data = set(np.flatnonzero(off).tolist())
+                scene.points.remove_selected()
+            self._soon.start()
+
+    # --- what is shown ---------------------------------------------------------
+
+    def _draw(self) -> None:
+        """Show the outline of what there is: the current object, or that hovered."""
+        scene = self.scene
+        if scene.outline is None or scene.image is None:
+            return
+        mask, view, colour = self.current.mask, None, layers.CURRENT_COLOUR
+        dashed = bool(self.current.doubt)
+        if mask is not None and self.shown is not None:
+            view = self.shown[0]
+        elif self.hovering.found is not None:
+            view, mask = self.hovering.found
+            colour, dashed = layers.HOVER_COLOUR, False
+        if view is None:
+            layers.show_nothing(scene.outline)
+            return
+        width = layers.OUTLINE_PIXELS / scene.pixel_size(view)
+        own = view.in_layers
+        if mask is not None:
+            mask = self.finished(mask, view)
+        layers.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)
+
+    def finished(self, mask: Mask, view: PlaneView) -> Mask:
+        """Return a mask with holes filled and edge smoothed, if so chosen."""
+        assert self.scene.image is not None
+        size = plane_size(self.scene.image, view)
+        fill, smooth = self.settings.fill, self.settings.smooth
+        return finish(mask, fill=fill, smooth=smooth, size=size)
+
+    def next_candidate(self) -> None:
+        """Show the next of SAM's readings of the prompts."""
+        current = self.current
+        if current.waiting or not current.masks or self.shown is None:
+            return
+        view, answer = self.shown
+        if len(current.masks) > 1:
+            chosen = self._next_choice(current.chosen)
+            current.doubt = _doubt(answer, chosen)
+            current.chosen = chosen
+            self._draw()
+            return
+        self._ask(view, replace(answer.request, what="all"), next_choice=True)
+
+    def next_scale(self) -> None:
+        """Look at the current object on the next level: coarser, finer, and so on."""
+        if self.shown is None or self.current.waiting or self.current.mask is None:
+            return
+        view, _ = self.shown
+        if not self._scales:
+            first = self.current.mask.level or 0
+            self._scales = [first + step for step in SCALE_STEPS]
+        level = self._scales.pop(0)
+        self._scales.append(level)
+        self._trails[view].level = level
+        self.predict()
+
+    def next_output(self) -> None:
+        """Compare SAM + HQ, SAM alone and HQ alone."""
+        at = OUTPUTS.index(self.settings.output)
+        self.settings.output = OUTPUTS[(at + 1) % len(OUTPUTS)]
+
+    # --- what happens --------------------------------------------------------------
+
+    def _on_plane(self) -> None:
+        try:
+            view = self.scene.view()
+        except HqsamError:
+            view = None
+        if view == self._view:
+            return  # napari tells of the sliders also when a layer grows
+        self._view = view
+        self.hovering.clear()
+        if view is not None:
+            self._soon.start()
+
+    def _on_image(self) -> None:
+        self.worker.cancel()
+        self._trails.clear()
+        self._view = None
+        self.hovering.clear()
+        self.clear_current()
+        if self.scene.image is None:
+            self.settings.tool = "none"
+        else:
+            self.readiness.prepare()
+
+    def _on_data(self) -> None:
+        self.readiness.pause()
+        self.hovering.clear()
+        if self.current.masks or self.current.waiting:
+            self._soon.start()
+        else:
+            self.readiness.prepare()
+
+    def _on_channel_axis(self) -> None:
+        """Own layers have other axes now."""
+        tool = self.settings.tool
+        self.scene.remove_layers()
+        self.clear_current()
+        if self.scene.image is not None:
+            self.scene.use_tool(tool)
+        self._on_data()
+
+    def take_tool(self) -> None:
+        """Make the mouse do what the tool says; without one, take the last one."""
+        tool = self.settings.tool
+        tool = self._last_tool if tool == "none" else tool
+        try:
+            self.scene.use_tool(tool)
+        except HqsamError as error:
+            tell(error)
+            tool = "none"
+        self.settings.tool = tool
+
+    def take_first_tool(self) -> None:
+        """Have a tool in the hand for an image that was just opened."""
+        if self.ready_for_layers and self.scene.image is not None:
+            self.take_tool()
+
+    def _on_tool(self, tool: Tool) -> None:
+        if tool != "none":
+            self._last_tool = tool
+            if tool != self.scene.tool_in_hand():
+                self.take_tool()
+
+    def _show_hand(self) -> None:
+        """Let the tool that is shown be what the mouse does.
+
+        Called when what happens now is over: napari activates a layer only after it
+        has told that the layer came.
+        """
+        if self.settings.tool != "none" and self.scene.lacks_layers():
+            # Deleted by the user; with the layer the tool would be gone for good.
+            with suppress(HqsamError):
+                if self.settings.tool == self.scene.tool_in_hand():
+                    self.scene.ensure_layers()  # the image stays the active layer
+                else:
+                    self.scene.use_tool(self.settings.tool)
+        self.settings.tool = self.scene.tool_in_hand()
+
+    def _on_sign(self) -> None:
+        self.scene.set_sign(negative=self.settings.negative)
+
+    def _on_zoom(self) -> None:
+        if self.current.masks or self.hovering.found is not None:
+            self._zoom.start()
+
+    def close(self) -> None:
+        """Stop everything and leave the viewer as it was, but for the target."""
+        self._soon.stop()
+        self._hand.stop()
+        self._zoom.stop()
+        self.hovering.close()
+        self.readiness.close()
+        self.worker.close()
+        self.scene.close()
+
+
+def _choices(answer: Answer) -> tuple[int, ...]:
+    """Tell which masks of an answer differ from one another."""
+    from napari_hqsam.segmentation.judging import distinct  # torch is there by now
+
+    return tuple(distinct(answer.masks))
+
+
+def _doubt(answer: Answer, chosen: int) -> Doubt:
+    """Tell why a mask of an answer is doubtful."""
+    from napari_hqsam.segmentation.judging import holds_negative, is_doubtful
+
+    mask = answer.masks[chosen]
+    if holds_negative(mask, answer.request.prompt):
+        return "negative"
+    return "score" if is_doubtful(mask, answer.tuning) else ""

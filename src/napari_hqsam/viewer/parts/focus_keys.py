@@ -1,0 +1,149 @@
+"""Keys of the widget wherever the focus is in napari's window.
+
+napari's own keys work while the canvas has the focus. Once a combo box or a button
+has had it, a letter would go to that: it would choose another entry, or do nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QValidator
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDateTimeEdit,
+    QDockWidget,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+
+from napari_hqsam.viewer.parts.keys import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SHIFT = Qt.KeyboardModifier.ShiftModifier
+_NONE = Qt.KeyboardModifier.NoModifier
+
+
+class FocusKeys(QObject):
+    """Hears the keys in whatever part of the window has the focus.
+
+    Parts in which letters are typed keep them, and so do the canvas, where napari
+    hears the keys, lists that have popped up, and other windows.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Any part of napari's window.
+    actions : mapping of str to callable
+        By the names of `KEYS`.
+    parent : QObject
+    """
+
+    def __init__(
+        self,
+        panel: QWidget,
+        actions: Mapping[str, Callable[[], object]],
+    ) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._actions = {KEYS[name].key: call for name, call in actions.items()}
+        self._heard: QWidget | None = None
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        self._app = app
+        app.focusChanged.connect(self._on_focus)
+        self._on_focus(None, QApplication.focusWidget())
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._app.focusChanged.disconnect(self._on_focus)
+        self._hear(None)
+
+    # Only the part that has the focus is listened to: a filter for the whole
+    # application would be asked about every event that there is.
+
+    def _on_focus(self, old: QWidget | None, new: QWidget | None) -> None:
+        self._hear(new if new is not None and self._is_here(new) else None)
+
+    def _hear(self, part: QWidget | None) -> None:
+        if self._heard is not None:
+            self._heard.removeEventFilter(self)
+            self._heard.destroyed.disconnect(self._on_gone)
+        self._heard = part
+        if part is not None:
+            part.installEventFilter(self)
+            part.destroyed.connect(self._on_gone)
+
+    def _on_gone(self) -> None:
+        self._heard = None
+
+    def _is_here(self, part: QWidget) -> bool:
+        """Whether a part is in napari's window, or in a dock taken out of it."""
+        return window_of(part) is window_of(self._panel) and not is_canvas(part)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Do what a key says, unless it is to be typed."""
+        if not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
+            return False
+        call = self._actions.get(name_of(event))
+        if call is None or takes_text(watched, event.text()):
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()  # it comes as a key press then
+            return True
+        if event.type() == QEvent.Type.KeyPress and not event.isAutoRepeat():
+            call()
+        return True
+
+
+def window_of(part: QWidget) -> QWidget:
+    """Return napari's window also for what is in a dock taken out of it."""
+    window = part.window()
+    assert window is not None
+    if isinstance(window, QDockWidget):
+        return window.parentWidget() or window
+    return window
+
+
+def is_canvas(part: QWidget) -> bool:
+    """Whether it is where vispy draws, and napari hears the keys itself."""
+    return any(kind.__module__.startswith("vispy") for kind in type(part).__mro__)
+
+
+def name_of(event: QKeyEvent) -> str:
+    """Name of a letter with or without Shift, as in `KEYS`; "" for other keys."""
+    if event.modifiers() not in (_NONE, _SHIFT):
+        return ""
+    code = int(event.key())
+    letter = chr(code) if Qt.Key.Key_A <= code <= Qt.Key.Key_Z else ""
+    return f"Shift-{letter}" if event.modifiers() == _SHIFT else letter
+
+
+def takes_text(part: QWidget, text: str) -> bool:
+    """Whether a text would be typed where the focus is.
+
+    Not into numbers, even though they are edited as text.
+    """
+    if isinstance(part, QComboBox):
+        return part.isEditable()
+    if isinstance(part, QLineEdit):
+        if part.isReadOnly() or isinstance(part.parent(), QAbstractSpinBox):
+            return False
+        validator = part.validator()
+        if validator is None:
+            return True
+        at = part.cursorPosition()
+        typed = part.text()[:at] + text + part.text()[at:]
+        return validator.validate(typed, at)[0] != QValidator.State.Invalid
+    if isinstance(part, QAbstractSpinBox):
+        return isinstance(part, QDateTimeEdit)
+    if isinstance(part, (QTextEdit, QPlainTextEdit)):
+        return not part.isReadOnly()
+    return part.testAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled)

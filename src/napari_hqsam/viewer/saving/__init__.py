@@ -1,0 +1,1 @@
+"""Saving labels, and going on with earlier sessions."""

@@ -1,0 +1,92 @@
+"""Closing napari, or the widget, while labels are being saved: progress, and a choice.
+
+Without this the window would go, and the save with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QProgressDialog, QWidget
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.saving.label_saver import Keeping
+
+
+class ClosingWaits(QObject):
+    """Keeps napari's window open while labels are being saved.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Any part of the window.
+    keeping : Keeping
+    """
+
+    def __init__(self, widget: QWidget, keeping: Keeping) -> None:
+        super().__init__(widget)
+        self._widget, self._keeping = widget, keeping
+        self._window: QWidget | None = None
+        keeping.save_begun.connect(self._on_begun)
+        keeping.save_ended.connect(self._on_ended)
+
+    def _on_begun(self) -> None:
+        if self._window is None:
+            self._window = _top(self._widget)
+            self._window.installEventFilter(self)
+
+    def _on_ended(self) -> None:
+        if self._window is not None and not self._keeping.saving:
+            self._window.removeEventFilter(self)
+            self._window = None
+
+    def eventFilter(self, window: QObject | None, event: QEvent | None) -> bool:
+        """Leave the window open if labels could not be written after all."""
+        if event is None or event.type() != QEvent.Type.Close or self.wait():
+            return False
+        event.ignore()
+        return True
+
+    def wait(self) -> bool:
+        """Show progress until all labels are written.
+
+        Returns
+        -------
+        bool
+            False if that failed, which the user must be able to read. True also if
+            the user does not want to wait.
+        """
+        keeping = self._keeping
+        if not keeping.saving:
+            return True
+        failures = keeping.failures
+        dialog = QProgressDialog(
+            f"Saving {', '.join(keeping.being_saved)}",
+            "Close without saving",
+            0,
+            0,
+            _top(self._widget),
+        )
+        dialog.setWindowTitle("Labels are being saved")
+        dialog.setWindowModality(Qt.WindowModality.ApplicationModal)
+
+        def on_ended() -> None:
+            if not keeping.saving:
+                dialog.accept()
+
+        keeping.save_ended.connect(on_ended)
+        dialog.exec()
+        keeping.save_ended.disconnect(on_ended)
+        dialog.deleteLater()
+        if keeping.saving:
+            keeping.drop_saves()
+            return True
+        return keeping.failures == failures
+
+
+def _top(widget: QWidget) -> QWidget:
+    """Return napari's window, also where a part of it floats."""
+    while (parent := widget.parentWidget()) is not None:
+        widget = parent
+    return widget

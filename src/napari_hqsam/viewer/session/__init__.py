@@ -1,0 +1,1 @@
+"""The labels that are worked on, and what is done with their objects."""

@@ -1,0 +1,104 @@
+"""Which object a click is for, where the next one may begin with it.
+
+A plain click outside the outline begins the next object if so chosen, and accepts the
+current one; or where undo has just taken the current one back, and drops it. Any other
+click corrects the current object.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.inference.hover import covers
+from napari_hqsam.viewer.main_thread import Soon
+from napari_hqsam.viewer.session.undo import Link
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.session.object_actions import Objects
+
+Row = tuple[float, ...]
+"""Position of a point in the data of its layer."""
+
+
+class ClickSorter:
+    """Decides of each click what it begins; see the head of this file.
+
+    Where the outline is not there yet, clicks wait for it.
+
+    Parameters
+    ----------
+    objects : Objects
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects, self._scene = objects, objects.scene
+        self._controller, self._current = objects.controller, objects.current
+        self._accept_last = False
+        self._soon = Soon(objects, self._go_on)
+        self._scene.point_added.connect(self._on_point)
+        self._current.events.waiting.connect(self._on_waiting)
+
+    def accept_when_sorted(self) -> bool:
+        """Accept the last object once all clicks are sorted; False: they are."""
+        self._accept_last = bool(self._scene.held)
+        return self._accept_last
+
+    def _on_point(self, row: Row) -> None:
+        """Look at a plain click."""
+        undoing = self._objects.undoing
+        try:
+            view = self._scene.view()
+        except HqsamError:
+            return
+        own = view.in_layers
+        if not own.holds(row)[0] or len(self._scene.prompts_on(own)) < 2:
+            return
+        if not (
+            self._controller.settings.accept_on_click
+            or undoing.untouched(view, skip=row)
+        ):
+            return
+        if self._controller.pending or self._scene.held:
+            self._scene.held[row] = None
+        else:
+            self._sort(row)
+
+    def _on_waiting(self, waiting: bool) -> None:
+        if not waiting and self._scene.held:
+            self._soon.start()
+
+    def _go_on(self) -> None:
+        """Sort the click that waited longest."""
+        self._scene.forget_held()
+        if self._controller.pending:
+            return
+        if self._scene.held:
+            row = next(iter(self._scene.held))
+            self._sort(row)
+            self._scene.held.pop(row, None)
+            self._controller.predict()
+        if self._accept_last and not self._scene.held:
+            self._accept_last = False
+            self._objects.accept()
+
+    def _sort(self, row: Row) -> None:
+        objects, mask = self._objects, self._current.mask
+        try:
+            view = self._scene.view()
+        except HqsamError:
+            return
+        own = view.in_layers
+        if mask is not None:
+            point = own.to_plane(row)[0]
+            outlined = self._controller.finished(mask, view)
+            if covers(outlined, (float(point[0]), float(point[1]))):
+                return
+        if mask is None or objects.undoing.untouched(view, skip=row):
+            objects.begin_next(view, keep=row)
+            if mask is None:
+                objects.said.emit("Nothing was found at the click before")
+            return
+        link = Link(objects.undoing.link)
+        objects.accept(keep=row, link=link)
+        objects.undoing.link = link

@@ -1,0 +1,662 @@
+"""The target and the session on it: one layer, one journal, one undo."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from app_model.types import KeyCode, KeyMod
+from psygnal import Signal
+from qtpy.QtCore import QObject
+
+from napari_hqsam.errors import HqsamError, OutputError, reason
+from napari_hqsam.labels import labels_digest
+from napari_hqsam.sessions import OtherLabelsError, set_aside
+from napari_hqsam.sessions.journal.file import SUFFIX
+from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas.connections import Connections
+from napari_hqsam.viewer.canvas.label_colours import give_colours
+from napari_hqsam.viewer.canvas.planes import layer_shape, shape_without
+from napari_hqsam.viewer.files import saved_elsewhere
+from napari_hqsam.viewer.files.journal_files import (
+    Opened,
+    begin_session,
+    journal_beside,
+    journal_file,
+    move_journal,
+    open_session,
+)
+from napari_hqsam.viewer.files.sessions_folder import never_saved, sessions_folder
+from napari_hqsam.viewer.files.unsaved_sessions import note_saved, saved_lines
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.session import other_labels
+from napari_hqsam.viewer.session.object_rows import ObjectRows
+from napari_hqsam.viewer.session.target import LayerTarget, check_target, reconcile
+from napari_hqsam.viewer.session.verifier import Verifier
+from napari_hqsam.worker import Priority, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from napari.layers import Image, Labels
+
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.session import Session
+    from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.inference.engine import Engine
+    from napari_hqsam.viewer.inference.requests import Request
+
+UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
+REDO = KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
+
+
+class Waiting(NamedTuple):
+    """What waits for a session."""
+
+    go_on: Callable[[], None]
+    give_up: Callable[[Exception], None]
+
+
+class Parked(NamedTuple):
+    """Labels of an image that is not worked on now, and their session.
+
+    Attributes
+    ----------
+    target : LayerTarget
+    session : Session or None
+    rows : ObjectRows or None
+    is_new : bool
+    was_visible : bool
+        Whether the labels were shown; they are hidden with their image.
+    """
+
+    target: LayerTarget
+    session: Session | None
+    rows: ObjectRows | None
+    is_new: bool
+    was_visible: bool
+
+
+class Labelling(QObject):
+    """Labels that accepted objects go to.
+
+    Parameters
+    ----------
+    scene : Scene
+    engine : Engine
+    worker : Worker
+        That of the engine.
+    files : Worker
+        For what needs no model.
+    """
+
+    changed = Signal()
+    """The target, or what can be undone."""
+    said = Signal(str)
+    """Something went well."""
+    session_ended = Signal()
+    """A session was closed; what of it was not saved can be restored."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        engine: Engine,
+        worker: Worker,
+        files: Worker,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._scene, self._engine = scene, engine
+        self._worker, self._files = worker, files
+        self.verifier = Verifier(scene, engine, worker, files, self)
+        self.target: LayerTarget | None = None
+        self.session: Session | None = None
+        self._rows: ObjectRows | None = None
+        self._is_new = False
+        self.tell_context: Callable[[], dict[str, Any]] = dict
+        """Gives what the journal shall keep of how a session is worked on."""
+        self.saved_lines = 1
+        """How many lines of the session's journal are in a label file."""
+        self._waiting: list[Waiting] | None = None  # while a session is opened
+        self._of_target = Connections()
+        self._image: Image | None = None  # that of the target
+        self._parked: dict[Image, Parked] = {}
+        scene.layers_changed.connect(self._on_layers)
+        scene.image_changed.connect(self._on_image)
+        scene.settings.events.channel_axis.connect(self._on_channel_axis)
+        saved_elsewhere.LISTENERS.add(self)
+
+    # --- the target ----------------------------------------------------------
+
+    def use_target(self, layer: Labels | None) -> None:
+        """Send accepted objects to a Labels layer; None: to a new one, if any.
+
+        Where a journal lies beside the file of the layer, its session goes on.
+        """
+        if self.target is not None and layer == self.target.layer:
+            return
+        self.let_go()
+        if layer is None or self._scene.image is None:
+            return
+        image, axis = self._scene.image, self._scene.channel_axis
+        if layers.lacks_step(layer, image, axis):
+            layer = layers.as_labels(self._scene.viewer, layer, image, axis)
+        try:
+            check_target(layer, image, axis)
+        except HqsamError as error:
+            tell(error)
+            self.changed.emit()
+            return
+        target = self._take(layer, is_new=False)
+        beside = journal_beside(layer)
+        if beside is not None:
+            self._open_beside(target, beside)
+
+    def new_target(self) -> Labels:
+        """Add an empty Labels layer and use it.
+
+        Raises
+        ------
+        ImageError
+            There is no image, or no memory for its labels.
+        """
+        self._scene.view()
+        image = self._scene.image
+        assert image is not None
+        layer = layers.add_target(self._scene.viewer, image, self._scene.channel_axis)
+        self.let_go()
+        self._take(layer, is_new=True)
+        return layer
+
+    def restore(self, journal: Path, restored: Callable[[], None]) -> None:
+        """Add a Labels layer with what an unsaved session had, and go on with it.
+
+        Parameters
+        ----------
+        journal : Path
+        restored : callable
+            Called when that is done; else it is told what went wrong.
+        """
+        self.let_go()
+
+        def done(opened: Opened) -> None:
+            image, axis = self._scene.image, self._scene.channel_axis
+            assert opened.labels is not None
+            try:
+                layer = layers.add_restored(
+                    self._scene.viewer, image, axis, opened.labels, opened.name
+                )
+            except HqsamError as error:
+                opened.session.close()
+                tell(error)
+                return
+            self._take(layer, is_new=False)
+            self._adopt(opened)
+            restored()
+
+        self._files.submit(
+            Priority.CLICK,
+            "session",
+            lambda _: open_session(journal),
+            done,
+            tell,
+            discard=_close,
+        )
+
+    def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
+        give_colours(layer)
+        self.target = LayerTarget(layer, self._scene.channel_axis or None)
+        self._is_new = is_new
+        self._image = self._scene.image
+        self._listen(layer)
+        self.changed.emit()
+        return self.target
+
+    def _listen(self, layer: Labels) -> None:
+        self._of_target.add(layer.events.set_data, self._on_target_data)
+        self._of_target.add(layer.events.paint, self._on_paint)
+        # One undo for all of it, back to the first click; napari's own forgets.
+        layer.bind_key(UNDO, lambda _: self._undo_key("undo"), overwrite=True)
+        layer.bind_key(REDO, lambda _: self._undo_key("redo"), overwrite=True)
+
+    # --- images that come and go -------------------------------------------------
+
+    def image_of(self, layer: object) -> Image | None:
+        """Return the image that parked labels are of; None if they are not parked."""
+        found = (
+            i for i, parked in self._parked.items() if parked.target.layer is layer
+        )
+        return next(found, None)
+
+    def _on_image(self) -> None:
+        """Put the labels of the last image aside; go on with those of this one."""
+        image = self._scene.image
+        if self.target is not None and self._image is not image:
+            self._park()
+        parked = None if image is None else self._parked.pop(image, None)
+        if image is not None and parked is not None:
+            self._resume(image, parked)
+
+    def _fits(self, layer: Labels, image: Image) -> bool:
+        """Whether labels have the shape that objects of an image need."""
+        axis = self._scene.channel_axis
+        return layer_shape(layer) == shape_without(layer_shape(image), axis)
+
+    def _on_channel_axis(self) -> None:
+        """Labels have no channel axis: those of the old shape cannot serve."""
+        image, target = self._scene.image, self.target
+        if image is None or target is None or self._fits(target.layer, image):
+            return
+        if self._is_new and self.session is None and not self.opening:
+            self._scene.viewer.layers.remove(target.layer)  # nothing is in it
+        else:
+            self._leave(target.layer)
+
+    def _make_anew(self) -> LayerTarget:
+        """Have a new target in place of one that cannot serve any more."""
+        assert self.target is not None
+        self._leave(self.target.layer)
+        self.new_target()
+        return self.target
+
+    def _leave(self, layer: Labels) -> None:
+        self.let_go()
+        self.said.emit(
+            f"{layer.name} stays as it is: its shape does not fit the image any more. "
+            "Objects go to a new labels layer"
+        )
+
+    def _park(self) -> None:
+        """Put target and session aside; its layer cannot be changed meanwhile.
+
+        What napari's brush or undo did then would be missing in the journal.
+        """
+        target, image = self.target, self._image
+        assert target is not None
+        there = self._scene.viewer.layers
+        if self.opening or image not in there or target.layer not in there:
+            self.let_go()
+            return
+        self._of_target.close()
+        layer = target.layer
+        visible = bool(layer.visible)
+        self._parked[image] = Parked(
+            target, self.session, self._rows, self._is_new, visible
+        )
+        for key in (UNDO, REDO):
+            layer.bind_key(key, lambda _: None, overwrite=True)
+        layer.editable = layer.visible = False
+        self.target = self.session = self._rows = self._image = None
+        self.changed.emit()
+
+    def _resume(self, image: Image, parked: Parked) -> None:
+        layer = parked.target.layer
+        layer.editable, layer.visible = True, parked.was_visible or layer.visible
+        self.target, self.session = parked.target, parked.session
+        self._rows, self._is_new, self._image = parked.rows, parked.is_new, image
+        self._listen(layer)
+        self._on_target_data(None)
+        self.changed.emit()
+
+    def forget_parked(self, *, gone: bool = False) -> None:
+        """Close sessions that are put aside; only those whose layers are gone, or all.
+
+        Parameters
+        ----------
+        gone : bool
+            Leave those whose image and labels are still there.
+        """
+        there = self._scene.viewer.layers
+        for image, parked in list(self._parked.items()):
+            layer = parked.target.layer
+            if gone and image in there and layer in there:
+                continue
+            del self._parked[image]
+            for key in (UNDO, REDO):
+                layer.bind_key(key, None)
+            layer.editable, layer.visible = True, parked.was_visible or layer.visible
+            if parked.session is not None:
+                parked.session.close()
+                self.session_ended.emit()
+
+    def let_go(self) -> None:
+        """Have no target; its layer stays, and so does its journal."""
+        self._of_target.close()
+        target, self.target = self.target, None
+        session, self.session = self.session, None
+        self._files.cancel("session")
+        self._worker.cancel("session")
+        if target is not None:
+            if self.opening:
+                target.layer.editable = True
+            for key in (UNDO, REDO):
+                target.layer.bind_key(key, None)
+        waiting, self._waiting = self._waiting or [], None
+        self._rows = self._image = None
+        if session is not None:
+            session.close()
+            self.session_ended.emit()
+        self.changed.emit()
+        if waiting:
+            error = OutputError(
+                "the labels went before what was accepted could be put into them; "
+                "accept it again"
+            )
+            tell(error)
+            for one in waiting:
+                one.give_up(error)
+
+    # --- the session -----------------------------------------------------------
+
+    def ready(
+        self,
+        request: Request,
+        go_on: Callable[[], None],
+        give_up: Callable[[Exception], None],
+    ) -> Session | None:
+        """Return the session to write to; None if it must be begun first.
+
+        Then `go_on` is called as soon as it is there, or else `give_up`.
+
+        Raises
+        ------
+        HqsamError
+            The target cannot be written to.
+        """
+        image = self._scene.image
+        assert image is not None
+        if self.target is None:
+            self.new_target()
+        target = self.target
+        assert target is not None
+        if not self.opening:
+            if not self._fits(target.layer, image):
+                target = self._make_anew()
+            check_target(target.layer, image, self._scene.channel_axis)
+            if self.session is None:
+                self._begin_new(target, request)
+        if self._waiting is not None:
+            self._waiting.append(Waiting(go_on, give_up))
+        return self.session
+
+    @property
+    def opening(self) -> bool:
+        """Whether a session is being begun or opened."""
+        return self._waiting is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether objects wait for that session, to be put into its labels."""
+        return bool(self._waiting)
+
+    def _begin_new(self, target: LayerTarget, request: Request) -> None:
+        """Begin a journal; labels and image are looked at for that.
+
+        The labels are copied, which may take long: not by the engine's worker,
+        which answers clicks meanwhile.
+        """
+        engine, found = self._engine, not self._is_new
+        place = target.attributes
+        path = journal_file(target.layer.name)
+        done, failed = self._hold(target)
+
+        def copy(records: tuple[ImageRecord, Setup]) -> None:
+            self._submit(
+                self._files,
+                lambda: begin_session(path, target, *records, place, found=found),
+                done,
+                failed,
+            )
+
+        self._worker.submit(
+            Priority.CLICK,
+            "session",
+            lambda _: (engine.image_record(request), engine.setup(request)),
+            copy,
+            failed,
+        )
+
+    def _open_beside(self, target: LayerTarget, journal: Path) -> None:
+        """Go on with the session of saved labels, if they are still its own."""
+        name = target.layer.name
+        done, failed = self._hold(target)
+
+        def refused(error: Exception) -> None:
+            if not isinstance(error, OtherLabelsError):
+                failed(error)
+                return
+            answer = other_labels.ask(error, name)
+            if self.target is not target:
+                return  # it went while the question was there
+            if answer == "session":
+                work = partial(open_session, journal, target.array, sure=True)
+                self._submit(self._files, work, done, failed)
+            elif answer == "labels":
+                self._go_on_without(target, journal, failed)
+            else:
+                self.let_go()
+
+        def go_on() -> None:
+            work = partial(open_session, journal, target.array)
+            self._submit(self._files, work, done, refused)
+
+        self.verifier.check_image(journal, go_on, failed, "session")
+
+    def _go_on_without(
+        self, target: LayerTarget, journal: Path, failed: Callable[[Exception], None]
+    ) -> None:
+        """Give the session beside labels another name; they get one of their own."""
+        try:
+            kept = set_aside(journal)
+        except HqsamError as error:
+            failed(error)
+            return
+        waiting, self._waiting = self._waiting or [], None
+        target.layer.editable = True
+        self.said.emit(f"The session of the labels before is now {kept.name}")
+        self.changed.emit()
+        for one in waiting:
+            one.go_on()
+
+    def _hold(
+        self, target: LayerTarget
+    ) -> tuple[Callable[[Opened], None], Callable[[Exception], None]]:
+        """Let the labels not change until they have a session, or none can be had."""
+        waiting: list[Waiting] = []
+        self._waiting = waiting
+        target.layer.editable = False
+
+        def done(opened: Opened) -> None:
+            target.layer.editable = True
+            self._adopt(opened)
+            for one in waiting:
+                one.go_on()
+
+        def failed(error: Exception) -> None:
+            self._waiting = None
+            target.layer.editable = True
+            tell(error)
+            for one in waiting:
+                one.give_up(error)
+
+        return done, failed
+
+    def _submit(
+        self,
+        worker: Worker,
+        work: Callable[[], Opened],
+        done: Callable[[Opened], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        worker.submit(
+            Priority.CLICK, "session", lambda _: work(), done, failed, discard=_close
+        )
+
+    def _adopt(self, opened: Opened) -> None:
+        """Go on with a session that is open on the target's labels, or a copy."""
+        assert self.target is not None
+        self._waiting = None
+        self.session = opened.session
+        self.session.target = self.target
+        self.session.tell_context = self.tell_context
+        assert self.session.journal is not None
+        journal = self.session.journal.path
+        self.saved_lines = opened.saved or saved_lines(journal)
+        try:
+            note_saved(journal, self.saved_lines)
+        except OSError as error:
+            tell(
+                OutputError(
+                    f"a crash would not be noticed: {sessions_folder()} cannot be "
+                    f"written to ({reason(error)})"
+                )
+            )
+        self._rows = ObjectRows(self.session)
+        self.target.note_history()
+        if opened.text:  # an old one
+            self.target.show(opened.labels)
+            self._rows.show(self.target.layer)
+            self.said.emit(opened.text)
+            self.verifier.check_weights(self.session)
+        self.changed.emit()
+
+    def took_step(self, text: str) -> None:
+        """Tell of the last step of the session."""
+        assert self.session is not None
+        self.note_rows()
+        self.show_rows()
+        self.said.emit(text)
+        self.changed.emit()
+
+    def note_rows(self, *, back: bool = False) -> None:
+        """Bring the rows of what the last step touched up to date."""
+        if self.session is not None and self._rows is not None:
+            history = self.session.history
+            self._rows.update(history.to_redo if back else history.to_undo)
+
+    def note_objects(self, label_ids: Iterable[int]) -> None:
+        """Bring the rows of objects up to date."""
+        if self._rows is not None:
+            self._rows.update_objects(label_ids)
+
+    def show_rows(self) -> None:
+        """Put the rows into the target's features table."""
+        if self._rows is not None and self.target is not None:
+            self._rows.show(self.target.layer)
+
+    def step(self, which: Literal["undo", "redo"]) -> bool:
+        """Undo or redo a step of the session; False if there is none."""
+        if self.session is None:
+            return False
+        try:
+            done = self.session.undo() if which == "undo" else self.session.redo()
+        except HqsamError as error:
+            tell(error)
+            return True
+        if done:
+            self.note_rows(back=which == "undo")
+            self.show_rows()
+            self.changed.emit()
+        return done
+
+    def _undo_key(self, which: Literal["undo", "redo"]) -> None:
+        """Undo in the session; as long as there is none, as napari does."""
+        if not self.step(which) and self.session is None and self.target is not None:
+            self.target.napari_step(which)
+
+    @property
+    def lines(self) -> int:
+        """How many lines the journal has, to be told to `follow`."""
+        journal = None if self.session is None else self.session.journal
+        return 1 if journal is None else journal.lines
+
+    @property
+    def unsaved_steps(self) -> int:
+        """How many changes of the session are in no label file."""
+        return max(self.lines - self.saved_lines, 0)
+
+    @property
+    def file(self) -> Path | None:
+        """The label file that the session was saved in last."""
+        journal = None if self.session is None else self.session.journal
+        if journal is None or never_saved(journal.path):
+            return None
+        return journal.path.with_name(journal.path.name.removesuffix(SUFFIX))
+
+    def follow(self, path: str, lines: int | None = None) -> None:
+        """Move the journal to where the labels were saved.
+
+        Parameters
+        ----------
+        path : str
+        lines : int, optional
+            How many lines of it are in the file; by default all.
+        """
+        if self.session is not None:
+            saved = self.lines if lines is None else lines
+            try:
+                move_journal(self.session, path, saved, self.saved_lines)
+                self.saved_lines = saved
+            except HqsamError as error:
+                tell(error)
+            self.changed.emit()
+
+    # --- what happens ----------------------------------------------------------------
+
+    def _on_layers(self) -> None:
+        self.forget_parked(gone=True)
+        if (
+            self.target is not None
+            and self.target.layer not in self._scene.viewer.layers
+        ):
+            self.let_go()
+
+    def _on_target_data(self, event: object) -> None:
+        """Take over what others than us have undone in the layer, or replaced."""
+        before = None if self.target is None else self.target.replaced()
+        if self.session is None or self.target is None or self.target.writing:
+            return
+        if self.target.shape != self.session.header.labels.shape:
+            return  # who goes on with the session says so
+        try:
+            replaced = before is not None and self.session.record_replaced(before)
+            if replaced or reconcile(self.session, self.target):
+                self._rows = ObjectRows(self.session)
+                self.show_rows()
+                self.changed.emit()
+        except HqsamError as error:
+            tell(error)
+
+    def _on_paint(self, event: Any) -> None:  # noqa: ANN401
+        """Take note of the brush, so that a replay paints the same."""
+        self._is_new = False  # it may have objects of its own now
+        if self.target is not None:
+            self.target.note_history()
+        if self.session is None or self.target is None or self.target.writing:
+            return
+        try:
+            self.session.record(self.target.strokes_of(event.value))
+            self.note_rows()
+            self.show_rows()
+        except (HqsamError, ValueError, TypeError, IndexError) as error:
+            tell(OutputError(f"a brush stroke is missing in the journal: {error}"))
+
+    def holds(self, data: object) -> bool:
+        """Whether these are the labels that are worked on."""
+        return self.target is not None and self.target.layer.data is data
+
+    def before_saved(self) -> None:
+        """Tell the journal that somebody is about to save the labels as they are.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written to.
+        """
+        if self.target is not None and self.session is not None:
+            self.session.note_save(labels_digest(self.target.array), self.lines)
+
+
+def _close(opened: Opened) -> None:
+    opened.session.close()

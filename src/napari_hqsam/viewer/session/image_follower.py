@@ -1,0 +1,287 @@
+"""Works on the image that the user looks at.
+
+That is an image that was just opened, or that the user made the active layer. What
+is being prompted on an image is kept while another one is worked on.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+from qtpy.QtCore import QObject
+
+from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas.channels import (
+    channel_axis,
+    channels_of,
+    is_image,
+    overlap,
+)
+from napari_hqsam.viewer.canvas.connections import Connections
+from napari_hqsam.viewer.canvas.planes import layer_shape
+from napari_hqsam.viewer.main_thread import timer
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.state import Settings
+
+SETTLE_MS = 30
+"""How long after a layer came, or became active, it is looked at."""
+_OPAQUE = 0.9
+"""Opacity from which on an image hides what is below it."""
+
+
+@dataclass
+class Work:
+    """What is remembered of an image while another one is worked on.
+
+    Attributes
+    ----------
+    axis : int or None
+        Data axis that holds channels.
+    asked : bool
+        Whether the user need not be asked about that axis any more.
+    channels, more_layers : tuple
+        As in the settings.
+    points, shapes : list
+        Prompts with their signs: (position, sign), (vertices, kind, sign).
+    label_id, opened_on, chosen
+        As in the current object.
+    """
+
+    axis: int | None = None
+    asked: bool = True
+    channels: tuple[int, ...] = ()
+    more_layers: tuple[str, ...] = ()
+    points: list[tuple[Any, str]] = field(default_factory=list)
+    shapes: list[tuple[Any, str, str]] = field(default_factory=list)
+    label_id: int | None = None
+    opened_on: Any = None
+    chosen: int = 0
+
+
+class Following(QObject):
+    """Chooses the image, and keeps what was done on the others.
+
+    Parameters
+    ----------
+    controller : Controller
+    labelling : Labelling
+    """
+
+    said = Signal(str)
+    """Which image is worked on, where that may surprise."""
+    asked = Signal()
+    """Whether there is a question about channels has changed."""
+
+    def __init__(self, controller: Controller, labelling: Labelling) -> None:
+        super().__init__(controller)
+        self._controller, self._labelling = controller, labelling
+        self._scene, self._viewer = controller.scene, controller.viewer
+        self._new: list[Image] = []
+        self._works: dict[int, Work] = {}  # by the id of the layer, while it is there
+        self._soon = timer(self, SETTLE_MS, self._decide)
+        self._connections = Connections()
+        events = self._viewer.layers.events
+        self._connections.add(events.inserted, self._on_inserted)
+        self._connections.add(events.removed, self._on_removed)
+        active = self._viewer.layers.selection.events.active
+        self._connections.add(active, self._on_active)
+        self._scene.image_leaving.connect(self._keep)
+
+    @property
+    def deciding(self) -> bool:
+        """Whether an image may be chosen soon."""
+        return self._soon.isActive()
+
+    def close(self) -> None:
+        """Choose no image any more."""
+        self._soon.stop()
+        self._connections.close()
+
+    def begin(self) -> None:
+        """Work on the image that is there, or wait for the first."""
+        active = self._viewer.layers.selection.active
+        there = [active, *reversed(self._viewer.layers)]
+        image = next((layer for layer in there if is_image(layer)), None)
+        if image is not None:
+            self.work_on(image)
+
+    # --- which image -------------------------------------------------------------
+
+    def work_on(self, image: Image | None) -> None:
+        """Work on an image, with all that was done on it before.
+
+        One of several channels stands for all of them.
+        """
+        scene, settings = self._scene, self._controller.settings
+        if image is None or image in scene.channels:
+            return
+        channels = channels_of(image, self._viewer.layers)
+        first = channels[0]
+        work = self._works.get(id(first))
+        if work is None:
+            found = channel_axis(first)
+            more = tuple(layer.name for layer in channels[1:3])
+            work = Work(found.axis, found.sure, more_layers=more)
+            self._works[id(first)] = work
+        if scene.image is not None:
+            scene.use(None)
+        settings.channel_axis = work.axis
+        settings.channels, settings.more_layers = work.channels, work.more_layers
+        scene.use(first)
+        self._uncover(first)
+        self._lay_prompts(work)
+        if self._controller.ready_for_layers and image == self._active():
+            settings.tool = "point"  # works while the image is the active layer
+        self.asked.emit()
+
+    def _active(self) -> Any:  # noqa: ANN401
+        return self._viewer.layers.selection.active
+
+    def _decide(self) -> None:
+        """Look at what came or became active, now that that is over."""
+        if _napari_is_opening():
+            self._soon.start()
+            return
+        there = self._viewer.layers
+        new = [layer for layer in self._new if layer in there]
+        self._new.clear()
+        images: list[list[Image]] = []
+        for layer in new:
+            if not any(layer in channels for channels in images):
+                images.append(channels_of(layer, there))
+        if images:
+            self.work_on(images[0][0])
+            self._controller.take_first_tool()
+            if len(images) > 1:
+                self.said.emit(
+                    f"{len(images)} images were opened; this is the first of them. "
+                    "Click on another one in the layer list to go on with it"
+                )
+            return
+        active = self._active()
+        if self._scene.image is None:
+            self.begin()
+            self._controller.take_first_tool()
+            return
+        image = self._labelling.image_of(active) if not is_image(active) else active
+        if image is not None and image in there:
+            image.visible = True
+            self.work_on(image)
+
+    def _uncover(self, image: Image) -> None:
+        """Hide other images that hide an image: what is seen is what is segmented."""
+        image.visible = True
+        above = list(self._viewer.layers)[self._viewer.layers.index(image) + 1 :]
+        for layer in above:
+            if not is_image(layer) or layer in self._scene.channels:
+                continue
+            hides = str(layer.blending) != "additive" and layer.opacity >= _OPAQUE
+            if layer.visible and hides and overlap(layer, image):
+                layer.visible = False
+
+    def _on_inserted(self, event: Any) -> None:  # noqa: ANN401
+        if is_image(event.value):
+            self._new.append(event.value)
+            self._soon.start()
+
+    def _on_removed(self, event: Any) -> None:  # noqa: ANN401
+        self._works.pop(id(event.value), None)
+        if self._scene.image is None:
+            self._soon.start()
+
+    def _on_active(self, event: Any) -> None:  # noqa: ANN401
+        layer = event.value
+        if layer is None or layer in self._scene.channels or self._scene.own(layer):
+            return
+        if is_image(layer) or self._labelling.image_of(layer) is not None:
+            self._soon.start()
+
+    # --- the channel axis ----------------------------------------------------------
+
+    def question(self) -> str:
+        """Return what the user is to be asked about the axes of the image, or ""."""
+        image = self._scene.image
+        work = None if image is None else self._works.get(id(image))
+        if image is None or work is None or work.asked or work.axis is None:
+            return ""
+        count = layer_shape(image)[work.axis]
+        return f"Axis {work.axis} has {count} steps, taken for channels. Are they?"
+
+    def answer(self, *, channels: bool) -> None:
+        """Take the answer to that question."""
+        image = self._scene.image
+        if image is not None:
+            work = self._works[id(image)]
+            work.asked = True
+            if not channels:
+                self._controller.settings.channel_axis = None
+            self.asked.emit()
+
+    # --- prompts -----------------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Remember the prompts of the image that is left."""
+        scene, settings = self._scene, self._controller.settings
+        work = self._works.get(id(scene.image))
+        if work is None:
+            return
+        current = self._controller.current
+        work.axis, work.channels = settings.channel_axis, settings.channels
+        work.more_layers = settings.more_layers
+        work.label_id, work.opened_on = current.label_id, current.opened_on
+        work.chosen = current.chosen
+        work.points, work.shapes = [], []
+        if scene.points is not None:
+            signs = scene.points.features[layers.SIGN]
+            work.points = list(zip(np.array(scene.points.data), signs, strict=True))
+        if scene.shapes is not None:
+            signs = scene.shapes.features[layers.SIGN]
+            kinds = scene.shapes.shape_type
+            work.shapes = list(zip(scene.shapes.data, kinds, signs, strict=True))
+
+    def _lay_prompts(self, work: Work) -> None:
+        """Lay prompts again that were left on the image."""
+        if not work.points and not work.shapes:
+            return
+        scene, current = self._scene, self._controller.current
+        points, shapes, _ = scene.ensure_layers()
+        with scene.unheard():
+            for place, sign in work.points:
+                scene.set_sign(negative=sign == layers.NEGATIVE)
+                points.add(place)
+            for vertices, kind, sign in work.shapes:
+                scene.set_sign(negative=sign == layers.NEGATIVE)
+                shapes.add(vertices, shape_type=kind)
+            points.selected_data = shapes.selected_data = set()
+            scene.set_sign(negative=self._settings.negative)
+        current.label_id, current.chosen = work.label_id, work.chosen
+        current.opened_on = work.opened_on
+        self._controller.predict_soon()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._controller.settings
+
+
+def _napari_is_opening() -> bool:
+    """Whether this is called while napari opens files.
+
+    Its progress bar lets events happen between two files, so that the first would
+    be taken for the only one.
+    """
+    frame = sys._getframe()
+    above = frame.f_back
+    while above is not None:
+        if above.f_globals.get("__name__") == "napari.components.viewer_model":
+            return True
+        above = above.f_back
+    return False

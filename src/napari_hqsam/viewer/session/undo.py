@@ -1,0 +1,312 @@
+"""Undo and redo, each of which takes the prompts with it.
+
+What is undone is a step of the session, and what went with it in the viewer: the
+prompts of an object come back with its accept, so that it can be corrected.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.viewer.canvas.layer_prompts import current_prompt
+from napari_hqsam.viewer.inference.requests import from_candidate
+from napari_hqsam.viewer.session.target import plane_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hqsam.geometry import Plane
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.records import AcceptOptions, Event
+    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.session.object_actions import Objects
+
+KEPT_REJECTS = 20
+
+
+@dataclass(eq=False)
+class Link:
+    """The accept that the first click on an object made of the object before it.
+
+    Attributes
+    ----------
+    before : Link or None
+        The same of that object.
+    event : Event or None
+        The last one of the accept's step, once it is in the labels.
+    """
+
+    before: Link | None
+    event: Event | None = None
+
+
+class Made(NamedTuple):
+    """What an object was made from.
+
+    Attributes
+    ----------
+    plane : Plane
+    prompt : Prompt
+    how : AcceptOptions
+    label_id : int or None
+        Of the accepted object that it was before; None: a new one.
+    """
+
+    plane: Plane
+    prompt: Prompt
+    how: AcceptOptions
+    label_id: int | None
+
+
+class Undoing:
+    """Undo and redo of prompts, rejects and the session's steps.
+
+    Parameters
+    ----------
+    objects : Objects
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects, self._scene = objects, objects.scene
+        self.link: Link | None = None
+        """Of the current object, if a click on it accepted the one before."""
+        self.in_flight = 0
+        """Accepted objects that are not in the labels yet."""
+        self._taken_back: tuple[PlaneView, Prompt] | None = None
+        self._due = False
+        self._splits: WeakKeyDictionary[Event, Made] = WeakKeyDictionary()
+        self._rejects: deque[tuple[Event | None, Made]] = deque(maxlen=KEPT_REJECTS)
+        self._scene.image_changed.connect(self._on_image)
+
+    # --- what is noted -----------------------------------------------------------
+
+    def begin_next(self) -> None:
+        """Forget where the current object came from."""
+        self.link = self._taken_back = None
+
+    def note_reject(self, view: PlaneView) -> None:
+        """Keep the prompts of the current object, which is about to be rejected."""
+        own = view.in_layers
+        made = self._current(view)
+        if made is None:
+            return
+        session = self._objects.labelling.session
+        if made.label_id is not None and session is not None:
+            known = session.reopen(made.label_id, plane_of(own))
+            if known and known[-1].prompt == made.prompt:
+                return  # it was only looked at
+        self._rejects.append((self._last(), made))
+
+    def note_split(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
+        """Keep the prompts of a part that was split off: the journal has not."""
+        event = self._last()
+        if event is not None:
+            where = plane_of(view.in_layers)
+            self._splits[event] = Made(where, prompt, how, None)
+
+    def note_placed(self, link: Link | None) -> None:
+        """Count an accepted object out of `in_flight`: it is there, or given up."""
+        self.in_flight = max(self.in_flight - 1, 0)
+        if link is not None:
+            link.event = self._last()
+        if self._due and not self.in_flight:
+            self._due = False
+            self.undo()
+
+    def untouched(self, view: PlaneView, *, skip: Sequence[float] = ()) -> bool:
+        """Whether all on a plane is an object that undo has taken back, as it was.
+
+        Parameters
+        ----------
+        view : PlaneView
+            Of the image.
+        skip : sequence of float
+            Position of a point that does not count.
+        """
+        own = view.in_layers
+        if self._taken_back is None or self._taken_back[0] != own:
+            return False
+        return self._prompt_on(own, skip) == self._taken_back[1]
+
+    # --- undo and redo -------------------------------------------------------------
+
+    def undo(self) -> None:
+        """Take back the last prompt, reject or step of the session."""
+        objects = self._objects
+        if self.in_flight:
+            self._due = True  # first it must be there
+            return
+        try:
+            view = self._scene.view()
+        except HqsamError:
+            view = None
+        if view is not None and self.untouched(view):
+            objects.begin_next(view)
+        prompts = self._scene.prompts_on_plane()
+        link = self.link
+        if prompts:
+            layer, number = prompts[-1]
+            layer.selected_data = {number}
+            layer.remove_selected()
+            self._scene.forget_held()
+            if len(prompts) == 1 and link is not None:
+                self._undo_click(link)
+            return
+        if self._undo_reject():
+            objects.said.emit("The rejected object is back")
+        elif objects.labelling.step("undo"):
+            objects.said.emit("The last step is undone")
+            self._restore()
+        else:
+            objects.said.emit("Nothing to undo")
+
+    def _undo_click(self, link: Link) -> None:
+        """Take back also the accept that the click made: all is as before it."""
+        if link.event is None or self._last() is not link.event:
+            return  # something was done since that has nothing to do with it
+        if self._objects.labelling.step("undo") and self._restore():
+            self._taken_back = None  # it had not been accepted: nobody took it back
+            self.link = link.before
+            self._objects.said.emit("The click is undone, and what it had accepted")
+
+    def _undo_reject(self) -> bool:
+        if not self._rejects:
+            return False
+        last, made = self._rejects[-1]
+        if last is not self._last():
+            return False
+        view = self._show({made.plane})
+        if view is None or not self._lay(view, made):
+            return False
+        self._rejects.pop()
+        return True
+
+    def _restore(self) -> bool:
+        """Show what was just undone, and lay the prompts of it again."""
+        session = self._objects.labelling.session
+        assert session is not None
+        step = session.history.to_redo
+        view, made = self._show(_planes(step)), self._made(step)
+        if view is None or made is None or not self._lay(view, made):
+            return False
+        own = view.in_layers
+        prompt = self._prompt_on(own)
+        self._taken_back = None if prompt is None else (own, prompt)
+        self._objects.said.emit(
+            "The accept is undone: correct the object, or click on another one"
+        )
+        return True
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        objects = self._objects
+        session = objects.labelling.session
+        made = None if session is None else self._made(session.history.to_redo)
+        if session is None or not objects.labelling.step("redo"):
+            objects.said.emit("Nothing to redo")
+            return
+        objects.said.emit("The step is done again")
+        view = self._show(_planes(session.history.to_undo))
+        if view is None:
+            return
+        own = view.in_layers
+        same = made is not None and made.plane == plane_of(own)
+        if self.untouched(view) or (
+            same and made is not None and self._prompt_on(own) == made.prompt
+        ):
+            objects.begin_next(view)  # it is accepted again
+
+    # --- how -----------------------------------------------------------------
+
+    def _show(self, planes: set[Plane]) -> PlaneView | None:
+        """Go to what is undone or done again, unless the slice shown lies within.
+
+        Else it would happen unseen, and its prompts would be lost.
+
+        Returns
+        -------
+        PlaneView or None
+            What is shown then; None: no plane.
+        """
+        try:
+            view = self._scene.view()
+        except HqsamError:
+            return None
+        shown = plane_of(view.in_layers)
+        there = sorted(p.index for p in planes if p.axes == shown.axes)
+        if there and not there[0] <= shown.index <= there[-1]:
+            nearest = there[0] if shown.index < there[0] else there[-1]
+            view = view.at_labels(nearest)
+            self._scene.go_to(view)
+        return view
+
+    def _last(self) -> Event | None:
+        """Return the last event that is done."""
+        session = self._objects.labelling.session
+        step = [] if session is None else session.history.to_undo
+        return step[-1] if step else None
+
+    def _made(self, step: Sequence[Event]) -> Made | None:
+        """Tell from a step what was accepted; None: it was something else."""
+        accepts = [event for event in step if isinstance(event, Accept)]
+        edits = [event for event in step if not isinstance(event, Accept)]
+        if not accepts and step:
+            return self._splits.get(step[-1])
+        if len(accepts) != 1 or {e.kind for e in edits} - {"reshape", "merge"}:
+            return None
+        (accept,) = accepts
+        before = accept.label_id if accept.replaces else None
+        for edit in edits:
+            if edit.kind == "merge":
+                before = edit.ids[1]
+        return Made(accept.plane, accept.prompt, accept.options, before)
+
+    def _current(self, view: PlaneView) -> Made | None:
+        """Tell what the current object is made from."""
+        own = view.in_layers
+        prompt = self._prompt_on(own)
+        if prompt is None:
+            return None
+        objects = self._objects
+        request, chosen = objects.controller.question(view, prompt)
+        how = objects.accept_options(request, chosen)
+        return Made(plane_of(own), request.prompt, how, objects.current.id_on(own))
+
+    def _prompt_on(self, own: PlaneView, skip: Sequence[float] = ()) -> Prompt | None:
+        scene = self._scene
+        if scene.points is None or scene.shapes is None:
+            return None
+        try:
+            return current_prompt(
+                scene.points, scene.shapes, own, skip={tuple(skip)} if skip else set()
+            )
+        except HqsamError:
+            return None
+
+    def _lay(self, view: PlaneView, made: Made) -> bool:
+        """Make an object the current one again, if its plane is shown and empty."""
+        own = view.in_layers
+        if made.plane != plane_of(own) or self._scene.prompts_on(own):
+            return False
+        current = self._objects.current
+        if made.label_id is not None:
+            current.reopen(made.label_id, own)
+        current.chosen = from_candidate(made.how.candidate)
+        self._scene.put_prompt(made.prompt, own)
+        self._objects.controller.resume(view, made.prompt, made.how)
+        return True
+
+    def _on_image(self) -> None:
+        self.begin_next()
+        self.in_flight, self._due = 0, False
+        self._rejects.clear()
+
+
+def _planes(step: Sequence[Event]) -> set[Plane]:
+    """Planes on which a step changed labels."""
+    return {patch.plane for event in step for patch in event.patches}

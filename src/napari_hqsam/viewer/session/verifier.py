@@ -1,0 +1,148 @@
+"""Whether a session goes on with the image and the weights that it was made with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from napari_hqsam.errors import HqsamError, HqsamWarning
+from napari_hqsam.sessions import other_weights, read_session
+from napari_hqsam.viewer.inference.requests import Channels, ModelSpec
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.worker import Priority, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from napari_hqsam.models import Model
+    from napari_hqsam.sessions import Recorded, Session
+    from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.inference.engine import Engine
+
+
+class Verifier(QObject):
+    """Compares what a session was made with, and asks or tells where that differs.
+
+    Parameters
+    ----------
+    scene : Scene
+    engine : Engine
+    worker : Worker
+        That of the engine.
+    files : Worker
+        For what needs no model.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        engine: Engine,
+        worker: Worker,
+        files: Worker,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._scene, self._engine = scene, engine
+        self._worker, self._files = worker, files
+        self.ask: Callable[[str], bool] = lambda text: True
+        """Puts a question to the user; whether the answer is yes."""
+
+    def check_image(
+        self,
+        journal: Path,
+        go_on: Callable[[], None],
+        leave: Callable[[Exception], None],
+        task: str = "compare",
+    ) -> None:
+        """Compare the image that is worked on with that of a session.
+
+        Parameters
+        ----------
+        journal : Path
+            Of the session.
+        go_on : callable
+            Called where it is the same, or the user goes on all the same.
+        leave : callable
+            Called where not, or where the journal cannot be read, with the reason.
+        task : str
+            By which it can be cancelled.
+        """
+        from napari.layers import Image
+
+        image = self._scene.image
+        assert image is not None
+        name, own = image.name, _pixels(image)
+        there = {
+            layer.name: _pixels(layer)
+            for layer in self._scene.viewer.layers
+            if isinstance(layer, Image)
+        }
+
+        def done(recorded: Recorded | None) -> None:
+            if recorded is not None and not self.ask(
+                f"{name} is not the image that the session was made on "
+                f"({recorded.header.image.name}): pixels, axes or channels differ. Go "
+                "on with it all the same?"
+            ):
+                leave(HqsamWarning(f"the session made on {name} is left as it was"))
+                return
+            go_on()
+
+        self._files.submit(
+            Priority.CLICK, task, lambda _: _if_other(journal, own, there), done, leave
+        )
+
+    def check_weights(self, session: Session) -> None:
+        """Say so where objects were accepted with other weights of the model."""
+        settings = self._scene.settings
+        spec = ModelSpec(settings.model, settings.device)
+
+        def done(model: Model) -> None:
+            text = other_weights(session.history.events, model)
+            if text:
+                tell(
+                    HqsamWarning(
+                        f"{text}; to go on as before, choose the former weights under "
+                        "Model"
+                    )
+                )
+
+        self._worker.submit(
+            Priority.PREFETCH,
+            "weights",
+            lambda _: self._engine.model(spec),
+            done,
+            lambda _: None,  # a click that needs the model tells of it
+        )
+
+
+def _pixels(layer: Any) -> Any:  # noqa: ANN401
+    """Return what `open_image` takes for a layer."""
+    return list(layer.data) if layer.multiscale else layer.data
+
+
+def _if_other(
+    journal: Path, pixels: object, there: Mapping[str, Any]
+) -> Recorded | None:
+    """Return a session that was made on another image; None: it is the same.
+
+    Also where a layer that was a channel of it is not there: that is told elsewhere.
+    """
+    from napari_hqsam.images import fingerprint, open_image
+
+    recorded = read_session(journal)
+    header = recorded.header
+    names = recorded.context.get("settings", {}).get("more_layers", [])
+    if any(name not in there for name in names):
+        return None
+    if names:
+        pixels = Channels([pixels, *(there[name] for name in names)])
+    channels = header.setup.channels if "c" in header.image.axes else None
+    try:
+        image = open_image(pixels, axes=header.image.axes, channels=channels)
+        same = fingerprint(image) == header.image.fingerprint
+    except HqsamError:  # it has other axes
+        same = False
+    return None if same else recorded

@@ -1,0 +1,1 @@
+"""Objects followed through slices, and work over many slices."""

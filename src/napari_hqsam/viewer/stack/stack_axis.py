@@ -1,0 +1,179 @@
+"""The slices that a stack is walked through, in the orientation that is shown.
+
+Pure geometry; knows neither napari nor networks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.viewer.session.target import plane_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_hqsam.geometry import Box, Plane
+    from napari_hqsam.viewer.canvas.planes import PlaneView
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Slices of an image along one of its data axes.
+
+    Attributes
+    ----------
+    view : PlaneView
+        Any of the slices.
+    axis : int
+        Data axis that is walked along.
+    shape : tuple of int
+        Of the image's data.
+    """
+
+    view: PlaneView
+    axis: int
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of slices."""
+        return self.shape[self.axis]
+
+    @property
+    def z(self) -> int:
+        """Slice of `view`."""
+        return self.view.position[self.axis]
+
+    @property
+    def letter(self) -> str:
+        """What the image that is opened calls the axis."""
+        return self.view.letters()[self.axis]
+
+    @property
+    def leading(self) -> list[int]:
+        """Data axes that the index of a slice covers."""
+        return self.view.leading(self.shape)
+
+    @property
+    def others(self) -> dict[str, int]:
+        """Index over the leading axes that are not walked."""
+        letters = self.view.letters()
+        return {
+            letters[a]: self.view.position[a] for a in self.leading if a != self.axis
+        }
+
+    def same_slices(self, other: Walk) -> bool:
+        """Whether both go through the same slices, wherever they are now."""
+        return replace(self, view=self.at(0)) == replace(other, view=other.at(0))
+
+    def at(self, z: int) -> PlaneView:
+        """Slice of the image."""
+        return self.view.moved(self.axis, z - self.z)
+
+    def own(self, z: int) -> PlaneView:
+        """Slice in layers of prompts and labels."""
+        return self.at(z).in_layers
+
+    @property
+    def own_axis(self) -> int:
+        """Axis of layers of prompts and labels that is walked along."""
+        return self.axis - (self.view.channel_axis == 0)
+
+    @property
+    def labels_axis(self) -> int:
+        """Axis of the session's labels that is walked along."""
+        channel_axis = self.view.channel_axis
+        return self.axis - (channel_axis is not None and channel_axis < self.axis)
+
+    def plane(self, z: int) -> Plane:
+        """Slice in the words of the session."""
+        return plane_of(self.own(z))
+
+    def index(self, z: int) -> tuple[int, ...]:
+        """Slice in the words of the image that is opened."""
+        return self.at(z).index(self.shape)
+
+    def slice_of_index(self, index: Sequence[int]) -> int:
+        """Return which slice an index of the opened image means."""
+        return int(index[self.leading.index(self.axis)])
+
+    def slice_of(self, plane: Plane) -> int | None:
+        """Return which slice a plane of the labels is; None if it is none of them."""
+        own = self.own(0).of_labels()
+        if plane.axes != own.axes:
+            return None
+        at = dict(zip(own.others, plane.index, strict=True))
+        z = at[self.labels_axis]
+        return z if plane == self.plane(z) else None
+
+    def slices_in(self, places: Iterable[tuple[Plane, Box]]) -> set[int]:
+        """Slices that boxes on planes of the labels, of any orientation, reach into."""
+        own, walked = self.own(0).of_labels(), self.labels_axis
+        found: set[int] = set()
+        for plane, (y0, x0, y1, x1) in places:
+            at = iter(plane.index)
+            spans = {plane.axes[0]: (y0, y1), plane.axes[1]: (x0, x1)}
+            for axis in range(own.ndim):
+                if axis not in spans:
+                    n = next(at)
+                    spans[axis] = n, n + 1
+            fixed = [a for a in own.others if a != walked]
+            if all(spans[a][0] <= own.position[a] < spans[a][1] for a in fixed):
+                found.update(range(*spans[walked]))
+        return found
+
+
+@dataclass(frozen=True)
+class OnePlane(Walk):
+    """The plane shown alone, of a plane or of a stack: its only slice is 0."""
+
+    @classmethod
+    def of(cls, view: PlaneView, shape: tuple[int, ...]) -> OnePlane:
+        """Take the plane that is shown; `axis` means nothing here."""
+        return cls(view, -1, shape)
+
+    @property
+    def count(self) -> int:
+        """Number of slices."""
+        return 1
+
+    @property
+    def z(self) -> int:
+        """The only slice."""
+        return 0
+
+    def at(self, z: int) -> PlaneView:
+        """Return the plane."""
+        return self.view
+
+    def slice_of(self, plane: Plane) -> int | None:
+        """0 for the plane, None for any other."""
+        return 0 if plane == self.plane(0) else None
+
+
+def check_walkable(axes: Sequence[int], name: str) -> None:
+    """Raise ImageError if there is no axis to walk along."""
+    if not axes:
+        raise ImageError(
+            f"{name} has one slice in this orientation; open a stack or a time "
+            "series, or roll the axes (Ctrl+E)"
+        )
+
+
+def spacing(sizes: Sequence[float], axis: int, plane: tuple[int, int]) -> float:
+    """Distance of slices over the size of a pixel; 1 where that says nothing.
+
+    Parameters
+    ----------
+    sizes : sequence of float
+        Size of a pixel along each data axis, in one unit.
+    axis : int
+    plane : (int, int)
+        Axes of the slices.
+    """
+    across, y, x = sizes[axis], sizes[plane[0]], sizes[plane[1]]
+    ratio = across / math.sqrt(y * x) if y > 0 and x > 0 else 0.0
+    return ratio if ratio > 0 and math.isfinite(ratio) else 1.0
