@@ -6,7 +6,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 IN_THE_VIEWER = [
-    ["click_sorting", "objects", "undoing"],
+    ["session.click_sorting", "session.object_actions", "session.undo"],
 ]
 """Not mended yet. Whoever mends one takes it out; none may be added."""
 

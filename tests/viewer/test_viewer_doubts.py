@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.viewer.canvas.layers import COLOURS, NEGATIVE, POSITIVE
+from napari_hqsam.viewer.canvas.prompt_layers import COLOURS, NEGATIVE, POSITIVE
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 A, B = (20, 20), (20, 50)

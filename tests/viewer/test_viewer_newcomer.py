@@ -83,7 +83,7 @@ def test_every_part_of_the_widget_says_what_it_is(open_widget):
 def test_preferences_are_where_the_widget_begins(monkeypatch):
     from napari import settings
 
-    from napari_hqsam.viewer.contributions.preferences import preferred_settings
+    from napari_hqsam.viewer.preferences import preferred_settings
 
     class Chosen:
         class widget:

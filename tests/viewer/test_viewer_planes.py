@@ -10,7 +10,8 @@ from napari.components import Dims
 from napari.layers import Image
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.viewer.canvas.planes import Placing, PlaneView, shown_plane, transfer
+from napari_hqsam.viewer.canvas.placing import Placing, transfer
+from napari_hqsam.viewer.planes import PlaneView, shown_plane
 
 
 def boxes():

@@ -3,7 +3,7 @@
 import numpy as np
 from qtpy.QtCore import Qt
 
-from napari_hqsam.viewer.canvas.planes import PlaneView
+from napari_hqsam.viewer.planes import PlaneView
 from napari_hqsam.viewer.state import CurrentObject
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier

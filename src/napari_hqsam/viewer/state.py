@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_hqsam.labels import Overlap
     from napari_hqsam.masks import Mask
     from napari_hqsam.network import Output
-    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.planes import PlaneView
 
 Stretch = Literal["percentile", "contrast limits"]
 Scale = Literal["auto", "view", "whole"]

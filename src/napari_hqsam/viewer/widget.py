@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.display_3d import Display
-from napari_hqsam.viewer.canvas.layers import load_layers
-from napari_hqsam.viewer.contributions.preferences import preferred_settings
+from napari_hqsam.viewer.canvas.prompt_layers import load_layers
 from napari_hqsam.viewer.inference.controller import Controller
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.parts import icons
@@ -22,6 +21,7 @@ from napari_hqsam.viewer.parts.forms import Section, button, label
 from napari_hqsam.viewer.parts.keys import KEYS, bind, unbind
 from napari_hqsam.viewer.parts.panel import Sections
 from napari_hqsam.viewer.parts.wheel import WheelScrolls
+from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.saving.closing import ClosingWaits
 from napari_hqsam.viewer.saving.label_saver import Keeping
 from napari_hqsam.viewer.sections import (

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_hqsam.viewer.canvas.planes import Placing, layer_shape
+from napari_hqsam.viewer.canvas.placing import Placing
 from napari_hqsam.viewer.files.journal_files import journal_beside
+from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

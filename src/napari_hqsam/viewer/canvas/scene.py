@@ -16,20 +16,22 @@ from psygnal import Signal
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.masks.outlines import outlines
-from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas import outline, placing, prompt_layers
 from napari_hqsam.viewer.canvas.channels import channels_of
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.planes import Placing, camera, layer_shape, shown_plane
+from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.planes import layer_shape, shown_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari.components import Camera
     from napari.layers import Image, Layer, Points, Shapes
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import Settings, Tool
 
 _keys = count()
@@ -251,10 +253,10 @@ class Scene:
         assert self.image is not None
         if self.points is None or self.shapes is None or self.outline is None:
             active = self.viewer.layers.selection.active
-            image, axis = self.image, self.channel_axis
-            self.outline = self.outline or layers.add_outline(self.viewer, image, axis)
-            self.shapes = self.shapes or layers.add_shapes(self.viewer, image, axis)
-            self.points = self.points or layers.add_points(self.viewer, image, axis)
+            own = self.viewer, self.image, self.channel_axis
+            self.outline = self.outline or outline.add_outline(*own)
+            self.shapes = self.shapes or prompt_layers.add_shapes(*own)
+            self.points = self.points or prompt_layers.add_points(*own)
             self._of_prompts.close()
             for layer in (self.points, self.shapes):
                 self._of_prompts.add(layer.events.data, self._on_prompts)
@@ -342,14 +344,14 @@ class Scene:
 
     def set_sign(self, *, negative: bool) -> None:
         """Say whether what comes next is negative."""
-        sign = layers.NEGATIVE if negative else layers.POSITIVE
+        sign = prompt_layers.NEGATIVE if negative else prompt_layers.POSITIVE
         for layer in (self.points, self.shapes):
             if (
                 layer is not None
-                and layer.feature_defaults[layers.SIGN].iloc[0] != sign
+                and layer.feature_defaults[prompt_layers.SIGN].iloc[0] != sign
             ):
                 layer.selected_data = set()  # else the selected ones change as well
-                layer.feature_defaults = {layers.SIGN: sign}
+                layer.feature_defaults = {prompt_layers.SIGN: sign}
 
     def deselect_points(self) -> None:
         """Let points show their sign: napari marks those that are selected."""
@@ -467,7 +469,7 @@ class Scene:
     def _on_moved(self, event: Any) -> None:  # noqa: ANN401
         if self.image is None:
             return
-        place = layers.placement(self.image, self.channel_axis)
+        place = placing.placement(self.image, self.channel_axis)
         for layer in (self.points, self.shapes, self.outline):
             if layer is not None:
                 for name, value in place.items():
@@ -507,7 +509,7 @@ class Scene:
         # Along the last axis: napari scales points so.
         step = float(np.linalg.norm(Placing.of(self.image).linear[:, -1]))
         zoom = max(float(camera(self.viewer).zoom) * step, 1e-9)
-        layers.fit_prompts(self.points, self.shapes, zoom)
+        prompt_layers.fit_prompts(self.points, self.shapes, zoom)
 
     def _on_prompts(self, event: Any) -> None:  # noqa: ANN401
         if str(event.action) in ("added", "changed", "removed"):
@@ -543,17 +545,17 @@ class Scene:
         """
         points, shapes = self.points, self.shapes
         if points is not None and len(points.data):
-            signs = [str(s) for s in points.features[layers.SIGN]]
-            symbols = [layers.SYMBOLS[s] for s in signs]
+            signs = [str(s) for s in points.features[prompt_layers.SIGN]]
+            symbols = [prompt_layers.SYMBOLS[s] for s in signs]
             if [str(s) for s in points.symbol] != symbols:
                 points.symbol = symbols
-            colours = [layers.COLOURS[s] for s in signs]
-            if not layers.are_coloured(points.face_color, colours):
+            colours = [prompt_layers.COLOURS[s] for s in signs]
+            if not outline.are_coloured(points.face_color, colours):
                 points.face_color = points.border_color = colours
         if shapes is not None and len(shapes.data):
-            signs = [str(s) for s in shapes.features[layers.SIGN]]
-            colours = [layers.COLOURS[s] for s in signs]
-            if not layers.are_coloured(shapes.edge_color, colours):
+            signs = [str(s) for s in shapes.features[prompt_layers.SIGN]]
+            colours = [prompt_layers.COLOURS[s] for s in signs]
+            if not outline.are_coloured(shapes.edge_color, colours):
                 shapes.edge_color = colours
 
     def _on_press(self, layer: Layer, event: Any) -> None:  # noqa: ANN401
@@ -574,3 +576,9 @@ class _Quiet:
 
     def __exit__(self, *error: object) -> None:
         self._scene._quiet = False
+
+
+def camera(viewer: Viewer) -> Camera:
+    """Return the camera of a viewer, wherever its version of napari keeps it."""
+    found: Camera = getattr(viewer, "scene", viewer).camera
+    return found

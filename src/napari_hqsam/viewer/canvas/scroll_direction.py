@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.canvas.planes import layer_shape
+from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.canvas.planes import PlaneView
     from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.planes import PlaneView
 
 AHEAD, BEHIND = 3, 1
 """Slices that are made ready in the direction scrolled last, and in the other."""

@@ -1,90 +1,17 @@
-"""Writers for napari: label files with their scale and units.
-
-What napari's own dialogs call, and the widget's save button too.
-"""
+"""The writer of label files for napari's own dialogs."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from napari_hqsam.viewer.canvas.planes import without_axis
+from napari_hqsam.viewer.files.label_files import (
+    FLAT,
+    files_in_use,
+    save_labels,
+    tell_kept,
+    without_step,
+)
 from napari_hqsam.viewer.files.saved_elsewhere import follow_saved, note_save
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from napari.viewer import Viewer
-
-FLAT = "napari-hqsam: axis of all channels"
-"""Where a layer's metadata tell of an axis that its labels lack, see `LayerTarget`."""
-_OME_ORDER = "tczyx"
-
-
-def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # noqa: ANN401
-    """Write labels as TIFF, OME-TIFF or OME-Zarr, by the suffix.
-
-    Parameters
-    ----------
-    path : str
-    data : array
-        Integers.
-    attributes : mapping
-        Of the layer, as napari hands them to writers: scale, units, axis labels.
-
-    Returns
-    -------
-    str
-        The path.
-
-    Raises
-    ------
-    HqsamError
-        As `write_labels`.
-    """
-    from napari_hqsam.labels import write_labels
-
-    space = space_of(attributes, len(data.shape))
-    write_labels(path, np.asarray(data), **space)
-    return path
-
-
-def space_of(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
-    """Axes, scale and units of a layer, as keywords of `write_labels`.
-
-    Parameters
-    ----------
-    attributes : mapping
-        Of the layer, as napari hands them to writers.
-    ndim : int
-    """
-    scale = [abs(float(s)) for s in attributes.get("scale", np.ones(ndim))]
-    units = [_unit(u) for u in attributes.get("units") or [None] * ndim]
-    known = any(s != 1 for s in scale) or any(units)
-    return {
-        "axes": axes_of(attributes.get("axis_labels"), ndim),
-        "scale": scale if known else None,
-        "units": units if known else None,
-    }
-
-
-def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, Any]:
-    """Return attributes of labels without an axis that has one step for all channels.
-
-    Parameters
-    ----------
-    attributes : mapping
-        Of the layer, as napari hands them to writers.
-    axis : int, optional
-        None: there is none.
-    """
-    found = dict(attributes)
-    for name in ("scale", "translate", "units", "axis_labels"):
-        if axis is not None and found.get(name) is not None:
-            found[name] = without_axis(found[name], axis)
-    return found
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:  # noqa: ANN401
@@ -106,46 +33,3 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     written = save_labels(path, labels, without_step(attributes, flat))
     follow_saved(written, data)
     return [written]
-
-
-def tell_kept(path: str, kept: Path) -> None:
-    """Tell where labels are that would have been written over, see `keep_others`."""
-    from napari.utils.notifications import show_warning
-
-    show_warning(
-        f"{path} was changed by another program since it was saved: what was there is "
-        f"kept as {kept.name}"
-    )
-
-
-def files_in_use(viewer: Viewer) -> list[Path]:
-    """Files that are read by layers, which labels must not be written over.
-
-    All but labels in memory: those of their own file are saved in it again.
-    """
-    from napari.layers import Labels
-
-    return [
-        Path(layer.source.path)
-        for layer in viewer.layers
-        if layer.source.path is not None
-        and "://" not in str(layer.source.path)
-        and not (isinstance(layer, Labels) and isinstance(layer.data, np.ndarray))
-    ]
-
-
-def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401
-    """Axes letters from napari's axis labels, where these are such.
-
-    None, for the default, where they are numbers, as napari's own default is.
-    """
-    letters = "".join(str(n).lower() for n in names or ())
-    in_order = [a for a in _OME_ORDER if a in letters]
-    if len(letters) == ndim and letters == "".join(in_order) and letters[-2:] == "yx":
-        return letters
-    return None
-
-
-def _unit(unit: object) -> str | None:
-    name = str(unit or "pixel")
-    return None if name in ("pixel", "dimensionless", "") else name

@@ -29,8 +29,7 @@ from napari_hqsam.sessions import (
 )
 from napari_hqsam.sessions.journal.file import SUFFIX, base_path, in_use
 from napari_hqsam.sessions.session import Session
-from napari_hqsam.viewer.canvas.layers import empty_labels
-from napari_hqsam.viewer.contributions.writers import space_of
+from napari_hqsam.viewer.files.label_files import empty_labels, space_of
 from napari_hqsam.viewer.files.sessions_folder import make_sessions_folder, never_saved
 from napari_hqsam.viewer.files.unsaved_sessions import (
     forget_note,

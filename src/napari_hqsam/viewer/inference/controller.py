@@ -16,9 +16,8 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.masks.finishing import finish
-from napari_hqsam.viewer.canvas import layers
-from napari_hqsam.viewer.canvas.layer_prompts import plane_size
-from napari_hqsam.viewer.canvas.planes import layer_shape, shape_without
+from napari_hqsam.viewer.canvas import outline
+from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.canvas.scene import Scene
 from napari_hqsam.viewer.inference.click_history import Trail
 from napari_hqsam.viewer.inference.engine import Engine
@@ -26,6 +25,7 @@ from napari_hqsam.viewer.inference.hover import Hovering
 from napari_hqsam.viewer.inference.request_builder import Asking
 from napari_hqsam.viewer.inference.warmup import Readiness
 from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
+from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
 from napari_hqsam.worker import Priority, Worker
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.records import AcceptOptions
-    from napari_hqsam.viewer.canvas.planes import PlaneView
     from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import Doubt, Tool
 
 HEAD_START = 0.05
@@ -254,21 +254,21 @@ class Controller(QObject):
         scene = self.scene
         if scene.outline is None or scene.image is None:
             return
-        mask, view, colour = self.current.mask, None, layers.CURRENT_COLOUR
+        mask, view, colour = self.current.mask, None, outline.CURRENT_COLOUR
         dashed = bool(self.current.doubt)
         if mask is not None and self.shown is not None:
             view = self.shown[0]
         elif self.hovering.found is not None:
             view, mask = self.hovering.found
-            colour, dashed = layers.HOVER_COLOUR, False
+            colour, dashed = outline.HOVER_COLOUR, False
         if view is None:
-            layers.show_nothing(scene.outline)
+            outline.show_nothing(scene.outline)
             return
-        width = layers.OUTLINE_PIXELS / scene.pixel_size(view)
+        width = outline.OUTLINE_PIXELS / scene.pixel_size(view)
         own = view.in_layers
         if mask is not None:
             mask = self.finished(mask, view)
-        layers.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)
+        outline.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)
 
     def finished(self, mask: Mask, view: PlaneView) -> Mask:
         """Return a mask with holes filled and edge smoothed, if so chosen."""

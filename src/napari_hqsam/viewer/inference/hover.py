@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_hqsam.masks import Mask
-    from napari_hqsam.viewer.canvas.planes import PlaneView
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.request_builder import Asking
     from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import CurrentObject
 
 REST_MS = 120

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_hqsam.segmentation import SegmentOptions
-from napari_hqsam.viewer.canvas.layer_prompts import current_prompt, plane_size
-from napari_hqsam.viewer.canvas.planes import layer_shape
+from napari_hqsam.viewer.canvas.prompt_reader import current_prompt, plane_size
 from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
+from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.viewer.canvas.planes import PlaneView
     from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import Settings
 
 TYPICAL_OF = 21

@@ -10,9 +10,9 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.viewer.canvas.planes import layer_shape
 from napari_hqsam.viewer.canvas.scroll_direction import Scrolling
 from napari_hqsam.viewer.main_thread import timer
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
 from napari_hqsam.files import same_file
 from napari_hqsam.labels import check_writable, labels_digest
 from napari_hqsam.sessions import keep_others, read_session
-from napari_hqsam.viewer.canvas.layers import as_labels, placement
-from napari_hqsam.viewer.contributions.writers import files_in_use, save_labels, tell_kept
+from napari_hqsam.viewer.canvas.label_layers import as_labels
+from napari_hqsam.viewer.canvas.placing import placement
 from napari_hqsam.viewer.files.journal_context import what_is_opened
 from napari_hqsam.viewer.files.journal_files import check_free, journal_beside
+from napari_hqsam.viewer.files.label_files import files_in_use, save_labels, tell_kept
 from napari_hqsam.viewer.files.unsaved_sessions import (
     Unsaved,
     discard,

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.files import names_other_computer
-from napari_hqsam.viewer.canvas.planes import layer_shape, without_axis
+from napari_hqsam.viewer.planes import layer_shape, without_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

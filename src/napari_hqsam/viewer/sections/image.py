@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.viewer.canvas.layer_prompts import plane_size
-from napari_hqsam.viewer.canvas.planes import layer_shape
+from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.parts.forms import Section, button, choice, label, narrow
 from napari_hqsam.viewer.parts.layer_box import LayerBox
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
 
-from napari_hqsam.viewer.contributions.preferences import remember
 from napari_hqsam.viewer.parts.forms import (
     Section,
     bar,
@@ -17,6 +16,7 @@ from napari_hqsam.viewer.parts.forms import (
 )
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.parts.layer_box import LayerBox
+from napari_hqsam.viewer.preferences import remember
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton

@@ -13,10 +13,9 @@ from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.labels import labels_digest
 from napari_hqsam.sessions import OtherLabelsError, set_aside
 from napari_hqsam.sessions.journal.file import SUFFIX
-from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas import label_layers
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.label_colours import give_colours
-from napari_hqsam.viewer.canvas.planes import layer_shape, shape_without
 from napari_hqsam.viewer.files import saved_elsewhere
 from napari_hqsam.viewer.files.journal_files import (
     Opened,
@@ -29,6 +28,7 @@ from napari_hqsam.viewer.files.journal_files import (
 from napari_hqsam.viewer.files.sessions_folder import never_saved, sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import note_saved, saved_lines
 from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.session import other_labels
 from napari_hqsam.viewer.session.object_rows import ObjectRows
 from napari_hqsam.viewer.session.target import LayerTarget, check_target, reconcile
@@ -140,8 +140,8 @@ class Labelling(QObject):
         if layer is None or self._scene.image is None:
             return
         image, axis = self._scene.image, self._scene.channel_axis
-        if layers.lacks_step(layer, image, axis):
-            layer = layers.as_labels(self._scene.viewer, layer, image, axis)
+        if label_layers.lacks_step(layer, image, axis):
+            layer = label_layers.as_labels(self._scene.viewer, layer, image, axis)
         try:
             check_target(layer, image, axis)
         except HqsamError as error:
@@ -164,7 +164,9 @@ class Labelling(QObject):
         self._scene.view()
         image = self._scene.image
         assert image is not None
-        layer = layers.add_target(self._scene.viewer, image, self._scene.channel_axis)
+        layer = label_layers.add_target(
+            self._scene.viewer, image, self._scene.channel_axis
+        )
         self.let_go()
         self._take(layer, is_new=True)
         return layer
@@ -184,7 +186,7 @@ class Labelling(QObject):
             image, axis = self._scene.image, self._scene.channel_axis
             assert opened.labels is not None
             try:
-                layer = layers.add_restored(
+                layer = label_layers.add_restored(
                     self._scene.viewer, image, axis, opened.labels, opened.name
                 )
             except HqsamError as error:

@@ -14,7 +14,7 @@ import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
-from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas import prompt_layers
 from napari_hqsam.viewer.canvas.channels import (
     channel_axis,
     channels_of,
@@ -22,8 +22,8 @@ from napari_hqsam.viewer.canvas.channels import (
     overlap,
 )
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.planes import layer_shape
 from napari_hqsam.viewer.main_thread import timer
+from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -241,10 +241,10 @@ class Following(QObject):
         work.chosen = current.chosen
         work.points, work.shapes = [], []
         if scene.points is not None:
-            signs = scene.points.features[layers.SIGN]
+            signs = scene.points.features[prompt_layers.SIGN]
             work.points = list(zip(np.array(scene.points.data), signs, strict=True))
         if scene.shapes is not None:
-            signs = scene.shapes.features[layers.SIGN]
+            signs = scene.shapes.features[prompt_layers.SIGN]
             kinds = scene.shapes.shape_type
             work.shapes = list(zip(scene.shapes.data, kinds, signs, strict=True))
 
@@ -256,10 +256,10 @@ class Following(QObject):
         points, shapes, _ = scene.ensure_layers()
         with scene.unheard():
             for place, sign in work.points:
-                scene.set_sign(negative=sign == layers.NEGATIVE)
+                scene.set_sign(negative=sign == prompt_layers.NEGATIVE)
                 points.add(place)
             for vertices, kind, sign in work.shapes:
-                scene.set_sign(negative=sign == layers.NEGATIVE)
+                scene.set_sign(negative=sign == prompt_layers.NEGATIVE)
                 shapes.add(vertices, shape_type=kind)
             points.selected_data = shapes.selected_data = set()
             scene.set_sign(negative=self._settings.negative)

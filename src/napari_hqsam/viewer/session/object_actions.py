@@ -21,13 +21,13 @@ from napari_hqsam.masks.finishing import finish_crop
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import recent_sizes
 from napari_hqsam.sessions.journal.records import AcceptOptions
-from napari_hqsam.viewer.canvas.layer_prompts import plane_size
-from napari_hqsam.viewer.canvas.planes import layer_shape
+from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.inference.request_builder import TYPICAL_OF
 from napari_hqsam.viewer.inference.requests import from_candidate, to_candidate
 from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.session.click_sorting import ClickSorter
-from napari_hqsam.viewer.session.target import box_at, id_at, plane_of
+from napari_hqsam.viewer.session.target import box_at, id_at
 from napari_hqsam.viewer.session.undo import Undoing
 from napari_hqsam.worker import Priority
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.canvas.planes import PlaneView
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import Labelling
     from napari_hqsam.viewer.session.undo import Link
 
@@ -174,7 +174,7 @@ class Objects(QObject):
             )
             if session is None:
                 return
-            where = plane_of(view.in_layers)
+            where = view.labels_plane
             if fate.split is not None:
                 number = session.split(fate.split, mask.bbox, mask.data, where)
                 how = self.accept_options(answer.request, fate.chosen)
@@ -201,7 +201,7 @@ class Objects(QObject):
             return self.put(session, view, mask, prompt, **how)
         if own not in (None, fate.merge) and mask.area:
             session.merge((fate.merge, own))
-        where = plane_of(view.in_layers)
+        where = view.labels_plane
         return session.accept(mask, prompt, plane=where, label_id=fate.merge, **how)
 
     def put(
@@ -222,7 +222,7 @@ class Objects(QObject):
         int
             The object's id.
         """
-        where = plane_of(view.in_layers)
+        where = view.labels_plane
         number = session.accept(mask, prompt, plane=where, **how)
         done = self.controller.finished(mask, view)
         if done is not mask:
@@ -285,7 +285,7 @@ class Objects(QObject):
         session = self.labelling.session
         if session is None:
             return []
-        axes = plane_of(view.in_layers).axes
+        axes = view.labels_plane.axes
         return recent_sizes(session.history, axes, TYPICAL_OF)
 
     def begin_next(
@@ -362,7 +362,7 @@ class Objects(QObject):
         at = self.scene.cursor()
         if session is not None:
             with suppress(PromptError):  # an object that the session does not know
-                made = session.reopen(label_id, plane_of(own))
+                made = session.reopen(label_id, own.labels_plane)
                 if made:
                     return made[-1].prompt, made[-1].options
         assert target is not None
@@ -407,7 +407,7 @@ class Objects(QObject):
         view, label_id = found
         session = self.labelling.session
         assert session is not None
-        where = plane_of(view.in_layers)
+        where = view.labels_plane
         bbox, data = session.pixels(label_id, where)
         assert self.scene.image is not None
         bbox, data = finish_crop(
@@ -434,7 +434,7 @@ class Objects(QObject):
         session = self.labelling.session
         assert session is not None
         try:
-            session.delete(label_id, plane_of(view.in_layers))
+            session.delete(label_id, view.labels_plane)
         except HqsamError as error:
             tell(error)
             return

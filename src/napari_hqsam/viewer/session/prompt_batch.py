@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
-from napari_hqsam.viewer.canvas.layer_prompts import ask_layer, plane_size
+from napari_hqsam.viewer.canvas.prompt_reader import ask_layer, plane_size
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.worker import Priority
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.headers import Setup
-    from napari_hqsam.viewer.canvas.planes import PlaneView
     from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.object_actions import Objects
     from napari_hqsam.worker import Ticket
 

@@ -13,16 +13,11 @@ import numpy as np
 from psygnal import Signal
 
 from napari_hqsam.errors import OutputError
-from napari_hqsam.geometry import Plane
 from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.sessions.strokes import Stroke
-from napari_hqsam.viewer.canvas.planes import (
-    Placing,
-    layer_shape,
-    shape_without,
-    without_axis,
-)
-from napari_hqsam.viewer.contributions.writers import FLAT, without_step
+from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.files.label_files import FLAT, without_step
+from napari_hqsam.viewer.planes import layer_shape, shape_without, without_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,11 +25,11 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, Plane
     from napari_hqsam.sessions.journal.records import Event
     from napari_hqsam.sessions.patches import Patch, Write
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.planes import PlaneView
 
 _REACH = 256
 """How far an object is looked for at first, pixels."""
@@ -301,12 +296,6 @@ def strokes_of(atoms: Sequence[Any]) -> list[Stroke]:
         indices = tuple(i + s.start for i, s in zip(inside, slices, strict=True))
         strokes.append(Stroke(indices, np.asarray(before).ravel(), after))
     return strokes
-
-
-def plane_of(view: PlaneView) -> Plane:
-    """Plane of labels, in the words of the session."""
-    own = view.of_labels()
-    return Plane(tuple(own.position[i] for i in own.others), own.axes)
 
 
 def box_at(layer: Labels, view: PlaneView, point: Sequence[float]) -> Box:

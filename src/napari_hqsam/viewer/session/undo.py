@@ -13,9 +13,8 @@ from weakref import WeakKeyDictionary
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.sessions.journal.records import Accept
-from napari_hqsam.viewer.canvas.layer_prompts import current_prompt
+from napari_hqsam.viewer.canvas.prompt_reader import current_prompt
 from napari_hqsam.viewer.inference.requests import from_candidate
-from napari_hqsam.viewer.session.target import plane_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.records import AcceptOptions, Event
-    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.object_actions import Objects
 
 KEPT_REJECTS = 20
@@ -97,7 +96,7 @@ class Undoing:
             return
         session = self._objects.labelling.session
         if made.label_id is not None and session is not None:
-            known = session.reopen(made.label_id, plane_of(own))
+            known = session.reopen(made.label_id, own.labels_plane)
             if known and known[-1].prompt == made.prompt:
                 return  # it was only looked at
         self._rejects.append((self._last(), made))
@@ -106,7 +105,7 @@ class Undoing:
         """Keep the prompts of a part that was split off: the journal has not."""
         event = self._last()
         if event is not None:
-            where = plane_of(view.in_layers)
+            where = view.labels_plane
             self._splits[event] = Made(where, prompt, how, None)
 
     def note_placed(self, link: Link | None) -> None:
@@ -215,7 +214,7 @@ class Undoing:
         if view is None:
             return
         own = view.in_layers
-        same = made is not None and made.plane == plane_of(own)
+        same = made is not None and made.plane == own.labels_plane
         if self.untouched(view) or (
             same and made is not None and self._prompt_on(own) == made.prompt
         ):
@@ -237,7 +236,7 @@ class Undoing:
             view = self._scene.view()
         except HqsamError:
             return None
-        shown = plane_of(view.in_layers)
+        shown = view.labels_plane
         there = sorted(p.index for p in planes if p.axes == shown.axes)
         if there and not there[0] <= shown.index <= there[-1]:
             nearest = there[0] if shown.index < there[0] else there[-1]
@@ -275,7 +274,7 @@ class Undoing:
         objects = self._objects
         request, chosen = objects.controller.question(view, prompt)
         how = objects.accept_options(request, chosen)
-        return Made(plane_of(own), request.prompt, how, objects.current.id_on(own))
+        return Made(own.labels_plane, request.prompt, how, objects.current.id_on(own))
 
     def _prompt_on(self, own: PlaneView, skip: Sequence[float] = ()) -> Prompt | None:
         scene = self._scene
@@ -291,7 +290,7 @@ class Undoing:
     def _lay(self, view: PlaneView, made: Made) -> bool:
         """Make an object the current one again, if its plane is shown and empty."""
         own = view.in_layers
-        if made.plane != plane_of(own) or self._scene.prompts_on(own):
+        if made.plane != own.labels_plane or self._scene.prompts_on(own):
             return False
         current = self._objects.current
         if made.label_id is not None:

@@ -14,8 +14,9 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.boxes import EMPTY, around, index_in, is_empty
 from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.sessions.patches import windows
-from napari_hqsam.viewer.canvas.layer_prompts import current_prompt, plane_size
-from napari_hqsam.viewer.canvas.planes import Placing, layer_shape
+from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.canvas.prompt_reader import current_prompt, plane_size
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack.stack_axis import Walk, check_walkable, spacing
 from napari_hqsam.viewer.stack.work import Said
 

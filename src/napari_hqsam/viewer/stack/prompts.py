@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.viewer.canvas.layer_prompts import layer_prompts, plane_size
+from napari_hqsam.viewer.canvas.prompt_reader import layer_prompts, plane_size
 from napari_hqsam.viewer.stack.plans import check_inside, own_prompts
 
 if TYPE_CHECKING:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.viewer.session.target import plane_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_hqsam.geometry import Box, Plane
-    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.planes import PlaneView
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Walk:
 
     def plane(self, z: int) -> Plane:
         """Slice in the words of the session."""
-        return plane_of(self.own(z))
+        return self.own(z).labels_plane
 
     def index(self, z: int) -> tuple[int, ...]:
         """Slice in the words of the image that is opened."""

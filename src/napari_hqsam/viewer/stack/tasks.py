@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.viewer.canvas.planes import layer_shape
+from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack import plans as stack_plans
 from napari_hqsam.viewer.stack import work as stack_work
 from napari_hqsam.viewer.stack.prompts import slice_prompts

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.viewer.canvas import layers
+from napari_hqsam.viewer.canvas import placing
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -23,7 +23,7 @@ def add_tracks(viewer: Viewer, run: Run, tracks: Tracks) -> str:
     rows = np.column_stack([tracks.table[:, 0], own.to_data(tracks.table[:, 2:])])
     rows[:, 1 + run.walk.own_axis] = tracks.table[:, 1]
     active = viewer.layers.selection.active
-    place: dict[str, Any] = layers.placement(run.target.layer)
+    place: dict[str, Any] = placing.placement(run.target.layer)
     viewer.add_tracks(
         rows,
         graph=tracks.graph,

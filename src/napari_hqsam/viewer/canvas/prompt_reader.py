@@ -9,13 +9,9 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, from_labels, from_shape
-from napari_hqsam.viewer.canvas.layers import NEGATIVE, SIGN
-from napari_hqsam.viewer.canvas.planes import (
-    Placing,
-    layer_shape,
-    shown_plane,
-    transfer,
-)
+from napari_hqsam.viewer.canvas.placing import Placing, transfer
+from napari_hqsam.viewer.canvas.prompt_layers import NEGATIVE, SIGN
+from napari_hqsam.viewer.planes import layer_shape, shown_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer, Points, Shapes
     from numpy.typing import NDArray
 
-    from napari_hqsam.viewer.canvas.planes import PlaneView
+    from napari_hqsam.viewer.planes import PlaneView
 
 
 def signs(layer: Points | Shapes) -> list[bool]:

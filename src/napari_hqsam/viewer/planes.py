@@ -1,8 +1,7 @@
 """Which plane of a layer the viewer shows, and coordinates on it.
 
 Any two axes of a stack may be the displayed ones (xy, xz, yz): the plane is
-whatever the dims sliders show, its rows the earlier of the two data axes. Only
-here and in `layers` does the package meet world coordinates.
+whatever the dims sliders show, its rows the earlier of the two data axes.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.components import Camera, Dims
+    from napari.components import Dims
     from napari.layers import Layer
-    from napari.viewer import Viewer
     from numpy.typing import ArrayLike, NDArray
 
 T = TypeVar("T")
@@ -131,6 +130,12 @@ class PlaneView:
         """Return the plane in a session's labels, which have no channel axis."""
         return self if self.flat is None else self._removed(self.flat)
 
+    @property
+    def labels_plane(self) -> Plane:
+        """The plane in a session's labels, as the session names it."""
+        own = self.in_layers.of_labels()
+        return Plane(tuple(own.position[i] for i in own.others), own.axes)
+
     def at_labels(self, index: Sequence[int]) -> PlaneView:
         """Return the plane of an image at an index of labels without its channels."""
         position = list(self.position)
@@ -142,12 +147,6 @@ class PlaneView:
     def _removed(self, axis: int) -> PlaneView:
         y, x = (a - (a > axis) for a in self.axes)
         return PlaneView((y, x), without_axis(self.position, axis))
-
-
-def camera(viewer: Viewer) -> Camera:
-    """Return the camera of a viewer, wherever its version of napari keeps it."""
-    found: Camera = getattr(viewer, "scene", viewer).camera
-    return found
 
 
 def layer_shape(layer: Layer) -> tuple[int, ...]:
@@ -201,85 +200,3 @@ def shown_plane(dims: Dims, layer: Layer) -> PlaneView:
                 "move it onto the image"
             )
     return PlaneView((axes[0], axes[1]), tuple(position))
-
-
-@dataclass(frozen=True)
-class Placing:
-    """Affine map between the data of a layer and the world.
-
-    Attributes
-    ----------
-    linear : (n, n) float array
-    offset : (n,) float array
-    """
-
-    linear: NDArray[np.float64]
-    offset: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, layer: Layer) -> Placing:
-        """Take it from a layer: where it puts its origin and unit vectors."""
-        n = layer.ndim
-        offset = np.asarray(layer.data_to_world(np.zeros(n)), np.float64)
-        columns = [np.asarray(layer.data_to_world(row)) - offset for row in np.eye(n)]
-        return cls(np.column_stack(columns), offset)
-
-    def without(self, channel_axis: int | None, count: int) -> Placing:
-        """Return where layers lie that have one step for so many channels."""
-        if channel_axis is None:
-            return self
-        if channel_axis == 0:
-            return self.last(len(self.offset) - 1)
-        linear = self.linear.copy()
-        along = linear[:, channel_axis].copy()
-        linear[:, channel_axis] *= count
-        return Placing(linear, self.offset + along * (count - 1) / 2)
-
-    def last(self, ndim: int) -> Placing:
-        """Return where a layer lies as far as its last axes go."""
-        return Placing(self.linear[-ndim:, -ndim:], self.offset[-ndim:])
-
-    def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(n, ndim) data coordinates in the world."""
-        world: NDArray[np.float64] = np.asarray(points) @ self.linear.T + self.offset
-        return world
-
-    def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(n, ndim) world coordinates in the data."""
-        moved = np.asarray(points, np.float64) - self.offset
-        return np.asarray(np.linalg.solve(self.linear, moved.T).T, np.float64)
-
-    def agrees(self, other: Placing, shape: Sequence[int]) -> bool:
-        """Whether both put data of a shape in the same place, to half a pixel."""
-        n = len(self.offset)
-        if n != len(other.offset):
-            return False
-        corners = np.vstack([np.zeros(n), np.diag(np.asarray(shape, float))])
-        apart = other.to_data(self.to_world(corners)) - corners
-        return bool(np.abs(apart).max() < 0.5)
-
-
-def transfer(
-    points: ArrayLike, source: Layer, target: Layer, point: Sequence[float]
-) -> NDArray[np.float64]:
-    """Map data coordinates of one layer to those of another.
-
-    Parameters
-    ----------
-    points : (n, source.ndim) array
-    source, target : Layer
-    point : sequence of float
-        World position of the sliders: where `source` lacks axes that `target`
-        has, its points lie on the slice shown.
-
-    Returns
-    -------
-    (n, target.ndim) float64 array
-    """
-    array = np.asarray(points, np.float64).reshape(-1, source.ndim)
-    world = Placing.of(source).to_world(array)
-    lacking = target.ndim - source.ndim
-    if lacking > 0:
-        filled = np.asarray(point, np.float64)[-target.ndim : -source.ndim]
-        world = np.hstack([np.tile(filled, (len(world), 1)), world])
-    return Placing.of(target).to_data(world[:, -target.ndim :])

@@ -1,0 +1,92 @@
+"""The layers that prompts are drawn in: points, and shapes.
+
+As every layer that the widget makes, they take over the place of the image: scale,
+translation, rotation, shear, affine, units and axis labels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.viewer.canvas.placing import placement
+from napari_hqsam.viewer.planes import layer_shape, shape_without
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points, Shapes
+    from napari.viewer import Viewer
+
+POINTS, SHAPES = "HQ-SAM points", "HQ-SAM shapes"
+SIGN = "sign"
+POSITIVE, NEGATIVE = "positive", "negative"
+# Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
+# Neither is like the blue that napari draws round what is selected.
+COLOURS = {POSITIVE: "#009e73", NEGATIVE: "#d55e00"}
+SYMBOLS = {POSITIVE: "disc", NEGATIVE: "x"}
+POINT_PIXELS, SHAPE_PIXELS = 14.0, 4.0
+"""Size of a point and width of a drawn line on the screen."""
+
+
+def load_layers() -> None:
+    """Load what napari's first Points and Shapes layers need, on any thread.
+
+    That is pandas and, for the triangles of shapes, functions compiled by numba:
+    a second of imports, during which the window would not answer.
+    """
+    from napari.layers import Points, Shapes
+
+    Points(features={SIGN: np.array([], dtype=object)})
+    Shapes()
+
+
+def add_points(viewer: Viewer, image: Image, channel_axis: int | None) -> Points:
+    """Add the layer for clicks."""
+    ndim = len(shape_without(layer_shape(image), channel_axis))
+    return viewer.add_points(
+        np.empty((0, ndim)),
+        ndim=ndim,
+        name=POINTS,
+        features={SIGN: np.array([], dtype=object)},
+        feature_defaults={SIGN: POSITIVE},
+        face_color=COLOURS[POSITIVE],
+        border_color=COLOURS[POSITIVE],
+        # A guard alone, see `fit_prompts`; of a screen with small pixels too.
+        canvas_size_limits=(8, 40),
+        **placement(image, channel_axis),
+    )
+
+
+def add_shapes(viewer: Viewer, image: Image, channel_axis: int | None) -> Shapes:
+    """Add the layer for boxes, outlines and scribbles."""
+    return viewer.add_shapes(
+        ndim=len(shape_without(layer_shape(image), channel_axis)),
+        name=SHAPES,
+        features={SIGN: np.array([], dtype=object)},
+        feature_defaults={SIGN: POSITIVE},
+        edge_color=COLOURS[POSITIVE],
+        face_color="transparent",
+        opacity=1.0,
+        **placement(image, channel_axis),
+    )
+
+
+def fit_prompts(points: Points, shapes: Shapes, zoom: float) -> None:
+    """Give prompts the same size on the screen at any zoom.
+
+    By the data: where the limits of the canvas cut a size, napari draws what marks
+    a selected point so wide that the point, and with it its sign, is hidden.
+
+    Parameters
+    ----------
+    points, shapes : Points, Shapes
+    zoom : float
+        Screen pixels per data pixel.
+    """
+    size, width = POINT_PIXELS / zoom, SHAPE_PIXELS / zoom
+    points.current_size = size
+    if len(points.data):
+        points.size = size
+    shapes.current_edge_width = width
+    if len(shapes.data):
+        shapes.edge_width = width
