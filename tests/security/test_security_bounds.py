@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image as Pillow
 
 from napari_hqsam import open_image, read_labels, read_prompts
@@ -194,6 +195,51 @@ def test_a_clipped_ellipse_is_the_part_on_the_plane():
     clipped = np.zeros((16, 12), bool)
     clipped[top : top + small.shape[0], left : left + small.shape[1]] = small
     np.testing.assert_array_equal(clipped, whole[20:36, 20:32])
+
+
+@pytest.mark.parametrize("name", ["p.geojson", "p.csv", "p.json"])
+def test_many_masks_take_no_more_than_one_may(prompts, tmp_path, name):
+    """A line of text for each, and each as large as the plane."""
+    count, side = 400, 2000
+    ring = [[0, 0], [side, 0], [side, side - 9], [9, side], [0, 0]]
+    match name:
+        case "p.csv":
+            lines = ["index,shape-type,vertex-index,axis-0,axis-1"]
+            for n in range(count):
+                lines += [f"{n},polygon,{i},{y},{x}" for i, (x, y) in enumerate(ring)]
+            path = prompts("\n".join(lines), name)
+        case "p.geojson":
+            path = prompts({"type": "FeatureCollection", "features": [
+                polygon(*ring) for _ in range(count)
+            ]}, name)  # fmt: skip
+        case _:
+            Pillow.new("1", (side, side), 1).save(tmp_path / "all.png")
+            path = prompts({"prompts": [{"mask": "all.png"}] * count}, name)
+    assert path.stat().st_size < 10**5
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_HQSAM_DECODE_GB", "0.5")
+        done = read_limited(path, side, side)
+    assert done.returncode == 2, done.stdout[-200:]
+    assert "more than 0.5 GB: give them in several files" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["batch", "-o", "o.zarr"], ["embed", "--cache", "c"]]
+)
+def test_planes_without_end(run_command, tmp_path, monkeypatch, command):
+    """A few hundred bytes of metadata name a billion of them."""
+    monkeypatch.chdir(tmp_path)
+    zarr.create_array(
+        "a.zarr", shape=(10**9, 64, 64), chunks=(1, 64, 64), dtype="u1",
+        dimension_names=["z", "y", "x"],
+    )  # fmt: skip
+    command, *rest = command
+    many = [*rest, "--planes=5:999999999"] if command == "batch" else rest
+    for options in (rest, many):
+        code, _, text = run_command(command, "a.zarr", *options)
+        assert (code, len(text.splitlines()[-1:])) == (2, 1)
+        assert "more than can be listed" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
 
 
 def test_an_outline_beside_the_plane_is_refused(prompts):

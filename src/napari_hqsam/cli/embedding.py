@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,7 +110,9 @@ def _store_folder(cache: Path | None) -> Path:
 def _planes(image: Image, plane: str | None) -> list[tuple[int, ...]]:
     """Planes of --plane; all by default."""
     if plane is None:
-        return [*product(*map(range, image.leading_shape))]
+        from napari_hqsam.geometry.plane_text import all_planes
+
+        return all_planes(image.leading_shape, image.name)
     return [plane_of(plane, image)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from napari_hqsam.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+MAX_PLANES = 2**20
+"""More are not listed: a few bytes of metadata may name billions."""
 
 
 def planes_of_text(
@@ -38,11 +42,41 @@ def planes_of_text(
     Raises
     ------
     ImageError
-        The text is no such list, or names planes that are not there.
+        The text is no such list, names planes that are not there, or more than
+        `MAX_PLANES`.
     """
     parts = _named(text, axes, shape, name)
     sizes = dict(zip(axes, shape, strict=True))
-    return list(product(*(_range(parts.get(a, ":"), a, sizes[a], text) for a in axes)))
+    ranges = [_range(parts.get(a, ":"), a, sizes[a], text) for a in axes]
+    _check_count(math.prod(map(len, ranges)), name)
+    return list(product(*ranges))
+
+
+def all_planes(shape: Sequence[int], name: str) -> list[tuple[int, ...]]:
+    """Return all planes of an image.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Sizes of the axes besides y, x and channels.
+    name : str
+        Of the image, for errors.
+
+    Raises
+    ------
+    ImageError
+        There are more than `MAX_PLANES`.
+    """
+    _check_count(math.prod(shape), name)
+    return list(product(*map(range, shape)))
+
+
+def _check_count(count: int, name: str) -> None:
+    if count > MAX_PLANES:
+        raise ImageError(
+            f"{count} planes of {name} are more than can be listed, the limit is "
+            f"{MAX_PLANES}: name some of them (--planes), such as 0:1000"
+        )
 
 
 def plane_of_text(

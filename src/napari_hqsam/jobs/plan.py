@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from napari_hqsam.errors import ImageError, PromptError
+from napari_hqsam.geometry.plane_text import all_planes
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
 from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
@@ -152,7 +152,11 @@ def plan_batch(
     named = planes is not None
     chosen = sorted({image.position(p) for p in planes}) if planes is not None else []
     if not named:
-        chosen = sorted(grouped) if mode == "each" else _all_planes(image)
+        chosen = (
+            sorted(grouped)
+            if mode == "each"
+            else all_planes(image.leading_shape, image.name)
+        )
     for index in {*chosen, *(grouped if mode == "each" else ())}:
         image.read_at(index, (0, 0, 1, 1))  # there is such a plane
     axis = _axis(image, linked_axis)
@@ -184,10 +188,6 @@ def _check_choices(mode: str, overlap: str) -> None:
     ):
         if value not in known:
             raise PromptError(f"{what} {value!r} is unknown: {', '.join(known)}")
-
-
-def _all_planes(image: Image) -> list[Index]:
-    return list(product(*map(range, image.leading_shape)))
 
 
 def _axis(image: Image, letter: str | None) -> int:

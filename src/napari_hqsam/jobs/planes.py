@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
-from napari_hqsam.geometry.plane_text import planes_of_text
+from napari_hqsam.geometry.plane_text import all_planes, planes_of_text
 
 if TYPE_CHECKING:
     from napari_hqsam.images import Image
@@ -36,7 +35,7 @@ def parse_planes(text: str | None, image: Image) -> list[dict[str, int]]:
     """
     axes, shape = image.leading_axes, image.leading_shape
     found = (
-        product(*map(range, shape))
+        all_planes(shape, image.name)
         if text is None
         else planes_of_text(text, axes, shape, image.name)
     )

@@ -26,7 +26,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.prompts.parts import Part, assemble, naming, whole_number
+from napari_hqsam.prompts.parts import (
+    MaskMemory,
+    Part,
+    assemble,
+    naming,
+    whole_number,
+)
 from napari_hqsam.prompts.shapes import from_shape
 from napari_hqsam.prompts.wording import shown
 
@@ -198,7 +204,7 @@ def _shapes(
     plane_shape: tuple[int, int] | None,
 ) -> list[Prompt]:
     """Read a napari Shapes table, where each run of one index is one shape."""
-    prompts = []
+    prompts, memory = [], MaskMemory(path)
     for _, group in groupby(rows, lambda row: row.cells.get("index", "")):
         vertices = list(group)
         with naming(path, f"shape at line {vertices[0].line}"):
@@ -215,6 +221,7 @@ def _shapes(
                     plane_shape=plane_shape,
                 )
             )
+        memory.add(prompts[-1].mask)
     if not prompts:
         raise PromptError(f"{path} holds no prompts; give at least one")
     return prompts

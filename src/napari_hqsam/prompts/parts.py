@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.images.memory import DECODE_VARIABLE, decode_limit
 from napari_hqsam.prompts.prompt import Prompt, plane_key
 from napari_hqsam.prompts.wording import shown
 
@@ -58,12 +59,44 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
         names the file and the place.
     """
     groups: dict[object, list[Part]] = {}
+    memory = MaskMemory(path)
     for part in parts:
+        memory.add(part.mask)
         own = part.where if part.object_id is None else None
         groups.setdefault((part.object_id, plane_key(part.plane), own), []).append(part)
     if not groups:
         raise PromptError(f"{path} holds no prompts; give at least one")
     return [_prompt(path, group) for group in groups.values()]
+
+
+class MaskMemory:
+    """Bounds what the masks of one file take: a few bytes stand for a whole plane.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._bytes = path, 0
+
+    def add(self, mask: NDArray[Any] | None) -> None:
+        """Count a mask.
+
+        Raises
+        ------
+        PromptError
+            All of them take more than one piece of a file may, see `decode_limit`.
+        """
+        self._bytes += 0 if mask is None else mask.nbytes
+        limit = decode_limit()
+        if self._bytes > limit:
+            raise PromptError(
+                f"{self._path}: its masks and outlines take more than {limit / 1e9:g} "
+                f"GB: give them in several files, or, if you trust this one, set "
+                f"{DECODE_VARIABLE} to more"
+            )
 
 
 def _prompt(path: Path, group: list[Part]) -> Prompt:
