@@ -20,12 +20,17 @@ def test_a_store_holds_whole_tiles_or_none(tmp_path):
         return folder
 
     encoded = set()
-    for fault in faulty_disk.each_fault(tmp_path, prepare, embed):
+    for fault in faulty_disk.each_fault(
+        tmp_path, prepare, embed, (*faulty_disk.KINDS, "ENOLCK")
+    ):
         again = tiny_source(fault.folder / "cache", pixels)
         for tile in tiles:
             assert same(again.features((), tile), wanted.features((), tile)), (
                 fault.where
             )
+        if "ENOLCK" in fault.where:  # a store is shared without locks
+            assert not again.encoded
+            assert not fault.told
         if again.encoded and not fault.killed:
             assert fault.told, fault.where
         encoded.add(again.encoded)

@@ -13,7 +13,11 @@ OLD = np.full((2, 40, 60), 9, np.uint16)
 
 @pytest.mark.filterwarnings("ignore:a program was killed")
 @pytest.mark.parametrize(
-    ("name", "kinds"), [("a.tif", ["kill", "ENOSPC"]), ("a.ome.zarr", ["kill", "EIO"])]
+    ("name", "kinds"),
+    [
+        ("a.tif", ["kill", "ENOSPC", "ENOLCK"]),
+        ("a.ome.zarr", ["kill", "EIO", "ENOLCK"]),
+    ],
 )
 def test_labels_are_the_old_or_the_new_and_the_batch_goes_on(
     squares, stack, tmp_path, name, kinds
@@ -35,6 +39,11 @@ def test_labels_are_the_old_or_the_new_and_the_batch_goes_on(
     for fault in faulty_disk.each_fault(tmp_path, prepare, run, kinds):
         path = fault.folder / name
         now = read_labels(path) if path.exists() else None
+        if "ENOLCK" in fault.where:
+            assert np.array_equal(now, new)
+            (told,) = fault.told
+            assert "knows no locks" in told
+            assert "running the same batch" in told
         if now is None:  # between two renamings
             assert fault.killed or fault.told, fault.where
             aside = [*fault.folder.glob(f"{name}.batch/replaced*")]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import http.server
+import os
 import shutil
 import threading
 from collections import namedtuple
@@ -10,7 +12,7 @@ from collections import namedtuple
 import pooch.core
 import pytest
 
-from napari_hqsam.errors import CheckpointError, FetchError, ModelError
+from napari_hqsam.errors import CheckpointError, FetchError, HqsamWarning, ModelError
 from napari_hqsam.models import Checkpoint, fetch, is_cached, registry, verify
 from napari_hqsam.models.cache import cache_folder, checkpoint_path, models_folder
 
@@ -272,6 +274,20 @@ def test_several_at_once_download_once(cache, server):
         thread.join()
     assert with_paths == [cache / "small.pth"] * 4
     assert len(server.ranges) == 1
+
+
+def test_where_there_are_no_locks_it_is_told_and_fetched(cache, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.warns(HqsamWarning, match="knows no locks") as told:
+        assert fetch("small", progress=False).read_bytes() == CONTENT
+    assert len(told) == 1
+    assert "fetching the same file" in str(told[0].message)
+    assert "\n" not in str(told[0].message)
 
 
 def test_verify_recognises_a_file_by_its_bytes(cache, tmp_path):

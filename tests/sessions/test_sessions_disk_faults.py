@@ -155,12 +155,17 @@ def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, o
         lambda session: journaling.move_journal(
             session, str(session.journal.path.parents[1] / "b.tif"), 2, 1
         ),
+        (*faulty_disk.KINDS, "ENOLCK"),
     ):
         session, folder = fault.state, fault.folder
         monkeypatch.setenv("NAPARI_HQSAM_SESSIONS", str(folder / "sessions"))
         labels = session.target.array
         there = journal_path(folder / "b.tif")
         moved = session.journal.path == there
+        if "ENOLCK" in fault.where:  # whether others are at work there is not known
+            (told,) = fault.told
+            assert moved != others
+            assert ("may be in use" if others else "knows no locks") in told
         if not fault.killed:
             assert moved or fault.told, fault.where
             accept(session, 8, 9)
