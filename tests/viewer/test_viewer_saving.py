@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
+from qtpy.QtWidgets import QApplication, QFileDialog, QProgressDialog, QPushButton
 
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions import journal_path, read_session
@@ -186,6 +186,24 @@ def test_labels_on_the_disk_are_saved_as_of_one_moment(
     saved = end(hand, copying, path)
     assert (saved == 7).sum() == 20
     assert len(copying.threads) == 1
+
+
+@pytest.mark.parametrize("answer", ["No", "Yes"])
+def test_a_name_that_gets_a_suffix_is_asked_about(
+    hand, path, answers, monkeypatch, answer
+):
+    """The dialog has not asked: there is no file "cells", but there is "cells.tif"."""
+    path.write_bytes(b"an image of somebody")
+    given = str(path.with_suffix("")), "TIFF (*.tif)"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: given)
+    asked = answers(answer)
+    QTest.mouseClick(hand.widget.sections["session"].save, Qt.MouseButton.LeftButton)
+    hand.wait()
+    assert asked == [f"{path} already exists.\nDo you want to replace it?"]
+    if answer == "No":
+        assert path.read_bytes() == b"an image of somebody"
+    else:
+        assert np.array_equal(read_labels(path), hand.labels)
 
 
 # --- closing meanwhile -------------------------------------------------------------

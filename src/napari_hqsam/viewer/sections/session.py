@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox
 
 from napari_hqsam.viewer.parts.forms import Section, bar, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
@@ -100,8 +101,20 @@ class SessionSection(Section):
         path, kind = QFileDialog.getSaveFileName(
             self, "Save labels", suggested, _FILTER
         )
-        if path:
-            self.keeping.save(with_suffix(path, kind))
+        named = with_suffix(path, kind)
+        # The dialog has asked about the name that it was given.
+        if path and (named == path or self._may_be_written(named)):
+            self.keeping.save(named)
+
+    def _may_be_written(self, path: str) -> bool:
+        """Ask before something is replaced."""
+        if not os.path.lexists(path):
+            return True
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = f"{path} already exists.\nDo you want to replace it?"
+        return bool(
+            QMessageBox.question(self, "Save labels", text, yes | no, no) == yes
+        )
 
 
 def with_suffix(path: str, kind: str) -> str:
