@@ -5,7 +5,9 @@ import pytest
 import tifffile
 from qtpy.QtCore import Qt
 
+from napari_hqsam.errors import OutputError
 from napari_hqsam.labels import read_labels, write_labels
+from napari_hqsam.sessions import ArrayTarget, Session
 from napari_hqsam.sessions.journal.file import journal_path
 
 A, B = (20, 20), (20, 50)
@@ -124,6 +126,46 @@ def test_labels_changed_while_the_session_is_open_are_kept(
     save()
     assert len(hand.notes) == 1
     assert len(list(tmp_path.glob("labels*other*"))) == 1
+
+
+@pytest.mark.parametrize("where", ["this napari", "another"])
+def test_naparis_menu_does_not_write_over_labels_that_are_worked_on(
+    viewer, open_widget, squares, tmp_path, where
+):
+    viewer.add_image(squares, name="squares")
+    hand, path = open_widget(), tmp_path / "labels.tif"
+    hand.accept(A)
+    hand.keeping.save(str(path))
+    hand.wait()
+    content = path.read_bytes()
+    if where == "another":
+        journal = hand.labelling.session.journal.path
+        viewer.window.remove_dock_widget(hand.widget)
+        other = Session.open(journal, ArrayTarget(read_labels(path)))
+    layer = viewer.add_labels(np.full(squares.shape, 9, np.uint16))
+    with pytest.raises(OutputError, match="worked on in another session"):
+        layer.save(str(path), plugin="napari-hqsam")
+    assert path.read_bytes() == content
+    if where == "another":
+        other.close()
+        layer.save(str(path), plugin="napari-hqsam")
+        assert (read_labels(path) == 9).all()
+
+
+def test_labels_of_another_image_are_saved_by_naparis_menu(
+    viewer, open_widget, squares, tmp_path
+):
+    viewer.add_image(squares, name="squares")
+    hand, path = open_widget(), tmp_path / "labels.tif"
+    hand.accept(A)
+    layer = hand.labelling.target.layer
+    hand.keeping.save(str(path))
+    hand.wait()
+    second = viewer.add_image(squares[:40], name="second")
+    hand.widget.following.work_on(second)
+    assert hand.labelling.target is None
+    layer.save(str(path), plugin="napari-hqsam")
+    assert not hand.notes
 
 
 def test_labels_as_they_were_saved_are_not_asked_about(

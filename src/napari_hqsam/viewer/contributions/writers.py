@@ -11,7 +11,11 @@ from napari_hqsam.viewer.files.label_files import (
     tell_kept,
     without_step,
 )
-from napari_hqsam.viewer.files.saved_elsewhere import follow_saved, note_save
+from napari_hqsam.viewer.files.saved_elsewhere import (
+    follow_saved,
+    note_save,
+    session_on,
+)
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:  # noqa: ANN401
@@ -20,10 +24,12 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
 
     from napari_hqsam.labels import check_writable
     from napari_hqsam.sessions import keep_others
+    from napari_hqsam.viewer.files.journal_files import check_free
 
     viewer = napari.current_viewer()
     if viewer is not None:
         check_writable(path, sources=files_in_use(viewer))
+    check_free(path, session_on(data))
     kept = keep_others(path)
     if kept is not None:
         tell_kept(path, kept)

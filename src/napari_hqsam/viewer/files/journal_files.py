@@ -211,8 +211,8 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
         return
     if path.exists() and in_use(path):
         raise OutputError(
-            f"{labels} is being worked on in another napari; close that one first, or "
-            "save under another name"
+            f"{labels} is being worked on in another session; close that one first, "
+            "or save under another name"
         )
 
 

@@ -5,8 +5,11 @@ The writer knows neither widgets nor sessions; those that work on labels listen 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from napari_hqsam.sessions.session import Session
 
 
 class Listener(Protocol):
@@ -14,6 +17,9 @@ class Listener(Protocol):
 
     def holds(self, data: object) -> bool:
         """Whether these are the labels that are worked on."""
+
+    def session_on(self, data: object) -> Session | None:
+        """Return the session on these labels, also if it is put aside."""
 
     def before_saved(self) -> None:
         """Take note that they are about to be saved as they are."""
@@ -23,6 +29,12 @@ class Listener(Protocol):
 
 
 LISTENERS: WeakSet[Listener] = WeakSet()
+
+
+def session_on(data: object) -> Session | None:
+    """Return the session on labels, if there is one in this napari."""
+    found = (listener.session_on(data) for listener in list(LISTENERS))
+    return next((session for session in found if session is not None), None)
 
 
 def note_save(data: object) -> None:

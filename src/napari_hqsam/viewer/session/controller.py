@@ -648,6 +648,13 @@ class Labelling(QObject):
         """Whether these are the labels that are worked on."""
         return self.target is not None and self.target.layer.data is data
 
+    def session_on(self, data: object) -> Session | None:
+        """Return the session on these labels, also if it is put aside."""
+        if self.holds(data):
+            return self.session
+        parked = (p for p in self._parked.values() if p.target.layer.data is data)
+        return next((one.session for one in parked), None)
+
     def before_saved(self) -> None:
         """Tell the journal that somebody is about to save the labels as they are.
 
