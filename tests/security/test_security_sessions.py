@@ -1,6 +1,7 @@
 """Two of everything: sessions that meet each other, and what must not be lost."""
 
 import errno
+import json
 import os
 import stat
 import time
@@ -15,6 +16,7 @@ from strangers import HEADER, accept, header, sealed
 from napari_hqsam import open_image
 from napari_hqsam.errors import HqsamError, OutputError
 from napari_hqsam.files import same_file
+from napari_hqsam.jobs.ledger import Ledger
 from napari_hqsam.labels import labels_digest, read_labels, write_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
@@ -157,6 +159,31 @@ def test_a_journal_names_no_other_file(folder, base):
         read_session(path)
     unsaved.find_unsaved()
     assert (folder / base).read_text() == "precious"
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "a\nb" * 999])
+def test_what_is_told_of_a_journal_is_one_short_line(folder, text):
+    folder.mkdir()
+    path = folder / "a.journal.jsonl"
+    for lines in (
+        [header(base=text)],
+        [header(axes=text)],
+        [HEADER, accept() | {"event": text}],
+        [HEADER, {"event": "save", "digest": text, "lines": text}],
+    ):
+        path.write_bytes(sealed(*lines))
+        with pytest.raises(HqsamError) as told:
+            read_session(path)
+        assert "\n" not in str(told.value)
+        assert len(str(told.value)) < 1000
+    ledger = folder / "ledger.jsonl"
+    begin = {"image": "a", "mode": "same", "planes": [[0]]}
+    plane = {"plane": [0], "objects": [], "lost": 0, "level": 0, "chunks": {text: 1}}
+    ledger.write_text("\n".join(map(json.dumps, (begin, plane))) + "\n")
+    with pytest.raises(HqsamError) as told:
+        list(Ledger(ledger).planes((1, 12, 14)))
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 1000
 
 
 def test_labels_of_another_session_are_read_alone(folder):

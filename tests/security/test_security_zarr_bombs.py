@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zlib
 
-import google_crc32c
 import numcodecs
 import numpy as np
 import pytest
@@ -147,11 +146,11 @@ def test_in_a_shard(tmp_path):
         for number, codec in enumerate(v3_codecs().get(name, ())):
             path = tmp_path / f"{name}-{number}"
             array(path, codec, 3, shards=(64, 64))
-            shard = path / "c/0/0"
+            said = json.loads((path / "zarr.json").read_text())
+            del said["codecs"][0]["configuration"]["index_codecs"][1:]  # its checksum
+            (path / "zarr.json").write_text(json.dumps(said))
             index = struct.pack("<QQ", 0, len(bomb))
-            shard.write_bytes(
-                bomb + index + struct.pack("<I", google_crc32c.value(index))
-            )
+            (path / "c/0/0").write_bytes(bomb + index)
     paths = sorted(map(str, tmp_path.iterdir()))
     command = [sys.executable, "-W", "ignore", "-c", LIMITED, *paths]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)

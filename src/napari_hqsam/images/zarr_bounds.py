@@ -176,8 +176,8 @@ def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     zarr.Array
         It is read and written as before.
     """
-    inner = array.async_array
-    metadata: Any = inner.metadata
+    inner = _part(array, "async_array")
+    metadata = inner.metadata
     if metadata.zarr_format == 2:
         most = _most(array)
         metadata = replace(
@@ -187,7 +187,14 @@ def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
         )
     else:
         metadata = replace(metadata, codecs=_bounded_v3(metadata.codecs))
-    return zarr.Array(zarr.AsyncArray(metadata, inner.store_path, inner.config))
+    return zarr.Array(
+        zarr.AsyncArray(metadata, inner.store_path, _part(inner, "config"))
+    )
+
+
+def _part(owner: object, name: str) -> Any:  # noqa: ANN401
+    """Return an attribute, which was not public in all versions of zarr."""
+    return getattr(owner, name if hasattr(owner, name) else f"_{name}")
 
 
 def _most(array: zarr.Array[Any]) -> int:

@@ -152,7 +152,8 @@ class Ledger:
             except MemoryError:
                 raise
             except Exception as error:  # whatever it says may be of any kind
-                why = f"{error} is missing" if isinstance(error, KeyError) else error
+                missing = " is missing" if isinstance(error, KeyError) else ""
+                why = reason(error) + missing
                 raise OutputError(
                     f"{self.path}: line {number + 2} makes no sense ({why}): restart"
                 ) from error

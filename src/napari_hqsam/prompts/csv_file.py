@@ -131,7 +131,9 @@ def _table(path: Path, text: str) -> tuple[list[str], Iterator[Row]]:
     names = [name.lower() for name in next(filled, [])]
     twice = {name for name in names if name and names.count(name) > 1}
     if twice:
-        raise PromptError(f"{path}: column {min(twice)!r} is there twice; rename one")
+        raise PromptError(
+            f"{path}: column {shown(min(twice))} is there twice; rename one"
+        )
 
     def rows() -> Iterator[Row]:
         for cells in filled:

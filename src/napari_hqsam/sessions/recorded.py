@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.sessions.history import History
 from napari_hqsam.sessions.journal.file import (
@@ -168,7 +168,8 @@ def understand(path: Path, lines: Sequence[Json]) -> Recorded:
     except MemoryError:
         raise
     except Exception as error:  # whatever it says may be of any kind
-        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        missing = " is missing" if isinstance(error, KeyError) else ""
+        why = reason(error) + missing
         raise JournalError(
             f"{path}: line {number} makes no sense ({why}); take a copy from before "
             "it was changed, or install the newest napari-hqsam"
