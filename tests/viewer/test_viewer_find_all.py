@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from stack_hand import SIDE, discs, finish, starter
 
-from napari_hqsam.viewer.stack.time_left import TimeLeft
+from napari_hqsam.viewer.time_left import TimeLeft
 
 
 @pytest.fixture

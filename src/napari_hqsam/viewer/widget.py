@@ -39,7 +39,7 @@ from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.session.controller import Labelling
 from napari_hqsam.viewer.session.image_follower import Following
 from napari_hqsam.viewer.session.object_actions import Objects
-from napari_hqsam.viewer.session.prompt_batch import Batches
+from napari_hqsam.viewer.session.prompt_batch import PromptBatch
 from napari_hqsam.viewer.stack.controller import Stacks
 from napari_hqsam.worker import Priority, Worker
 
@@ -85,7 +85,7 @@ class HqsamWidget(QWidget):
             controller.scene, controller.engine, controller.worker, self.files, self
         )
         self.objects = Objects(controller, self.labelling)
-        self.batches = Batches(self.objects)
+        self.batches = PromptBatch(controller, self.labelling, self.objects)
         self.stacks = Stacks(self.objects)
         self.following = Following(controller, self.labelling)
         self.keeping = Keeping(

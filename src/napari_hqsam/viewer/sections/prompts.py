@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.session.object_actions import Objects
-    from napari_hqsam.viewer.session.prompt_batch import Batches
+    from napari_hqsam.viewer.session.prompt_batch import PromptBatch
     from napari_hqsam.viewer.state import Tool
 
 TOOLS: dict[Tool, tuple[str, str]] = {
@@ -50,11 +50,11 @@ class PromptSection(Section):
     ----------
     controller : Controller
     objects : Objects
-    batches : Batches
+    batches : PromptBatch
     """
 
     def __init__(
-        self, controller: Controller, objects: Objects, batches: Batches
+        self, controller: Controller, objects: Objects, batches: PromptBatch
     ) -> None:
         super().__init__("Prompts", "How to say which object is meant", is_open=True)
         self.controller, self.objects, self.batches = controller, objects, batches

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -12,56 +12,143 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
 from napari_hqsam.viewer.canvas.prompt_reader import ask_layer, plane_size
 from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.step_loop import StepLoop
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from napari.layers import Image, Layer
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
+    from napari_hqsam.viewer.session.controller import Labelling
     from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.step_loop import Checkpoint
     from napari_hqsam.worker import Ticket
 
-Found = tuple[int, "Mask", "Setup"]
+PromptResult = tuple[int, "Mask", "Setup"]
+"""Number of a prompt, its mask, and the model and normalisation it was made with."""
 
 
-class Batches(QObject):
-    """Segments many prompts, one after another, so that clicks come in between.
+@dataclass(frozen=True, eq=False)
+class BatchPlan:
+    """What a batch was asked for.
+
+    Attributes
+    ----------
+    view : PlaneView
+        Plane of the image that the prompts lie on.
+    request : Request
+        How to segment; its own prompt does not count.
+    prompts : list of Prompt
+    group : str
+        Name of the step of undo that all of it is.
+    """
+
+    view: PlaneView
+    request: Request
+    prompts: list[Prompt]
+    group: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+class PromptRun:
+    """One run over the prompts of a plan, for a `StepLoop`.
 
     Parameters
     ----------
+    plan : BatchPlan
+    engine : Engine
+    accept : callable
+        Puts the mask of a prompt into the target; False if there is no room for it.
+    advanced : callable
+        Gets how many prompts are done, and how many there are.
+    ended : callable
+        Gets what to say at the end.
+    """
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        engine: Engine,
+        accept: Callable[[BatchPlan, Prompt, Mask, Setup], bool],
+        advanced: Callable[[int, int], None],
+        ended: Callable[[str], None],
+    ) -> None:
+        self.plan = plan
+        self._engine, self._accept = engine, accept
+        self._advanced, self._ended = advanced, ended
+        self._done = self._accepted = 0
+
+    def steps(self, checkpoint: Checkpoint) -> Iterator[PromptResult]:
+        """Yield the mask of one prompt after another."""
+        engine, request = self._engine, self.plan.request
+        for number, mask in engine.answer_many(request, self.plan.prompts):
+            yield number, mask, engine.setup(request)
+
+    def before_step(self) -> None:
+        """Prepare nothing: all prompts are known."""
+
+    def place(self, result: PromptResult) -> Iterator[None]:
+        """Accept the mask of a prompt."""
+        number, mask, setup = result
+        prompts = self.plan.prompts
+        self._accepted += self._accept(self.plan, prompts[number], mask, setup)
+        self._done += 1
+        self._advanced(self._done, len(prompts))
+        yield
+
+    def finish(self) -> None:
+        """Say how many objects there are."""
+        count = f"{self._accepted} of {len(self.plan.prompts)}"
+        self._ended(f"{count} objects accepted")
+
+    def fail(self, error: Exception) -> None:
+        """Say how far it came, and what went wrong."""
+        self._ended(f"Stopped after {self._accepted} objects")
+        tell(error)
+
+
+class PromptBatch(QObject):
+    """Segments all prompts that a layer has on the plane shown.
+
+    Parameters
+    ----------
+    controller : Controller
+    labelling : Labelling
     objects : Objects
     """
 
     progress = Signal(int, int)
     """Objects that are done, and how many there are; (0, 0): over."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(
+        self, controller: Controller, labelling: Labelling, objects: Objects
+    ) -> None:
         super().__init__(objects)
-        self._objects, self._labelling = objects, objects.labelling
-        self._controller = objects.controller
-        self._ticket: Ticket | None = None
-        self._labelling.changed.connect(self._on_labelling)
-        self._controller.scene.image_changed.connect(self.cancel)
-        self._accepted = self._tried = 0
-        self._group = ""  # of what one run does: it is one step
+        self._controller, self._labelling = controller, labelling
+        self._objects, self._scene = objects, controller.scene
+        self._reading: Ticket | None = None  # of the layer
+        self._loop: StepLoop[PromptResult] | None = None
+        labelling.changed.connect(self._on_labelling)
+        self._scene.image_changed.connect(self.cancel)
 
     @property
     def running(self) -> bool:
         """Whether a batch is under way."""
-        return self._ticket is not None
+        return self._reading is not None or self._loop is not None
 
     def run(self, source: Layer) -> None:
         """Segment one object per point, shape or label id of a layer."""
         if self.running:
             self._objects.said.emit("A batch is running; cancel it first")
             return
-        scene = self._controller.scene
+        scene = self._scene
         try:
             view, image = scene.view(), scene.image
             assert image is not None
@@ -80,7 +167,7 @@ class Batches(QObject):
             tell(error)
 
         self.progress.emit(0, 1)
-        self._ticket = self._controller.worker.submit(
+        self._reading = self._controller.worker.submit(
             Priority.BATCH, "batch", lambda _: read(), done, failed, replace=False
         )
 
@@ -111,82 +198,49 @@ class Batches(QObject):
                     f"{name} lie off the image and are left out"
                 )
             )
-        self._start(view, request, inside)
+        self._start(BatchPlan(view, request, inside))
 
-    def _start(self, view: PlaneView, request: Request, prompts: list[Prompt]) -> None:
-        worker, engine = self._controller.worker, self._controller.engine
-        masks: list[Iterator[tuple[int, Mask]]] = []
-        self._accepted = self._tried = 0
-        self._group = uuid.uuid4().hex
-
-        def step(_: Ticket) -> Found | None:
-            if not masks:
-                masks.append(engine.answer_many(request, prompts))
-            found = next(masks[0], None)
-            return None if found is None else (*found, engine.setup(request))
-
-        def done(found: Found | None) -> None:
-            if found is None:
-                count = f"{self._accepted} of {len(prompts)}"
-                self._finish(f"{count} objects accepted")
-                return
-            number, mask, setup = found
-            try:
-                self._accept(view, request, prompts[number], mask, setup)
-            except HqsamError as error:
-                failed(error)
-                return
-            self.progress.emit(self._tried, len(prompts))
-            go_on()
-
-        def failed(error: Exception) -> None:
-            self._finish(f"Stopped after {self._accepted} objects")
-            tell(error)
-
-        def go_on() -> None:
-            self._ticket = worker.submit(
-                Priority.BATCH, "batch", step, done, failed, replace=False
-            )
-
-        self.progress.emit(0, len(prompts))
-        go_on()
+    def _start(self, plan: BatchPlan) -> None:
+        controller = self._controller
+        run = PromptRun(
+            plan, controller.engine, self._accept, self.progress.emit, self._finish
+        )
+        self._loop = StepLoop(run, controller.worker, "batch", self)
+        self.progress.emit(0, len(plan.prompts))
+        self._loop.start()
 
     def _accept(
-        self,
-        view: PlaneView,
-        request: Request,
-        prompt: Prompt,
-        mask: Mask,
-        setup: Setup,
-    ) -> None:
-        """Put one object into the target, if there is room for it."""
+        self, plan: BatchPlan, prompt: Prompt, mask: Mask, setup: Setup
+    ) -> bool:
+        """Put one object into the target; False if there is no room for it."""
         session = self._labelling.session
         if session is None:
             raise OutputError("the labels are gone; choose a target and start again")
-        self._tried += 1
         try:
-            with session.grouped(self._group):
+            with session.grouped(plan.group):
                 self._objects.put(
                     session,
-                    view,
+                    plan.view,
                     mask,
                     replace(prompt, label_id=None),
-                    options=self._objects.accept_options(request, 0),
+                    options=self._objects.accept_options(plan.request, 0),
                     setup=setup,
                 )
         except PromptError:
-            return
+            return False
         self._labelling.note_rows()
-        self._accepted += 1
+        return True
 
     def cancel(self) -> None:
         """Stop; what was accepted stays."""
-        if self._ticket is not None:
-            self._ticket.cancel()
+        for work in (self._reading, self._loop):
+            if work is not None:
+                work.cancel()
+        if self.running:
             self._finish("Cancelled; what was accepted stays")
 
     def _end(self) -> None:
-        self._ticket, self._group = None, ""
+        self._reading = self._loop = None
         self.progress.emit(0, 0)
 
     def _finish(self, text: str) -> None:
@@ -196,7 +250,7 @@ class Batches(QObject):
         self._labelling.changed.emit()
 
     def _on_labelling(self) -> None:
-        if self._labelling.target is None and self._group:
+        if self._labelling.target is None and self._loop is not None:
             self.cancel()
 
 

@@ -22,8 +22,8 @@ from napari_hqsam.viewer.stack.results import Results
 from napari_hqsam.viewer.stack.stack_axis import OnePlane
 from napari_hqsam.viewer.stack.state import StackState
 from napari_hqsam.viewer.stack.tasks import Tasks
-from napari_hqsam.viewer.stack.time_left import TimeLeft
 from napari_hqsam.viewer.stack.tracks_layer import add_tracks
+from napari_hqsam.viewer.time_left import TimeLeft
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:

@@ -1,0 +1,153 @@
+"""Long work in steps on the worker, so that clicks are answered in between.
+
+Knows the worker's queue; must not know images, prompts or labels.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.main_thread import timer
+from napari_hqsam.viewer.time_left import TimeLeft
+from napari_hqsam.worker import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qtpy.QtCore import QObject
+
+    from napari_hqsam.worker import Ticket, Worker
+
+BUDGET = 0.015
+"""Seconds for which the main thread places results at a time."""
+
+Checkpoint = Callable[[], bool]
+"""Runs queued clicks, and returns whether the work was cancelled."""
+Result = TypeVar("Result")
+
+
+class SteppedWork(Protocol[Result]):
+    """What a `StepLoop` runs."""
+
+    def steps(self, checkpoint: Checkpoint) -> Iterator[Result]:
+        """Yield one result a step; on the worker's thread.
+
+        Parameters
+        ----------
+        checkpoint : callable
+            See `StepLoop.checkpoint`; to be called within long steps.
+        """
+
+    def before_step(self) -> None:
+        """Prepare the next step; on the main thread."""
+
+    def place(self, result: Result) -> Iterator[None]:
+        """Place a result, one part for each item; on the main thread."""
+
+    def finish(self) -> None:
+        """Report that all results are placed."""
+
+    def fail(self, error: Exception) -> None:
+        """Report that a step, or placing its result, failed."""
+
+
+class StepLoop(Generic[Result]):
+    """Runs work step by step: a step on the worker, its result on the main thread.
+
+    Each step is a ticket of its own, so that clicks go before it. The next one is
+    submitted when the result is placed, which takes `BUDGET` at a time, so that the
+    window stays responsive. One loop is one run.
+
+    Parameters
+    ----------
+    work : SteppedWork
+    worker : Worker
+    topic : str
+        Of the tickets.
+    parent : QObject
+        Owner of the timer that goes on with placing.
+    """
+
+    def __init__(
+        self, work: SteppedWork[Result], worker: Worker, topic: str, parent: QObject
+    ) -> None:
+        self._work, self._worker, self._topic = work, worker, topic
+        self._results: Iterator[Result] | None = None  # of the worker's thread
+        self._placing: Iterator[None] = iter(())
+        self._ticket: Ticket | None = None
+        self._ended = threading.Event()
+        self._soon = timer(parent, 0, self._place)
+        self.time_left = TimeLeft()
+
+    def start(self) -> None:
+        """Submit the first step."""
+        self._submit()
+
+    def cancel(self) -> None:
+        """End with the step in work; its result is dropped, and nothing reported."""
+        self._ended.set()
+        self._soon.stop()
+        self._soon.deleteLater()
+        if self._ticket is not None:
+            self._ticket.cancel()
+
+    def checkpoint(self) -> bool:
+        """Run queued clicks; return whether the work was cancelled.
+
+        To be called on the worker's thread, between two parts of a step.
+        """
+        if not self._worker.synchronous:
+            self._worker.run_pending_above(Priority.BATCH)
+        return self._ended.is_set()
+
+    def _submit(self) -> None:
+        try:
+            self._work.before_step()
+        except HqsamError as error:
+            self._fail(error)
+            return
+        self._ticket = self._worker.submit(
+            Priority.BATCH,
+            self._topic,
+            self._step,
+            self._on_result,
+            self._fail,
+            replace=False,
+        )
+
+    def _step(self, _: Ticket) -> Result | None:
+        if self._results is None:
+            self._results = self._work.steps(self.checkpoint)
+        return next(self._results, None)
+
+    def _on_result(self, result: Result | None) -> None:
+        if result is None:
+            self.cancel()
+            self._work.finish()
+            return
+        self._placing = self._work.place(result)
+        self._place()
+
+    def _place(self) -> None:
+        """Place what there is, no longer than the window can wait."""
+        until = time.perf_counter() + BUDGET
+        try:
+            for _ in self._placing:
+                if self._ended.is_set():
+                    return
+                if time.perf_counter() > until:
+                    self._soon.start()
+                    return
+        except HqsamError as error:
+            self._fail(error)
+            return
+        if not self._ended.is_set():
+            self._submit()
+
+    def _fail(self, error: Exception) -> None:
+        self.cancel()
+        self._work.fail(error)
