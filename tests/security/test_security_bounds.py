@@ -5,7 +5,11 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import zlib
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -404,3 +408,46 @@ def test_a_mask_of_bool_is_taken_as_it_is():
     mask = np.zeros((50, 60), bool)
     mask[3, 4] = True
     assert np.shares_memory(Prompt(mask=mask, mask_offset=(0, 0)).mask, mask)
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A pipe as an archive may hold one; whoever opens it soon finds its end."""
+    path = tmp_path / "cells.tif"
+    os.mkfifo(path)
+    done, opened = threading.Event(), []
+
+    def end():
+        while not done.wait(0.2):
+            with suppress(OSError):  # nobody has opened it
+                os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+                opened.append(path)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    yield path
+    done.set()
+    thread.join()
+    assert not opened
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX alone")
+def test_a_pipe_is_not_waited_for(pipe):
+    with pytest.raises(ImageError, match="is a pipe or a device"):
+        open_image(pipe)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX alone")
+def test_a_session_that_names_a_pipe_opens_nothing(pipe):
+    context = pytest.importorskip("napari_hqsam.viewer.saving.session_context")
+
+    class Viewer:
+        layers = ()
+
+        def open(self, path, plugin):
+            Path(path).read_text()
+
+    session = SimpleNamespace(
+        context={"source": {"path": str(pipe), "reader": None}}, is_own=False
+    )
+    assert context.open_image_of(Viewer(), session) is None

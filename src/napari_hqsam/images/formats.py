@@ -119,6 +119,8 @@ def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
             else f"{path} was being replaced when a program was killed: what was there "
             f"is now {left}; rename it"
         )
+    if not path.is_file():  # an archive may hold a pipe; to open it waits forever
+        raise ImageError(f"{path} is a pipe or a device; pass a file or a folder")
     try:
         with path.open("rb") as file:
             magic = file.read(4)

@@ -176,7 +176,9 @@ def open_image_of(viewer: Viewer, session: Unsaved) -> Image | None:
     if "sample" in source:
         viewer.open_sample(*source["sample"])
     elif source.get("path") and (
-        "://" in source["path"] or Path(source["path"]).exists()
+        "://" in source["path"]
+        or Path(source["path"]).is_file()  # but no pipe: to open it waits forever
+        or Path(source["path"]).is_dir()
     ):
         viewer.open(source["path"], plugin=source.get("reader"))
     else:
