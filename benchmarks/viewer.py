@@ -166,7 +166,7 @@ class Bench:
         print(f"torch imported on {'THE MAIN THREAD' if main else 'the worker'}")
         self.outlines(clicks, "of unknown size")
         self.click(*self.centres[-1])
-        self.widget.objects.accept()
+        self.widget.acceptor.accept()
         settle(lambda: not self.controller.worker.busy)
         self.outlines(clicks, "once one is accepted")
         self.from_memory(clicks)
@@ -185,12 +185,12 @@ class Bench:
         """Time clicks on a tile that is encoded."""
         for centre in self.centres[:3]:
             self.click(*centre)
-            self.widget.objects.reject()
+            self.widget.acceptor.reject()
         taken = []
         with self.heart.watching(f"{clicks} clicks on objects {what}"):
             for centre in self.centres[:clicks]:
                 taken.append(self.click(*centre))
-                self.widget.objects.reject()
+                self.widget.acceptor.reject()
         print(f"click to outline: median {median(taken):.3f} s, worst {max(taken):.3f}")
 
     def from_memory(self, clicks: int) -> None:
@@ -215,7 +215,7 @@ class Bench:
             for centre in self.centres[:objects]:
                 self.click(*centre)
                 start, computed = time.perf_counter(), time.thread_time()
-                self.widget.objects.accept()
+                self.widget.acceptor.accept()
                 settle(lambda: not self.controller.worker.busy)
                 taken.append(
                     (time.perf_counter() - start, time.thread_time() - computed)
@@ -249,7 +249,7 @@ class Bench:
         self.click(*self.centres[30])
         path = self.folder / "large.ome.tif"
         with self.heart.watching("beginning a session on 1 GiB of labels"):
-            self.widget.objects.accept()
+            self.widget.acceptor.accept()
             settle(lambda: self.widget.labelling.session is not None, seconds=300)
             self.wait_until_quiet()
         with self.heart.watching("saving 1 GiB of labels"):

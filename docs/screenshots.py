@@ -63,7 +63,7 @@ def work(viewer: Viewer, widget: HqsamWidget) -> None:
     settle(lambda: widget.controller.scene.points is not None)
     for click in CLICKS:
         if widget.controller.current.mask is not None:
-            widget.objects.accept()
+            widget.acceptor.accept()
         widget.controller.scene.points.add(click)
         settle(lambda: widget.controller.current.mask is not None)
     settle(lambda: not widget.controller.worker.busy)

@@ -98,14 +98,15 @@ class Hand:
 
     def __init__(self, viewer, widget):
         self.viewer, self.widget = viewer, widget
-        self.controller, self.objects = widget.controller, widget.objects
+        self.controller, self.acceptor = widget.controller, widget.acceptor
+        self.undo = widget.undo
         self.labelling, self.keeping = widget.labelling, widget.keeping
         self.batches = widget.batches
         self.scene, self.current = self.controller.scene, self.controller.current
         self.settings = self.controller.settings
         self.canvas = viewer.window._qt_viewer.canvas.native
         self.said, self.notes = [], []
-        self.objects.said.connect(self.said.append)
+        self.acceptor.said.connect(self.said.append)
         self.keeping.said.connect(self.said.append)
 
     @property

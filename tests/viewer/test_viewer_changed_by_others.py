@@ -79,7 +79,7 @@ def test_replaced_labels_are_in_the_journal(hand):
     hand.key("U")  # the accept, whose prompts are there again
     hand.key("U")  # these, and the replacement
     assert np.array_equal(hand.labels, before)
-    hand.objects.redo()
+    hand.undo.redo()
     labels = hand.labels.copy()
     assert labels[B] == 5
     assert np.array_equal(hand.rebuilt(), labels)

@@ -222,8 +222,8 @@ def test_a_displayed_channel_axis_says_what_to_do(viewer, start):
     hand = start()
     viewer.dims.order = (0, 2, 1, 3)
     hand.wait()
-    hand.objects.accept()
-    hand.objects.reject()
+    hand.acceptor.accept()
+    hand.acceptor.reject()
     assert "holds channels; roll the axes" in hand.notes[-1]
 
 

@@ -42,7 +42,7 @@ def test_all_objects_of_a_plain_image_are_one_step(viewer, start):
     assert not hand.notes
     hand.key("U")
     assert not hand.labels.any()
-    hand.objects.redo()
+    hand.undo.redo()
     assert len(objects(hand)) == 4
     expected = hand.labels.copy()
     assert np.array_equal(hand.rebuilt(), expected)

@@ -68,8 +68,8 @@ def test_undo_goes_back_click_by_click_then_object_by_object(hand):
     assert hand.labels.max() == 1
     hand.key("U")
     assert hand.labels.max() == 0
-    hand.objects.redo()
-    hand.objects.redo()
+    hand.undo.redo()
+    hand.undo.redo()
     assert hand.labels.max() == 2
 
 

@@ -167,7 +167,7 @@ def test_closing_waits_for_what_was_accepted(hand):
 
 
 def test_closing_tells_what_came_too_late(hand, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.viewer.session.object_actions.PATIENCE", 0.05)
+    monkeypatch.setattr("napari_hqsam.viewer.session.accept.PATIENCE", 0.05)
     hand.engine.gate.clear()
     hand.click(*A, wait=False)
     hand.wait(lambda: hand.current.waiting)

@@ -440,7 +440,7 @@ def test_an_object_that_is_gone_after_a_correction(start):
     stack[6:] = 20
     hand.scene.image.data = stack
     go(hand, 5)
-    hand.objects.current.label_id = 1
+    hand.current.label_id = 1
     hand.click(*centre(5))
     run(hand)
     assert on(hand) == set(range(6))

@@ -19,9 +19,9 @@ def test_no_image(open_widget):
     hand.settings.tool = "point"
     assert "there is no image" in hand.notes[-1]
     assert hand.settings.tool == "none"
-    hand.objects.accept()
-    hand.objects.undo()
-    hand.objects.reject()
+    hand.acceptor.accept()
+    hand.undo.undo()
+    hand.acceptor.reject()
     hand.viewer.add_image(np.zeros((30, 40), np.uint8), name="late")
     hand.wait()
     assert hand.scene.image.name == "late"

@@ -36,10 +36,13 @@ from napari_hqsam.viewer.sections import (
 )
 from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.sections.prompts import TOOLS
+from napari_hqsam.viewer.session.accept import Acceptor
+from napari_hqsam.viewer.session.click_sorting import ClickSorter
 from napari_hqsam.viewer.session.controller import Labelling
 from napari_hqsam.viewer.session.image_follower import Following
-from napari_hqsam.viewer.session.object_actions import Objects
+from napari_hqsam.viewer.session.object_actions import ObjectActions
 from napari_hqsam.viewer.session.prompt_batch import PromptBatch
+from napari_hqsam.viewer.session.undo import Undo
 from napari_hqsam.viewer.stack.controller import Stacks
 from napari_hqsam.worker import Priority, Worker
 
@@ -84,9 +87,13 @@ class HqsamWidget(QWidget):
         self.labelling = Labelling(
             controller.scene, controller.engine, controller.worker, self.files, self
         )
-        self.objects = Objects(controller, self.labelling)
-        self.batches = PromptBatch(controller, self.labelling, self.objects)
-        self.stacks = Stacks(self.objects)
+        self.acceptor = acceptor = Acceptor(controller, self.labelling)
+        self.labelling.said.connect(acceptor.said.emit)
+        self.undo = Undo(controller, self.labelling, acceptor)
+        self._clicks = ClickSorter(controller, acceptor, self.undo)
+        self.objects = ObjectActions(controller, self.labelling, acceptor)
+        self.batches = PromptBatch(controller, self.labelling, acceptor)
+        self.stacks = Stacks(acceptor)
         self.following = Following(controller, self.labelling)
         self.keeping = Keeping(
             controller.scene,
@@ -103,7 +110,7 @@ class HqsamWidget(QWidget):
         bind(viewer, actions)
         self._focus_keys = FocusKeys(self, actions)
         self.display = Display(controller.scene)
-        self.display.said.connect(lambda text: self.objects.said.emit(text))
+        self.display.said.connect(lambda text: acceptor.said.emit(text))
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
@@ -117,12 +124,12 @@ class HqsamWidget(QWidget):
         """Return what the keys do."""
         objects, controller = self.objects, self.controller
         return {
-            "accept": objects.accept,
-            "reject": objects.reject,
+            "accept": self.acceptor.accept,
+            "reject": self.acceptor.reject,
             "next_candidate": controller.next_candidate,
             "next_output": controller.next_output,
-            "undo": objects.undo,
-            "redo": objects.redo,
+            "undo": self.undo.undo,
+            "redo": self.undo.redo,
             "reopen": objects.reopen,
             "next_tool": self.next_tool,
             "toggle_hover": self.toggle_hover,
@@ -136,13 +143,15 @@ class HqsamWidget(QWidget):
 
     def _build(self) -> None:
         self.setObjectName("napari-hqsam")
-        controller, objects = self.controller, self.objects
+        controller, acceptor = self.controller, self.acceptor
         self.stack_section = StackSection(controller, self.stacks)
-        prompts = PromptSection(controller, objects, self.batches)
+        prompts = PromptSection(controller, acceptor, self.batches)
         self.find_all = FindAll(self.stacks)
         prompts.rows.addWidget(self.find_all)
-        current = ObjectSection(controller, objects)
-        session = SessionSection(self.labelling, objects, self.keeping, self.following)
+        current = ObjectSection(controller, acceptor)
+        session = SessionSection(
+            self.labelling, acceptor, self.undo, self.keeping, self.following
+        )
         self.sections: dict[str, Section] = {
             "session": session,
             "image": ImageSection(controller, self.following),
@@ -150,7 +159,7 @@ class HqsamWidget(QWidget):
             "prompts": prompts,
             "object": current,
             "stack": self.stack_section,
-            "labels": LabelsSection(controller, self.labelling, objects),
+            "labels": LabelsSection(controller, self.labelling, self.objects),
             "keys": _keys_section(),
         }
         rows = QVBoxLayout(self)
@@ -223,7 +232,7 @@ class HqsamWidget(QWidget):
             self._focus_keys.close()
             self.following.close()
             self.display.close()
-            self.objects.finish()
+            self.acceptor.finish()
             self._closing.wait()
             self.keeping.close()
             self.labelling.let_go()

@@ -10,7 +10,7 @@ from napari_hqsam.viewer.parts.layer_box import LayerBox
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.session.controller import Labelling
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.object_actions import ObjectActions
 
 _OVERLAPS = (
     ("keep the others", "keep", "The object gets what is free"),
@@ -27,11 +27,11 @@ class LabelsSection(Section):
     ----------
     controller : Controller
     labelling : Labelling
-    objects : Objects
+    objects : ObjectActions
     """
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, objects: Objects
+        self, controller: Controller, labelling: Labelling, objects: ObjectActions
     ) -> None:
         super().__init__("Labels", "Where accepted objects go", is_open=True)
         self.labelling = labelling

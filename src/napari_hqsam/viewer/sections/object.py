@@ -22,7 +22,7 @@ from napari_hqsam.viewer.parts.keys import KEYS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.state import Doubt, Tool
 
 
@@ -59,10 +59,10 @@ class ObjectSection(Section):
     Parameters
     ----------
     controller : Controller
-    objects : Objects
+    acceptor : Acceptor
     """
 
-    def __init__(self, controller: Controller, objects: Objects) -> None:
+    def __init__(self, controller: Controller, acceptor: Acceptor) -> None:
         super().__init__("Object", "The object with the yellow outline", is_open=True)
         self.controller = controller
         self.status = label(
@@ -86,8 +86,12 @@ class ObjectSection(Section):
         self.bar = bar(
             actions(
                 2,
-                ("accept", "Put it into the target and begin the next", objects.accept),
-                ("reject", "Drop it and its prompts", objects.reject),
+                (
+                    "accept",
+                    "Put it into the target and begin the next",
+                    acceptor.accept,
+                ),
+                ("reject", "Drop it and its prompts", acceptor.reject),
             )
         )
         controller.scene.image_changed.connect(self.refresh)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
     from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.prompt_batch import PromptBatch
     from napari_hqsam.viewer.state import Tool
 
@@ -49,15 +49,15 @@ class PromptSection(Section):
     Parameters
     ----------
     controller : Controller
-    objects : Objects
+    acceptor : Acceptor
     batches : PromptBatch
     """
 
     def __init__(
-        self, controller: Controller, objects: Objects, batches: PromptBatch
+        self, controller: Controller, acceptor: Acceptor, batches: PromptBatch
     ) -> None:
         super().__init__("Prompts", "How to say which object is meant", is_open=True)
-        self.controller, self.objects, self.batches = controller, objects, batches
+        self.controller, self.acceptor, self.batches = controller, acceptor, batches
         self.bar = bar(self._tool_row())
         self.rows.addLayout(self._switches())
         self.scale = choice(
@@ -169,7 +169,7 @@ class PromptSection(Section):
         elif self.source.layer is not None:
             self.batches.run(self.source.layer)
         else:
-            self.objects.said.emit("Add a Points, Shapes or Labels layer first")
+            self.acceptor.said.emit("Add a Points, Shapes or Labels layer first")
 
     def _on_progress(self, done: int, total: int) -> None:
         self.progress.setVisible(total > 0)

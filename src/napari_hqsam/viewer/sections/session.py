@@ -13,9 +13,10 @@ from napari_hqsam.viewer.sections.earlier import EarlierSessions
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.saving.label_saver import Keeping
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.controller import Labelling
     from napari_hqsam.viewer.session.image_follower import Following
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.undo import Undo
 
 _FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 
@@ -26,7 +27,8 @@ class SessionSection(Section):
     Parameters
     ----------
     labelling : Labelling
-    objects : Objects
+    acceptor : Acceptor
+    undo : Undo
     keeping : Keeping
     following : Following
     """
@@ -34,25 +36,26 @@ class SessionSection(Section):
     def __init__(
         self,
         labelling: Labelling,
-        objects: Objects,
+        acceptor: Acceptor,
+        undo: Undo,
         keeping: Keeping,
         following: Following,
     ) -> None:
         super().__init__(
             "Not saved", "Earlier sessions that were not saved", is_open=True
         )
-        self.labelling, self.objects, self.keeping = labelling, objects, keeping
-        self.bar = bar(self._buttons())
+        self.labelling, self.keeping = labelling, keeping
+        self.bar = bar(self._buttons(undo))
         self.earlier = EarlierSessions(keeping)
         self.rows.addWidget(self.earlier)
         self.status = label("", "What happened last", lines=2)
         labelling.changed.connect(self.refresh)
         keeping.listed.connect(self.refresh)
-        for says in (objects, keeping, following):
+        for says in (acceptor, keeping, following):
             says.said.connect(self._say)
         self.refresh()
 
-    def _buttons(self) -> QHBoxLayout:
+    def _buttons(self, undo: Undo) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(3)
         self.save = button(
@@ -62,12 +65,12 @@ class SessionSection(Section):
             self._save,
             icon="save",
         )
-        undo, redo = KEYS["undo"].key, KEYS["redo"].key
+        key = KEYS["undo"].key
         row.addWidget(
             button(
-                f"Undo ({undo})",
-                f"Last prompt; without one, the last step on the labels\nKey: {undo}",
-                self.objects.undo,
+                f"Undo ({key})",
+                f"Last prompt; without one, the last step on the labels\nKey: {key}",
+                undo.undo,
                 icon="undo",
             ),
             2,
@@ -75,8 +78,8 @@ class SessionSection(Section):
         row.addWidget(
             button(
                 "Redo",
-                f"Do again what was undone\nKey: {redo}",
-                self.objects.redo,
+                f"Do again what was undone\nKey: {KEYS['redo'].key}",
+                undo.redo,
                 icon="redo",
             ),
             2,

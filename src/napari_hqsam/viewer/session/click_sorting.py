@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.viewer.inference.hover import covers
 from napari_hqsam.viewer.main_thread import Soon
-from napari_hqsam.viewer.session.undo import Link
+from napari_hqsam.viewer.session.accept_intent import Link
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.session.accept import Acceptor
+    from napari_hqsam.viewer.session.undo import Undo
 
 Row = tuple[float, ...]
 """Position of a point in the data of its layer."""
@@ -28,25 +30,26 @@ class ClickSorter:
 
     Parameters
     ----------
-    objects : Objects
+    controller : Controller
+    acceptor : Acceptor
+    undo : Undo
     """
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects, self._scene = objects, objects.scene
-        self._controller, self._current = objects.controller, objects.current
+    def __init__(self, controller: Controller, acceptor: Acceptor, undo: Undo) -> None:
+        self._controller, self._acceptor, self._undo = controller, acceptor, undo
+        self._scene, self._current = controller.scene, controller.current
         self._accept_last = False
-        self._soon = Soon(objects, self._go_on)
+        self._soon = Soon(acceptor, self._go_on)
+        acceptor.deferred.connect(self._on_deferred)
         self._scene.point_added.connect(self._on_point)
         self._current.events.waiting.connect(self._on_waiting)
 
-    def accept_when_sorted(self) -> bool:
-        """Accept the last object once all clicks are sorted; False: they are."""
-        self._accept_last = bool(self._scene.held)
-        return self._accept_last
+    def _on_deferred(self) -> None:
+        """Accept the last object once all clicks are sorted."""
+        self._accept_last = True
 
     def _on_point(self, row: Row) -> None:
         """Look at a plain click."""
-        undoing = self._objects.undoing
         try:
             view = self._scene.view()
         except HqsamError:
@@ -56,7 +59,7 @@ class ClickSorter:
             return
         if not (
             self._controller.settings.accept_on_click
-            or undoing.untouched(view, skip=row)
+            or self._undo.untouched(view, skip=row)
         ):
             return
         if self._controller.pending or self._scene.held:
@@ -80,10 +83,10 @@ class ClickSorter:
             self._controller.predict()
         if self._accept_last and not self._scene.held:
             self._accept_last = False
-            self._objects.accept()
+            self._acceptor.accept()
 
     def _sort(self, row: Row) -> None:
-        objects, mask = self._objects, self._current.mask
+        mask = self._current.mask
         try:
             view = self._scene.view()
         except HqsamError:
@@ -94,11 +97,11 @@ class ClickSorter:
             outlined = self._controller.finished(mask, view)
             if covers(outlined, (float(point[0]), float(point[1]))):
                 return
-        if mask is None or objects.undoing.untouched(view, skip=row):
-            objects.begin_next(view, keep=row)
+        if mask is None or self._undo.untouched(view, skip=row):
+            self._acceptor.begin_next(view, keep=row)
             if mask is None:
-                objects.said.emit("Nothing was found at the click before")
+                self._acceptor.said.emit("Nothing was found at the click before")
             return
-        link = Link(objects.undoing.link)
-        objects.accept(keep=row, link=link)
-        objects.undoing.link = link
+        link = Link(self._undo.link)
+        self._acceptor.accept(keep=row, link=link)
+        self._undo.link = link

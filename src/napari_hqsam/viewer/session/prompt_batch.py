@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.controller import Labelling
-    from napari_hqsam.viewer.session.object_actions import Objects
     from napari_hqsam.viewer.step_loop import Checkpoint
     from napari_hqsam.worker import Ticket
 
@@ -121,18 +121,18 @@ class PromptBatch(QObject):
     ----------
     controller : Controller
     labelling : Labelling
-    objects : Objects
+    acceptor : Acceptor
     """
 
     progress = Signal(int, int)
     """Objects that are done, and how many there are; (0, 0): over."""
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, objects: Objects
+        self, controller: Controller, labelling: Labelling, acceptor: Acceptor
     ) -> None:
-        super().__init__(objects)
+        super().__init__(acceptor)
         self._controller, self._labelling = controller, labelling
-        self._objects, self._scene = objects, controller.scene
+        self._acceptor, self._scene = acceptor, controller.scene
         self._reading: Ticket | None = None  # of the layer
         self._loop: StepLoop[PromptResult] | None = None
         labelling.changed.connect(self._on_labelling)
@@ -146,7 +146,7 @@ class PromptBatch(QObject):
     def run(self, source: Layer) -> None:
         """Segment one object per point, shape or label id of a layer."""
         if self.running:
-            self._objects.said.emit("A batch is running; cancel it first")
+            self._acceptor.said.emit("A batch is running; cancel it first")
             return
         scene = self._scene
         try:
@@ -218,12 +218,12 @@ class PromptBatch(QObject):
             raise OutputError("the labels are gone; choose a target and start again")
         try:
             with session.grouped(plan.group):
-                self._objects.put(
+                self._acceptor.put(
                     session,
                     plan.view,
                     mask,
                     replace(prompt, label_id=None),
-                    options=self._objects.accept_options(plan.request, 0),
+                    options=self._acceptor.accept_options(plan.request, 0),
                     setup=setup,
                 )
         except PromptError:
@@ -246,7 +246,7 @@ class PromptBatch(QObject):
     def _finish(self, text: str) -> None:
         self._end()
         self._labelling.show_rows()
-        self._objects.said.emit(text)
+        self._acceptor.said.emit(text)
         self._labelling.changed.emit()
 
     def _on_labelling(self) -> None:

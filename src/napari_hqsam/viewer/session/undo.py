@@ -7,7 +7,6 @@ prompts of an object come back with its accept, so that it can be corrected.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -22,26 +21,13 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.records import AcceptOptions, Event
+    from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.accept import Acceptor
+    from napari_hqsam.viewer.session.accept_intent import Link
+    from napari_hqsam.viewer.session.controller import Labelling
 
 KEPT_REJECTS = 20
-
-
-@dataclass(eq=False)
-class Link:
-    """The accept that the first click on an object made of the object before it.
-
-    Attributes
-    ----------
-    before : Link or None
-        The same of that object.
-    event : Event or None
-        The last one of the accept's step, once it is in the labels.
-    """
-
-    before: Link | None
-    event: Event | None = None
 
 
 class Made(NamedTuple):
@@ -62,58 +48,65 @@ class Made(NamedTuple):
     label_id: int | None
 
 
-class Undoing:
+class Undo:
     """Undo and redo of prompts, rejects and the session's steps.
 
     Parameters
     ----------
-    objects : Objects
+    controller : Controller
+    labelling : Labelling
+    acceptor : Acceptor
     """
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects, self._scene = objects, objects.scene
+    def __init__(
+        self, controller: Controller, labelling: Labelling, acceptor: Acceptor
+    ) -> None:
+        self._controller, self._labelling = controller, labelling
+        self._scene, self._current = controller.scene, controller.current
+        self._acceptor, self._said = acceptor, acceptor.said
         self.link: Link | None = None
         """Of the current object, if a click on it accepted the one before."""
-        self.in_flight = 0
-        """Accepted objects that are not in the labels yet."""
         self._taken_back: tuple[PlaneView, Prompt] | None = None
         self._due = False
         self._splits: WeakKeyDictionary[Event, Made] = WeakKeyDictionary()
         self._rejects: deque[tuple[Event | None, Made]] = deque(maxlen=KEPT_REJECTS)
         self._scene.image_changed.connect(self._on_image)
+        acceptor.next_begun.connect(self._on_next)
+        acceptor.rejecting.connect(self._on_reject)
+        acceptor.split_off.connect(self._on_split)
+        acceptor.placed.connect(self._on_placed)
 
     # --- what is noted -----------------------------------------------------------
 
-    def begin_next(self) -> None:
+    def _on_next(self) -> None:
         """Forget where the current object came from."""
         self.link = self._taken_back = None
 
-    def note_reject(self, view: PlaneView) -> None:
+    def _on_reject(self, view: PlaneView) -> None:
         """Keep the prompts of the current object, which is about to be rejected."""
         own = view.in_layers
-        made = self._current(view)
+        made = self._made_now(view)
         if made is None:
             return
-        session = self._objects.labelling.session
+        session = self._labelling.session
         if made.label_id is not None and session is not None:
             known = session.reopen(made.label_id, own.labels_plane)
             if known and known[-1].prompt == made.prompt:
                 return  # it was only looked at
         self._rejects.append((self._last(), made))
 
-    def note_split(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
+    def _on_split(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
         """Keep the prompts of a part that was split off: the journal has not."""
         event = self._last()
         if event is not None:
             where = view.labels_plane
             self._splits[event] = Made(where, prompt, how, None)
 
-    def note_placed(self, link: Link | None) -> None:
-        """Count an accepted object out of `in_flight`: it is there, or given up."""
-        self.in_flight = max(self.in_flight - 1, 0)
+    def _on_placed(self, link: Link | None) -> None:
+        """Note the step of an object that is in the labels; undo it if that is due."""
         if link is not None:
             link.event = self._last()
-        if self._due and not self.in_flight:
+        if self._due and not self._acceptor.in_flight:
             self._due = False
             self.undo()
 
@@ -136,8 +129,7 @@ class Undoing:
 
     def undo(self) -> None:
         """Take back the last prompt, reject or step of the session."""
-        objects = self._objects
-        if self.in_flight:
+        if self._acceptor.in_flight:
             self._due = True  # first it must be there
             return
         try:
@@ -145,7 +137,7 @@ class Undoing:
         except HqsamError:
             view = None
         if view is not None and self.untouched(view):
-            objects.begin_next(view)
+            self._acceptor.begin_next(view)
         prompts = self._scene.prompts_on_plane()
         link = self.link
         if prompts:
@@ -157,21 +149,21 @@ class Undoing:
                 self._undo_click(link)
             return
         if self._undo_reject():
-            objects.said.emit("The rejected object is back")
-        elif objects.labelling.step("undo"):
-            objects.said.emit("The last step is undone")
+            self._said.emit("The rejected object is back")
+        elif self._labelling.step("undo"):
+            self._said.emit("The last step is undone")
             self._restore()
         else:
-            objects.said.emit("Nothing to undo")
+            self._said.emit("Nothing to undo")
 
     def _undo_click(self, link: Link) -> None:
         """Take back also the accept that the click made: all is as before it."""
         if link.event is None or self._last() is not link.event:
             return  # something was done since that has nothing to do with it
-        if self._objects.labelling.step("undo") and self._restore():
+        if self._labelling.step("undo") and self._restore():
             self._taken_back = None  # it had not been accepted: nobody took it back
             self.link = link.before
-            self._objects.said.emit("The click is undone, and what it had accepted")
+            self._said.emit("The click is undone, and what it had accepted")
 
     def _undo_reject(self) -> bool:
         if not self._rejects:
@@ -187,7 +179,7 @@ class Undoing:
 
     def _restore(self) -> bool:
         """Show what was just undone, and lay the prompts of it again."""
-        session = self._objects.labelling.session
+        session = self._labelling.session
         assert session is not None
         step = session.history.to_redo
         view, made = self._show(_planes(step)), self._made(step)
@@ -196,20 +188,19 @@ class Undoing:
         own = view.in_layers
         prompt = self._prompt_on(own)
         self._taken_back = None if prompt is None else (own, prompt)
-        self._objects.said.emit(
+        self._said.emit(
             "The accept is undone: correct the object, or click on another one"
         )
         return True
 
     def redo(self) -> None:
         """Do again what was undone last."""
-        objects = self._objects
-        session = objects.labelling.session
+        session = self._labelling.session
         made = None if session is None else self._made(session.history.to_redo)
-        if session is None or not objects.labelling.step("redo"):
-            objects.said.emit("Nothing to redo")
+        if session is None or not self._labelling.step("redo"):
+            self._said.emit("Nothing to redo")
             return
-        objects.said.emit("The step is done again")
+        self._said.emit("The step is done again")
         view = self._show(_planes(session.history.to_undo))
         if view is None:
             return
@@ -218,7 +209,7 @@ class Undoing:
         if self.untouched(view) or (
             same and made is not None and self._prompt_on(own) == made.prompt
         ):
-            objects.begin_next(view)  # it is accepted again
+            self._acceptor.begin_next(view)  # it is accepted again
 
     # --- how -----------------------------------------------------------------
 
@@ -246,7 +237,7 @@ class Undoing:
 
     def _last(self) -> Event | None:
         """Return the last event that is done."""
-        session = self._objects.labelling.session
+        session = self._labelling.session
         step = [] if session is None else session.history.to_undo
         return step[-1] if step else None
 
@@ -265,16 +256,15 @@ class Undoing:
                 before = edit.ids[1]
         return Made(accept.plane, accept.prompt, accept.options, before)
 
-    def _current(self, view: PlaneView) -> Made | None:
+    def _made_now(self, view: PlaneView) -> Made | None:
         """Tell what the current object is made from."""
         own = view.in_layers
         prompt = self._prompt_on(own)
         if prompt is None:
             return None
-        objects = self._objects
-        request, chosen = objects.controller.question(view, prompt)
-        how = objects.accept_options(request, chosen)
-        return Made(own.labels_plane, request.prompt, how, objects.current.id_on(own))
+        request, chosen = self._controller.question(view, prompt)
+        how = self._acceptor.accept_options(request, chosen)
+        return Made(own.labels_plane, request.prompt, how, self._current.id_on(own))
 
     def _prompt_on(self, own: PlaneView, skip: Sequence[float] = ()) -> Prompt | None:
         scene = self._scene
@@ -292,17 +282,17 @@ class Undoing:
         own = view.in_layers
         if made.plane != own.labels_plane or self._scene.prompts_on(own):
             return False
-        current = self._objects.current
+        current = self._current
         if made.label_id is not None:
             current.reopen(made.label_id, own)
         current.chosen = from_candidate(made.how.candidate)
         self._scene.put_prompt(made.prompt, own)
-        self._objects.controller.resume(view, made.prompt, made.how)
+        self._controller.resume(view, made.prompt, made.how)
         return True
 
     def _on_image(self) -> None:
-        self.begin_next()
-        self.in_flight, self._due = 0, False
+        self._on_next()
+        self._due = False
         self._rejects.clear()
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_hqsam.sessions.journal.headers import Setup
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.stack.run import Run
     from napari_hqsam.viewer.stack.stack_axis import Walk
     from napari_hqsam.viewer.stack.state import Cell
@@ -48,7 +48,7 @@ class Stacks(QObject):
 
     Parameters
     ----------
-    objects : Objects
+    objects : Acceptor
     """
 
     progress = Signal(int, int)
@@ -58,7 +58,7 @@ class Stacks(QObject):
     changed = Signal()
     """What is known of the slices, or which slices there are."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Acceptor) -> None:
         super().__init__(objects)
         self._objects, self._labelling = objects, objects.labelling
         self._controller, self._scene = objects.controller, objects.scene

@@ -13,7 +13,7 @@ from napari_hqsam.viewer.stack import plans as stack_plans
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.stack.run import Run
     from napari_hqsam.viewer.stack.state import StackState
     from napari_hqsam.viewer.stack.work import Item
@@ -24,11 +24,11 @@ class Placer:
 
     Parameters
     ----------
-    objects : Objects
+    objects : Acceptor
     state : StackState
     """
 
-    def __init__(self, objects: Objects, state: StackState) -> None:
+    def __init__(self, objects: Acceptor, state: StackState) -> None:
         self._objects, self._labelling = objects, objects.labelling
         self._controller, self._state = objects.controller, state
 

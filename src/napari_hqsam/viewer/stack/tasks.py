@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.session.object_actions import Objects
+    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.stack.prompts import SlicePrompts
     from napari_hqsam.viewer.stack.results import Results
     from napari_hqsam.viewer.stack.stack_axis import Walk
@@ -41,12 +41,12 @@ class Tasks:
 
     Parameters
     ----------
-    objects : Objects
+    objects : Acceptor
     state : StackState
     results : Results
     """
 
-    def __init__(self, objects: Objects, state: StackState, results: Results) -> None:
+    def __init__(self, objects: Acceptor, state: StackState, results: Results) -> None:
         self._objects, self._labelling = objects, objects.labelling
         self._controller, self._scene = objects.controller, objects.scene
         self._state, self._results = state, results
