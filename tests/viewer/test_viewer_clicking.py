@@ -5,8 +5,8 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_hqsam.viewer.canvas import outline
-from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.state import OUTPUTS
+from napari_hqsam.viewer.tools import TOOLS
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 

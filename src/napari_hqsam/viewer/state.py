@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
+from napari_hqsam.viewer.tools import NO_TOOL
+
 if TYPE_CHECKING:
     from napari_hqsam.labels import Overlap
     from napari_hqsam.masks import Mask
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 
 Stretch = Literal["percentile", "contrast limits"]
 Scale = Literal["auto", "view", "whole"]
-Tool = Literal[
-    "point", "box", "scribble", "outline", "polygon", "ellipse", "edit", "none"
-]
-
 Doubt = Literal["", "score", "negative"]
 
 OUTPUTS: tuple[Output, ...] = ("sam+hq", "sam", "hq")
@@ -81,7 +79,7 @@ class Settings:
     overlap: Overlap = "keep"
     hover: bool = True
     prefetch: bool = True
-    tool: Tool = "none"
+    tool: str = NO_TOOL
     negative: bool = False
     accept_on_click: bool = False
 

@@ -35,7 +35,6 @@ from napari_hqsam.viewer.sections import (
     StackSection,
 )
 from napari_hqsam.viewer.sections.find_all import FindAll
-from napari_hqsam.viewer.sections.prompts import TOOLS
 from napari_hqsam.viewer.session.accept import Acceptor
 from napari_hqsam.viewer.session.click_sorting import ClickSorter
 from napari_hqsam.viewer.session.controller import Labelling
@@ -44,6 +43,7 @@ from napari_hqsam.viewer.session.object_actions import ObjectActions
 from napari_hqsam.viewer.session.prompt_batch import PromptBatch
 from napari_hqsam.viewer.session.undo import Undo
 from napari_hqsam.viewer.stack.controller import Stacks
+from napari_hqsam.viewer.tools import TOOLS
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_hqsam.viewer.canvas.connections import Connections
+from napari_hqsam.viewer.tools import NO_TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hqsam.viewer.canvas.scene import Scene
-    from napari_hqsam.viewer.state import Tool
 
 SAYS = "3D display is for looking. To click on objects, go back to 2D (Ctrl+Y)"
 
@@ -32,7 +32,7 @@ class Display:
 
     def __init__(self, scene: Scene) -> None:
         self._scene, self._viewer = scene, scene.viewer
-        self._put_away: Tool = "none"
+        self._put_away = NO_TOOL
         self._of_viewer = Connections()
         self._of_viewer.add(self._viewer.dims.events.ndisplay, self._on_ndisplay)
         self._viewer.mouse_drag_callbacks.append(self._on_press)
@@ -51,11 +51,11 @@ class Display:
     def _on_ndisplay(self, event: object) -> None:
         settings = self._scene.settings
         if self.is_3d:
-            self._put_away, settings.tool = settings.tool, "none"
+            self._put_away, settings.tool = settings.tool, NO_TOOL
             for layer in (self._scene.points, self._scene.shapes):
                 if layer is not None:
                     layer.mode = "pan_zoom"
-        elif self._scene.image is not None and settings.tool == "none":
+        elif self._scene.image is not None and settings.tool == NO_TOOL:
             settings.tool = self._put_away
 
     def _on_press(self, viewer: Any, event: Any) -> Iterator[None]:  # noqa: ANN401

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
@@ -21,6 +21,7 @@ from napari_hqsam.viewer.canvas.channels import channels_of
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.placing import Placing
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
+from napari_hqsam.viewer.tools import CLICK, EDIT, NO_TOOL, TOOLS, tool_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,22 +33,14 @@ if TYPE_CHECKING:
 
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.state import Settings, Tool
+    from napari_hqsam.viewer.state import Settings
+    from napari_hqsam.viewer.tools.tool import LayerName
 
 _keys = count()
 _CANVAS = 600, 800
 """Height and width of the canvas, screen pixels, where napari does not tell."""
 _CLICK = 5
 """Screen pixels that a click may slip, as in napari's own tools."""
-# What a tool is on napari's own layers: (layer, its mode).
-_MODES: dict[str, tuple[str, str]] = {
-    "point": ("points", "add"),
-    "box": ("shapes", "add_rectangle"),
-    "scribble": ("shapes", "add_path"),
-    "outline": ("shapes", "add_polygon_lasso"),
-    "polygon": ("shapes", "add_polygon"),
-    "ellipse": ("shapes", "add_ellipse"),
-}
 
 
 class Scene:
@@ -285,53 +278,56 @@ class Scene:
             for layer in own:
                 self.viewer.layers.remove(layer)
 
-    def use_tool(self, tool: Tool) -> None:
+    def use_tool(self, name: str) -> None:
         """Make the mouse do what a tool says, on the layer that it needs.
 
         Raises
         ------
         ImageError
             There is no image.
+        PromptError
+            There is no such tool.
         """
-        if tool == "none":
+        if name == NO_TOOL:
             return
+        tool = tool_named(name)
         points, shapes, _ = self.ensure_layers()
         own: dict[str, Points | Shapes] = {"points": points, "shapes": shapes}
-        if tool == "edit":
-            active = self.viewer.layers.selection.active
-            name, mode = ("shapes" if active == shapes else "points"), "select"
-            if name == "points" and not len(points.data) and len(shapes.data):
-                name = "shapes"
-        else:
-            name, mode = _MODES[tool]
-        own[name].visible = True
+        counts = {key: len(layer.data) for key, layer in own.items()}
+        layer = own[tool.choose_layer(self._active_layer(), counts)]
+        layer.visible = True
         if self.image is not None and not self.is_visible():
             self.image.visible = True
-        self.viewer.layers.selection.active = own[name]
-        own[name].mode = mode
+        self.viewer.layers.selection.active = layer
+        layer.mode = tool.mode
         self.set_sign(negative=self.settings.negative)
 
-    def tool_in_hand(self) -> Tool:
-        """Return the tool that the mouse is now, whoever made it so.
+    def tool_in_hand(self) -> str:
+        """Return the name of the tool that the mouse is now, whoever made it so.
 
         While the image itself is active, clicks still prompt if the point tool was
         in the hand before: so the image's contrast can be set in between.
         """
         active = self.viewer.layers.selection.active
         if active is None or not active.visible or not self.is_visible():
-            return "none"
+            return NO_TOOL
         if any(active == layer for layer in self.channels):
             pans = str(active.mode) == "pan_zoom"
-            return "point" if pans and self.settings.tool == "point" else "none"
-        names = {"points": self.points, "shapes": self.shapes}
-        name = next((n for n, layer in names.items() if layer == active), None)
+            clicks = pans and self.settings.tool == CLICK.name
+            return CLICK.name if clicks else NO_TOOL
+        name = self._active_layer()
         if name is None:
-            return "none"
+            return NO_TOOL
         mode = str(active.mode)
-        if mode in ("select", "direct"):
-            return "edit"
-        found = (tool for tool, how in _MODES.items() if how == (name, mode))
-        return cast("Tool", next(found, "none"))
+        found = (tool.name for tool in TOOLS.values() if tool.is_active(name, mode))
+        return next(found, NO_TOOL)
+
+    def _active_layer(self) -> LayerName | None:
+        """Return which of the layers for prompts is active."""
+        active = self.viewer.layers.selection.active
+        if active is not None and active == self.points:
+            return "points"
+        return "shapes" if active is not None and active == self.shapes else None
 
     def is_visible(self) -> bool:
         """Whether the image is shown, or one of its channels."""
@@ -359,7 +355,11 @@ class Scene:
 
     def _deselect(self, layer: Points | Shapes | None) -> None:
         """Select nothing in a layer of prompts, but where the user selects."""
-        if layer is not None and self.settings.tool != "edit" and layer.selected_data:
+        if (
+            layer is not None
+            and self.settings.tool != EDIT.name
+            and layer.selected_data
+        ):
             layer.selected_data = set()
 
     def forget_held(self) -> None:
@@ -482,7 +482,7 @@ class Scene:
         """Prompt by a click on the image while it is the active layer itself."""
         start = np.array(event.pos, float)
         negative = self.settings.negative != ("Shift" in event.modifiers)
-        is_click = event.button == 1 and self.tool_in_hand() == "point"
+        is_click = event.button == 1 and self.tool_in_hand() == CLICK.name
         yield
         while event.type == "mouse_move":
             yield

@@ -27,6 +27,7 @@ from napari_hqsam.viewer.inference.warmup import Readiness
 from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
+from napari_hqsam.viewer.tools import CLICK, NO_TOOL
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.journal.records import AcceptOptions
     from napari_hqsam.viewer.inference.requests import Answer, Request
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.state import Doubt, Tool
+    from napari_hqsam.viewer.state import Doubt
 
 HEAD_START = 0.05
 """Seconds that the network has before the window paints anything; less than is felt."""
@@ -85,7 +86,7 @@ class Controller(QObject):
         self.asked: tuple[PlaneView, Request] | None = None
         """Plane and request that are waited for."""
         self._view: PlaneView | None = None
-        self._last_tool: Tool = "point"
+        self._last_tool = CLICK.name
         self.ready_for_layers = False
         """Whether own layers can be made quickly."""
         self._next_wanted = False  # another candidate, once they are there
@@ -330,7 +331,7 @@ class Controller(QObject):
         self.hovering.clear()
         self.clear_current()
         if self.scene.image is None:
-            self.settings.tool = "none"
+            self.settings.tool = NO_TOOL
         else:
             self.readiness.prepare()
 
@@ -354,12 +355,12 @@ class Controller(QObject):
     def take_tool(self) -> None:
         """Make the mouse do what the tool says; without one, take the last one."""
         tool = self.settings.tool
-        tool = self._last_tool if tool == "none" else tool
+        tool = self._last_tool if tool == NO_TOOL else tool
         try:
             self.scene.use_tool(tool)
         except HqsamError as error:
             tell(error)
-            tool = "none"
+            tool = NO_TOOL
         self.settings.tool = tool
 
     def take_first_tool(self) -> None:
@@ -367,8 +368,8 @@ class Controller(QObject):
         if self.ready_for_layers and self.scene.image is not None:
             self.take_tool()
 
-    def _on_tool(self, tool: Tool) -> None:
-        if tool != "none":
+    def _on_tool(self, tool: str) -> None:
+        if tool != NO_TOOL:
             self._last_tool = tool
             if tool != self.scene.tool_in_hand():
                 self.take_tool()
@@ -379,7 +380,7 @@ class Controller(QObject):
         Called when what happens now is over: napari activates a layer only after it
         has told that the layer came.
         """
-        if self.settings.tool != "none" and self.scene.lacks_layers():
+        if self.settings.tool != NO_TOOL and self.scene.lacks_layers():
             # Deleted by the user; with the layer the tool would be gone for good.
             with suppress(HqsamError):
                 if self.settings.tool == self.scene.tool_in_hand():

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.main_thread import timer
+from napari_hqsam.viewer.tools import CLICK
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Hovering(QObject):
 
     def _on_move(self, viewer: Viewer, event: Any) -> None:  # noqa: ANN401
         settings = self._asking.settings
-        if not settings.hover or settings.tool != "point":
+        if not settings.hover or settings.tool != CLICK.name:
             return
         if getattr(event, "is_dragging", False) or self._current.masks:
             return
@@ -94,7 +95,7 @@ class Hovering(QObject):
         at = scene.cursor()
         if at is None or current.masks or current.waiting:
             return
-        if scene.tool_in_hand() != "point":
+        if scene.tool_in_hand() != CLICK.name:
             return
         view, point = at
         if self.found is not None and covers(self.found[1], point):

@@ -19,11 +19,12 @@ from napari_hqsam.viewer.parts.forms import (
     switch,
 )
 from napari_hqsam.viewer.parts.keys import KEYS
+from napari_hqsam.viewer.tools import BOX, EDIT, TOOLS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.state import Doubt, Tool
+    from napari_hqsam.viewer.state import Doubt
 
 
 _OUTPUTS = (
@@ -36,17 +37,6 @@ _DOUBTS: dict[Doubt, str] = {
     "negative": "<b>Negative click inside</b>: ",
 }
 _TAKE = f"choose the tool Click ({KEYS['next_tool'].key}) and click on an object"
-_TO_DO: dict[Tool, str] = {
-    "point": "Click on an object in the image",
-    "box": "Drag a box round an object",
-    "scribble": "Draw along an object",
-    "outline": "Draw round an object",
-    "polygon": "Click the corners of an outline round an object; double-click ends it",
-    "ellipse": "Drag an ellipse over an object",
-    "edit": f"Edit moves prompts, and there are none: {_TAKE}",
-    "none": f"The mouse does not prompt now: {_TAKE}",
-}
-"""What the mouse does, while there is no current object."""
 _LINK = "style='color: #3d8fd1'"  # to be read on light and on dark
 _HELP = f"try <a {_LINK} href='box'>a box</a>, <a {_LINK} href='scale'>next scale</a>"
 SLOW_MS = 400
@@ -157,7 +147,7 @@ class ObjectSection(Section):
     def _help(self, link: str) -> None:
         """Do what a link of the status offers."""
         if link == "box":
-            self.controller.settings.tool = "box"
+            self.controller.settings.tool = BOX.name
         else:
             self.controller.next_scale()
 
@@ -173,6 +163,8 @@ def _what_to_do(controller: Controller) -> str:
         return f"{scene.image.name} is hidden. To show it, {_TAKE}"
     if not controller.ready_for_layers:
         return "Getting ready ..."
-    if tool == "edit" and scene.prompts_on_plane():
-        return "Select and move prompts; Delete removes them"
-    return _TO_DO[tool]
+    if tool not in TOOLS:
+        return f"The mouse does not prompt now: {_TAKE}"
+    if tool != EDIT.name:
+        return TOOLS[tool].hint
+    return EDIT.tip if scene.prompts_on_plane() else f"{EDIT.hint}: {_TAKE}"

@@ -17,6 +17,7 @@ from napari_hqsam.viewer.parts.forms import (
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.parts.layer_box import LayerBox
 from napari_hqsam.viewer.preferences import remember
+from napari_hqsam.viewer.tools import TOOLS
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
@@ -24,18 +25,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.prompt_batch import PromptBatch
-    from napari_hqsam.viewer.state import Tool
 
-TOOLS: dict[Tool, tuple[str, str]] = {
-    "point": ("Click", "Click on the object; with Shift beside it, on what is not"),
-    "box": ("Box", "Drag a box round the object"),
-    "scribble": ("Scribble", "Draw along the object; with Shift where it is not"),
-    "outline": ("Outline", "Draw roughly round the object"),
-    "polygon": ("Polygon", "Click the corners of an outline; double-click ends it"),
-    "ellipse": ("Ellipse", "Drag an ellipse over the object"),
-    "edit": ("Edit", "Select and move prompts; Delete removes them"),
-}
-"""What a tool is called and does."""
 _SCALES = (
     ("automatic", "auto", "By the objects accepted so far, else by trying"),
     ("the view's zoom", "view", "A cell should fill about a third of the view"),
@@ -85,16 +75,16 @@ class PromptSection(Section):
 
     def _tool_row(self) -> QHBoxLayout:
         self.group = QButtonGroup(self)
-        self.tools: dict[Tool, QPushButton] = {}
+        self.tools: dict[str, QPushButton] = {}
         row = QHBoxLayout()
         row.setSpacing(2)
         key = KEYS["next_tool"].key
-        for tool, (text, tip) in TOOLS.items():
-            tip = f"{text}: {tip}\nKey: {key} takes the next tool"
-            made = tool_button(tool, tip)
-            made.clicked.connect(lambda _=False, t=tool: self._on_tool(t))
+        for name, tool in TOOLS.items():
+            tip = f"{tool.title}: {tool.tip}\nKey: {key} takes the next tool"
+            made = tool_button(name, tip)
+            made.clicked.connect(lambda _=False, n=name: self._on_tool(n))
             self.group.addButton(made)
-            self.tools[tool] = made
+            self.tools[name] = made
             row.addWidget(made)
         return row
 
@@ -158,7 +148,7 @@ class PromptSection(Section):
             made.setChecked(name == tool)
         self.group.setExclusive(True)
 
-    def _on_tool(self, tool: Tool) -> None:
+    def _on_tool(self, tool: str) -> None:
         self.controller.settings.tool = tool
         self.controller.take_tool()  # where the image is active, its own layer
         self.refresh()

@@ -24,6 +24,7 @@ from napari_hqsam.viewer.canvas.channels import (
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.tools import CLICK
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -140,7 +141,7 @@ class Following(QObject):
         self._uncover(first)
         self._lay_prompts(work)
         if self._controller.ready_for_layers and image == self._active():
-            settings.tool = "point"  # works while the image is the active layer
+            settings.tool = CLICK.name  # works while the image is the active layer
         self.asked.emit()
 
     def _active(self) -> Any:  # noqa: ANN401
