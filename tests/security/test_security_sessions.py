@@ -166,6 +166,8 @@ def test_what_is_told_of_a_journal_is_one_short_line(folder, text):
     folder.mkdir()
     path = folder / "a.journal.jsonl"
     for lines in (
+        [HEADER | {"version": text}],
+        [HEADER | {"journal": text}],
         [header(base=text)],
         [header(axes=text)],
         [HEADER, accept() | {"event": text}],

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason
+from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason, shown
 from napari_hqsam.files import Lock, replacing, try_lock
 from napari_hqsam.labels.target import check_file
 
@@ -578,8 +578,8 @@ def _check_header(path: Path, header: Json) -> None:
     version = header.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise JournalError(
-            f"{path} is a journal of version {version}, this napari-hqsam reads up to "
-            f"{VERSION}; install a newer one"
+            f"{path} is a journal of version {shown(version)}, this napari-hqsam reads "
+            f"up to {VERSION}; install a newer one"
         )
 
 
