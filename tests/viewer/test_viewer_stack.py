@@ -201,7 +201,7 @@ def test_several_prompted_slices_are_one_object(start):
     hand.click(*centre(7))
     run(hand)
     assert on(hand, 1) == set(range(COUNT))
-    assert {c.z for c in hand.stacks.cells() if c.sure is None} == {4, 7}
+    assert {c.z for c in hand.stacks.cells() if c.confidence is None} == {4, 7}
     assert set(np.unique(hand.labels)) == {0, 1}
 
 
@@ -340,11 +340,11 @@ def test_the_strip_shows_confidence_and_goes_to_slices(start):
     assert strip.isVisibleTo(hand.section)
     cells = {cell.z: cell for cell in hand.stacks.cells()}
     assert set(cells) == set(range(COUNT))
-    assert cells[4].sure is None
-    assert all(0 < cells[z].sure < 1 for z in range(COUNT) if z != 4)
+    assert cells[4].confidence is None
+    assert all(0 < cells[z].confidence < 1 for z in range(COUNT) if z != 4)
     assert cells[7].parts.overlap < cells[6].parts.overlap
     assert "prompted" in strip.text_of(4)
-    assert f"confidence {cells[7].sure:.2f}\nstability" in strip.text_of(7)
+    assert f"confidence {cells[7].confidence:.2f}\nstability" in strip.text_of(7)
     strip.resize(180, 30)
     at = strip.rect().topLeft()
     at.setX(int(180 * 1.5 / COUNT))
@@ -359,7 +359,7 @@ def test_the_strip_shows_confidence_and_goes_to_slices(start):
     prompted, unsure = (image.pixelColor(int((z + 0.5) * per), middle) for z in (4, 7))
     assert prompted.blue() > prompted.red()
     assert unsure != prompted
-    worst = [z for z, _ in sorted(cells.items(), key=lambda c: c[1].sure or 1)]
+    worst = [z for z, _ in sorted(cells.items(), key=lambda c: c[1].confidence or 1)]
     hand.key("W", modifiers=SHIFT)
     assert hand.scene.view().position[0] == worst[0]
     hand.key("W", modifiers=SHIFT)
@@ -392,7 +392,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     layer.brush_size = 3
     layer.paint((6, 5, 5), 1)  # by hand
     before = hand.labels.copy()
-    sure = {c.z: c.sure for c in hand.stacks.cells()}
+    sure = {c.z: c.confidence for c in hand.stacks.cells()}
     assert sure[6] is None
     go(hand, 4)
     hand.key("W", modifiers=SHIFT)
@@ -411,7 +411,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     assert (1, 1) == tuple(np.unique(hand.labels)[1:].repeat(2))
     same = [at for at in range(13) if at not in redone]
     assert np.array_equal(hand.labels[same], before[same])
-    after = {c.z: c.sure for c in hand.stacks.cells()}
+    after = {c.z: c.confidence for c in hand.stacks.cells()}
     assert [at for at in after if after[at] is None] == sorted({4, 6, 11, z})
     assert all(after[at] == sure[at] for at in (0, 1, 2, 3, 12))
     hand.key("U")  # of the whole correction

@@ -141,7 +141,7 @@ def test_confidence_is_there_again_with_the_session(start, tmp_path):
     hand = start(discs())
     hand.click(*centre(4))
     run(hand)
-    sure = {c.z: c.sure for c in hand.stacks.cells()}
+    sure = {c.z: c.confidence for c in hand.stacks.cells()}
     hand.keeping.save(str(tmp_path / "labels.tif"))
     hand.wait()
     labels = hand.labels.copy()
@@ -154,7 +154,7 @@ def test_confidence_is_there_again_with_the_session(start, tmp_path):
     hand.wait()
     hand.section.object.setCurrentIndex(0)
     hand.section._on_object()
-    assert {c.z: c.sure for c in hand.stacks.cells()} == pytest.approx(sure)
+    assert {c.z: c.confidence for c in hand.stacks.cells()} == pytest.approx(sure)
     assert hand.section.strip.isVisibleTo(hand.section)
     hand.controller.take_tool()
     go(hand, 7)

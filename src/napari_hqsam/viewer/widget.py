@@ -42,7 +42,7 @@ from napari_hqsam.viewer.session.image_follower import Following
 from napari_hqsam.viewer.session.object_actions import ObjectActions
 from napari_hqsam.viewer.session.prompt_batch import PromptBatch
 from napari_hqsam.viewer.session.undo import Undo
-from napari_hqsam.viewer.stack.controller import Stacks
+from napari_hqsam.viewer.stack.controller import StackController
 from napari_hqsam.viewer.tools import TOOLS
 from napari_hqsam.worker import Priority, Worker
 
@@ -93,7 +93,7 @@ class HqsamWidget(QWidget):
         self._clicks = ClickSorter(controller, acceptor, self.undo)
         self.objects = ObjectActions(controller, self.labelling, acceptor)
         self.batches = PromptBatch(controller, self.labelling, acceptor)
-        self.stacks = Stacks(acceptor)
+        self.stacks = StackController(controller, self.labelling, acceptor)
         self.following = Following(controller, self.labelling)
         self.keeping = Keeping(
             controller.scene,

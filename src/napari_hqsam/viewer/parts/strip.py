@@ -78,10 +78,10 @@ class ConfidenceStrip(QWidget):
         cell = self._cells.get(z)
         if cell is None:
             return f"slice {z}: nothing"
-        if cell.sure is None:
+        if cell.confidence is None:
             return f"slice {z}: prompted, or made by hand"
         parts = cell.parts
-        lines = [f"slice {z}: confidence {cell.sure:.2f}"]
+        lines = [f"slice {z}: confidence {cell.confidence:.2f}"]
         for name in ("stability", "overlap", "likeness", "agreement"):
             value = getattr(parts, name, None)
             if value is not None:
@@ -115,12 +115,12 @@ class ConfidenceStrip(QWidget):
         body = QRectF(0, MARKS, self.width(), HEIGHT - 2 * MARKS)
         painter.fillRect(body, QColor(theme.foreground.as_hex()))
         cells = self._cells.values()
-        for cell in sorted(cells, key=lambda c: 2 if c.sure is None else c.sure)[::-1]:
-            painter.fillRect(self._rect(cell.z), colour_of(cell.sure))
+        for cell in sorted(cells, key=_prompted_last)[::-1]:
+            painter.fillRect(self._rect(cell.z), colour_of(cell.confidence))
         ink = QColor(theme.icon.as_hex())
         painter.setBrush(ink)
         for cell in cells:
-            if cell.sure is None:
+            if cell.confidence is None:
                 self._draw_mark(painter, cell.z, top=True)
         if self._count:
             self._draw_mark(painter, self._shown, top=False)
@@ -138,9 +138,13 @@ class ConfidenceStrip(QWidget):
         painter.drawPolygon(QPolygonF(corners))
 
 
-def colour_of(sure: float | None) -> QColor:
+def _prompted_last(cell: Cell) -> float:
+    return 2.0 if cell.confidence is None else cell.confidence
+
+
+def colour_of(confidence: float | None) -> QColor:
     """Colour of a confidence; what was prompted is sure."""
-    value = 1.0 if sure is None else min(max(sure, 0.0), 1.0)
+    value = 1.0 if confidence is None else min(max(confidence, 0.0), 1.0)
     for (low, first), (high, last) in pairwise(_COLOURS):
         if value <= high:
             share = (value - low) / (high - low)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 from napari_hqsam.viewer.parts.forms import button
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.stack.controller import Stacks
+    from napari_hqsam.viewer.stack.controller import StackController
 
 STEPS = 1000
 """Of a progress bar."""
@@ -20,10 +20,10 @@ class FindAll(QWidget):
 
     Parameters
     ----------
-    stacks : Stacks
+    stacks : StackController
     """
 
-    def __init__(self, stacks: Stacks) -> None:
+    def __init__(self, stacks: StackController) -> None:
         super().__init__()
         self.stacks = stacks
         rows = QVBoxLayout(self)

@@ -21,20 +21,15 @@ from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.parts.layer_box import LayerBox
 from napari_hqsam.viewer.parts.strip import ConfidenceStrip
 from napari_hqsam.viewer.sections.find_all import STEPS, show_progress
-from napari_hqsam.viewer.stack.plans import axes_of
+from napari_hqsam.viewer.stack.shown_slices import axes_of
+from napari_hqsam.viewer.stack.tasks.table import TASKS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.stack.controller import Stacks
-    from napari_hqsam.viewer.stack.stack_axis import Walk
+    from napari_hqsam.viewer.stack.controller import StackController
+    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
 
-_TASKS = (
-    ("follow the prompted object", "follow", "Prompt it on one slice or on several"),
-    ("follow the accepted objects", "accepted", "All that the slice shown has"),
-    ("same prompts, each slice", "same", "Those on the slice shown, on every slice"),
-    ("each slice by its prompts", "each", "One object per prompt, slice by slice"),
-    ("find all, slice by slice", "auto", "No prompts; what overlaps is one object"),
-)
+_TASKS = [(task.title, name, task.tip) for name, task in TASKS.items()]
 _DIRECTIONS = (
     ("both ways", "both", "From the first slice to the last"),
     ("onward", "forward", "To higher slices"),
@@ -48,10 +43,10 @@ class StackSection(Section):
     Parameters
     ----------
     controller : Controller
-    stacks : Stacks
+    stacks : StackController
     """
 
-    def __init__(self, controller: Controller, stacks: Stacks) -> None:
+    def __init__(self, controller: Controller, stacks: StackController) -> None:
         super().__init__("Stack", "Objects through many slices", is_open=False)
         self.controller, self.stacks = controller, stacks
         self.state = stacks.state
@@ -159,26 +154,25 @@ class StackSection(Section):
     # --- show ---------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Show what there is to walk along, and what is known."""
+        """Show which slices there are, and what is known of them."""
         try:
-            walk: Walk | None = self.stacks.walk()
+            stack: SliceAxis | None = self.stacks.slice_axis()
             self.none.setText("")
         except HqsamError as error:
-            walk = None
+            stack = None
             self.none.setText(str(error))
-        batch = self.state.task in ("same", "each")
-        follows = self.state.task in ("follow", "accepted")
-        self.form_rows.setRowVisible(self.source, batch)
-        self.form_rows.setRowVisible(self.direction, follows)
-        self.run.setEnabled(walk is not None)
-        self.tracks.setEnabled(walk is not None)
-        self.none.setVisible(walk is None)
+        task = TASKS[self.state.task]
+        self.form_rows.setRowVisible(self.source, task.takes_source)
+        self.form_rows.setRowVisible(self.direction, task.takes_direction)
+        self.run.setEnabled(stack is not None)
+        self.tracks.setEnabled(stack is not None)
+        self.none.setVisible(stack is None)
         self._show_run()
-        if walk is not None:
-            self._show_walk(walk)
-        self._show_object(walk)
+        if stack is not None:
+            self._show_slices(stack)
+        self._show_object(stack)
 
-    def _show_walk(self, walk: Walk) -> None:
+    def _show_slices(self, stack: SliceAxis) -> None:
         image = self.controller.scene.image
         assert image is not None
         with QSignalBlocker(self.axis):
@@ -187,17 +181,17 @@ class StackSection(Section):
                 name = image.axis_labels[axis]
                 if name == str(axis - image.ndim):  # as napari calls those without
                     name = f"axis {axis}"
-                name = f"{name} ({walk.shape[axis]})"
+                name = f"{name} ({stack.shape[axis]})"
                 self.axis.addItem(name, axis)
-            self.axis.setCurrentIndex(self.axis.findData(walk.axis))
-        start, stop = self.state.span(walk)
+            self.axis.setCurrentIndex(self.axis.findData(stack.axis))
+        start, stop = self.state.span(stack)
         for box, value in ((self.first, start), (self.last, stop - 1)):
             with QSignalBlocker(box):
-                box.setRange(0, walk.count - 1)
+                box.setRange(0, stack.count - 1)
                 box.setValue(value)
 
-    def _show_object(self, walk: Walk | None) -> None:
-        ids = self.stacks.results.objects()
+    def _show_object(self, stack: SliceAxis | None) -> None:
+        ids = self.stacks.objects()
         with QSignalBlocker(self.object):
             if ids != self._ids:  # there may be thousands, and slices come fast
                 self._ids = ids
@@ -205,15 +199,14 @@ class StackSection(Section):
                 self.object.addItems([f"object {label_id}" for label_id in ids])
             shown = self.state.object_id
             self.object.setCurrentIndex(ids.index(shown) if shown in ids else -1)
-        there = walk is not None and bool(ids)
+        there = stack is not None and bool(ids)
         self.known.setVisible(there)
         self.strip.setVisible(there)
-        if walk is not None:
-            self.strip.show_cells(self.stacks.cells(), walk.count, walk.z)
+        if stack is not None:
+            self.strip.show_cells(self.stacks.cells(), stack.count, stack.z)
 
     def _show_run(self) -> None:
-        follows = self.state.task in ("follow", "accepted")
-        text = "Propagate" if follows else "Segment the slices"
+        text = TASKS[self.state.task].action
         key = KEYS["follow"].key
         self.run.setText("Cancel" if self.stacks.running else f"{text} ({key})")
 

@@ -1,4 +1,4 @@
-"""Putting what was found on slices into the target."""
+"""Results of slices go into the target."""
 
 from __future__ import annotations
 
@@ -8,44 +8,49 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import OutputError, PromptError
-from napari_hqsam.viewer.stack import plans as stack_plans
+from napari_hqsam.viewer.stack.known_objects import is_by_hand
 
 if TYPE_CHECKING:
-    from napari_hqsam.geometry import Plane
+    from collections.abc import Callable
+
+    from napari_hqsam.masks import Mask
+    from napari_hqsam.sessions.journal.records import AcceptOptions
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.stack.run import Run
+    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.planes import PlaneView
+    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.stack.plan import StackPlan, StackProgress
+    from napari_hqsam.viewer.stack.slice_results import ObjectOnSlice
     from napari_hqsam.viewer.stack.state import StackState
-    from napari_hqsam.viewer.stack.work import Item
 
 
-class Placer:
+class ResultPlacer:
     """Puts objects into the target, slice by slice.
 
     Parameters
     ----------
-    objects : Acceptor
+    labelling : Labelling
     state : StackState
+        Gets the parts of the confidence.
+    finished : callable
+        Fills and smooths a mask as chosen.
+    accept_options : callable
+        Gives what the journal keeps of a request and the number of its mask.
     """
 
-    def __init__(self, objects: Acceptor, state: StackState) -> None:
-        self._objects, self._labelling = objects, objects.labelling
-        self._controller, self._state = objects.controller, state
+    def __init__(
+        self,
+        labelling: Labelling,
+        state: StackState,
+        finished: Callable[[Mask, PlaneView], Mask],
+        accept_options: Callable[[Request, int], AcceptOptions],
+    ) -> None:
+        self._labelling, self._state = labelling, state
+        self._finished, self._accept_options = finished, accept_options
 
-    def check_target(self, run: Run) -> None:
-        """Raise OutputError if the labels are not those that the work began on."""
-        target = self._labelling.target
-        assert run.session is not None
-        if target is None or self._labelling.session is not run.session:
-            raise OutputError("the labels are gone; choose a target and start again")
-        wanted = run.session.header.labels.shape
-        if target.shape != wanted:
-            raise OutputError(
-                f"{target.layer.name} has shape {target.shape} now, the "
-                f"session {wanted}; choose a target and start again"
-            )
-
-    def place(self, run: Run, z: int, item: Item) -> None:
+    def place(
+        self, plan: StackPlan, progress: StackProgress, z: int, found: ObjectOnSlice
+    ) -> None:
         """Put one object on one slice into the target, if there is room for it.
 
         Raises
@@ -53,75 +58,88 @@ class Placer:
         HqsamError
             The target is gone, or it or the journal cannot be written to.
         """
-        self.check_target(run)
-        assert run.session is not None
-        with run.session.grouped(run.group):
-            self._place(run, run.session, z, item)
-
-    def _place(self, run: Run, session: Session, z: int, item: Item) -> None:
-        known = run.ids.get(item.key)
-        label_id = session.next_id if known is None else known
-        if item.asked is not None:
-            done = self._accept(run, session, label_id, z, item)
-        elif _is_by_hand(session, label_id, run.walk.plane(z)):
-            return  # meanwhile, or who knows when
-        else:
-            done = self._derive(run, session, label_id, z, item)
-        run.begun = True
-        if not done:
+        session = self._session_of(plan)
+        label_id = progress.ids.get(found.key, session.next_id)
+        plane = plan.stack.plane(z)
+        derived = found.prompt is None
+        if derived and is_by_hand(session, label_id, plane):
+            return  # painted meanwhile, or before
+        put = self._derive if derived else self._accept
+        with session.grouped(plan.group):
+            placed = put(session, label_id, plan, progress, z, found)
+        progress.begun = True
+        if not placed:
             return
-        run.filled.add(z)
-        run.ids[item.key] = label_id  # only now: what has no pixels has no id
-        if item.asked is not None:
-            run.accepted.add((z, item.key))
-        if item.parts is not None:
-            self._state.parts[label_id, run.walk.plane(z)] = item.parts
+        progress.filled.add(z)
+        progress.ids[found.key] = label_id  # only now: without pixels there is no id
+        if not derived:
+            progress.prompted.add((z, found.key))
+        if found.parts is not None:
+            self._state.parts[label_id, plane] = found.parts
+
+    def _session_of(self, plan: StackPlan) -> Session:
+        """Return the session if its labels are those that the run began on."""
+        target, session = self._labelling.target, plan.session
+        assert session is not None
+        if target is None or self._labelling.session is not session:
+            raise OutputError("the labels are gone; choose a target and start again")
+        wanted = session.header.labels.shape
+        if target.shape != wanted:
+            raise OutputError(
+                f"{target.layer.name} has shape {target.shape} now, the "
+                f"session {wanted}; choose a target and start again"
+            )
+        return session
 
     def _accept(
-        self, run: Run, session: Session, label_id: int, z: int, item: Item
+        self,
+        session: Session,
+        label_id: int,
+        plan: StackPlan,
+        progress: StackProgress,
+        z: int,
+        found: ObjectOnSlice,
     ) -> bool:
         """Accept a prompted object; False if it has no pixels of its own."""
-        mask, asked = item.mask, item.asked
+        mask, prompt = found.mask, found.prompt
         assert mask is not None
-        assert asked is not None
-        settings = self._objects.accept_options(asked.request, asked.chosen)
-        plane, view = run.walk.plane(z), run.walk.at(z)
+        assert prompt is not None
+        options = self._accept_options(prompt.request, prompt.chosen)
+        plane = plan.stack.plane(z)
         try:
             session.accept(
                 mask,
-                replace(asked.prompt, label_id=None),
+                replace(prompt.prompt, label_id=None),
                 plane=plane,
                 label_id=label_id,
-                options=replace(settings, overlap="keep"),
-                setup=run.setup,
+                options=replace(options, overlap="keep"),
+                setup=progress.setup,
                 replaces=True,
             )
         except PromptError:
             return False
-        done = self._controller.finished(mask, view)
+        done = self._finished(mask, plan.stack.view_of(z))
         if done is not mask:
             session.reshape(label_id, done.bbox, done.data, plane)
         return True
 
     def _derive(
-        self, run: Run, session: Session, label_id: int, z: int, item: Item
+        self,
+        session: Session,
+        label_id: int,
+        plan: StackPlan,
+        progress: StackProgress,
+        z: int,
+        found: ObjectOnSlice,
     ) -> bool:
-        """Give an object what was found of it; False if that is nothing."""
-        plane, mask = run.walk.plane(z), item.mask
+        """Write the derived mask of an object; False if it is empty."""
+        plane, mask = plan.stack.plane(z), found.mask
         if mask is None:
             if session.table.knows(label_id):
                 nothing = (0, 0, 0, 0), np.zeros((0, 0), bool)
                 session.derive(label_id, *nothing, plane, confidence=None)
             return False
-        mask = self._controller.finished(mask, run.walk.at(z))
+        mask = self._finished(mask, plan.stack.view_of(z))
         return session.derive(
-            label_id, mask.bbox, mask.data, plane, confidence=item.confidence
+            label_id, mask.bbox, mask.data, plane, confidence=found.confidence
         )
-
-
-def _is_by_hand(session: Session, label_id: int, plane: Plane) -> bool:
-    """Whether a slice of an object is not one on which it was derived."""
-    derived = session.table.derived.get(label_id, {})
-    if derived.get(plane) is not None:
-        return False
-    return plane in derived or stack_plans.has_pixels(session, label_id, plane)

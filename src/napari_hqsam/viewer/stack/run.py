@@ -1,116 +1,134 @@
-"""Work on slices that is under way."""
+"""A task under way: its steps on the worker, its results in the target."""
 
 from __future__ import annotations
 
-import threading
-import uuid
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.stack.plan import SliceJob
+from napari_hqsam.viewer.step_loop import StepLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.headers import Setup
-    from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.session.target import LayerTarget
-    from napari_hqsam.viewer.stack.stack_axis import Walk
-    from napari_hqsam.viewer.stack.work import Item, Slice
-    from napari_hqsam.worker import Ticket
+    from qtpy.QtCore import QObject
+
+    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.stack.placing import ResultPlacer
+    from napari_hqsam.viewer.stack.slice_results import SliceResult
+    from napari_hqsam.viewer.stack.tasks.task import StackTask
+    from napari_hqsam.viewer.step_loop import Checkpoint
 
 
-@dataclass(eq=False)
-class Run:
-    """Work on slices, from its start to its end; of the main thread.
+class RunReports(NamedTuple):
+    """What a run tells, on the main thread.
 
     Attributes
     ----------
-    walk : Walk
-    span : (start, stop)
-        Half-open range of slices.
-    session : Session or None
-        Where objects go; None where labels are only read.
-    target : LayerTarget or None
-        Then: the labels that are read.
-    request : Request
-        How to segment.
-    steps : callable
-        What the worker does: gives the slices one after another.
-    before : callable
-        What the main thread does before each slice.
-    key : int
-        Of the image's data when it began.
-    group : str
-        Name of the step of the session.
-    begun : bool
-        Whether anything was put into the target.
-    slices_to_come : iterator of Slice or None
-        What `steps` gave; of the worker's thread.
-    ids : dict of hashable to int
-        Objects' ids by their keys, as soon as they have one.
-    prompts : dict of (int, hashable) to Prompt
-        Of the widget's own layers, by slice and key: taken off, and laid again if
-        nothing comes of them.
-    kept : dict of hashable to set of int
-        Slices that accepted objects are followed from, by their keys.
-    reopened : int or None
-        Id of the object that the prompts belong to; None: a new one.
-    accepted : set of (int, hashable)
-        Slices and keys whose prompts gave an object.
-    done, filled : set of int
-        Slices that were worked on, and those with an object.
-    total : int
-        How many slices there may be.
-    task : str
-        See `StackState`.
-    tiles : (int, int)
-        Tiles of the slice under way that are done, and how many it has.
-    told_tiles : callable
-        Gets these, on the main thread.
-    waiting : deque of (int, Item)
-        What is still to be put into the target.
-    setup : Setup or None
-        Model and normalisation of the last slice, for the journal.
-    ticket : Ticket or None
-        Of the slice that is under way.
-    cancelled : threading.Event
-    told : str
-        What to say at the end, instead of counting slices.
+    advanced : callable
+        More tiles of the slice in work are done.
+    placed : callable
+        What a step found is in the target.
+    ended : callable
+        All is done, or failed; gets what to say.
     """
 
-    walk: Walk
-    span: tuple[int, int]
-    session: Session | None
-    key: int
-    request: Request
-    steps: Callable[[Engine], Iterator[Slice]] = lambda _: iter(())
-    before: Callable[[], None] = lambda: None
-    target: LayerTarget | None = None
-    group: str = field(default_factory=lambda: uuid.uuid4().hex)
-    begun: bool = False
-    slices_to_come: Iterator[Slice] | None = None
-    ids: dict[Hashable, int] = field(default_factory=dict)
-    prompts: dict[tuple[int, Hashable], Prompt] = field(default_factory=dict)
-    kept: dict[Hashable, frozenset[int]] = field(default_factory=dict)
-    reopened: int | None = None
-    accepted: set[tuple[int, Hashable]] = field(default_factory=set)
-    done: set[int] = field(default_factory=set)
-    filled: set[int] = field(default_factory=set)
-    total: int = 0
-    task: str = ""
-    tiles: tuple[int, int] = (0, 0)
-    told_tiles: Callable[[int, int], None] = lambda done, total: None
-    waiting: deque[tuple[int, Item]] = field(default_factory=deque)
-    told: str = ""
-    setup: Setup | None = None
-    ticket: Ticket | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    advanced: Callable[[], None]
+    placed: Callable[[], None]
+    ended: Callable[[str], None]
 
-    def stop(self) -> None:
-        """Let the worker end with the slice that it is in."""
-        self.cancelled.set()
-        if self.ticket is not None:
-            self.ticket.cancel()
+
+class StackRun:
+    """Runs a task in a `StepLoop`.
+
+    Parameters
+    ----------
+    task : StackTask
+    controller : Controller
+        Of the inference: its engine and worker do the steps.
+    placer : ResultPlacer
+    reports : RunReports
+    parent : QObject
+        Of timers.
+    """
+
+    def __init__(
+        self,
+        task: StackTask,
+        controller: Controller,
+        placer: ResultPlacer,
+        reports: RunReports,
+        parent: QObject,
+    ) -> None:
+        self.task = task
+        self._engine, self._to_main = controller.engine, controller.to_main
+        self._placer, self._reports = placer, reports
+        self._ended = False
+        self._loop = StepLoop(self, controller.worker, "stack", parent)
+
+    def start(self) -> None:
+        """Begin with the first step."""
+        self._loop.start()
+
+    def cancel(self) -> None:
+        """Stop; what was done stays."""
+        self._ended = True
+        self._loop.cancel()
+
+    def progress_text(self) -> str:
+        """Say how far it is, and how long it may still take."""
+        left = self._loop.time_left.text(self.task.share)
+        return ", ".join([*self.task.counts(), left] if left else self.task.counts())
+
+    # --- the loop's steps -----------------------------------------------------
+
+    def steps(self, checkpoint: Checkpoint) -> Iterator[SliceResult]:
+        """Yield what is found on slices; on the worker's thread."""
+        task, engine = self.task, self._engine
+        job = SliceJob(task.plan, task.progress, engine, checkpoint, self._report_tiles)
+        for result in task.results(job):
+            if not task.writes:
+                yield result
+                continue
+            # This also lets the engine keep the segmenter, as one used last.
+            yield replace(result, setup=engine.setup(task.plan.request))
+
+    def before_step(self) -> None:
+        """Prepare the next step."""
+        self.task.before_step()
+
+    def place(self, result: SliceResult) -> Iterator[None]:
+        """Place a result, object by object."""
+        plan, progress = self.task.plan, self.task.progress
+        if result.boxes is not None and plan.session is not None:
+            plan.session.table.look(plan.stack.plane(result.z), result.boxes)
+        progress.setup = result.setup
+        if not result.partial:
+            progress.done.add(result.z)
+            if not self.task.on_one_plane:
+                progress.tiles = 0, 0
+        yield from self.task.place(result, self._placer)
+        self._reports.placed()
+
+    def finish(self) -> None:
+        """Say what was found."""
+        self._ended = True
+        self.task.finish()
+        self._reports.ended(self.task.summary())
+
+    def fail(self, error: Exception) -> None:
+        """Say how far it came, and what went wrong."""
+        self._ended = True
+        self._reports.ended(f"Stopped after {len(self.task.progress.done)} slices")
+        tell(error)
+
+    def _report_tiles(self, done: int, total: int) -> None:
+        """Tell the main thread how far a slice is; on the worker's thread."""
+
+        def tell_tiles() -> None:
+            if not self._ended:
+                self.task.progress.tiles = done, total
+                self._reports.advanced()
+
+        self._to_main(tell_tiles)

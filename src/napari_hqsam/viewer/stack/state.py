@@ -1,18 +1,16 @@
-"""What was chosen for stacks, and what the strip shows; no napari, no Qt."""
+"""Choices for work on stacks, and what the strip shows; no napari, no Qt."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from psygnal import SignalGroupDescriptor
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
     from napari_hqsam.segmentation.propagation import Confidence, Direction
-    from napari_hqsam.viewer.stack.stack_axis import Walk
-
-Task = Literal["follow", "accepted", "same", "each", "auto"]
+    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
 
 
 @dataclass
@@ -21,11 +19,10 @@ class StackState:
 
     Attributes
     ----------
-    task : {"follow", "accepted", "same", "each", "auto"}
-        Follow the prompted object, or those accepted on the slice shown; segment
-        each slice by the same prompts, by its own, or without any.
+    task : str
+        Name of a task, see `tasks.table.TASKS`.
     axis : int or None
-        Data axis to walk along; None: that of the slider used last.
+        Data axis of the slices; None: that of the slider used last.
     start, stop : int or None
         Half-open range of slices; None: from the first, to the last.
     range_axis : int or None
@@ -34,13 +31,13 @@ class StackState:
     object_id : int or None
         The object whose confidence is shown.
     parts : dict
-        What the confidence of (object, plane) was made of, as far as it was
-        computed since the widget was opened.
+        Parts of the confidence of (object, plane), as far as it was computed since
+        the widget was opened.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    task: Task = "follow"
+    task: str = "follow"
     axis: int | None = None
     start: int | None = None
     stop: int | None = None
@@ -49,15 +46,15 @@ class StackState:
     object_id: int | None = None
     parts: dict[tuple[int, Plane], Confidence] = field(default_factory=dict)
 
-    def span(self, walk: Walk) -> tuple[int, int]:
-        """Half-open range of slices, within those that there are."""
-        if self.range_axis not in (None, walk.axis):
-            return 0, walk.count
-        stop = walk.count if self.stop is None else min(self.stop, walk.count)
-        start = 0 if self.start is None else min(self.start, walk.count - 1)
+    def span(self, stack: SliceAxis) -> tuple[int, int]:
+        """Return the half-open range of slices, within those that there are."""
+        if self.range_axis not in (None, stack.axis):
+            return 0, stack.count
+        stop = stack.count if self.stop is None else min(self.stop, stack.count)
+        start = 0 if self.start is None else min(self.start, stack.count - 1)
         return start, max(stop, start + 1)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin with all slices of another image."""
         self.axis = self.start = self.stop = self.range_axis = None
         self.object_id = None
@@ -65,17 +62,17 @@ class StackState:
 
 
 class Cell(NamedTuple):
-    """An object on a slice.
+    """An object on a slice, as the strip shows it.
 
     Attributes
     ----------
     z : int
-    sure : float or None
-        Confidence, 0..1; None: prompted or made by hand.
+    confidence : float or None
+        0..1; None: prompted or made by hand.
     parts : Confidence or None
-        What it was made of, if that is known.
+        What it was computed from, if that is known.
     """
 
     z: int
-    sure: float | None
+    confidence: float | None
     parts: Confidence | None = None

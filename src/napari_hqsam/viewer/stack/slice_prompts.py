@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.viewer.canvas.prompt_reader import layer_prompts, plane_size
-from napari_hqsam.viewer.stack.plans import check_inside, own_prompts
+from napari_hqsam.viewer.stack.shown_slices import check_inside, own_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.canvas.scene import Scene
-    from napari_hqsam.viewer.stack.stack_axis import Walk
+    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
 
 Keyed = list[tuple["Hashable", "Prompt"]]
 """Prompts, each with the key of its object."""
@@ -39,55 +39,75 @@ class SlicePrompts(NamedTuple):
     own: dict[tuple[int, Hashable], Prompt]
 
 
-def slice_prompts(
-    scene: Scene, walk: Walk, source: Layer | None, span: tuple[int, int], *, each: bool
+def same_prompts(
+    scene: Scene, stack: SliceAxis, source: Layer | None, span: tuple[int, int]
 ) -> SlicePrompts:
-    """Prompts for slices: of a layer, or the widget's own.
+    """Return the prompts of the slice shown, for every slice.
 
     Parameters
     ----------
-    scene, walk, span
+    scene, stack, span
         The slices.
     source : Layer or None
-        None: the widget's own prompts; those of a slice are one object.
-    each : bool
-        Whether each slice has its own; else those of the slice shown are for all.
+        None: the widget's own prompt, which is one object.
 
     Raises
     ------
     PromptError
-        There is nothing to go by. Where each slice of a layer has its own, that is
-        known only at the end.
+        There are no prompts.
+    """
+    own: dict[tuple[int, Hashable], Prompt] = {}
+    if source is not None:
+        shown = _shown(scene, stack, source)
+    else:
+        prompt = own_prompts(scene, stack).get(stack.z)
+        _check_some(prompt)
+        assert prompt is not None
+        shown, own[stack.z, 0] = [(0, prompt)], prompt
+    slices = ((z, shown) for z in range(*span))
+    return SlicePrompts(span[1] - span[0], slices, own)
+
+
+def prompts_of_each(
+    scene: Scene, stack: SliceAxis, source: Layer | None, span: tuple[int, int]
+) -> SlicePrompts:
+    """Return the prompts that each slice has.
+
+    Parameters
+    ----------
+    scene, stack, span
+        The slices.
+    source : Layer or None
+        None: the widget's own prompts; those of a slice are one object.
+
+    Raises
+    ------
+    PromptError
+        There are no prompts. Of a layer that is known only at the end.
     """
     if source is not None:
-        if each:
-            found = _of_each(scene, walk, source, span)
-        else:
-            shown = _shown(scene, walk, source)
-            found = ((z, shown) for z in range(*span))
-        return SlicePrompts(span[1] - span[0], found, {})
-    own = own_prompts(scene, walk)
-    if not each:
-        own = {walk.z: own[walk.z]} if walk.z in own else {}
-    if not own:
+        return SlicePrompts(span[1] - span[0], _of_each(scene, stack, source, span), {})
+    prompts = own_prompts(scene, stack)
+    _check_some(prompts)
+    check_inside(prompts, span)
+    slices: Iterator[tuple[int, Keyed]] = (
+        (z, [(z, prompt)]) for z, prompt in sorted(prompts.items())
+    )
+    own: dict[tuple[int, Hashable], Prompt] = {(z, z): p for z, p in prompts.items()}
+    return SlicePrompts(len(prompts), slices, own)
+
+
+def _check_some(prompts: object) -> None:
+    if not prompts:
         raise PromptError("there are no prompts; click on an object first")
-    taken: dict[tuple[int, Hashable], Prompt]
-    if each:
-        check_inside(own, span)
-        keyed: dict[int, Keyed] = {z: [(z, p)] for z, p in sorted(own.items())}
-        taken = {(z, z): p for z, p in own.items()}
-    else:
-        keyed = {z: [(0, own[walk.z])] for z in range(*span)}
-        taken = {(walk.z, 0): own[walk.z]}
-    return SlicePrompts(len(keyed), iter(keyed.items()), taken)
 
 
-def _shown(scene: Scene, walk: Walk, source: Layer) -> Keyed:
-    """Prompts of a layer on the slice shown."""
+def _shown(scene: Scene, stack: SliceAxis, source: Layer) -> Keyed:
+    """Return the prompts of a layer on the slice shown."""
     image = scene.image
     assert image is not None
-    prompts = layer_prompts(source, image, walk.view, scene.viewer.dims)
-    size = plane_size(image, walk.view)
+    prompts = layer_prompts(source, image, stack.view, scene.viewer.dims)
+    size = plane_size(image, stack.view)
     found = _keyed(prompts, size, 0)
     if not found:
         prompts[0].check_on(size)
@@ -95,17 +115,17 @@ def _shown(scene: Scene, walk: Walk, source: Layer) -> Keyed:
 
 
 def _of_each(
-    scene: Scene, walk: Walk, source: Layer, span: tuple[int, int]
+    scene: Scene, stack: SliceAxis, source: Layer, span: tuple[int, int]
 ) -> Iterator[tuple[int, Keyed]]:
     """Yield the prompts of a layer slice by slice."""
     image, count = scene.image, 0
     assert image is not None
-    size = plane_size(image, walk.view)
+    size = plane_size(image, stack.view)
     nothing: PromptError | None = None
     for z in range(*span):
         found: Keyed = []
         try:
-            prompts = layer_prompts(source, image, walk.at(z), scene.viewer.dims)
+            prompts = layer_prompts(source, image, stack.view_of(z), scene.viewer.dims)
             found = _keyed(prompts, size, count)
         except PromptError as error:
             nothing = error
@@ -116,7 +136,7 @@ def _of_each(
 
 
 def _keyed(prompts: Sequence[Prompt], size: tuple[int, int], first: int) -> Keyed:
-    """Give prompts their objects; leave out those off the image.
+    """Give prompts the keys of their objects; leave out those off the image.
 
     Labels are one object on all slices, all else is one on each.
     """

@@ -1,6 +1,7 @@
-"""The slices that a stack is walked through, in the orientation that is shown.
+"""Slices of an image along one of its axes, in the orientation that is shown.
 
-Pure geometry; knows neither napari nor networks.
+Pure geometry; knows neither napari nor networks. `geometry.StackAxis` names slices by
+the letters of an image file; here data axes, channels and layers come in.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Walk:
+class SliceAxis:
     """Slices of an image along one of its data axes.
 
     Attributes
@@ -27,7 +28,7 @@ class Walk:
     view : PlaneView
         Any of the slices.
     axis : int
-        Data axis that is walked along.
+        Data axis that the slices follow each other along.
     shape : tuple of int
         Of the image's data.
     """
@@ -48,7 +49,7 @@ class Walk:
 
     @property
     def letter(self) -> str:
-        """What the image that is opened calls the axis."""
+        """Letter of the axis in the image that is opened."""
         return self.view.letters()[self.axis]
 
     @property
@@ -57,51 +58,52 @@ class Walk:
         return self.view.leading(self.shape)
 
     @property
-    def others(self) -> dict[str, int]:
-        """Index over the leading axes that are not walked."""
+    def fixed_index(self) -> dict[str, int]:
+        """Index over the other leading axes, by letter."""
         letters = self.view.letters()
         return {
             letters[a]: self.view.position[a] for a in self.leading if a != self.axis
         }
 
-    def same_slices(self, other: Walk) -> bool:
-        """Whether both go through the same slices, wherever they are now."""
-        return replace(self, view=self.at(0)) == replace(other, view=other.at(0))
+    def has_same_slices(self, other: SliceAxis) -> bool:
+        """Whether both have the same slices, whichever of them is `view`."""
+        first, second = self.view_of(0), other.view_of(0)
+        return replace(self, view=first) == replace(other, view=second)
 
-    def at(self, z: int) -> PlaneView:
-        """Slice of the image."""
+    def view_of(self, z: int) -> PlaneView:
+        """Return a slice as a plane of the image layer."""
         return self.view.moved(self.axis, z - self.z)
 
-    def own(self, z: int) -> PlaneView:
-        """Slice in layers of prompts and labels."""
-        return self.at(z).in_layers
+    def layer_view_of(self, z: int) -> PlaneView:
+        """Return a slice as a plane of layers of prompts and labels."""
+        return self.view_of(z).in_layers
 
     @property
-    def own_axis(self) -> int:
-        """Axis of layers of prompts and labels that is walked along."""
+    def layer_axis(self) -> int:
+        """The axis in layers of prompts and labels."""
         return self.axis - (self.view.channel_axis == 0)
 
     @property
     def labels_axis(self) -> int:
-        """Axis of the session's labels that is walked along."""
+        """The axis in the session's labels."""
         channel_axis = self.view.channel_axis
         return self.axis - (channel_axis is not None and channel_axis < self.axis)
 
     def plane(self, z: int) -> Plane:
-        """Slice in the words of the session."""
-        return self.own(z).labels_plane
+        """Return a slice as a plane of the session's labels."""
+        return self.layer_view_of(z).labels_plane
 
     def index(self, z: int) -> tuple[int, ...]:
-        """Slice in the words of the image that is opened."""
-        return self.at(z).index(self.shape)
+        """Return the index of a slice in the image that is opened."""
+        return self.view_of(z).index(self.shape)
 
     def slice_of_index(self, index: Sequence[int]) -> int:
-        """Return which slice an index of the opened image means."""
+        """Return which slice is at an index of the opened image."""
         return int(index[self.leading.index(self.axis)])
 
     def slice_of(self, plane: Plane) -> int | None:
         """Return which slice a plane of the labels is; None if it is none of them."""
-        own = self.own(0).of_labels()
+        own = self.layer_view_of(0).of_labels()
         if plane.axes != own.axes:
             return None
         at = dict(zip(own.others, plane.index, strict=True))
@@ -109,8 +111,11 @@ class Walk:
         return z if plane == self.plane(z) else None
 
     def slices_in(self, places: Iterable[tuple[Plane, Box]]) -> set[int]:
-        """Slices that boxes on planes of the labels, of any orientation, reach into."""
-        own, walked = self.own(0).of_labels(), self.labels_axis
+        """Return the slices that boxes on planes of the labels intersect.
+
+        The planes may have any orientation.
+        """
+        own, along = self.layer_view_of(0).of_labels(), self.labels_axis
         found: set[int] = set()
         for plane, (y0, x0, y1, x1) in places:
             at = iter(plane.index)
@@ -119,18 +124,18 @@ class Walk:
                 if axis not in spans:
                     n = next(at)
                     spans[axis] = n, n + 1
-            fixed = [a for a in own.others if a != walked]
+            fixed = [a for a in own.others if a != along]
             if all(spans[a][0] <= own.position[a] < spans[a][1] for a in fixed):
-                found.update(range(*spans[walked]))
+                found.update(range(*spans[along]))
         return found
 
 
 @dataclass(frozen=True)
-class OnePlane(Walk):
+class SinglePlane(SliceAxis):
     """The plane shown alone, of a plane or of a stack: its only slice is 0."""
 
     @classmethod
-    def of(cls, view: PlaneView, shape: tuple[int, ...]) -> OnePlane:
+    def of(cls, view: PlaneView, shape: tuple[int, ...]) -> SinglePlane:
         """Take the plane that is shown; `axis` means nothing here."""
         return cls(view, -1, shape)
 
@@ -144,17 +149,17 @@ class OnePlane(Walk):
         """The only slice."""
         return 0
 
-    def at(self, z: int) -> PlaneView:
+    def view_of(self, z: int) -> PlaneView:
         """Return the plane."""
         return self.view
 
     def slice_of(self, plane: Plane) -> int | None:
-        """0 for the plane, None for any other."""
+        """Return 0 for the plane, None for any other."""
         return 0 if plane == self.plane(0) else None
 
 
-def check_walkable(axes: Sequence[int], name: str) -> None:
-    """Raise ImageError if there is no axis to walk along."""
+def check_several(axes: Sequence[int], name: str) -> None:
+    """Raise ImageError if an image has no axis with several slices."""
     if not axes:
         raise ImageError(
             f"{name} has one slice in this orientation; open a stack or a time "
@@ -162,8 +167,10 @@ def check_walkable(axes: Sequence[int], name: str) -> None:
         )
 
 
-def spacing(sizes: Sequence[float], axis: int, plane: tuple[int, int]) -> float:
-    """Distance of slices over the size of a pixel; 1 where that says nothing.
+def relative_spacing(
+    sizes: Sequence[float], axis: int, plane: tuple[int, int]
+) -> float:
+    """Return the distance of slices over the size of a pixel; 1 where unknown.
 
     Parameters
     ----------

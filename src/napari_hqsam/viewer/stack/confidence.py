@@ -1,0 +1,115 @@
+"""Confidence of objects on slices, and the slices that they were followed from."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_hqsam.viewer.stack.state import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.state import StackState
+
+
+class WorstSlice(NamedTuple):
+    """Where the confidence of an object is lowest."""
+
+    confidence: float
+    z: int
+    label_id: int
+
+
+class ObjectConfidence:
+    """Confidence of objects on slices, as the session has it.
+
+    Parameters
+    ----------
+    labelling : Labelling
+    state : StackState
+    """
+
+    def __init__(self, labelling: Labelling, state: StackState) -> None:
+        self._labelling, self._state = labelling, state
+        self._followed: dict[int, tuple[SliceAxis, frozenset[int]]] = {}
+
+    def objects(self) -> list[int]:
+        """Return the ids of objects that were derived on some slice, ascending."""
+        session = self._labelling.session
+        if session is None:
+            return []
+        derived = session.table.derived
+        return sorted(i for i, planes in derived.items() if planes)
+
+    def shown_object(self) -> int | None:
+        """Return the object of the strip, if there still is one."""
+        session, label_id = self._labelling.session, self._state.object_id
+        known = session is not None and bool(session.table.derived.get(label_id or 0))
+        return label_id if known else None
+
+    def cells(self, stack: SliceAxis, label_id: int | None = None) -> list[Cell]:
+        """Return the cells of an object, by default of the one shown.
+
+        Slices between those it was followed to, on which it was not found, have
+        confidence 0.
+        """
+        session = self._labelling.session
+        label_id = self.shown_object() if label_id is None else label_id
+        if session is None or label_id is None:
+            return []
+        table, cells = session.table, {}
+        for plane in table.made.get(label_id, {}):
+            if (z := stack.slice_of(plane)) is not None:
+                cells[z] = Cell(z, None)
+        for plane, confidence in table.derived.get(label_id, {}).items():
+            if (z := stack.slice_of(plane)) is not None:
+                parts = self._state.parts.get((label_id, plane))
+                cells[z] = Cell(z, confidence, None if confidence is None else parts)
+        for a, b in pairwise(sorted(cells)):
+            if cells[a].confidence is not None and cells[b].confidence is not None:
+                cells |= {z: Cell(z, 0.0) for z in range(a + 1, b)}
+        return [cells[z] for z in sorted(cells)]
+
+    def worst_of(
+        self, label_ids: Collection[int], stack: SliceAxis
+    ) -> WorstSlice | None:
+        """Return the lowest confidence of objects; None if all are prompted."""
+        found = [
+            WorstSlice(cell.confidence, cell.z, i)
+            for i in label_ids
+            for cell in self.cells(stack, i)
+            if cell.confidence is not None
+        ]
+        return min(found, default=None)
+
+    def worst_cell(self, stack: SliceAxis, after: int | None = None) -> Cell | None:
+        """Return the worst slice of the object shown; after one, the next worst."""
+        cells = sorted(
+            (cell.confidence, cell.z, cell)
+            for cell in self.cells(stack)
+            if cell.confidence is not None
+        )
+        order = [z for _, z, _ in cells]
+        if not order:
+            return None
+        at = order.index(after) + 1 if after in order else 0
+        return cells[at % len(order)][2]
+
+    def note_followed(
+        self, label_id: int, stack: SliceAxis, slices: frozenset[int]
+    ) -> None:
+        """Remember from which slices an object was followed."""
+        self._followed[label_id] = stack, slices
+
+    def followed_from(self, label_id: int, stack: SliceAxis) -> Collection[int] | None:
+        """Return the slices an object was followed from last; None: unknown."""
+        last = self._followed.get(label_id)
+        known = last is not None and last[0].has_same_slices(stack)
+        return last[1] if last is not None and known else None
+
+    def forget(self) -> None:
+        """Forget from which slices objects were followed: there is another image."""
+        self._followed.clear()

@@ -1,0 +1,140 @@
+"""One run over slices: what was asked for, how far it is, what the worker needs."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.geometry import Box, Plane
+    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.sessions.session import Session
+    from napari_hqsam.viewer.inference.engine import Engine
+    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.session.target import LayerTarget
+    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.step_loop import Checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class StackPlan:
+    """What a run was asked for.
+
+    Attributes
+    ----------
+    stack : SliceAxis
+    span : (start, stop)
+        Half-open range of slices.
+    request : Request
+        How to segment; its prompt and plane do not count.
+    image_key : int
+        Of the image's data.
+    total : int
+        How many slices there may be.
+    target : LayerTarget or None
+        The labels; None until they are known.
+    labels : array-like
+        Its array, to be read by regions.
+    session : Session or None
+        Where objects go; None where labels are only read.
+    group : str
+        Name of the step of undo that the run is.
+    """
+
+    stack: SliceAxis
+    span: tuple[int, int]
+    request: Request
+    image_key: int
+    total: int
+    target: LayerTarget | None = None
+    labels: Any = None
+    session: Session | None = None
+    group: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(eq=False)
+class StackProgress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    ids : dict of hashable to int
+        Ids of objects by their keys, as soon as they have one.
+    done, filled : set of int
+        Slices that were worked on, and those with an object.
+    prompted : set of (int, hashable)
+        Slices and keys of objects that their prompts gave.
+    tiles : (int, int)
+        Tiles of the slice in work that are done, and how many it has.
+    setup : Setup or None
+        Model and normalisation of the last slice, for the journal.
+    begun : bool
+        Whether anything was put into the target.
+    """
+
+    ids: dict[Hashable, int] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+    filled: set[int] = field(default_factory=set)
+    prompted: set[tuple[int, Hashable]] = field(default_factory=set)
+    tiles: tuple[int, int] = (0, 0)
+    setup: Setup | None = None
+    begun: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class SliceJob:
+    """What the worker needs for the steps of a run.
+
+    Attributes
+    ----------
+    plan : StackPlan
+    progress : StackProgress
+        To be read: the objects that the run is about.
+    engine : Engine
+    checkpoint : callable
+        See `StepLoop.checkpoint`.
+    report_tiles : callable
+        Gets the tiles of a slice that are done, and how many it has.
+    """
+
+    plan: StackPlan
+    progress: StackProgress
+    engine: Engine
+    checkpoint: Checkpoint
+    report_tiles: Callable[[int, int], None]
+
+    def own_ids(self) -> list[int]:
+        """Return the ids of the objects that the run is about."""
+        return list(self.progress.ids.values())
+
+    def other_labels(self, plane: Plane, box: Box) -> NDArray[Any]:
+        """Read the labels of other objects in a region: those pixels are taken."""
+        region = plane.read(self.plan.labels, box)
+        return np.where(np.isin(region, self.own_ids()), 0, region)
+
+
+class OtherLabels:
+    """Labels of other objects on a slice, as an array that is read by slices.
+
+    Parameters
+    ----------
+    job : SliceJob
+    z : int
+    """
+
+    def __init__(self, job: SliceJob, z: int) -> None:
+        self._job, self._plane = job, job.plan.stack.plane(z)
+        self.shape = self._plane.size(job.plan.labels.shape)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
+        (y0, y1, _), (x0, x1, _) = (
+            part.indices(n) for part, n in zip(key, self.shape, strict=True)
+        )
+        return self._job.other_labels(self._plane, (y0, x0, y1, x1))

@@ -1,0 +1,85 @@
+"""What a step of work on a stack finds: objects on a slice. Frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from napari_hqsam.geometry import Box
+    from napari_hqsam.masks import Mask, Tracks
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.propagation import Confidence
+    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.viewer.inference.requests import Request
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePrompt:
+    """The prompt of an object on a slice, and which mask of its answer counts.
+
+    Attributes
+    ----------
+    request : Request
+    chosen : int
+        Number of the mask in the answer.
+    """
+
+    request: Request
+    chosen: int = 0
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt."""
+        return self.request.prompt
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectOnSlice:
+    """One object on one slice.
+
+    Attributes
+    ----------
+    key : hashable
+        The same on all slices.
+    mask : Mask or None
+        None: it is not there.
+    prompt : SlicePrompt or None
+        That the mask was made from; None where it was derived.
+    confidence : float
+    parts : Confidence or None
+        What the confidence was computed from.
+    """
+
+    key: Hashable
+    mask: Mask | None
+    prompt: SlicePrompt | None = None
+    confidence: float = 1.0
+    parts: Confidence | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SliceResult:
+    """What was found on a slice; or, at the end, tracks.
+
+    Attributes
+    ----------
+    z : int
+    objects : tuple of ObjectOnSlice
+    tracks : Tracks or None
+    boxes : mapping of int to tuple, or None
+        Box of each object in the labels of the slice, by ids; None: not looked up.
+    partial : bool
+        Whether more of this slice is to come.
+    setup : Setup or None
+        Model and normalisation, for the journal.
+    """
+
+    z: int
+    objects: tuple[ObjectOnSlice, ...] = ()
+    tracks: Tracks | None = None
+    boxes: Mapping[int, Box] | None = None
+    partial: bool = False
+    setup: Setup | None = None

@@ -1,0 +1,1 @@
+"""Tasks on slices: one class, one file, and one line in `table` each."""
