@@ -15,8 +15,8 @@ OLD = np.full((2, 40, 60), 9, np.uint16)
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("a.tif", ["kill", "ENOSPC", "ENOLCK"]),
-        ("a.ome.zarr", ["kill", "EIO", "ENOLCK"]),
+        ("a.tif", ["kill", "ENOSPC", "EROFS", "ENOLCK"]),
+        ("a.ome.zarr", ["kill", "EIO", "EROFS", "ENOLCK"]),
     ],
 )
 def test_labels_are_the_old_or_the_new_and_the_batch_goes_on(
