@@ -1,6 +1,7 @@
 """Page tables of TIFFs that lead in a circle, and metadata that name too much."""
 
 import json
+import signal
 import struct
 import subprocess
 import sys
@@ -85,6 +86,19 @@ def test_pages_in_a_circle(tmp_path, back, how):
         with pytest.raises(ImageError, match="lead in a circle"):
             read(path)
     assert not is_ours(path)
+
+
+def without_end(path):
+    """Two pages unlike each other, in a circle: tifffile looks for a third forever."""
+    with tifffile.TiffWriter(path) as tif:
+        for data in (DATA[0], DATA[0, :16, :16]):
+            tif.write(data, metadata=None, **GREY)
+    lead(path, 1, 0)
+
+
+def test_pages_without_end(tmp_path):
+    without_end(tmp_path / "a.tif")
+    refused(tmp_path / "a.tif", "lead in a circle")
 
 
 def test_a_circle_of_slides(tmp_path):
@@ -325,3 +339,32 @@ def test_the_index_of_an_ndtiff(tmp_path):
         path.parent / "NDTiff.index", first, ({"z": 4000, "t": 4000, "c": 40}, "a.tif")
     )
     refused(path, "planes, the limit is")
+
+
+def test_the_axes_of_an_image_that_napari_shows(tmp_path):
+    """They are looked up in its file, which may have been replaced since."""
+    napari = pytest.importorskip("napari")
+    channels = pytest.importorskip("napari_hqsam.viewer.canvas.channels")
+    from napari.layers._source import layer_source
+
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, DATA, imagej=True, metadata={"axes": "CYX"})
+    with layer_source(path=str(path), reader_plugin="napari"):
+        layer = napari.layers.Image(DATA)
+    assert channels.channel_axis(layer).axis == 0
+    without_end(path)
+
+    took = []
+
+    def give_up(*_):
+        took.append("too long")
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(20)
+    try:
+        channels.channel_axis(layer)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert not took
