@@ -287,6 +287,16 @@ def test_other_files_lie_below_the_folder(tmp_path, name):
     assert "\n" not in said.rstrip()
 
 
+def test_a_file_may_name_itself_by_a_path_of_another_computer(tmp_path):
+    uuid = '<UUID FileName="//server/share/a.ome.tif">urn:uuid:7</UUID>'
+    path = ome(tmp_path / "a.ome.tif", f'<TiffData PlaneCount="3">{uuid}</TiffData>')
+    refused(path, "not below its folder")
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        text = tif.pages[0].description.replace("<OME ", '<OME UUID="urn:uuid:7" ')
+        tif.pages[0].tags["ImageDescription"].overwrite(text)
+    assert open_image(path).shape == (3, 32, 48)
+
+
 def test_other_files_are_read_if_they_can_be(tmp_path):
     data = (
         '<TiffData PlaneCount="3"><UUID FileName="b.tif">urn:uuid:1</UUID></TiffData>'

@@ -78,6 +78,7 @@ def _ome(text: str, pages: int) -> tuple[int, int, set[str]]:
     except ElementTree.ParseError:
         return 0, 0, set()
     most, planes, names = 0, 0, set[str]()
+    own = root.get("UUID", "")
     for pixels in root.iterfind("{*}Image/{*}Pixels"):
         sizes = [_whole(pixels.get(f"Size{axis}", 1)) for axis in "XYZCT"]
         most = max(most, math.prod(sizes))
@@ -85,7 +86,9 @@ def _ome(text: str, pages: int) -> tuple[int, int, set[str]]:
         for data in pixels.iterfind("{*}TiffData"):
             count = data.get("NumPlanes", 1 if "IFD" in data.attrib else pages)
             planes += _whole(data.get("PlaneCount", count)) or pages
-            names |= {uuid.get("FileName", "") for uuid in data.iterfind("{*}UUID")}
+            # Its own name in it may be a path of the computer that wrote it.
+            others = (u for u in data.iterfind("{*}UUID") if u.text != own)
+            names |= {uuid.get("FileName", "") for uuid in others}
     for along in root.iterfind("{*}StructuredAnnotations//*[@Start]"):
         start, end, step = (float(along.get(n, 1)) for n in ("Start", "End", "Step"))
         planes += int(abs((end - start) / step))
