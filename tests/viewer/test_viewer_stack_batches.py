@@ -16,6 +16,8 @@ from stack_hand import (
     starter,
 )
 
+from napari_hqsam.errors import ModelError
+
 
 @pytest.fixture
 def start(viewer, open_widget):
@@ -174,3 +176,20 @@ def test_tracks_of_labels_made_by_hand(start):
     assert tracks.data[:, 1].tolist() == [2, 3, 4]
     assert tuple(tracks.scale[-3:]) == (3, 0.5, 0.5)
     assert np.array_equal(labels[2:5] == 3, labels[2:5] > 0)
+
+
+def test_tracks_need_no_model(start, monkeypatch):
+    hand = start(discs())
+    labels = np.zeros((COUNT, SIDE, SIDE), np.uint8)
+    labels[2:5, 10:20, 10:20] = 3
+    hand.labelling.use_target(hand.viewer.add_labels(labels))
+
+    def missing(*_):
+        raise ModelError("vit_b is not on this machine")
+
+    monkeypatch.setattr(hand.engine, "model", missing)
+    hand.settings.model = "vit_b"
+    hand.section.tracks.click()
+    finish(hand)
+    assert hand.viewer.layers[-1].data[:, 1].tolist() == [2, 3, 4]
+    assert hand.said[-1] == "1 tracks of 1 objects"

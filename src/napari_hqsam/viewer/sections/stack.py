@@ -22,7 +22,7 @@ from napari_hqsam.viewer.parts.layer_box import LayerBox
 from napari_hqsam.viewer.parts.strip import ConfidenceStrip
 from napari_hqsam.viewer.sections.find_all import STEPS, show_progress
 from napari_hqsam.viewer.stack.shown_slices import axes_of
-from napari_hqsam.viewer.stack.tasks.table import TASKS
+from napari_hqsam.viewer.stack.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller

@@ -2,8 +2,8 @@
 
 How a run goes:
 
-1. The panel calls `StackController.start`, which makes the task that is chosen in
-   `tasks.table`: it looks at the prompts, and makes its frozen `StackPlan`.
+1. The panel calls `StackController.start`, which makes the task that is chosen of
+   `tasks.TASKS`: it looks at the prompts, and makes its frozen `StackPlan`.
 2. The session is begun if there is none; the task takes what it knows (`begin`).
 3. `PromptStash` takes the prompts off their slices, and `StackRun` starts a
    `StepLoop`.

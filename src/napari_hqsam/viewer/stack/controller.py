@@ -19,8 +19,8 @@ from napari_hqsam.viewer.stack.prompt_stash import PromptStash
 from napari_hqsam.viewer.stack.run import RunReports, StackRun
 from napari_hqsam.viewer.stack.shown_slices import slice_axis_of
 from napari_hqsam.viewer.stack.state import StackState
+from napari_hqsam.viewer.stack.tasks import TASKS
 from napari_hqsam.viewer.stack.tasks.find_all import FindAllOnPlane
-from napari_hqsam.viewer.stack.tasks.table import TASKS
 from napari_hqsam.viewer.stack.tasks.task import TaskInputs
 from napari_hqsam.viewer.stack.tasks.tracks import MakeTracks
 from napari_hqsam.viewer.stack.worst_slice import WorstSliceFinder

@@ -20,7 +20,7 @@ class StackState:
     Attributes
     ----------
     task : str
-        Name of a task, see `tasks.table.TASKS`.
+        Name of a task, see `tasks.TASKS`.
     axis : int or None
         Data axis of the slices; None: that of the slider used last.
     start, stop : int or None

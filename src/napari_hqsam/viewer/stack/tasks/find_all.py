@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class FindAllOnSlices(StackTask):
     """Finds all objects of each slice; those that overlap are one object."""
 
+    name = "auto"
     title = "find all, slice by slice"
     tip = "No prompts; what overlaps is one object"
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class FollowAccepted(StackTask):
     """Follows the accepted objects of a slice together, from their masks there."""
 
+    name = "accepted"
     title = "follow the accepted objects"
     tip = "All that the slice shown has"
     action = "Propagate"

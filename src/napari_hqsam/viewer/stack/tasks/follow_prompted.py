@@ -30,6 +30,7 @@ KEY = 0
 class FollowPrompted(StackTask):
     """Follows one object from the slices it is prompted on, or made by hand on."""
 
+    name = "follow"
     title = "follow the prompted object"
     tip = "Prompt it on one slice or on several"
     action = "Propagate"

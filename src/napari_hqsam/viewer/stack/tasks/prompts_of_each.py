@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class PromptsOfEach(PromptedSlices):
     """Segments each slice by its own prompts; labels keep their ids."""
 
+    name = "each"
     title = "each slice by its prompts"
     tip = "One object per prompt, slice by slice"
 

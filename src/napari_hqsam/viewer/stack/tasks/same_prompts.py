@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class SamePrompts(PromptedSlices):
     """Segments each slice by the same prompts; one of them is one object on all."""
 
+    name = "same"
     title = "same prompts, each slice"
     tip = "Those on the slice shown, on every slice"
 

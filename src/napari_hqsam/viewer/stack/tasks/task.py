@@ -96,6 +96,8 @@ class StackTask(ABC):
         There is nothing to work on.
     """
 
+    name: ClassVar[str] = ""
+    """In `StackState.task`."""
     title: ClassVar[str] = ""
     """As the panel lists it."""
     tip: ClassVar[str] = ""
