@@ -147,16 +147,12 @@ def active_target(hand):
 
 
 def choose(hand, task, source=None):
-    box = hand.section.task
-    box.setCurrentIndex(box.findData(task))
-    box.activated.emit(box.currentIndex())
-    hand.section.source.show_layer(source)
+    hand.section.task.value = task
+    hand.section.source.value = source
 
 
 def direct(hand, way):
-    box = hand.section.direction
-    box.setCurrentIndex(box.findData(way))
-    box.activated.emit(box.currentIndex())
+    hand.section.direction.value = way
 
 
 def dim(stack, *slices):

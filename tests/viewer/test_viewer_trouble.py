@@ -246,7 +246,7 @@ def test_other_data_and_another_name_in_mid_flight(viewer, open_widget, squares)
     hand.engine.gate.set()
     hand.wait()
     assert hand.current.mask.bbox == (10, 13, 30, 33)
-    assert hand.widget.sections["image"].layer.currentText() == "other"
+    assert hand.widget.sections["image"].layer.current_choice == "other"
 
 
 def test_own_layers_and_target_may_be_deleted(viewer, open_widget, squares):

@@ -136,7 +136,7 @@ def test_a_session_is_restored_as_it_was_worked_on(viewer, open_widget, squares)
     assert viewer.dims.current_step[0] == 2
     section = hand.widget.sections["image"]
     assert section.channels.text() == "1"
-    assert section.axis.currentData() == 1
+    assert section.axis.value == 1
     assert np.array_equal(hand.labels, expected)
 
 

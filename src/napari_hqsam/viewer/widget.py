@@ -74,6 +74,7 @@ class HqsamWidget(QWidget):
         synchronous: bool = False,
     ) -> None:
         self._closed = self._docked = self._loaded = False
+        self.sections: dict[str, Section] = {}
         super().__init__(parent)
         # napari hands over a proxy that makes another proxy of a layer each time,
         # but its events tell the layers themselves: which layer is which could not
@@ -152,7 +153,7 @@ class HqsamWidget(QWidget):
         session = SessionSection(
             self.labelling, acceptor, self.undo, self.keeping, self.following
         )
-        self.sections: dict[str, Section] = {
+        self.sections = {
             "session": session,
             "image": ImageSection(controller, self.following),
             "model": ModelSection(controller, self.files),
@@ -189,6 +190,12 @@ class HqsamWidget(QWidget):
     def sizeHint(self) -> QSize:
         """No wider than needed, for a laptop."""
         return QSize(self.minimumSizeHint().width(), 720)
+
+    def reset_choices(self, event: object = None) -> None:
+        """List the viewer's layers anew; napari calls it when they change."""
+        if not self._closed:
+            for section in self.sections.values():
+                section.reset_choices()
 
     def next_tool(self) -> None:
         """Activate the next tool."""
@@ -250,6 +257,7 @@ class HqsamWidget(QWidget):
         elif kind == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True
+                self.reset_choices()  # in the viewer that it is in now
             elif self._docked:
                 self.close_down()
                 self.deleteLater()

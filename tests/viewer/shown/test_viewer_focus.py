@@ -63,7 +63,7 @@ def test_keys_work_after_every_control_had_the_focus(shown):
 
 def test_an_object_is_accepted_and_undone_from_a_combo_box(shown):
     shown.click(20, 20)
-    focus(shown, shown.widget.sections["prompts"].scale)
+    focus(shown, shown.widget.sections["prompts"].scale.native)
     press(shown, Qt.Key.Key_N)
     assert (shown.labels > 0).sum() == 400
     press(shown, Qt.Key.Key_U)
@@ -105,7 +105,7 @@ def test_one_press_on_the_canvas_is_one_press(shown):
 
 
 def test_other_keys_are_left_to_the_control(shown):
-    box = shown.widget.sections["labels"].overlap
+    box = shown.widget.sections["labels"].overlap.native
     focus(shown, box)
     press(shown, Qt.Key.Key_Down)
     assert box.currentIndex() == 1

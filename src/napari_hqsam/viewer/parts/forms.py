@@ -1,36 +1,34 @@
-"""Small parts of the views: widgets tied to a setting, sections that fold."""
+"""Small parts of the views: sections that fold, buttons, labels; of Qt.
+
+magicgui's buttons have icons from a service in the net alone, and its labels neither
+wrap nor know the size of letters that napari is set to.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
     QFormLayout,
     QGridLayout,
     QLabel,
     QLayout,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
 
+from napari_hqsam.viewer.parts.fields import LayerChoice
 from napari_hqsam.viewer.parts.icons import mark
 from napari_hqsam.viewer.parts.keys import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from napari_hqsam.viewer.stack.state import StackState
-    from napari_hqsam.viewer.state import Settings
-
-_ARROWS = 62
-"""Screen pixels that napari's two arrows and frame of a spin box take."""
+    from napari.layers import Layer
 
 
 class Section(QCollapsible):
@@ -60,6 +58,7 @@ class Section(QCollapsible):
         self.rows.setContentsMargins(6, 0, 2, 4)
         self.rows.setSpacing(4)
         self.addWidget(self.body)
+        self._layer_choices: list[LayerChoice] = []
         if is_open:
             self.expand(animate=False)
         else:
@@ -75,80 +74,22 @@ class Section(QCollapsible):
         self.rows.addLayout(layout)
         return layout
 
+    def layer_choice(
+        self,
+        *kinds: type[Layer],
+        tip: str,
+        nothing: str = "",
+        skip: Callable[[Layer], bool] = lambda _: False,
+    ) -> LayerChoice:
+        """Make a choice of a layer that follows the viewer, see `LayerChoice`."""
+        made = LayerChoice(*kinds, tip=tip, nothing=nothing, skip=skip)
+        self._layer_choices.append(made)
+        return made
 
-def choice(
-    settings: Settings | StackState,
-    name: str,
-    options: Sequence[tuple[str, object, str]],
-    tip: str,
-) -> QComboBox:
-    """Combo box for a setting, both ways.
-
-    Parameters
-    ----------
-    settings : Settings or StackState
-    name : str
-        Of the setting.
-    options : sequence of (text, value, tip)
-    tip : str
-    """
-    box = narrow(QComboBox())
-    for text, value, explanation in options:
-        box.addItem(text, value)
-        box.setItemData(box.count() - 1, explanation, Qt.ItemDataRole.ToolTipRole)
-    box.setToolTip(tip)
-
-    def show(value: object) -> None:
-        with QSignalBlocker(box):
-            box.setCurrentIndex(box.findData(value))
-
-    show(getattr(settings, name))
-    box.activated.connect(lambda i: setattr(settings, name, box.itemData(i)))
-    getattr(settings.events, name).connect(show)
-    return box
-
-
-def switch(settings: Settings, name: str, text: str, tip: str) -> QCheckBox:
-    """Check box for a setting, both ways."""
-    box = QCheckBox(text)
-    box.setToolTip(tip)
-
-    def show(value: bool) -> None:
-        with QSignalBlocker(box):
-            box.setChecked(value)
-
-    show(getattr(settings, name))
-    box.toggled.connect(lambda on: setattr(settings, name, on))
-    getattr(settings.events, name).connect(show)
-    return box
-
-
-def narrow(box: QComboBox) -> QComboBox:
-    """Keep a combo box from growing with its longest entry."""
-    box.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
-    box.setMinimumContentsLength(4)
-    return box
-
-
-class SpinBox(QSpinBox):
-    """Spin box as wide as its longest number; Qt forgets napari's own arrows."""
-
-    def minimumSizeHint(self) -> QSize:
-        """Wide enough in the font of now."""
-        texts = (self.textFromValue(v) for v in (self.minimum(), self.maximum()))
-        metrics = self.fontMetrics()
-        longest = max(
-            metrics.horizontalAdvance(f"{self.prefix()}{text}{self.suffix()}")
-            for text in texts
-        )
-        hint = super().minimumSizeHint()
-        return QSize(max(hint.width(), longest + _ARROWS), hint.height())
-
-    def sizeHint(self) -> QSize:
-        """As narrow as it may be."""
-        return self.minimumSizeHint()
+    def reset_choices(self) -> None:
+        """List the viewer's layers anew, wherever one is chosen."""
+        for box in self._layer_choices:
+            box.reset_choices()
 
 
 def button(

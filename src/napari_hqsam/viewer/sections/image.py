@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, Qt
+from napari.layers import Image
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.parts.forms import Section, button, choice, label, narrow
-from napari_hqsam.viewer.parts.layer_box import LayerBox
+from napari_hqsam.viewer.parts.fields import Choice, choice
+from napari_hqsam.viewer.parts.forms import Section, button, label
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.worker import Priority
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.parts.fields import Entry
     from napari_hqsam.viewer.session.image_follower import Following
 
 _SHOWN = 220
@@ -45,8 +47,9 @@ class ImageSection(Section):
         super().__init__("Image", "What is segmented", is_open=False)
         self.controller = controller
         scene = controller.scene
-        self.layer = LayerBox(scene, ("image",), "Image layer to segment")
-        self.layer.activated.connect(lambda: self._on_layer(following))
+        self.following = following
+        self.layer = self.layer_choice(Image, tip="Image layer to segment")
+        self.layer.changed.connect(self._on_layer)
         self.stretch = choice(
             controller.settings,
             "stretch",
@@ -55,8 +58,8 @@ class ImageSection(Section):
             "the same in every tile and slice",
         )
         form = self.form()
-        form.addRow("layer", self.layer)
-        form.addRow("grey", self.stretch)
+        form.addRow("layer", self.layer.native)
+        form.addRow("grey", self.stretch.native)
         form.addRow("channels", self._channel_fields())
         form.addRow("also", self._more_layers())
         self._add_preview()
@@ -68,9 +71,13 @@ class ImageSection(Section):
 
     def _channel_fields(self) -> QHBoxLayout:
         """Which axis holds channels, and which of them are shown."""
-        self.axis = narrow(QComboBox())
-        self.axis.setToolTip("Axis of the data that holds channels, if there is one")
-        self.axis.activated.connect(self._on_axis)
+        self.axis = Choice(
+            tip="Axis of the data that holds channels, if there is one",
+            nothing="no axis",
+        )
+        self.axis.changed.connect_setattr(
+            self.controller.settings, "channel_axis", maxargs=1
+        )
         self.channels = QLineEdit()
         self.channels.setPlaceholderText("R, G, B")
         self.channels.setToolTip(
@@ -78,7 +85,7 @@ class ImageSection(Section):
         )
         self.channels.editingFinished.connect(self._on_channels)
         row = QHBoxLayout()
-        row.addWidget(self.axis, 3)
+        row.addWidget(self.axis.native, 3)
         row.addWidget(self.channels, 2)
         return row
 
@@ -86,19 +93,18 @@ class ImageSection(Section):
         """Choices of layers that are channels."""
         scene = self.controller.scene
         self.more = [
-            LayerBox(
-                scene,
-                ("image",),
-                f"Further layer of the same shape, shown to the model as {colour}",
-                first="-",
+            self.layer_choice(
+                Image,
+                tip=f"Further layer of the same shape, shown to the model as {colour}",
+                nothing="-",
                 skip=lambda layer: layer == scene.image,
             )
             for colour in ("green", "blue")
         ]
         row = QHBoxLayout()
         for box in self.more:
-            box.activated.connect(self._on_more)
-            row.addWidget(box)
+            box.changed.connect(self._on_more)
+            row.addWidget(box.native)
         return row
 
     def _add_preview(self) -> None:
@@ -115,32 +121,31 @@ class ImageSection(Section):
         self.rows.addWidget(self.look)
         self.rows.addWidget(self.picture)
 
+    def reset_choices(self) -> None:
+        """List the layers anew; the image stays the one chosen."""
+        super().reset_choices()
+        self.layer.show_value(self.controller.scene.image)
+
     def refresh(self) -> None:
         """Show the image layer that is worked on, and what it has."""
         image = self.controller.scene.image
         self._show_name()
-        self.layer.show_layer(image)
-        for box in self.more:
-            box.refresh()
-        with QSignalBlocker(self.axis):
-            self.axis.clear()
-            self.axis.addItem("no axis", None)
-            if image is not None and not image.rgb:
-                for i, n in enumerate(layer_shape(image)):
-                    self.axis.addItem(f"{i}: {image.axis_labels[i]} ({n})", i)
-            at = self.axis.findData(self.controller.settings.channel_axis)
-            self.axis.setCurrentIndex(max(at, 0))
-        many = image is not None and not image.rgb and image.ndim > 2
-        self.axis.setEnabled(many)
+        self.reset_choices()
+        axes: list[Entry] = []
+        if image is not None and not image.rgb:
+            for i, n in enumerate(layer_shape(image)):
+                axes.append((f"{i}: {image.axis_labels[i]} ({n})", i, ""))
+        self.axis.offer(axes)
+        self.axis.show_value(self.controller.settings.channel_axis)
+        many = len(axes) > 2
+        self.axis.enabled = many
         self.channels.setEnabled(many or (image is not None and bool(image.rgb)))
         self.picture.hide()
 
     def _show_channels(self) -> None:
         """Show the channels that were chosen, by whomever."""
         settings = self.controller.settings
-        with QSignalBlocker(self.axis):
-            at = self.axis.findData(settings.channel_axis)
-            self.axis.setCurrentIndex(max(at, 0))
+        self.axis.show_value(settings.channel_axis)
         self.channels.setText(", ".join(map(str, settings.channels)))
 
     def _show_name(self) -> None:
@@ -153,14 +158,11 @@ class ImageSection(Section):
         channels = f" and {more} more channel{'s' * (more > 1)}" if more else ""
         self.setText(f"Image: {scene.image.name}{channels}")
 
-    def _on_layer(self, following: Following) -> None:
+    def _on_layer(self, layer: Image) -> None:
         """Work on the layer that was chosen, with the tool in the hand."""
-        following.work_on(self.layer.layer)
+        self.following.work_on(layer)
         self.controller.take_first_tool()
         self.refresh()
-
-    def _on_axis(self) -> None:
-        self.controller.settings.channel_axis = self.axis.currentData()
 
     def _on_channels(self) -> None:
         text = self.channels.text().replace(",", " ").split()
@@ -172,7 +174,7 @@ class ImageSection(Section):
             )
 
     def _on_more(self) -> None:
-        chosen = [box.layer.name for box in self.more if box.layer is not None]
+        chosen = [box.value.name for box in self.more if box.value is not None]
         self.controller.settings.more_layers = tuple(chosen)
 
     def _look(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.parts.forms import Section, actions, choice
-from napari_hqsam.viewer.parts.layer_box import LayerBox
+from napari.layers import Labels
+
+from napari_hqsam.viewer.parts.fields import choice
+from napari_hqsam.viewer.parts.forms import Section, actions
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
@@ -35,13 +37,12 @@ class LabelsSection(Section):
     ) -> None:
         super().__init__("Labels", "Where accepted objects go", is_open=True)
         self.labelling = labelling
-        self.layer = LayerBox(
-            controller.scene,
-            ("labels",),
-            "Labels layer that accepted objects go to; it must fit the image",
-            first="a new layer",
+        self.layer = self.layer_choice(
+            Labels,
+            tip="Labels layer that accepted objects go to; it must fit the image",
+            nothing="a new layer",
         )
-        self.layer.activated.connect(lambda: labelling.use_target(self.layer.layer))
+        self.layer.changed.connect(labelling.use_target)
         self.overlap = choice(
             controller.settings,
             "overlap",
@@ -49,8 +50,8 @@ class LabelsSection(Section):
             "What happens where an object overlaps others",
         )
         form = self.form()
-        form.addRow("target", self.layer)
-        form.addRow("overlap", self.overlap)
+        form.addRow("target", self.layer.native)
+        form.addRow("overlap", self.overlap.native)
         self.rows.addLayout(
             actions(
                 2,
@@ -72,10 +73,15 @@ class LabelsSection(Section):
         labelling.changed.connect(self.refresh)
         self.refresh()
 
+    def reset_choices(self) -> None:
+        """List the layers anew; the target stays the one chosen."""
+        super().reset_choices()
+        target = self.labelling.target
+        self.layer.show_value(None if target is None else target.layer)
+
     def refresh(self) -> None:
         """Show the target."""
-        target = self.labelling.target
-        self.layer.show_layer(None if target is None else target.layer)
+        self.reset_choices()
         self.setText(f"Labels{self._saved()}")
 
     def _saved(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QProgressBar
+from magicgui.widgets import show_file_dialog
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar
 
 from napari_hqsam.models import find_checkpoint, is_cached, list_models
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.parts.forms import Section, button, choice, narrow
+from napari_hqsam.viewer.parts.fields import Choice, choice
+from napari_hqsam.viewer.parts.forms import Section, button
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.parts.fields import Entry
     from napari_hqsam.worker import Ticket, Worker
 
 
@@ -27,12 +29,11 @@ class ModelSection(Section):
         super().__init__("Model", "Which HQ-SAM, and where it computes", is_open=False)
         self.controller, self._files = controller, files
         form = self.form()
-        self.model = narrow(QComboBox())
-        self.model.setToolTip(
-            "The bundled model needs nothing; the official ones are fetched once"
+        self.model = Choice(
+            tip="The bundled model needs nothing; the official ones are fetched once"
         )
-        self.model.activated.connect(self._on_model)
-        form.addRow("model", self.model)
+        self.model.changed.connect(self._on_model)
+        form.addRow("model", self.model.native)
         self.device = choice(
             controller.settings,
             "device",
@@ -44,7 +45,7 @@ class ModelSection(Section):
             ],
             "Where the model computes",
         )
-        form.addRow("device", self.device)
+        form.addRow("device", self.device.native)
         self.progress = QProgressBar()
         self.progress.setToolTip("Download of the weights")
         self.progress.hide()
@@ -63,26 +64,24 @@ class ModelSection(Section):
     def refresh(self) -> None:
         """List the models, and say which are on this machine."""
         chosen = self.controller.settings.model
-        with QSignalBlocker(self.model):
-            self.model.clear()
-            for found in list_models():
-                size = f"{found.bytes / 1e6:.0f} MB"  # as in the README
-                state = "" if is_cached(found.name) else ", fetch"
-                self.model.addItem(f"{found.name} ({size}{state})", found.name)
-                at = self.model.count() - 1
-                self.model.setItemData(
-                    at, found.description, Qt.ItemDataRole.ToolTipRole
-                )
-            if self.model.findData(chosen) < 0:
-                self.model.addItem(chosen, chosen)
-            self.model.addItem("from a file ...", "")
-            self.model.setCurrentIndex(self.model.findData(chosen))
+        entries: list[Entry] = []
+        for found in list_models():
+            size = f"{found.bytes / 1e6:.0f} MB"  # as in the README
+            state = "" if is_cached(found.name) else ", fetch"
+            text = f"{found.name} ({size}{state})"
+            entries.append((text, found.name, found.description))
+        if chosen not in (name for _, name, _ in entries):
+            entries.append((chosen, chosen, ""))
+        self.model.offer([*entries, ("from a file ...", "", "")])
+        self.model.show_value(chosen)
 
-    def _on_model(self) -> None:
-        name = self.model.currentData()
+    def _on_model(self, name: str | None) -> None:
         if not name:
-            name, _ = QFileDialog.getOpenFileName(
-                self, "HQ-SAM weights", "", "Weights (*.pth *.safetensors)"
+            name = show_file_dialog(
+                "r",
+                caption="HQ-SAM weights",
+                filter="Weights (*.pth *.safetensors)",
+                parent=self,
             )
             if not name:
                 self.refresh()

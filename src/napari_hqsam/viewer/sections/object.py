@@ -9,15 +9,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel
 from napari_hqsam.masks.finishing import MAX_SMOOTHING
 from napari_hqsam.viewer.canvas.display_3d import SAYS
 from napari_hqsam.viewer.main_thread import timer
-from napari_hqsam.viewer.parts.forms import (
-    Section,
-    SpinBox,
-    actions,
-    bar,
-    choice,
-    label,
-    switch,
-)
+from napari_hqsam.viewer.parts.fields import choice, number, switch
+from napari_hqsam.viewer.parts.forms import Section, actions, bar, label
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.tools import BOX, EDIT, TOOLS
 
@@ -69,7 +62,7 @@ class ObjectSection(Section):
             _OUTPUTS,
             f"Which mask is shown. Key {KEYS['next_output'].key} compares them",
         )
-        self.form().addRow(f"mask ({KEYS['next_output'].key})", self.output)
+        self.form().addRow(f"mask ({KEYS['next_output'].key})", self.output.native)
         self.rows.addLayout(self._finishing())
         candidate = "next_candidate", "Other readings of the click"
         self.rows.addLayout(actions(1, (*candidate, controller.next_candidate)))
@@ -96,19 +89,15 @@ class ObjectSection(Section):
     def _finishing(self) -> QHBoxLayout:
         """Specks, holes, ripples of the edge."""
         settings, row = self.controller.settings, QHBoxLayout()
-        row.addWidget(
-            switch(settings, "clean", "clean", "Drop specks and fill pinholes")
-        )
-        row.addWidget(switch(settings, "fill", "fill holes", "Fill all holes"))
-        smooth = SpinBox()
-        smooth.setRange(0, MAX_SMOOTHING)
-        smooth.setValue(settings.smooth)
-        smooth.setSuffix(" px")
-        smooth.setToolTip("Smooth ripples of the edge up to this size away")
-        smooth.valueChanged.connect(lambda v: setattr(settings, "smooth", v))
+        for made in (
+            switch(settings, "clean", "clean", "Drop specks and fill pinholes"),
+            switch(settings, "fill", "fill holes", "Fill all holes"),
+        ):
+            row.addWidget(made.native)
+        smooth = "Smooth ripples of the edge up to this size away"
         row.addStretch()
         row.addWidget(QLabel("smooth"))
-        row.addWidget(smooth)
+        row.addWidget(number(settings, "smooth", MAX_SMOOTHING, "px", smooth))
         return row
 
     def _say_looking(self) -> None:

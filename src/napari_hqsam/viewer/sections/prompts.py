@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.layers import Labels, Points, Shapes
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
 
-from napari_hqsam.viewer.parts.forms import (
-    Section,
-    bar,
-    button,
-    choice,
-    switch,
-    tool_button,
-)
+from napari_hqsam.viewer.parts.fields import choice, switch
+from napari_hqsam.viewer.parts.forms import Section, bar, button, tool_button
 from napari_hqsam.viewer.parts.keys import KEYS
-from napari_hqsam.viewer.parts.layer_box import LayerBox
 from napari_hqsam.viewer.preferences import remember
 from napari_hqsam.viewer.tools import TOOLS
 
@@ -56,20 +50,18 @@ class PromptSection(Section):
             _SCALES,
             "How closely the model looks at a click; a box tells it by itself",
         )
-        self.source = LayerBox(
-            controller.scene,
-            ("points", "shapes", "labels"),
-            "Points, Shapes or Labels layer: one object per point, shape or label",
+        self.source = self.layer_choice(
+            *(Points, Shapes, Labels),
+            tip="Points, Shapes or Labels layer: one object per point, shape or label",
             skip=controller.scene.own,
         )
         form = self.form()
-        form.addRow("scale by", self.scale)
-        form.addRow("from layer", self.source)
+        form.addRow("scale by", self.scale.native)
+        form.addRow("from layer", self.source.native)
         self._add_batch()
         controller.settings.events.tool.connect(self.refresh)
         batches.progress.connect(self._on_progress)
-        self.source.activated.connect(self._show_run)
-        controller.scene.layers_changed.connect(self._show_run)
+        self.source.changed.connect(self._show_run)
         self._show_run()
         self.refresh()
 
@@ -90,23 +82,6 @@ class PromptSection(Section):
 
     def _switches(self) -> QHBoxLayout:
         settings, row = self.controller.settings, QHBoxLayout()
-        row.addWidget(
-            switch(
-                settings,
-                "negative",
-                "negative",
-                "The next clicks and scribbles mark what is not the object\n"
-                "(as Shift does for one)",
-            )
-        )
-        row.addWidget(
-            switch(
-                settings,
-                "hover",
-                f"hover ({KEYS['toggle_hover'].key})",
-                "Outline the object under the resting cursor",
-            )
-        )
         by_click = switch(
             settings,
             "accept_on_click",
@@ -114,8 +89,25 @@ class PromptSection(Section):
             "One action an object: a click outside the outline accepts it and begins\n"
             "the next; inside, or with Shift or Ctrl, it corrects",
         )
-        by_click.clicked.connect(lambda on: remember("accept_on_click", on))
-        row.addWidget(by_click)
+        # Kept for the next time only where the user says so here.
+        by_click.native.clicked.connect(lambda on: remember("accept_on_click", on))
+        for made in (
+            switch(
+                settings,
+                "negative",
+                "negative",
+                "The next clicks and scribbles mark what is not the object\n"
+                "(as Shift does for one)",
+            ),
+            switch(
+                settings,
+                "hover",
+                f"hover ({KEYS['toggle_hover'].key})",
+                "Outline the object under the resting cursor",
+            ),
+            by_click,
+        ):
+            row.addWidget(made.native)
         return row
 
     def _add_batch(self) -> None:
@@ -133,9 +125,14 @@ class PromptSection(Section):
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.progress)
 
+    def reset_choices(self) -> None:
+        """List the layers anew."""
+        super().reset_choices()
+        self._show_run()
+
     def _show_run(self) -> None:
         """Say what becomes of the layer that is chosen."""
-        kind = type(self.source.layer).__name__.lower()
+        kind = type(self.source.value).__name__.lower()
         what = {"points": "point", "shapes": "shape", "labels": "label"}
         text = f"One object per {what.get(kind, 'point')}"
         self.run.setText("Cancel" if self.batches.running else text)
@@ -156,8 +153,8 @@ class PromptSection(Section):
     def _run(self) -> None:
         if self.batches.running:
             self.batches.cancel()
-        elif self.source.layer is not None:
-            self.batches.run(self.source.layer)
+        elif self.source.value is not None:
+            self.batches.run(self.source.value)
         else:
             self.acceptor.said.emit("Add a Points, Shapes or Labels layer first")
 

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.layers import Labels, Points, Shapes
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QWidget
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.parts.forms import (
-    Section,
-    SpinBox,
-    actions,
-    button,
-    choice,
-    label,
-    narrow,
-)
+from napari_hqsam.viewer.parts.fields import Choice, SpinBox, choice, narrow
+from napari_hqsam.viewer.parts.forms import Section, actions, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
-from napari_hqsam.viewer.parts.layer_box import LayerBox
 from napari_hqsam.viewer.parts.strip import ConfidenceStrip
 from napari_hqsam.viewer.sections.find_all import STEPS, show_progress
 from napari_hqsam.viewer.stack.shown_slices import axes_of
@@ -26,6 +19,7 @@ from napari_hqsam.viewer.stack.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.parts.fields import Entry
     from napari_hqsam.viewer.stack.controller import StackController
     from napari_hqsam.viewer.stack.slice_axis import SliceAxis
 
@@ -67,24 +61,23 @@ class StackSection(Section):
     def _add_choices(self) -> None:
         self.form_rows = form = self.form()
         self.task = choice(self.state, "task", _TASKS, "What to do with the slices")
-        self.source = LayerBox(
-            self.controller.scene,
-            ("points", "shapes", "labels"),
-            "Whose prompts: the widget's own, or one object per point, shape or label",
-            first="the current prompts",
+        self.source = self.layer_choice(
+            *(Points, Shapes, Labels),
+            tip="Whose prompts: the widget's own, or one object per point, shape or "
+            "label",
+            nothing="the current prompts",
             skip=self.controller.scene.own,
         )
-        self.axis = narrow(QComboBox())
-        self.axis.setToolTip("Slider to go along; the one moved last is taken")
-        self.axis.activated.connect(self._on_axis)
+        self.axis = Choice(tip="Slider to go along; the one moved last is taken")
+        self.axis.changed.connect(self._on_axis)
         self.direction = choice(
             self.state, "direction", _DIRECTIONS, "Which way objects are followed"
         )
-        form.addRow("do", self.task)
-        form.addRow("from", self.source)
-        form.addRow("along", self.axis)
+        form.addRow("do", self.task.native)
+        form.addRow("from", self.source.native)
+        form.addRow("along", self.axis.native)
         form.addRow("slices", self._range())
-        form.addRow("go", self.direction)
+        form.addRow("go", self.direction.native)
 
     def _range(self) -> QWidget:
         """First and last slice, and all of them again."""
@@ -122,6 +115,7 @@ class StackSection(Section):
         self.known = QWidget()
         row = QHBoxLayout(self.known)
         row.setContentsMargins(0, 0, 0, 0)
+        # Qt's own: magicgui's takes a second for thousands of entries.
         self.object = narrow(QComboBox())
         self.object.setToolTip("Object whose confidence is shown")
         self.object.activated.connect(self._on_object)
@@ -162,8 +156,8 @@ class StackSection(Section):
             stack = None
             self.none.setText(str(error))
         task = TASKS[self.state.task]
-        self.form_rows.setRowVisible(self.source, task.takes_source)
-        self.form_rows.setRowVisible(self.direction, task.takes_direction)
+        self.form_rows.setRowVisible(self.source.native, task.takes_source)
+        self.form_rows.setRowVisible(self.direction.native, task.takes_direction)
         self.run.setEnabled(stack is not None)
         self.tracks.setEnabled(stack is not None)
         self.none.setVisible(stack is None)
@@ -175,15 +169,14 @@ class StackSection(Section):
     def _show_slices(self, stack: SliceAxis) -> None:
         image = self.controller.scene.image
         assert image is not None
-        with QSignalBlocker(self.axis):
-            self.axis.clear()
-            for axis in axes_of(self.controller.scene):
-                name = image.axis_labels[axis]
-                if name == str(axis - image.ndim):  # as napari calls those without
-                    name = f"axis {axis}"
-                name = f"{name} ({stack.shape[axis]})"
-                self.axis.addItem(name, axis)
-            self.axis.setCurrentIndex(self.axis.findData(stack.axis))
+        axes: list[Entry] = []
+        for axis in axes_of(self.controller.scene):
+            name = image.axis_labels[axis]
+            if name == str(axis - image.ndim):  # as napari calls those without
+                name = f"axis {axis}"
+            axes.append((f"{name} ({stack.shape[axis]})", axis, ""))
+        self.axis.offer(axes)
+        self.axis.show_value(stack.axis)
         start, stop = self.state.span(stack)
         for box, value in ((self.first, start), (self.last, stop - 1)):
             with QSignalBlocker(box):
@@ -217,7 +210,7 @@ class StackSection(Section):
         if self.stacks.running:
             self.stacks.cancel()
         else:
-            self.stacks.start(self.source.layer)
+            self.stacks.start(self.source.value)
 
     def _on_progress(self, done: int, total: int) -> None:
         self.progress.setVisible(total > 0 and not self.stacks.on_one_plane)
@@ -226,12 +219,12 @@ class StackSection(Section):
     def _on_advanced(self, share: float, text: str) -> None:
         show_progress(self.progress, share, text)
 
-    def _on_axis(self) -> None:
+    def _on_axis(self, axis: int) -> None:
         self._all()
-        self.state.axis = self.axis.currentData()
+        self.state.axis = axis
 
     def _on_range(self) -> None:
-        self.state.range_axis = self.axis.currentData()
+        self.state.range_axis = self.axis.value
         self.state.start, self.state.stop = self.first.value(), self.last.value() + 1
 
     def _all(self) -> None:

@@ -1,0 +1,195 @@
+"""Fields of the panel: magicgui's widgets, which show settings and change them.
+
+Not `guiclass`: it makes one form of a whole dataclass, with a widget for every field,
+where ours are spread over sections and some are no fields of a form; it knows no
+`int | None` whose default is None and no `tuple[int, ...]`; and the instance keeps its
+form, so that a change of a setting fails once Qt has deleted that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.type_map import get_widget_class
+from magicgui.widgets import CheckBox, ComboBox
+from napari.layers import Layer
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QComboBox, QSpinBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_hqsam.viewer.stack.state import StackState
+    from napari_hqsam.viewer.state import Settings
+
+_ARROWS = 62
+"""Screen pixels that napari's two arrows and frame of a spin box take."""
+
+Entry = tuple[str, object, str]
+"""(text, value, tip) of what can be chosen."""
+
+
+class Choice(ComboBox):
+    """Combo box whose signal `changed` tells what the user has chosen, and no more.
+
+    Parameters
+    ----------
+    entries : sequence of (text, value, tip)
+    tip : str
+    nothing : str
+        Text of a first entry, whose value is None; "" for none.
+    **options
+        Of magicgui's `ComboBox`.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry] = (),
+        tip: str = "",
+        *,
+        nothing: str = "",
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        self._entries = entries
+        self._listed: list[Entry] | None = None
+        if nothing:
+            self.null_string = nothing
+        super().__init__(
+            choices=lambda _: [entry[:2] for entry in self._listed or ()],
+            nullable=bool(nothing),
+            tooltip=tip,
+            **options,
+        )
+        narrow(self.native)
+
+    def entries(self) -> Sequence[Entry]:
+        """Return what can be chosen now."""
+        return self._entries
+
+    def offer(self, entries: Sequence[Entry]) -> None:
+        """Let other things be chosen; what was chosen stays so if it is there."""
+        self._entries = entries
+        self.reset_choices()
+
+    def reset_choices(self, *_: object) -> None:
+        """List the choices anew; the one chosen stays so, whatever its text is now."""
+        chosen, entries = self.value, list(self.entries())
+        if entries == self._listed:
+            return
+        self._listed = entries
+        with self.changed.blocked():
+            self.native.clear()  # magicgui would leave those known where they are
+            super().reset_choices()
+        for text, _value, tip in entries:
+            at = self.native.findText(text)
+            self.native.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
+        self.show_value(chosen)
+
+    def show_value(self, value: object) -> None:
+        """Choose an entry without telling anybody; nothing if there is none such."""
+        with self.changed.blocked():
+            if value in self.choices:
+                self.value = value
+            else:
+                self.native.setCurrentIndex(self.native.findText(self.null_string))
+
+
+class LayerChoice(Choice):
+    """Choice among the layers of the viewer that the widget is in, the upper first.
+
+    Who docks it, or a widget with it, calls `reset_choices` when the layers change;
+    napari does so for what it docks.
+
+    Parameters
+    ----------
+    *kinds : type of Layer
+    tip : str
+    nothing : str
+        Text of an entry that stands for no layer; "" for none.
+    skip : callable
+        Which layers not to offer.
+    """
+
+    def __init__(
+        self,
+        *kinds: type[Layer],
+        tip: str,
+        nothing: str = "",
+        skip: Callable[[Layer], bool] = lambda _: False,
+    ) -> None:
+        self._kinds, self._skip = kinds, skip
+        # With the annotation napari has registered how to find the viewer's layers.
+        _, found = get_widget_class(annotation=Layer)
+        self._layers = found["choices"]
+        super().__init__(tip=tip, nothing=nothing, annotation=Layer)
+
+    def entries(self) -> Sequence[Entry]:
+        """Return the layers that there are."""
+        return [
+            (layer.name, layer, "")
+            for layer in reversed(self._layers(self))
+            if isinstance(layer, self._kinds) and not self._skip(layer)
+        ]
+
+
+def choice(
+    settings: Settings | StackState, name: str, entries: Sequence[Entry], tip: str
+) -> Choice:
+    """Combo box for a setting, both ways."""
+    box = Choice(entries, tip)
+    box.show_value(getattr(settings, name))
+    box.changed.connect_setattr(settings, name, maxargs=1)
+    getattr(settings.events, name).connect(box.show_value)
+    return box
+
+
+def switch(settings: Settings, name: str, text: str, tip: str) -> CheckBox:
+    """Check box for a setting, both ways."""
+    box = CheckBox(value=getattr(settings, name), text=text, tooltip=tip)
+    box.changed.connect_setattr(settings, name, maxargs=1)
+    getattr(settings.events, name).connect_setattr(box, "value", maxargs=1)
+    return box
+
+
+class SpinBox(QSpinBox):
+    """Spin box as wide as its longest number; Qt forgets napari's own arrows.
+
+    Qt's own: magicgui's has no unit behind the number, is as wide as the number of
+    now, and takes the focus when the program changes it.
+    """
+
+    def minimumSizeHint(self) -> QSize:
+        """Wide enough in the font of now."""
+        texts = (self.textFromValue(v) for v in (self.minimum(), self.maximum()))
+        metrics = self.fontMetrics()
+        longest = max(
+            metrics.horizontalAdvance(f"{self.prefix()}{text}{self.suffix()}")
+            for text in texts
+        )
+        hint = super().minimumSizeHint()
+        return QSize(max(hint.width(), longest + _ARROWS), hint.height())
+
+    def sizeHint(self) -> QSize:
+        """As narrow as it may be."""
+        return self.minimumSizeHint()
+
+
+def number(settings: Settings, name: str, most: int, unit: str, tip: str) -> SpinBox:
+    """Spin box from 0 to `most` for a setting, both ways."""
+    box = SpinBox()
+    box.setRange(0, most)
+    box.setSuffix(f" {unit}")
+    box.setToolTip(tip)
+    box.setValue(getattr(settings, name))
+    box.valueChanged.connect(lambda value: setattr(settings, name, value))
+    getattr(settings.events, name).connect(lambda value: box.setValue(value))
+    return box
+
+
+def narrow(box: QComboBox) -> QComboBox:
+    """Keep a combo box from growing with its longest entry."""
+    box.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    box.setMinimumContentsLength(4)
+    return box
