@@ -98,7 +98,7 @@ class Controller(QObject):
 
     def _connect(self) -> None:
         scene, events = self.scene, self.settings.events
-        scene.prompts_changed.connect(self.predict_soon)
+        scene.prompts.changed.connect(self.predict_soon)
         scene.plane_changed.connect(self._on_plane)
         scene.image_changed.connect(self._on_image)
         scene.data_changed.connect(self._on_data)
@@ -131,7 +131,7 @@ class Controller(QObject):
     def predict(self) -> None:
         """Ask for the mask of the prompts on the plane shown."""
         self._soon.stop()
-        self.scene.deselect_points()
+        self.scene.prompts.deselect()
         self.readiness.pause()
         self.hovering.clear()
         try:
@@ -243,7 +243,7 @@ class Controller(QObject):
         data = np.asarray(scene.points.data)
         off = ((data < -0.5) | (data > size - 0.5)).any(1)
         if off.any():
-            with scene.unheard():
+            with scene.prompts.unheard():
                 scene.points.selected_data = set(np.flatnonzero(off).tolist())
                 scene.points.remove_selected()
             self._soon.start()
@@ -265,7 +265,7 @@ class Controller(QObject):
         if view is None:
             outline.show_nothing(scene.outline)
             return
-        width = outline.OUTLINE_PIXELS / scene.pixel_size(view)
+        width = outline.OUTLINE_PIXELS / scene.viewport.pixel_size(scene.image, view)
         own = view.in_layers
         if mask is not None:
             mask = self.finished(mask, view)
@@ -346,7 +346,7 @@ class Controller(QObject):
     def _on_channel_axis(self) -> None:
         """Own layers have other axes now."""
         tool = self.settings.tool
-        self.scene.remove_layers()
+        self.scene.layers.remove()
         self.clear_current()
         if self.scene.image is not None:
             self.scene.use_tool(tool)
@@ -380,7 +380,8 @@ class Controller(QObject):
         Called when what happens now is over: napari activates a layer only after it
         has told that the layer came.
         """
-        if self.settings.tool != NO_TOOL and self.scene.lacks_layers():
+        lacking = self.scene.image is not None and not self.scene.layers.complete
+        if self.settings.tool != NO_TOOL and lacking:
             # Deleted by the user; with the layer the tool would be gone for good.
             with suppress(HqsamError):
                 if self.settings.tool == self.scene.tool_in_hand():
@@ -390,7 +391,7 @@ class Controller(QObject):
         self.settings.tool = self.scene.tool_in_hand()
 
     def _on_sign(self) -> None:
-        self.scene.set_sign(negative=self.settings.negative)
+        self.scene.prompts.set_sign(negative=self.settings.negative)
 
     def _on_zoom(self) -> None:
         if self.current.masks or self.hovering.found is not None:

@@ -54,7 +54,7 @@ class Asking:
             return None
         view = scene.view()
         own = view.in_layers
-        found = current_prompt(scene.points, scene.shapes, own, scene.held)
+        found = current_prompt(scene.points, scene.shapes, own, scene.prompts.held)
         if found is None:
             return None
         found.check_on(plane_size(scene.image, view))
@@ -129,7 +129,9 @@ class Asking:
         if scale == "whole":
             return "whole"
         if scale == "view" and prompt.box is None and prompt.mask is None:
-            return round(-math.log2(self.scene.pixel_size(view)))
+            return round(
+                -math.log2(self.scene.viewport.pixel_size(self.scene.image, view))
+            )
         return "auto"
 
     def _typical_size(self, view: PlaneView) -> float | None:
@@ -139,4 +141,4 @@ class Asking:
 
     def _view_extent(self, view: PlaneView) -> float:
         """Longer side of what the canvas shows, whole plane pixels."""
-        return float(max(round(self.scene.extent_in_view(view)), 1))
+        return float(max(round(self.scene.viewport.extent(self.scene.image, view)), 1))

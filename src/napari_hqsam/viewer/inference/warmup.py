@@ -78,7 +78,7 @@ class Readiness(QObject):
             view = self._asking.scene.view()
             image = self._asking.scene.image
             assert image is not None
-            middle = self._asking.scene.middle(view)
+            middle = self._asking.scene.viewport.middle(image, view)
             last = np.array(layer_shape(image)) - 1
             y, x = view.to_plane(np.clip(middle, 0, last))[0]
             request = self._asking.request(view, Prompt([(float(y), float(x))]))

@@ -189,7 +189,7 @@ class ImageSection(Section):
         except HqsamError as error:
             tell(error)
             return
-        region = controller.scene.part_in_view(view, size)
+        region = controller.scene.viewport.part(image, view, size)
         controller.worker.submit(
             Priority.CLICK,
             "look",

@@ -93,7 +93,7 @@ class Acceptor(QObject):
             What undo is told of that click.
         """
         controller, current = self.controller, self.current
-        if keep is None and self.scene.held:
+        if keep is None and self.scene.prompts.held:
             self.deferred.emit()
             return
         if current.waiting and controller.asked is not None:
@@ -219,7 +219,7 @@ class Acceptor(QObject):
         if scene.image is None or scene.image is not intent.image:
             return
         own = view.in_layers
-        if scene.prompts_on(own):
+        if scene.prompts.on(own):
             tell(
                 PromptError(
                     "an object is lost, since there are other prompts already; "
@@ -247,7 +247,7 @@ class Acceptor(QObject):
     ) -> None:
         """Drop the current object and its prompts, but for a click on the next."""
         own = view.in_layers
-        self.scene.quietly_remove(own, keep)
+        self.scene.prompts.remove_from(own, keep)
         self.next_begun.emit()
         if self.current.opened_on in (None, own):
             self.current.reopen(None, own)

@@ -41,7 +41,7 @@ class ClickSorter:
         self._accept_last = False
         self._soon = Soon(acceptor, self._go_on)
         acceptor.deferred.connect(self._on_deferred)
-        self._scene.point_added.connect(self._on_point)
+        self._scene.prompts.point_added.connect(self._on_point)
         self._current.events.waiting.connect(self._on_waiting)
 
     def _on_deferred(self) -> None:
@@ -55,33 +55,33 @@ class ClickSorter:
         except HqsamError:
             return
         own = view.in_layers
-        if not own.holds(row)[0] or len(self._scene.prompts_on(own)) < 2:
+        if not own.holds(row)[0] or len(self._scene.prompts.on(own)) < 2:
             return
         if not (
             self._controller.settings.accept_on_click
             or self._undo.untouched(view, skip=row)
         ):
             return
-        if self._controller.pending or self._scene.held:
-            self._scene.held[row] = None
+        if self._controller.pending or self._scene.prompts.held:
+            self._scene.prompts.held[row] = None
         else:
             self._sort(row)
 
     def _on_waiting(self, waiting: bool) -> None:
-        if not waiting and self._scene.held:
+        if not waiting and self._scene.prompts.held:
             self._soon.start()
 
     def _go_on(self) -> None:
         """Sort the click that waited longest."""
-        self._scene.forget_held()
+        self._scene.prompts.forget_held()
         if self._controller.pending:
             return
-        if self._scene.held:
-            row = next(iter(self._scene.held))
+        if self._scene.prompts.held:
+            row = next(iter(self._scene.prompts.held))
             self._sort(row)
-            self._scene.held.pop(row, None)
+            self._scene.prompts.held.pop(row, None)
             self._controller.predict()
-        if self._accept_last and not self._scene.held:
+        if self._accept_last and not self._scene.prompts.held:
             self._accept_last = False
             self._acceptor.accept()
 

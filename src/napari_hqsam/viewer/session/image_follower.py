@@ -255,15 +255,15 @@ class Following(QObject):
             return
         scene, current = self._scene, self._controller.current
         points, shapes, _ = scene.ensure_layers()
-        with scene.unheard():
+        with scene.prompts.unheard():
             for place, sign in work.points:
-                scene.set_sign(negative=sign == prompt_layers.NEGATIVE)
+                scene.prompts.set_sign(negative=sign == prompt_layers.NEGATIVE)
                 points.add(place)
             for vertices, kind, sign in work.shapes:
-                scene.set_sign(negative=sign == prompt_layers.NEGATIVE)
+                scene.prompts.set_sign(negative=sign == prompt_layers.NEGATIVE)
                 shapes.add(vertices, shape_type=kind)
             points.selected_data = shapes.selected_data = set()
-            scene.set_sign(negative=self._settings.negative)
+            scene.prompts.set_sign(negative=self._settings.negative)
         current.label_id, current.chosen = work.label_id, work.chosen
         current.opened_on = work.opened_on
         self._controller.predict_soon()

@@ -63,7 +63,7 @@ class ObjectActions:
             prompt, how = self._prompt_of(own, label_id)
             self._acceptor.begin_next(view)
             if self._current.opened_on is not None:  # elsewhere: one at a time
-                self._scene.quietly_remove(self._current.opened_on)
+                self._scene.prompts.remove_from(self._current.opened_on)
             self._current.reopen(label_id, own)
             self._current.chosen = from_candidate(how.candidate)
             self._scene.put_prompt(prompt, own)

@@ -144,7 +144,7 @@ class Undo:
             layer, number = prompts[-1]
             layer.selected_data = {number}
             layer.remove_selected()
-            self._scene.forget_held()
+            self._scene.prompts.forget_held()
             if len(prompts) == 1 and link is not None:
                 self._undo_click(link)
             return
@@ -280,7 +280,7 @@ class Undo:
     def _lay(self, view: PlaneView, made: Made) -> bool:
         """Make an object the current one again, if its plane is shown and empty."""
         own = view.in_layers
-        if made.plane != own.labels_plane or self._scene.prompts_on(own):
+        if made.plane != own.labels_plane or self._scene.prompts.on(own):
             return False
         current = self._current
         if made.label_id is not None:

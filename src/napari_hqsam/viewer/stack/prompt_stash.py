@@ -28,7 +28,7 @@ class PromptStash:
         if not task.own_prompts:
             return
         for z, _ in task.own_prompts:
-            self._scene.quietly_remove(task.plan.stack.layer_view_of(z))
+            self._scene.prompts.remove_from(task.plan.stack.layer_view_of(z))
         self._current.label_id = None
         self._controller.clear_current()
 

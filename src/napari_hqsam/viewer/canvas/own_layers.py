@@ -1,0 +1,92 @@
+"""The layers that the widget adds: prompts, and the outline of the current object."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.viewer.canvas.outline import add_outline
+from napari_hqsam.viewer.canvas.placing import Placing, placement
+from napari_hqsam.viewer.canvas.prompts import PromptLayers
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer, Points, Shapes
+    from napari.viewer import Viewer
+
+    from napari_hqsam.viewer.state import Settings
+
+
+class OwnLayers:
+    """Points, shapes and outline: made together, moved and removed together.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    settings : Settings
+    """
+
+    def __init__(self, viewer: Viewer, settings: Settings) -> None:
+        self._viewer = viewer
+        self.prompts = PromptLayers(viewer, settings)
+        self.outline: Shapes | None = None
+
+    @property
+    def layers(self) -> list[Points | Shapes]:
+        """Those that there are."""
+        outline = [] if self.outline is None else [self.outline]
+        return [*self.prompts.layers, *outline]
+
+    @property
+    def complete(self) -> bool:
+        """Whether none is missing."""
+        return len(self.layers) == 3
+
+    def __contains__(self, layer: object) -> bool:
+        """Whether a layer is one of them."""
+        return any(layer == own for own in self.layers)
+
+    def make(
+        self, image: Image, channel_axis: int | None
+    ) -> tuple[Points, Shapes, Shapes]:
+        """Return points, shapes and outline layer, made where they are missing."""
+        active = self._viewer.layers.selection.active
+        outline = self.outline or add_outline(self._viewer, image, channel_axis)
+        self.outline = outline
+        points, shapes = self.prompts.make(image, channel_axis)
+        self._viewer.layers.selection.active = active
+        return points, shapes, outline
+
+    def remove(self) -> None:
+        """Take them out of the viewer."""
+        own = [*self.prompts.take_out(), self.outline]
+        self.outline = None
+        there = [layer for layer in own if layer in self._viewer.layers]
+        if not there:
+            return
+        # In one go where napari can (0.9): it collects garbage after each.
+        together = getattr(self._viewer.layers, "batched_update", nullcontext)
+        with together():
+            for layer in there:
+                self._viewer.layers.remove(layer)
+
+    def forget(self, layer: Layer) -> bool:
+        """Let go of a layer that was removed; False if it is none of them."""
+        if self.outline is not None and layer == self.outline:
+            self.outline = None
+            return True
+        return self.prompts.forget(layer)
+
+    def move_onto(self, image: Image, channel_axis: int | None) -> None:
+        """Put them where the image lies now."""
+        place = placement(image, channel_axis)
+        for layer in self.layers:
+            for name, value in place.items():
+                setattr(layer, name, value)
+
+    def fit(self, image: Image, zoom: float) -> None:
+        """Keep the size of prompts on the screen, at pixels per unit of the world."""
+        # Along the last axis: napari scales points so.
+        step = float(np.linalg.norm(Placing.of(image).linear[:, -1]))
+        self.prompts.fit(max(zoom * step, 1e-9))

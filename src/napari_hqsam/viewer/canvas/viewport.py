@@ -1,0 +1,71 @@
+"""What part of an image the canvas shows, and how large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.viewer.canvas.placing import Placing
+
+if TYPE_CHECKING:
+    from napari.components import Camera
+    from napari.layers import Image
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_hqsam.viewer.planes import PlaneView
+
+_CANVAS = 600, 800
+"""Height and width of the canvas, screen pixels, where napari does not tell."""
+
+
+class Viewport:
+    """Zoom and centre of the canvas, in the data of an image.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+
+    def pixel_size(self, image: Image, view: PlaneView) -> float:
+        """Screen pixels per data pixel."""
+        linear = Placing.of(image).linear
+        sides = [float(np.linalg.norm(linear[:, axis])) for axis in view.axes]
+        return max(float(camera(self._viewer).zoom) * sum(sides) / 2, 1e-9)
+
+    def middle(self, image: Image, view: PlaneView) -> NDArray[np.float64]:
+        """Return what is in the middle of the canvas, (ndim,) data coordinates."""
+        world = np.array(self._viewer.dims.point, float)
+        shown = list(self._viewer.dims.displayed)
+        world[shown] = camera(self._viewer).center[-len(shown) :]
+        return np.asarray(image.world_to_data(world))[-view.ndim :]
+
+    def extent(self, image: Image, view: PlaneView) -> float:
+        """Longer side of the canvas, data pixels."""
+        canvas = getattr(self._viewer, "canvas", None)
+        size = getattr(canvas, "size", _CANVAS)
+        return max(size) / self.pixel_size(image, view)
+
+    def part(
+        self, image: Image, view: PlaneView, size: tuple[int, int]
+    ) -> tuple[int, int, int, int]:
+        """Return the box (y0, x0, y1, x1) of a plane that the canvas shows."""
+        y, x = view.to_plane(self.middle(image, view))[0]
+        reach = self.extent(image, view) / 2
+        y0, x0 = (
+            int(np.clip(v - reach, 0, n - 1)) for v, n in zip((y, x), size, strict=True)
+        )
+        y1, x1 = (
+            int(np.clip(v + reach, 1, n)) for v, n in zip((y, x), size, strict=True)
+        )
+        return y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)
+
+
+def camera(viewer: Viewer) -> Camera:
+    """Return the camera of a viewer, wherever its version of napari keeps it."""
+    found: Camera = getattr(viewer, "scene", viewer).camera
+    return found
