@@ -16,7 +16,7 @@ from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.files.journal_files import begin_session
 from napari_hqsam.viewer.files.sessions_folder import sessions_folder
-from napari_hqsam.viewer.session import controller as labelling
+from napari_hqsam.viewer.session import opening
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 CENTRES = [(20, 20), (20, 50), (20, 80)]
@@ -206,7 +206,7 @@ def test_clicks_are_answered_while_labels_that_were_there_are_copied(
         assert go_on.wait(30)
         return begin_session(*given, **how)
 
-    monkeypatch.setattr(labelling, "begin_session", slow)
+    monkeypatch.setattr(opening, "begin_session", slow)
     layer = viewer.add_labels((squares[::-1] > 300) + np.uint8(0))
     layer.data[50:70, 80:90] = 7
     hand.labelling.use_target(layer)

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from app_model.types import KeyCode, KeyMod
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.labels import labels_digest
-from napari_hqsam.sessions import OtherLabelsError, set_aside
 from napari_hqsam.sessions.journal.file import SUFFIX
 from napari_hqsam.viewer.canvas import label_layers
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.label_colours import give_colours
 from napari_hqsam.viewer.files import saved_elsewhere
-from napari_hqsam.viewer.files.journal_files import (
-    Opened,
-    begin_session,
-    journal_beside,
-    journal_file,
-    move_journal,
-    open_session,
-)
+from napari_hqsam.viewer.files.journal_files import journal_beside, move_journal
 from napari_hqsam.viewer.files.sessions_folder import never_saved, sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import note_saved, saved_lines
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape, shape_without
-from napari_hqsam.viewer.session import other_labels
 from napari_hqsam.viewer.session.object_rows import ObjectRows
+from napari_hqsam.viewer.session.opening import SessionOpener
+from napari_hqsam.viewer.session.parked import REDO, UNDO, OpenLabels, ParkedLabels
 from napari_hqsam.viewer.session.target import LayerTarget, check_target, reconcile
 from napari_hqsam.viewer.session.verifier import Verifier
-from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,41 +31,12 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Labels
 
-    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.files.journal_files import Opened
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-
-UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
-REDO = KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
-
-
-class Waiting(NamedTuple):
-    """What waits for a session."""
-
-    go_on: Callable[[], None]
-    give_up: Callable[[Exception], None]
-
-
-class Parked(NamedTuple):
-    """Labels of an image that is not worked on now, and their session.
-
-    Attributes
-    ----------
-    target : LayerTarget
-    session : Session or None
-    rows : ObjectRows or None
-    is_new : bool
-    was_visible : bool
-        Whether the labels were shown; they are hidden with their image.
-    """
-
-    target: LayerTarget
-    session: Session | None
-    rows: ObjectRows | None
-    is_new: bool
-    was_visible: bool
+    from napari_hqsam.worker import Worker
 
 
 class Labelling(QObject):
@@ -107,9 +68,9 @@ class Labelling(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._scene, self._engine = scene, engine
-        self._worker, self._files = worker, files
+        self._scene = scene
         self.verifier = Verifier(scene, engine, worker, files, self)
+        self._opener = SessionOpener(self, engine, worker, files, self.verifier)
         self.target: LayerTarget | None = None
         self.session: Session | None = None
         self._rows: ObjectRows | None = None
@@ -118,10 +79,9 @@ class Labelling(QObject):
         """Gives what the journal shall keep of how a session is worked on."""
         self.saved_lines = 1
         """How many lines of the session's journal are in a label file."""
-        self._waiting: list[Waiting] | None = None  # while a session is opened
         self._of_target = Connections()
         self._image: Image | None = None  # that of the target
-        self._parked: dict[Image, Parked] = {}
+        self._parked = ParkedLabels()
         scene.layers_changed.connect(self._on_layers)
         scene.image_changed.connect(self._on_image)
         scene.settings.events.channel_axis.connect(self._on_channel_axis)
@@ -151,7 +111,23 @@ class Labelling(QObject):
         target = self._take(layer, is_new=False)
         beside = journal_beside(layer)
         if beside is not None:
-            self._open_beside(target, beside)
+            self._opener.open_beside(target, beside)
+
+    def let_go(self) -> None:
+        """Have no target; its layer stays, and so does its journal."""
+        self._of_target.close()
+        target, self.target = self.target, None
+        session, self.session = self.session, None
+        waiting = self._opener.cancel(target)
+        if target is not None:
+            for key in (UNDO, REDO):
+                target.layer.bind_key(key, None)
+        self._rows = self._image = None
+        if session is not None:
+            session.close()
+            self.session_ended.emit()
+        self.changed.emit()
+        self._opener.give_up(waiting)
 
     def new_target(self) -> Labels:
         """Add an empty Labels layer and use it.
@@ -194,17 +170,10 @@ class Labelling(QObject):
                 tell(error)
                 return
             self._take(layer, is_new=False)
-            self._adopt(opened)
+            self.adopt(opened)
             restored()
 
-        self._files.submit(
-            Priority.CLICK,
-            "session",
-            lambda _: open_session(journal),
-            done,
-            tell,
-            discard=_close,
-        )
+        self._opener.restore(journal, done)
 
     def _take(self, layer: Labels, *, is_new: bool) -> LayerTarget:
         give_colours(layer)
@@ -225,20 +194,50 @@ class Labelling(QObject):
     # --- images that come and go -------------------------------------------------
 
     def image_of(self, layer: object) -> Image | None:
-        """Return the image that parked labels are of; None if they are not parked."""
-        found = (
-            i for i, parked in self._parked.items() if parked.target.layer is layer
-        )
-        return next(found, None)
+        """Return the image that labels put aside are of; None if they are not."""
+        return self._parked.image_of(layer)
 
     def _on_image(self) -> None:
         """Put the labels of the last image aside; go on with those of this one."""
         image = self._scene.image
         if self.target is not None and self._image is not image:
             self._park()
-        parked = None if image is None else self._parked.pop(image, None)
-        if image is not None and parked is not None:
-            self._resume(image, parked)
+        labels = self._parked.take(image)
+        if labels is not None:
+            self.target, self.session, self._rows, self._is_new = labels
+            self._image = image
+            self._listen(labels.target.layer)
+            self._on_target_data(None)
+            self.changed.emit()
+
+    def _park(self) -> None:
+        """Put target and session aside, or let them go if their layers are gone."""
+        target, image, there = self.target, self._image, self._scene.viewer.layers
+        assert target is not None
+        if self.opening or image not in there or target.layer not in there:
+            self.let_go()
+            return
+        assert image is not None
+        self._of_target.close()
+        self._parked.park(
+            image, OpenLabels(target, self.session, self._rows, self._is_new)
+        )
+        self.target = self.session = self._rows = self._image = None
+        self.changed.emit()
+
+    def forget_parked(self, *, gone: bool = False) -> None:
+        """Close sessions that are put aside; only those whose layers are gone, or all.
+
+        Parameters
+        ----------
+        gone : bool
+            Leave those whose image and labels are still there.
+        """
+        keep = self._scene.viewer.layers if gone else ()
+        for labels in self._parked.release(keep):
+            if labels.session is not None:
+                labels.session.close()
+                self.session_ended.emit()
 
     def _fits(self, layer: Labels, image: Image) -> bool:
         """Whether labels have the shape that objects of an image need."""
@@ -269,86 +268,6 @@ class Labelling(QObject):
             "Objects go to a new labels layer"
         )
 
-    def _park(self) -> None:
-        """Put target and session aside; its layer cannot be changed meanwhile.
-
-        What napari's brush or undo did then would be missing in the journal.
-        """
-        target, image = self.target, self._image
-        assert target is not None
-        there = self._scene.viewer.layers
-        if self.opening or image not in there or target.layer not in there:
-            self.let_go()
-            return
-        self._of_target.close()
-        layer = target.layer
-        visible = bool(layer.visible)
-        self._parked[image] = Parked(
-            target, self.session, self._rows, self._is_new, visible
-        )
-        for key in (UNDO, REDO):
-            layer.bind_key(key, lambda _: None, overwrite=True)
-        layer.editable = layer.visible = False
-        self.target = self.session = self._rows = self._image = None
-        self.changed.emit()
-
-    def _resume(self, image: Image, parked: Parked) -> None:
-        layer = parked.target.layer
-        layer.editable, layer.visible = True, parked.was_visible or layer.visible
-        self.target, self.session = parked.target, parked.session
-        self._rows, self._is_new, self._image = parked.rows, parked.is_new, image
-        self._listen(layer)
-        self._on_target_data(None)
-        self.changed.emit()
-
-    def forget_parked(self, *, gone: bool = False) -> None:
-        """Close sessions that are put aside; only those whose layers are gone, or all.
-
-        Parameters
-        ----------
-        gone : bool
-            Leave those whose image and labels are still there.
-        """
-        there = self._scene.viewer.layers
-        for image, parked in list(self._parked.items()):
-            layer = parked.target.layer
-            if gone and image in there and layer in there:
-                continue
-            del self._parked[image]
-            for key in (UNDO, REDO):
-                layer.bind_key(key, None)
-            layer.editable, layer.visible = True, parked.was_visible or layer.visible
-            if parked.session is not None:
-                parked.session.close()
-                self.session_ended.emit()
-
-    def let_go(self) -> None:
-        """Have no target; its layer stays, and so does its journal."""
-        self._of_target.close()
-        target, self.target = self.target, None
-        session, self.session = self.session, None
-        self._files.cancel("session")
-        self._worker.cancel("session")
-        if target is not None:
-            if self.opening:
-                target.layer.editable = True
-            for key in (UNDO, REDO):
-                target.layer.bind_key(key, None)
-        waiting, self._waiting = self._waiting or [], None
-        self._rows = self._image = None
-        if session is not None:
-            session.close()
-            self.session_ended.emit()
-        self.changed.emit()
-        if waiting:
-            error = OutputError(
-                "the labels went before what was accepted could be put into them; "
-                "accept it again"
-            )
-            tell(error)
-            for one in waiting:
-                one.give_up(error)
-
     # --- the session -----------------------------------------------------------
 
     def ready(
@@ -377,128 +296,28 @@ class Labelling(QObject):
                 target = self._make_anew()
             check_target(target.layer, image, self._scene.channel_axis)
             if self.session is None:
-                self._begin_new(target, request)
-        if self._waiting is not None:
-            self._waiting.append(Waiting(go_on, give_up))
+                self._opener.begin(target, request, found=not self._is_new)
+        self._opener.wait(go_on, give_up)
         return self.session
 
     @property
     def opening(self) -> bool:
         """Whether a session is being begun or opened."""
-        return self._waiting is not None
+        return self._opener.opening
 
     @property
     def awaited(self) -> bool:
         """Whether objects wait for that session, to be put into its labels."""
-        return bool(self._waiting)
+        return self._opener.awaited
 
-    def _begin_new(self, target: LayerTarget, request: Request) -> None:
-        """Begin a journal; labels and image are looked at for that.
-
-        The labels are copied, which may take long: not by the engine's worker,
-        which answers clicks meanwhile.
-        """
-        engine, found = self._engine, not self._is_new
-        place = target.attributes
-        path = journal_file(target.layer.name)
-        done, failed = self._hold(target)
-
-        def copy(records: tuple[ImageRecord, Setup]) -> None:
-            self._submit(
-                self._files,
-                lambda: begin_session(path, target, *records, place, found=found),
-                done,
-                failed,
-            )
-
-        self._worker.submit(
-            Priority.CLICK,
-            "session",
-            lambda _: (engine.image_record(request), engine.setup(request)),
-            copy,
-            failed,
-        )
-
-    def _open_beside(self, target: LayerTarget, journal: Path) -> None:
-        """Go on with the session of saved labels, if they are still its own."""
-        name = target.layer.name
-        done, failed = self._hold(target)
-
-        def refused(error: Exception) -> None:
-            if not isinstance(error, OtherLabelsError):
-                failed(error)
-                return
-            answer = other_labels.ask(error, name)
-            if self.target is not target:
-                return  # it went while the question was there
-            if answer == "session":
-                work = partial(open_session, journal, target.array, sure=True)
-                self._submit(self._files, work, done, failed)
-            elif answer == "labels":
-                self._go_on_without(target, journal, failed)
-            else:
-                self.let_go()
-
-        def go_on() -> None:
-            work = partial(open_session, journal, target.array)
-            self._submit(self._files, work, done, refused)
-
-        self.verifier.check_image(journal, go_on, failed, "session")
-
-    def _go_on_without(
-        self, target: LayerTarget, journal: Path, failed: Callable[[Exception], None]
-    ) -> None:
-        """Give the session beside labels another name; they get one of their own."""
-        try:
-            kept = set_aside(journal)
-        except HqsamError as error:
-            failed(error)
-            return
-        waiting, self._waiting = self._waiting or [], None
-        target.layer.editable = True
-        self.said.emit(f"The session of the labels before is now {kept.name}")
+    def tell_aside(self, text: str) -> None:
+        """Go on without the session that was beside the labels."""
+        self.said.emit(text)
         self.changed.emit()
-        for one in waiting:
-            one.go_on()
 
-    def _hold(
-        self, target: LayerTarget
-    ) -> tuple[Callable[[Opened], None], Callable[[Exception], None]]:
-        """Let the labels not change until they have a session, or none can be had."""
-        waiting: list[Waiting] = []
-        self._waiting = waiting
-        target.layer.editable = False
-
-        def done(opened: Opened) -> None:
-            target.layer.editable = True
-            self._adopt(opened)
-            for one in waiting:
-                one.go_on()
-
-        def failed(error: Exception) -> None:
-            self._waiting = None
-            target.layer.editable = True
-            tell(error)
-            for one in waiting:
-                one.give_up(error)
-
-        return done, failed
-
-    def _submit(
-        self,
-        worker: Worker,
-        work: Callable[[], Opened],
-        done: Callable[[Opened], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        worker.submit(
-            Priority.CLICK, "session", lambda _: work(), done, failed, discard=_close
-        )
-
-    def _adopt(self, opened: Opened) -> None:
+    def adopt(self, opened: Opened) -> None:
         """Go on with a session that is open on the target's labels, or a copy."""
         assert self.target is not None
-        self._waiting = None
         self.session = opened.session
         self.session.target = self.target
         self.session.tell_context = self.tell_context
@@ -650,10 +469,7 @@ class Labelling(QObject):
 
     def session_on(self, data: object) -> Session | None:
         """Return the session on these labels, also if it is put aside."""
-        if self.holds(data):
-            return self.session
-        parked = (p for p in self._parked.values() if p.target.layer.data is data)
-        return next((one.session for one in parked), None)
+        return self.session if self.holds(data) else self._parked.session_on(data)
 
     def before_saved(self) -> None:
         """Tell the journal that somebody is about to save the labels as they are.
@@ -665,7 +481,3 @@ class Labelling(QObject):
         """
         if self.target is not None and self.session is not None:
             self.session.note_save(labels_digest(self.target.array), self.lines)
-
-
-def _close(opened: Opened) -> None:
-    opened.session.close()

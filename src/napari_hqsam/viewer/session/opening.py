@@ -1,0 +1,231 @@
+"""Sessions are begun and opened in the background; what is accepted meanwhile waits.
+
+Copying labels and reading a journal may take long: not on the engine's worker, which
+answers clicks meanwhile.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from napari_hqsam.errors import HqsamError, OutputError
+from napari_hqsam.sessions import OtherLabelsError, set_aside
+from napari_hqsam.viewer.files.journal_files import (
+    Opened,
+    begin_session,
+    journal_file,
+    open_session,
+)
+from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.session import other_labels
+from napari_hqsam.worker import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.viewer.inference.engine import Engine
+    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.session.target import LayerTarget
+    from napari_hqsam.viewer.session.verifier import Verifier
+    from napari_hqsam.worker import Worker
+
+
+class Waiting(NamedTuple):
+    """What waits for a session."""
+
+    go_on: Callable[[], None]
+    give_up: Callable[[Exception], None]
+
+
+class Owner(Protocol):
+    """Who gets the session, and has its labels as target."""
+
+    @property
+    def target(self) -> LayerTarget | None:
+        """The labels that are worked on."""
+
+    def adopt(self, opened: Opened) -> None:
+        """Go on with a session that is open on the target's labels, or a copy."""
+
+    def let_go(self) -> None:
+        """Have no target."""
+
+    def tell_aside(self, text: str) -> None:
+        """Go on without the session that was beside the labels."""
+
+
+class SessionOpener:
+    """Begins and opens the session of a target.
+
+    Parameters
+    ----------
+    owner : Owner
+    engine : Engine
+    worker : Worker
+        That of the engine.
+    files : Worker
+        For what needs no model.
+    verifier : Verifier
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        engine: Engine,
+        worker: Worker,
+        files: Worker,
+        verifier: Verifier,
+    ) -> None:
+        self._owner, self._engine, self._verifier = owner, engine, verifier
+        self._worker, self._files = worker, files
+        self._waiting: list[Waiting] | None = None  # while a session is opened
+
+    @property
+    def opening(self) -> bool:
+        """Whether a session is being begun or opened."""
+        return self._waiting is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether objects wait for that session, to be put into its labels."""
+        return bool(self._waiting)
+
+    def wait(
+        self, go_on: Callable[[], None], give_up: Callable[[Exception], None]
+    ) -> None:
+        """Call one of both once it is clear whether there is a session."""
+        if self._waiting is not None:
+            self._waiting.append(Waiting(go_on, give_up))
+
+    def begin(self, target: LayerTarget, request: Request, *, found: bool) -> None:
+        """Begin a journal; labels and image are read for that.
+
+        Parameters
+        ----------
+        target : LayerTarget
+        request : Request
+            Of the first object: tells the image, and how it is shown.
+        found : bool
+            Whether there may be objects in the labels already.
+        """
+        engine, place = self._engine, target.attributes
+        path = journal_file(target.layer.name)
+        done, failed = self._hold(target)
+
+        def copy(records: tuple[ImageRecord, Setup]) -> None:
+            work = partial(begin_session, path, target, *records, place, found=found)
+            self._submit(work, done, failed)
+
+        self._worker.submit(
+            Priority.CLICK,
+            "session",
+            lambda _: (engine.image_record(request), engine.setup(request)),
+            copy,
+            failed,
+        )
+
+    def open_beside(self, target: LayerTarget, journal: Path) -> None:
+        """Go on with the session of saved labels, if they are still its own."""
+        name = target.layer.name
+        done, failed = self._hold(target)
+
+        def refused(error: Exception) -> None:
+            if not isinstance(error, OtherLabelsError):
+                failed(error)
+                return
+            answer = other_labels.ask(error, name)
+            if self._owner.target is not target:
+                return  # it went while the question was there
+            if answer == "session":
+                work = partial(open_session, journal, target.array, sure=True)
+                self._submit(work, done, failed)
+            elif answer == "labels":
+                self._go_on_without(target, journal, failed)
+            else:
+                self._owner.let_go()
+
+        def go_on() -> None:
+            work = partial(open_session, journal, target.array)
+            self._submit(work, done, refused)
+
+        self._verifier.check_image(journal, go_on, failed, "session")
+
+    def restore(self, journal: Path, done: Callable[[Opened], None]) -> None:
+        """Open a session without its labels."""
+        self._submit(partial(open_session, journal), done, tell)
+
+    def cancel(self, target: LayerTarget | None) -> list[Waiting]:
+        """Open nothing any more; return what waited, for `give_up`."""
+        self._files.cancel("session")
+        self._worker.cancel("session")
+        if target is not None and self.opening:
+            target.layer.editable = True
+        waiting, self._waiting = self._waiting or [], None
+        return waiting
+
+    def give_up(self, waiting: list[Waiting]) -> None:
+        """Tell what waited that there are no labels to go into."""
+        if waiting:
+            error = OutputError(
+                "the labels went before what was accepted could be put into them; "
+                "accept it again"
+            )
+            tell(error)
+            for one in waiting:
+                one.give_up(error)
+
+    def _go_on_without(
+        self, target: LayerTarget, journal: Path, failed: Callable[[Exception], None]
+    ) -> None:
+        """Give the session beside labels another name; they get one of their own."""
+        try:
+            kept = set_aside(journal)
+        except HqsamError as error:
+            failed(error)
+            return
+        waiting, self._waiting = self._waiting or [], None
+        target.layer.editable = True
+        self._owner.tell_aside(f"The session of the labels before is now {kept.name}")
+        for one in waiting:
+            one.go_on()
+
+    def _hold(
+        self, target: LayerTarget
+    ) -> tuple[Callable[[Opened], None], Callable[[Exception], None]]:
+        """Let the labels not change until they have a session, or none can be had."""
+        waiting: list[Waiting] = []
+        self._waiting = waiting
+        target.layer.editable = False
+
+        def done(opened: Opened) -> None:
+            self._waiting = None
+            target.layer.editable = True
+            self._owner.adopt(opened)
+            for one in waiting:
+                one.go_on()
+
+        def failed(error: Exception) -> None:
+            self._waiting = None
+            target.layer.editable = True
+            tell(error)
+            for one in waiting:
+                one.give_up(error)
+
+        return done, failed
+
+    def _submit(
+        self,
+        work: Callable[[], Opened],
+        done: Callable[[Opened], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._files.submit(
+            Priority.CLICK, "session", lambda _: work(), done, failed, discard=_close
+        )
+
+
+def _close(opened: Opened) -> None:
+    opened.session.close()
