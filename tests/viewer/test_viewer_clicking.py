@@ -127,7 +127,7 @@ def test_what_rests_under_the_cursor_is_outlined(hand):
     hand.key("G")
     assert not hand.settings.hover
     hand.move(20, 50)
-    assert not hand.controller.hovering.rest.isActive()
+    assert not hand.controller.hover.rest.isActive()
 
 
 def test_a_quick_answer_is_painted_with_its_prompt(hand, monkeypatch):

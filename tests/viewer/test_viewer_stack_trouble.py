@@ -203,7 +203,7 @@ def test_a_journal_with_followed_slices_is_replayed(
 @pytest.mark.parametrize("way", [1, -1])
 def test_slices_ahead_are_encoded_while_a_result_is_looked_at(start, monkeypatch, way):
     hand = start(discs(12), z=5 - way)
-    hand.controller.readiness.idle.setInterval(30)
+    hand.controller.warmup.idle.setInterval(30)
     hand.settings.prefetch = True
     go(hand, 5)
     hand.click(*centre(5))

@@ -12,7 +12,7 @@ from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import SegmentOptions
 from napari_hqsam.sessions import AcceptOptions, Corrected
-from napari_hqsam.viewer.inference.click_history import Trail
+from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
 from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
 
@@ -63,7 +63,7 @@ class Noting(Engine):
 
 
 def test_a_click_that_is_added_corrects_the_answer_before():
-    trail, engine = Trail(), Noting()
+    trail, engine = ClickHistory(), Noting()
     engine.answer(trail.follow(request(A)))
     engine.answer(trail.follow(request(A, B)))
     engine.answer(trail.follow(request(A, B, C)))
@@ -71,14 +71,14 @@ def test_a_click_that_is_added_corrects_the_answer_before():
 
 
 def test_answers_that_nobody_waited_for_count_all_the_same():
-    trail, engine = Trail(), Noting()
+    trail, engine = ClickHistory(), Noting()
     trail.follow(request(A))
     engine.answer(trail.follow(request(A, B)))
     assert engine.asked == [(1, None), (2, 1.0)]
 
 
 def test_a_click_taken_back_is_the_question_before():
-    trail = Trail()
+    trail = ClickHistory()
     first = trail.follow(request(A))
     second = trail.follow(request(A, B))
     trail.follow(request(A, B, C))
@@ -97,28 +97,28 @@ def test_a_click_taken_back_is_the_question_before():
     ],
 )
 def test_what_is_changed_is_looked_at_afresh(other):
-    trail, engine = Trail(), Noting()
+    trail, engine = ClickHistory(), Noting()
     trail.follow(request(A, B))
     engine.answer(trail.follow(other))
     assert engine.asked == [(len(other.prompt.points), None)]
 
 
 def test_a_box_is_corrected_by_clicks():
-    trail, engine = Trail(), Noting()
+    trail, engine = ClickHistory(), Noting()
     engine.answer(trail.follow(request(box=(0, 0, 40, 40))))
     engine.answer(trail.follow(request(A, box=(0, 0, 40, 40))))
     assert engine.asked == [(0, None), (1, 0.0)]
 
 
 def test_the_candidate_that_was_shown_is_corrected():
-    trail, engine = Trail(), Noting()
+    trail, engine = ClickHistory(), Noting()
     engine.answer(trail.follow(request(A, what="all")))
     engine.answer(trail.follow(request(A, B), chosen=2))
     assert engine.asked[-1] == (2, 101.0)
 
 
 def test_an_accepted_object_goes_on_where_it_stood():
-    trail, engine, resumed = Trail(), Noting(), Trail()
+    trail, engine, resumed = ClickHistory(), Noting(), ClickHistory()
     trail.follow(request(A, what="all", output="sam"))
     trail.follow(request(A, B), chosen=2)
     last = trail.follow(request(A, B, C))
@@ -130,7 +130,7 @@ def test_an_accepted_object_goes_on_where_it_stood():
 
 
 def test_the_output_that_was_shown_is_corrected():
-    trail = Trail()
+    trail = ClickHistory()
     for output in ("sam+hq", "sam"):
         trail.follow(request(A, output=output))
     assert trail.follow(request(A, B, output="hq")).corrects == (
@@ -139,7 +139,7 @@ def test_the_output_that_was_shown_is_corrected():
 
 
 def test_comparing_outputs_does_not_ask_for_all_clicks_again():
-    trail, engine = Trail(), Noting()
+    trail, engine = ClickHistory(), Noting()
     for output in ("sam+hq", "sam", "hq"):
         for points in ((A,), (A, B)):
             engine.answer(trail.follow(request(*points, output=output)))
@@ -149,7 +149,7 @@ def test_comparing_outputs_does_not_ask_for_all_clicks_again():
 
 
 def test_what_is_accepted_meanwhile_makes_no_difference_to_an_object():
-    trail, other = Trail(), request(A, B, typical_size=30.0)
+    trail, other = ClickHistory(), request(A, B, typical_size=30.0)
     first = trail.follow(request(A, typical_size=20.0))
     second = trail.follow(other)
     assert tuple(r.options.typical_size for r in (first, second)) == (20.0, 20.0)

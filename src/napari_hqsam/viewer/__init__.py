@@ -31,6 +31,6 @@ The way of one click, from the mouse to the painted outline:
    else keeps the masks as the current object.
 8. `canvas.outline` draws the outline of the mask that is shown.
 
-What becomes of the object then: `session.accept` puts it into the labels, `session.undo`
-takes that back, and `sessions` writes both into the journal first.
+What becomes of the object then: `session.accept` puts it into the labels,
+`session.undo` takes that back, and both are written to the journal first.
 """

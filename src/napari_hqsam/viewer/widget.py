@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.display_3d import Display
+from napari_hqsam.viewer.canvas.display_3d import Display3D
 from napari_hqsam.viewer.canvas.prompt_layers import load_layers
 from napari_hqsam.viewer.inference.controller import Controller
 from napari_hqsam.viewer.main_thread import tell
@@ -23,7 +23,7 @@ from napari_hqsam.viewer.parts.panel import Sections
 from napari_hqsam.viewer.parts.wheel import WheelScrolls
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.saving.closing import ClosingWaits
-from napari_hqsam.viewer.saving.label_saver import Keeping
+from napari_hqsam.viewer.saving.label_saver import LabelSaver
 from napari_hqsam.viewer.sections import (
     ChannelQuestion,
     ImageSection,
@@ -37,8 +37,8 @@ from napari_hqsam.viewer.sections import (
 from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.session.accept import Acceptor
 from napari_hqsam.viewer.session.click_sorting import ClickSorter
-from napari_hqsam.viewer.session.controller import Labelling
-from napari_hqsam.viewer.session.image_follower import Following
+from napari_hqsam.viewer.session.controller import SessionController
+from napari_hqsam.viewer.session.image_follower import ImageFollower
 from napari_hqsam.viewer.session.object_actions import ObjectActions
 from napari_hqsam.viewer.session.prompt_batch import PromptBatch
 from napari_hqsam.viewer.session.undo import Undo
@@ -85,7 +85,7 @@ class HqsamWidget(QWidget):
         )
         controller = self.controller
         self.files = Worker(controller.to_main, synchronous=synchronous)
-        self.labelling = Labelling(
+        self.labelling = SessionController(
             controller.scene, controller.engine, controller.worker, self.files, self
         )
         self.acceptor = acceptor = Acceptor(controller, self.labelling)
@@ -95,8 +95,8 @@ class HqsamWidget(QWidget):
         self.objects = ObjectActions(controller, self.labelling, acceptor)
         self.batches = PromptBatch(controller, self.labelling, acceptor)
         self.stacks = StackController(controller, self.labelling, acceptor)
-        self.following = Following(controller, self.labelling)
-        self.keeping = Keeping(
+        self.following = ImageFollower(controller, self.labelling)
+        self.keeping = LabelSaver(
             controller.scene,
             self.labelling,
             self.files,
@@ -110,7 +110,7 @@ class HqsamWidget(QWidget):
         actions = self._actions()
         bind(viewer, actions)
         self._focus_keys = FocusKeys(self, actions)
-        self.display = Display(controller.scene)
+        self.display = Display3D(controller.scene)
         self.display.said.connect(lambda text: acceptor.said.emit(text))
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SAYS = "3D display is for looking. To click on objects, go back to 2D (Ctrl+Y)"
 
 
-class Display:
+class Display3D:
     """Puts the tool away in 3D, and takes it up again in 2D.
 
     A click in 3D would lie anywhere along the line of sight.

@@ -36,7 +36,7 @@ class Step(NamedTuple):
     output: Output
 
 
-class Trail:
+class ClickHistory:
     """How the prompts of the current object came to be what they are."""
 
     def __init__(self) -> None:

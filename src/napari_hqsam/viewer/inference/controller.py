@@ -19,11 +19,11 @@ from napari_hqsam.masks.finishing import finish
 from napari_hqsam.viewer.canvas import outline
 from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.canvas.scene import Scene
-from napari_hqsam.viewer.inference.click_history import Trail
+from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
-from napari_hqsam.viewer.inference.hover import Hovering
-from napari_hqsam.viewer.inference.request_builder import Asking
-from napari_hqsam.viewer.inference.warmup import Readiness
+from napari_hqsam.viewer.inference.hover import Hover
+from napari_hqsam.viewer.inference.request_builder import RequestBuilder
+from napari_hqsam.viewer.inference.warmup import Warmup
 from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
@@ -75,12 +75,10 @@ class Controller(QObject):
         self.to_main = MainThread(self)
         self.worker = Worker(self.to_main, synchronous=synchronous)
         self.scene = Scene(viewer, self.settings)
-        self.asking = Asking(self.scene, self.settings)
-        self.hovering = Hovering(
-            self.asking, self.current, self.worker, self.engine, self
-        )
-        self.readiness = Readiness(self.asking, self.worker, self.engine, self)
-        self._trails: defaultdict[PlaneView, Trail] = defaultdict(Trail)
+        self.asking = RequestBuilder(self.scene, self.settings)
+        self.hover = Hover(self.asking, self.current, self.worker, self.engine, self)
+        self.warmup = Warmup(self.asking, self.worker, self.engine, self)
+        self._trails: defaultdict[PlaneView, ClickHistory] = defaultdict(ClickHistory)
         self.shown: tuple[PlaneView, Answer] | None = None
         """Plane and answer that the current object comes from."""
         self.asked: tuple[PlaneView, Request] | None = None
@@ -113,9 +111,9 @@ class Controller(QObject):
         events.channel_axis.connect(self._on_channel_axis)
         events.tool.connect(self._on_tool)
         events.negative.connect(self._on_sign)
-        events.hover.connect(self.hovering.clear)
-        self.hovering.changed.connect(self._draw)
-        self.hovering.missed.connect(self.readiness.go_on_from)
+        events.hover.connect(self.hover.clear)
+        self.hover.changed.connect(self._draw)
+        self.hover.missed.connect(self.warmup.go_on_from)
 
     # --- requests ------------------------------------------------------------
 
@@ -132,8 +130,8 @@ class Controller(QObject):
         """Ask for the mask of the prompts on the plane shown."""
         self._soon.stop()
         self.scene.prompts.deselect()
-        self.readiness.pause()
-        self.hovering.clear()
+        self.warmup.pause()
+        self.hover.clear()
         try:
             found = self.asking.prompt()
             if found is None:
@@ -185,7 +183,7 @@ class Controller(QObject):
         current.chosen = chosen
         current.waiting = False
         self._draw()
-        self.readiness.go_on_from(answer.request)
+        self.warmup.go_on_from(answer.request)
 
     def _next_choice(self, chosen: int) -> int:
         """Return the next mask that differs from those before it."""
@@ -259,8 +257,8 @@ class Controller(QObject):
         dashed = bool(self.current.doubt)
         if mask is not None and self.shown is not None:
             view = self.shown[0]
-        elif self.hovering.found is not None:
-            view, mask = self.hovering.found
+        elif self.hover.found is not None:
+            view, mask = self.hover.found
             colour, dashed = outline.HOVER_COLOUR, False
         if view is None:
             outline.show_nothing(scene.outline)
@@ -320,7 +318,7 @@ class Controller(QObject):
         if view == self._view:
             return  # napari tells of the sliders also when a layer grows
         self._view = view
-        self.hovering.clear()
+        self.hover.clear()
         if view is not None:
             self._soon.start()
 
@@ -328,20 +326,20 @@ class Controller(QObject):
         self.worker.cancel()
         self._trails.clear()
         self._view = None
-        self.hovering.clear()
+        self.hover.clear()
         self.clear_current()
         if self.scene.image is None:
             self.settings.tool = NO_TOOL
         else:
-            self.readiness.prepare()
+            self.warmup.prepare()
 
     def _on_data(self) -> None:
-        self.readiness.pause()
-        self.hovering.clear()
+        self.warmup.pause()
+        self.hover.clear()
         if self.current.masks or self.current.waiting:
             self._soon.start()
         else:
-            self.readiness.prepare()
+            self.warmup.prepare()
 
     def _on_channel_axis(self) -> None:
         """Own layers have other axes now."""
@@ -394,7 +392,7 @@ class Controller(QObject):
         self.scene.prompts.set_sign(negative=self.settings.negative)
 
     def _on_zoom(self) -> None:
-        if self.current.masks or self.hovering.found is not None:
+        if self.current.masks or self.hover.found is not None:
             self._zoom.start()
 
     def close(self) -> None:
@@ -402,8 +400,8 @@ class Controller(QObject):
         self._soon.stop()
         self._hand.stop()
         self._zoom.stop()
-        self.hovering.close()
-        self.readiness.close()
+        self.hover.close()
+        self.warmup.close()
         self.worker.close()
         self.scene.close()
 

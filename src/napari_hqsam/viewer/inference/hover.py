@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.request_builder import Asking
+    from napari_hqsam.viewer.inference.request_builder import RequestBuilder
     from napari_hqsam.viewer.inference.requests import Answer, Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import CurrentObject
@@ -30,12 +30,12 @@ REST_MS = 120
 logger = logging.getLogger(__name__)
 
 
-class Hovering(QObject):
+class Hover(QObject):
     """Finds what the cursor rests on, where no tile must be encoded for that.
 
     Parameters
     ----------
-    asking : Asking
+    asking : RequestBuilder
     current : CurrentObject
         While there is one, nothing else is outlined.
     worker : Worker
@@ -48,7 +48,7 @@ class Hovering(QObject):
 
     def __init__(
         self,
-        asking: Asking,
+        asking: RequestBuilder,
         current: CurrentObject,
         worker: Worker,
         engine: Engine,

@@ -27,7 +27,7 @@ TYPICAL_OF = 21
 """Objects accepted last whose median size is taken for typical."""
 
 
-class Asking:
+class RequestBuilder:
     """Makes requests of what is in the viewer and what was chosen.
 
     Parameters

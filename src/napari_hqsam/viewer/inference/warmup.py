@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.request_builder import Asking
+    from napari_hqsam.viewer.inference.request_builder import RequestBuilder
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.worker import Ticket
 
@@ -30,18 +30,18 @@ IDLE_MS = 1200
 logger = logging.getLogger(__name__)
 
 
-class Readiness(QObject):
+class Warmup(QObject):
     """Loads the model before the first click, and encodes tiles before the next.
 
     Parameters
     ----------
-    asking : Asking
+    asking : RequestBuilder
     worker : Worker
     engine : Engine
     """
 
     def __init__(
-        self, asking: Asking, worker: Worker, engine: Engine, parent: QObject
+        self, asking: RequestBuilder, worker: Worker, engine: Engine, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._asking, self._worker, self._engine = asking, worker, engine

@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QProgressDialog, QWidget
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.saving.label_saver import Keeping
+    from napari_hqsam.viewer.saving.label_saver import LabelSaver
 
 
 class ClosingWaits(QObject):
@@ -21,10 +21,10 @@ class ClosingWaits(QObject):
     ----------
     widget : QWidget
         Any part of the window.
-    keeping : Keeping
+    keeping : LabelSaver
     """
 
-    def __init__(self, widget: QWidget, keeping: Keeping) -> None:
+    def __init__(self, widget: QWidget, keeping: LabelSaver) -> None:
         super().__init__(widget)
         self._widget, self._keeping = widget, keeping
         self._window: QWidget | None = None

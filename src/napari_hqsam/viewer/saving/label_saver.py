@@ -47,20 +47,20 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.files.unsaved_sessions import Damaged, Found
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.session.verifier import Verifier
 
 
-class Keeping(QObject):
+class LabelSaver(QObject):
     """Files of labels and journals.
 
     Parameters
     ----------
     scene : Scene
-    labelling : Labelling
+    labelling : SessionController
     files : Worker
     work_on : callable
-        Works on an image, see `Following`.
+        Works on an image, see `ImageFollower`.
     has_outline : callable
         Whether an object is outlined that is not accepted yet.
     """
@@ -75,7 +75,7 @@ class Keeping(QObject):
     def __init__(
         self,
         scene: Scene,
-        labelling: Labelling,
+        labelling: SessionController,
         files: Worker,
         work_on: Callable[[Image], None],
         has_outline: Callable[[], bool],

@@ -20,7 +20,7 @@ from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
-    from napari_hqsam.viewer.saving.label_saver import Keeping
+    from napari_hqsam.viewer.saving.label_saver import LabelSaver
 
 _ROWS = 3
 """Entries that are seen at once."""
@@ -31,10 +31,10 @@ class EarlierSessions(QWidget):
 
     Parameters
     ----------
-    keeping : Keeping
+    keeping : LabelSaver
     """
 
-    def __init__(self, keeping: Keeping) -> None:
+    def __init__(self, keeping: LabelSaver) -> None:
         super().__init__()
         self.keeping = keeping
         self.entries = QListWidget()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.parts.fields import Entry
-    from napari_hqsam.viewer.session.image_follower import Following
+    from napari_hqsam.viewer.session.image_follower import ImageFollower
 
 _SHOWN = 220
 """Side of the picture of what the model sees, screen pixels."""
@@ -40,10 +40,10 @@ class ImageSection(Section):
     Parameters
     ----------
     controller : Controller
-    following : Following
+    following : ImageFollower
     """
 
-    def __init__(self, controller: Controller, following: Following) -> None:
+    def __init__(self, controller: Controller, following: ImageFollower) -> None:
         super().__init__("Image", "What is segmented", is_open=False)
         self.controller = controller
         scene = controller.scene

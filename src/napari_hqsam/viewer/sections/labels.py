@@ -11,7 +11,7 @@ from napari_hqsam.viewer.parts.forms import Section, actions
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.session.object_actions import ObjectActions
 
 _OVERLAPS = (
@@ -28,12 +28,15 @@ class LabelsSection(Section):
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     objects : ObjectActions
     """
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, objects: ObjectActions
+        self,
+        controller: Controller,
+        labelling: SessionController,
+        objects: ObjectActions,
     ) -> None:
         super().__init__("Labels", "Where accepted objects go", is_open=True)
         self.labelling = labelling

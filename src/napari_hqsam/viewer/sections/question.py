@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.session.image_follower import Following
+    from napari_hqsam.viewer.session.image_follower import ImageFollower
 
 
 class ChannelQuestion(QWidget):
@@ -18,10 +18,10 @@ class ChannelQuestion(QWidget):
 
     Parameters
     ----------
-    following : Following
+    following : ImageFollower
     """
 
-    def __init__(self, following: Following) -> None:
+    def __init__(self, following: ImageFollower) -> None:
         super().__init__()
         self._following = following
         self.text = label()

@@ -12,10 +12,10 @@ from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.sections.earlier import EarlierSessions
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.saving.label_saver import Keeping
+    from napari_hqsam.viewer.saving.label_saver import LabelSaver
     from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.controller import Labelling
-    from napari_hqsam.viewer.session.image_follower import Following
+    from napari_hqsam.viewer.session.controller import SessionController
+    from napari_hqsam.viewer.session.image_follower import ImageFollower
     from napari_hqsam.viewer.session.undo import Undo
 
 _FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
@@ -26,20 +26,20 @@ class SessionSection(Section):
 
     Parameters
     ----------
-    labelling : Labelling
+    labelling : SessionController
     acceptor : Acceptor
     undo : Undo
-    keeping : Keeping
-    following : Following
+    keeping : LabelSaver
+    following : ImageFollower
     """
 
     def __init__(
         self,
-        labelling: Labelling,
+        labelling: SessionController,
         acceptor: Acceptor,
         undo: Undo,
-        keeping: Keeping,
-        following: Following,
+        keeping: LabelSaver,
+        following: ImageFollower,
     ) -> None:
         super().__init__(
             "Not saved", "Earlier sessions that were not saved", is_open=True

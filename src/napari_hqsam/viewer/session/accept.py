@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.requests import Answer, Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.accept_intent import Link
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
 
 PATIENCE = 5.0
 """Seconds that closing, or another image, waits at most for what was accepted."""
@@ -42,7 +42,7 @@ class Acceptor(QObject):
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     """
 
     said = Signal(str)
@@ -58,7 +58,7 @@ class Acceptor(QObject):
     deferred = Signal()
     """Accept was asked for while clicks wait: do it once they are sorted."""
 
-    def __init__(self, controller: Controller, labelling: Labelling) -> None:
+    def __init__(self, controller: Controller, labelling: SessionController) -> None:
         super().__init__(controller)
         self.controller, self.labelling = controller, labelling
         self.scene, self.current = controller.scene, controller.current

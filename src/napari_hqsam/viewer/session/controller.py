@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_hqsam.worker import Worker
 
 
-class Labelling(QObject):
+class SessionController(QObject):
     """Labels that accepted objects go to.
 
     Parameters

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.state import Settings
 
 SETTLE_MS = 30
@@ -68,13 +68,13 @@ class Work:
     chosen: int = 0
 
 
-class Following(QObject):
+class ImageFollower(QObject):
     """Chooses the image, and keeps what was done on the others.
 
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     """
 
     said = Signal(str)
@@ -82,7 +82,7 @@ class Following(QObject):
     asked = Signal()
     """Whether there is a question about channels has changed."""
 
-    def __init__(self, controller: Controller, labelling: Labelling) -> None:
+    def __init__(self, controller: Controller, labelling: SessionController) -> None:
         super().__init__(controller)
         self._controller, self._labelling = controller, labelling
         self._scene, self._viewer = controller.scene, controller.viewer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
 
 
 class ObjectActions:
@@ -30,12 +30,12 @@ class ObjectActions:
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     acceptor : Acceptor
     """
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, acceptor: Acceptor
+        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
     ) -> None:
         self._controller, self._labelling = controller, labelling
         self._scene, self._current = controller.scene, controller.current

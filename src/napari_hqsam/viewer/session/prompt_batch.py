@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.step_loop import Checkpoint
     from napari_hqsam.worker import Ticket
 
@@ -120,7 +120,7 @@ class PromptBatch(QObject):
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     acceptor : Acceptor
     """
 
@@ -128,7 +128,7 @@ class PromptBatch(QObject):
     """Objects that are done, and how many there are; (0, 0): over."""
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, acceptor: Acceptor
+        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
     ) -> None:
         super().__init__(acceptor)
         self._controller, self._labelling = controller, labelling

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.accept_intent import Link
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
 
 KEPT_REJECTS = 20
 
@@ -54,12 +54,12 @@ class Undo:
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     acceptor : Acceptor
     """
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, acceptor: Acceptor
+        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
     ) -> None:
         self._controller, self._labelling = controller, labelling
         self._scene, self._current = controller.scene, controller.current

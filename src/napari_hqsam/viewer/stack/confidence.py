@@ -10,7 +10,7 @@ from napari_hqsam.viewer.stack.state import Cell
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import StackState
 
@@ -28,11 +28,11 @@ class ObjectConfidence:
 
     Parameters
     ----------
-    labelling : Labelling
+    labelling : SessionController
     state : StackState
     """
 
-    def __init__(self, labelling: Labelling, state: StackState) -> None:
+    def __init__(self, labelling: SessionController, state: StackState) -> None:
         self._labelling, self._state = labelling, state
         self._followed: dict[int, tuple[SliceAxis, frozenset[int]]] = {}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.inference.controller import Controller
     from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import Cell
     from napari_hqsam.viewer.stack.tasks.task import StackTask
@@ -42,7 +42,7 @@ class StackController(QObject):
     Parameters
     ----------
     controller : Controller
-    labelling : Labelling
+    labelling : SessionController
     acceptor : Acceptor
     """
 
@@ -54,7 +54,7 @@ class StackController(QObject):
     """What is known of the slices, or which slices there are."""
 
     def __init__(
-        self, controller: Controller, labelling: Labelling, acceptor: Acceptor
+        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
     ) -> None:
         super().__init__(acceptor)
         self._controller, self._labelling = controller, labelling

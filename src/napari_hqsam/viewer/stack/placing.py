@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.controller import Labelling
+    from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.plan import StackPlan, StackProgress
     from napari_hqsam.viewer.stack.slice_results import ObjectOnSlice
     from napari_hqsam.viewer.stack.state import StackState
@@ -29,7 +29,7 @@ class ResultPlacer:
 
     Parameters
     ----------
-    labelling : Labelling
+    labelling : SessionController
     state : StackState
         Gets the parts of the confidence.
     finished : callable
@@ -40,7 +40,7 @@ class ResultPlacer:
 
     def __init__(
         self,
-        labelling: Labelling,
+        labelling: SessionController,
         state: StackState,
         finished: Callable[[Mask, PlaneView], Mask],
         accept_options: Callable[[Request, int], AcceptOptions],

@@ -1,4 +1,4 @@
-"""Following objects through slices, as the two tasks that follow have it.
+"""ImageFollower objects through slices, as the two tasks that follow have it.
 
 Runs on the worker's thread, and imports torch only there.
 """

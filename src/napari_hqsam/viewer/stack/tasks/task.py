@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.canvas.scene import Scene
-    from napari_hqsam.viewer.inference.request_builder import Asking
+    from napari_hqsam.viewer.inference.request_builder import RequestBuilder
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.target import LayerTarget
@@ -46,7 +46,7 @@ class TaskInputs:
         What was chosen.
     confidence : ObjectConfidence
     current : CurrentObject
-    requests : Asking
+    requests : RequestBuilder
         Makes the request of a plane and a prompt.
     shown_request : callable
         Gives the request of a prompt on a plane as it is shown there, and the number
@@ -61,7 +61,7 @@ class TaskInputs:
     state: StackState
     confidence: ObjectConfidence
     current: CurrentObject
-    requests: Asking
+    requests: RequestBuilder
     shown_request: Callable[[PlaneView, Prompt], tuple[Request, int]]
     target: LayerTarget | None
     source: Layer | None
