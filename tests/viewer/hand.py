@@ -101,6 +101,7 @@ class Hand:
         self.controller, self.acceptor = widget.controller, widget.acceptor
         self.undo = widget.undo
         self.labelling, self.keeping = widget.labelling, widget.keeping
+        self.restorer = widget.restorer
         self.batches = widget.batches
         self.scene, self.current = self.controller.scene, self.controller.current
         self.settings = self.controller.settings
@@ -108,6 +109,7 @@ class Hand:
         self.said, self.notes = [], []
         self.acceptor.said.connect(self.said.append)
         self.keeping.said.connect(self.said.append)
+        self.restorer.said.connect(self.said.append)
 
     @property
     def engine(self):

@@ -137,7 +137,7 @@ def test_files_have_no_channel_axis_and_go_on(
     if name.endswith("tif"):  # the labels are opened
         viewer.open(str(file), plugin="napari")
     else:  # the session is restored
-        hand.keeping.restore(hand.keeping.unsaved[0])
+        hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     assert np.array_equal(hand.labels, expected)
     for channel in range(CHANNELS):
@@ -154,9 +154,9 @@ def test_a_session_that_was_never_saved_is_restored(viewer, open_widget, start, 
     viewer.window.remove_dock_widget(hand.widget)
     viewer.layers.clear()
     hand = open_widget(engine=BrightEngine)
-    (unsaved,) = hand.keeping.unsaved
+    (unsaved,) = hand.restorer.unsaved
     assert unsaved.shape == (DEPTH, 96, 96)
-    hand.keeping.restore(unsaved)
+    hand.restorer.restore(unsaved)
     hand.wait()
     assert [seen(hand, centre(2, k)) for k in (0, 1)] == [1, 2]
     assert not hand.notes

@@ -68,7 +68,7 @@ def test_damaged_journals_are_said_and_kept(viewer, open_widget, picture):
     before = journal.read_bytes()
     hand = open_widget()
     text = section(hand).earlier.damaged
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
     assert not section(hand).isHidden()
     assert not text.isHidden()
     assert text.text().startswith("An earlier session cannot be read")
@@ -81,11 +81,11 @@ def test_damaged_journals_are_said_and_kept(viewer, open_widget, picture):
     hand.wait()
     hand.accept(B)
     hand = start_again(hand, open_widget)
-    (unsaved,) = hand.keeping.unsaved
+    (unsaved,) = hand.restorer.unsaved
     assert unsaved.objects == 1
     assert not section(hand).earlier.damaged.isHidden()
     (sessions_folder() / "other.journal.jsonl").write_text("nonsense\n")
-    hand.keeping.look_up()
+    hand.restorer.look_up()
     hand.wait()
     assert section(hand).earlier.damaged.text().startswith("2 earlier sessions cannot")
 
@@ -101,8 +101,8 @@ def test_restoring_on_another_image_asks(viewer, open_widget, picture, asked, an
     hand.accept(A)
     tifffile.imwrite(picture, np.fliplr(tifffile.imread(picture)) // 2 + 60)
     hand = start_again(hand, open_widget)
-    (unsaved,) = hand.keeping.unsaved
-    hand.keeping.restore(unsaved)
+    (unsaved,) = hand.restorer.unsaved
+    hand.restorer.restore(unsaved)
     hand.wait()
     (text,) = asked.texts
     assert text.startswith(
@@ -110,10 +110,10 @@ def test_restoring_on_another_image_asks(viewer, open_widget, picture, asked, an
     )
     if answer == YES:
         assert (hand.labels == 1).sum() == 400
-        assert not hand.keeping.unsaved
+        assert not hand.restorer.unsaved
     else:
         assert hand.labelling.target is None
-        assert hand.keeping.unsaved == [unsaved]
+        assert hand.restorer.unsaved == [unsaved]
         assert "left as it was" in hand.notes[-1]
         hand.accept((50, 50))  # all goes on
         assert hand.labels.any()
@@ -129,7 +129,7 @@ def test_the_same_image_is_not_asked_about(
     hand = open_widget()
     hand.accept(A)
     hand = start_again(hand, open_widget)
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     assert (hand.labels == 1).sum() == 400
     assert not asked.texts
@@ -143,7 +143,7 @@ def test_channels_in_layers_are_the_same_image(viewer, open_widget, squares, ask
     viewer.window.remove_dock_widget(hand.widget)
     del viewer.layers["a labels"]
     hand = open_widget()
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     assert hand.labels[A] == 1
     assert not asked.texts
@@ -151,7 +151,7 @@ def test_channels_in_layers_are_the_same_image(viewer, open_widget, squares, ask
     del viewer.layers["a labels"]
     viewer.layers["b"].data = squares  # another green
     hand.wait()
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     assert len(asked.texts) == 1
 
@@ -186,7 +186,7 @@ def test_the_session_of_a_deleted_layer_is_offered_at_once(hand):
     hand.accept(A, B)
     hand.viewer.layers.remove(hand.labelling.target.layer)
     hand.wait()
-    (unsaved,) = hand.keeping.unsaved
+    (unsaved,) = hand.restorer.unsaved
     assert unsaved.objects == 2
     assert not section(hand).isHidden()
     section(hand).earlier.restore()
@@ -202,10 +202,10 @@ def test_so_is_that_of_an_image_that_is_put_aside(viewer, open_widget, squares):
     first = hand.labelling.target.layer
     viewer.add_image(squares // 2 + 100, name="two")
     hand.wait()
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
     viewer.layers.remove(first)
     hand.wait()
-    (unsaved,) = hand.keeping.unsaved
+    (unsaved,) = hand.restorer.unsaved
     assert unsaved.image == "one"
 
 
@@ -227,7 +227,7 @@ def test_other_weights_are_said(viewer, open_widget, picture, engine):
     hand = open_widget()
     hand.accept(A)
     hand = start_again(hand, open_widget, engine=engine)
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     assert hand.labels[A] == 1
     if engine is ThresholdEngine:

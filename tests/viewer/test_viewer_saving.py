@@ -267,7 +267,7 @@ def test_who_does_not_wait_finds_the_session_again(
     viewer.layers.remove(viewer.layers["squares labels"])
     again = open_widget()
     assert not path.exists()
-    assert [one.steps for one in again.keeping.unsaved] == [1]
+    assert [one.steps for one in again.restorer.unsaved] == [1]
 
 
 @pytest.fixture

@@ -81,14 +81,14 @@ def test_a_killed_session_is_offered_and_restored(
     viewer.add_image(squares, name="squares")
     hand = open_widget()
     section = hand.widget.sections["session"]
-    (one,) = hand.keeping.unsaved
+    (one,) = hand.restorer.unsaved
     assert (one.steps, one.objects, one.labels) == (3, 3, None)
     assert one.text in section.status.text()
     section.earlier.restore()
     hand.wait()
     assert hand.labels.max() == 3
     assert (hand.labels[10:30, 70:90] == 3).all()
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
     hand.controller.take_tool()
     hand.accept((55, 20))
     assert hand.labels.max() == 4
@@ -106,13 +106,13 @@ def test_what_was_not_saved_can_be_discarded(
     viewer.layers.clear()
     viewer.add_image(squares[:40], name="squares")  # not the image it was made on
     hand = open_widget()
-    (one,) = hand.keeping.unsaved
+    (one,) = hand.restorer.unsaved
     section = hand.widget.sections["session"]
     assert not section.status.text()
-    hand.keeping.restore(one)
+    hand.restorer.restore(one)
     hand.wait()
     assert "squares of 80 x 100 pixels first" in section.status.text()
-    assert hand.keeping.unsaved == [one]
+    assert hand.restorer.unsaved == [one]
     answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard]
     asked = []
 
@@ -126,7 +126,7 @@ def test_what_was_not_saved_can_be_discarded(
     section.earlier.discard()
     assert one.text in asked[-1]
     assert not journals()
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
 
 
 def test_naparis_own_saving_takes_the_journal_along(hand, tmp_path):

@@ -61,19 +61,19 @@ def test_what_came_after_a_save_is_offered(
     hand.accept(C)
     expected = hand.labels.copy()
     hand = start_again(hand, open_widget)
-    (one,) = hand.keeping.unsaved
+    (one,) = hand.restorer.unsaved
     assert (one.image, one.objects, one.steps) == ("cells", 3, 1)
     assert one.labels == tmp_path / name
     assert f"1 change not in {name}" in one.detail
-    hand.keeping.restore(one)  # opens the image as well
+    hand.restorer.restore(one)  # opens the image as well
     hand.wait()
     assert [layer.name for layer in viewer.layers][:2] == ["cells", "cells labels"]
     assert np.array_equal(hand.labels, expected)
     assert hand.keeping.suggested_path() == tmp_path / name
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
     save(hand, tmp_path / name)
     hand = start_again(hand, open_widget)
-    assert not hand.keeping.unsaved  # all of it is saved
+    assert not hand.restorer.unsaved  # all of it is saved
     assert not hand.notes
 
 
@@ -93,18 +93,18 @@ def test_sessions_are_known_by_their_journals(viewer, open_widget, squares, tmp_
     opened(viewer, tmp_path / "b" / "cells.tif")
     hand = open_widget()
     earlier = hand.widget.sections["session"].earlier
-    assert [one.objects for one in hand.keeping.unsaved] in ([1, 2], [2, 1])
+    assert [one.objects for one in hand.restorer.unsaved] in ([1, 2], [2, 1])
     assert earlier.chosen.objects == 1  # that of the image which is open
-    row = [one.objects for one in hand.keeping.unsaved].index(2)
+    row = [one.objects for one in hand.restorer.unsaved].index(2)
     earlier.entries.setCurrentRow(row)
-    hand.keeping.look_up()
+    hand.restorer.look_up()
     hand.wait()
     assert earlier.chosen.objects == 2  # whatever is listed anew meanwhile
     earlier.restore()
     hand.wait()
     assert hand.labels.max() == 2
     assert Path(hand.scene.image.source.path) == tmp_path / "a" / "cells.tif"
-    (left,) = hand.keeping.unsaved
+    (left,) = hand.restorer.unsaved
     assert left.objects == 1
 
 
@@ -125,7 +125,7 @@ def test_a_session_is_restored_as_it_was_worked_on(viewer, open_widget, squares)
     assert hand.settings.channel_axis is None
     viewer.add_image(stack, name="channels")
     hand.wait()
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     settings = hand.settings
     assert (settings.channel_axis, settings.channels) == (1, (1,))
@@ -147,19 +147,19 @@ def test_what_cannot_be_opened_is_said_and_stays(viewer, open_widget, picture):
     moved = picture.with_name("moved.tif")
     picture.rename(moved)
     hand = start_again(hand, open_widget)
-    (one,) = hand.keeping.unsaved
-    hand.keeping.restore(one)
+    (one,) = hand.restorer.unsaved
+    hand.restorer.restore(one)
     hand.wait()
     status = hand.widget.sections["session"].status.text()
     assert "Open the image cells of 80 x 100 pixels" in status
     assert str(picture) in status
-    assert hand.keeping.unsaved == [one]
+    assert hand.restorer.unsaved == [one]
     viewer.open(str(moved), plugin="napari", name="cells")
     hand.wait()
-    hand.keeping.restore(one)
+    hand.restorer.restore(one)
     hand.wait()
     assert hand.labels.max() == 1
-    hand.keeping.restore(one)  # twice
+    hand.restorer.restore(one)  # twice
     hand.wait()
     assert "open already" in hand.said[-1]
     assert not hand.notes
@@ -174,7 +174,7 @@ def test_an_image_of_that_name_and_another_shape_is_not_taken(
     hand = start_again(hand, open_widget)
     viewer.add_image(squares[:50], name="cells")
     hand.wait()
-    hand.keeping.restore(hand.keeping.unsaved[0])
+    hand.restorer.restore(hand.restorer.unsaved[0])
     hand.wait()
     assert hand.labels.shape == (80, 100)
     assert hand.scene.image.source.path == str(picture)
@@ -237,7 +237,7 @@ def test_each_saved_file_keeps_the_journal_of_its_time(
     ]
     assert ids == [2, 4]
     hand = start_again(hand, open_widget)
-    (one,) = hand.keeping.unsaved
+    (one,) = hand.restorer.unsaved
     assert one.labels == tmp_path / "second.tif"
 
 
@@ -255,12 +255,12 @@ def test_discarding_leaves_what_was_saved(
         QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Discard
     )
     hand.widget.sections["session"].earlier.discard()
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
     assert read_labels(path).max() == 2
     assert read_session(journal_path(path)).history.table.ids == [1, 2]
-    hand.keeping.look_up()
+    hand.restorer.look_up()
     hand.wait()
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
 
 
 def hold(path, begun, over):
@@ -280,7 +280,7 @@ def test_two_naparis_do_not_write_to_one_journal(
     save(hand, path)
     hand.accept(B)
     hand = start_again(hand, open_widget)
-    (one,) = hand.keeping.unsaved
+    (one,) = hand.restorer.unsaved
     context = multiprocessing.get_context("spawn")
     begun, over = context.Event(), context.Event()
     other = context.Process(target=hold, args=(one.journal, begun, over))
@@ -288,10 +288,10 @@ def test_two_naparis_do_not_write_to_one_journal(
     try:
         assert begun.wait(60)
         before = one.journal.read_bytes(), path.read_bytes()
-        hand.keeping.restore(one)
+        hand.restorer.restore(one)
         hand.wait()
         assert "in use by another session" in hand.notes[-1]
-        assert hand.keeping.unsaved == [one]
+        assert hand.restorer.unsaved == [one]
         hand.controller.take_tool()
         hand.accept(C)
         save(hand, path)
@@ -349,9 +349,9 @@ def test_labels_and_journal_moved_elsewhere_go_on(
     away.mkdir()
     journal_path(path).rename(away / journal_path(path).name)
     path.rename(away / path.name)
-    hand.keeping.look_up()
+    hand.restorer.look_up()
     hand.wait()
-    assert not hand.keeping.unsaved
+    assert not hand.restorer.unsaved
     asked = answers(answer)
     opened(viewer, away / path.name)  # without its image
     hand.wait(lambda: asked)
@@ -437,11 +437,11 @@ def test_each_entry_has_its_own_time(hand, open_widget):
     journal = hand.labelling.session.journal.path
     hand = start_again(hand, open_widget)
     before = journal.stat().st_mtime_ns
-    hand.keeping.look_up()
+    hand.restorer.look_up()
     hand.wait()
     assert journal.stat().st_mtime_ns == before
     told = json.loads(journal.read_text().splitlines()[-1])["time"]
-    (one,) = hand.keeping.unsaved
+    (one,) = hand.restorer.unsaved
     assert one.changed.astimezone() == datetime.datetime.fromisoformat(told)
     assert one.title == "squares: 1 object"
     assert one.detail == f"{one.changed:%d %b %H:%M}, not saved yet"

@@ -24,6 +24,7 @@ from napari_hqsam.viewer.parts.wheel import WheelScrolls
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.saving.closing import ClosingWaits
 from napari_hqsam.viewer.saving.label_saver import LabelSaver
+from napari_hqsam.viewer.saving.restorer import SessionRestorer
 from napari_hqsam.viewer.sections import (
     ChannelQuestion,
     ImageSection,
@@ -96,11 +97,13 @@ class HqsamWidget(QWidget):
         self.batches = PromptBatch(controller, self.labelling, acceptor)
         self.stacks = StackController(controller, self.labelling, acceptor)
         self.following = ImageFollower(controller, self.labelling)
+        self.restorer = SessionRestorer(
+            controller.scene, self.labelling, self.files, self.following.work_on
+        )
         self.keeping = LabelSaver(
             controller.scene,
             self.labelling,
             self.files,
-            self.following.work_on,
             lambda: controller.current.mask is not None,
         )
         self._closing = ClosingWaits(self, self.keeping)
@@ -119,7 +122,7 @@ class HqsamWidget(QWidget):
         self.following.begin()
         if controller.scene.image is None:
             self._load_layers()
-        self.keeping.look_up()
+        self.restorer.look_up()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
         """Return what the keys do."""
@@ -151,7 +154,12 @@ class HqsamWidget(QWidget):
         prompts.rows.addWidget(self.find_all)
         current = ObjectSection(controller, acceptor)
         session = SessionSection(
-            self.labelling, acceptor, self.undo, self.keeping, self.following
+            self.labelling,
+            acceptor,
+            self.undo,
+            self.keeping,
+            self.restorer,
+            self.following,
         )
         self.sections = {
             "session": session,
@@ -241,7 +249,7 @@ class HqsamWidget(QWidget):
             self.display.close()
             self.acceptor.finish()
             self._closing.wait()
-            self.keeping.close()
+            self.restorer.close()
             self.labelling.let_go()
             self.labelling.forget_parked()
             self.controller.close()

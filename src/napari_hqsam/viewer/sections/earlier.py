@@ -20,7 +20,7 @@ from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
-    from napari_hqsam.viewer.saving.label_saver import LabelSaver
+    from napari_hqsam.viewer.saving.restorer import SessionRestorer
 
 _ROWS = 3
 """Entries that are seen at once."""
@@ -31,12 +31,12 @@ class EarlierSessions(QWidget):
 
     Parameters
     ----------
-    keeping : LabelSaver
+    restorer : SessionRestorer
     """
 
-    def __init__(self, keeping: LabelSaver) -> None:
+    def __init__(self, restorer: SessionRestorer) -> None:
         super().__init__()
-        self.keeping = keeping
+        self.restorer = restorer
         self.entries = QListWidget()
         self.entries.setObjectName("unsaved-sessions")
         self.entries.setToolTip("Sessions with changes that were not saved")
@@ -64,8 +64,8 @@ class EarlierSessions(QWidget):
         rows.addLayout(row)
         self.damaged = label()
         rows.addWidget(self.damaged)
-        keeping.verifier.ask = self._ask
-        keeping.listed.connect(self.refresh)
+        restorer.verifier.ask = self._ask
+        restorer.listed.connect(self.refresh)
         self.refresh()
 
     @property
@@ -82,7 +82,7 @@ class EarlierSessions(QWidget):
         before = self.chosen
         with QSignalBlocker(self.entries):
             self.entries.clear()
-            for one in self.keeping.unsaved:
+            for one in self.restorer.unsaved:
                 # The name of a file has a line of its own: it may be long.
                 detail = one.detail.replace(" not in ", " not in\n")
                 item = QListWidgetItem(f"{one.title}\n{detail}")
@@ -94,7 +94,7 @@ class EarlierSessions(QWidget):
                     self.entries.setCurrentItem(item)
         if self.chosen is None and self.entries.count():
             fitting = (
-                i for i, one in enumerate(self.keeping.unsaved) if self._fits(one)
+                i for i, one in enumerate(self.restorer.unsaved) if self._fits(one)
             )
             self.entries.setCurrentRow(next(fitting, 0))
         self._show_damaged()
@@ -104,7 +104,7 @@ class EarlierSessions(QWidget):
 
     def _show_damaged(self) -> None:
         """Say which journals cannot be read: somebody may know what to do."""
-        damaged = self.keeping.damaged
+        damaged = self.restorer.damaged
         self.damaged.setHidden(not damaged)
         if len(damaged) == 1:
             which, kept = "An earlier session", f"{damaged[0].journal.name} is"
@@ -119,12 +119,12 @@ class EarlierSessions(QWidget):
         return bool(QMessageBox.question(self, "HQ-SAM", text, yes | no, no) == yes)
 
     def _fits(self, one: Unsaved) -> bool:
-        return self.keeping.fits(one)
+        return self.restorer.fits(one)
 
     def restore(self) -> None:
         """Go on with the chosen one."""
         if self.chosen is not None:
-            self.keeping.restore(self.chosen)
+            self.restorer.restore(self.chosen)
 
     def discard(self) -> None:
         """Remove the chosen one, if the user is sure."""
@@ -141,4 +141,4 @@ class EarlierSessions(QWidget):
         yes = QMessageBox.StandardButton.Discard
         no = QMessageBox.StandardButton.Cancel
         if QMessageBox.question(self, "Discard", text, yes | no, no) == yes:
-            self.keeping.discard(chosen)
+            self.restorer.discard(chosen)

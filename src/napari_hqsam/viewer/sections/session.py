@@ -13,6 +13,7 @@ from napari_hqsam.viewer.sections.earlier import EarlierSessions
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.saving.label_saver import LabelSaver
+    from napari_hqsam.viewer.saving.restorer import SessionRestorer
     from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.session.image_follower import ImageFollower
@@ -30,6 +31,7 @@ class SessionSection(Section):
     acceptor : Acceptor
     undo : Undo
     keeping : LabelSaver
+    restorer : SessionRestorer
     following : ImageFollower
     """
 
@@ -39,19 +41,20 @@ class SessionSection(Section):
         acceptor: Acceptor,
         undo: Undo,
         keeping: LabelSaver,
+        restorer: SessionRestorer,
         following: ImageFollower,
     ) -> None:
         super().__init__(
             "Not saved", "Earlier sessions that were not saved", is_open=True
         )
-        self.labelling, self.keeping = labelling, keeping
+        self.labelling, self.keeping, self.restorer = labelling, keeping, restorer
         self.bar = bar(self._buttons(undo))
-        self.earlier = EarlierSessions(keeping)
+        self.earlier = EarlierSessions(restorer)
         self.rows.addWidget(self.earlier)
         self.status = label("", "What happened last", lines=2)
         labelling.changed.connect(self.refresh)
-        keeping.listed.connect(self.refresh)
-        for says in (acceptor, keeping, following):
+        restorer.listed.connect(self.refresh)
+        for says in (acceptor, keeping, restorer, following):
             says.said.connect(self._say)
         self.refresh()
 
@@ -94,7 +97,7 @@ class SessionSection(Section):
         journal = None if session is None else session.journal
         if journal is not None:
             self.status.setToolTip(f"Journal: {journal.path}")
-        self.setHidden(not (self.keeping.unsaved or self.keeping.damaged))
+        self.setHidden(not (self.restorer.unsaved or self.restorer.damaged))
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
