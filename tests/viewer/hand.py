@@ -196,7 +196,7 @@ class Hand:
     def idle(self):
         return not (
             self.controller._soon.isActive()
-            or self.controller._hand.isActive()
+            or self.controller.tools._hand.isActive()
             or self.widget.following.deciding
             or self.controller.worker.busy
             or self.widget.files.busy

@@ -201,7 +201,7 @@ def test_the_outline_keeps_its_width_on_the_screen(hand):
     hand.click(20, 50)
     zoom = hand.viewer.scene.camera.zoom
     hand.viewer.scene.camera.zoom = 4 * zoom
-    hand.wait(lambda: not hand.controller._zoom.isActive())
+    hand.wait(lambda: not hand.controller.outline._zoom.isActive())
     assert hand.scene.outline.edge_width[0] * 4 * zoom == pytest.approx(
         outline.OUTLINE_PIXELS
     )

@@ -98,7 +98,7 @@ def test_of_many_files_the_first_is_taken_and_said(
 def take_point(hand):
     """As by its button."""
     hand.settings.tool = "point"
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.wait()
 
 

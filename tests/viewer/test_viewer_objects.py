@@ -111,7 +111,7 @@ def test_objects_made_by_hand_are_opened_by_their_box(hand, squares):
     layer = hand.viewer.add_labels(labels, scale=(0.5, 0.5), units=("um", "um"))
     hand.labelling.use_target(layer)
     hand.settings.tool = "point"
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.move(20, 20)
     hand.key("J")
     hand.key("N")
@@ -192,7 +192,7 @@ def test_labels_on_disk(hand, squares, tmp_path):
     )
     layer = hand.viewer.add_labels(stored, scale=(0.5, 0.5), units=("um", "um"))
     hand.labelling.use_target(layer)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.accept(*CENTRES[:2])
     on_disk = zarr.open_array(str(tmp_path / "l.zarr"), mode="r")[...]
     assert (on_disk[10:30, 40:60] == 2).all()
@@ -228,7 +228,7 @@ def test_a_batch_from_any_layer(hand, squares, kind):
 
 def test_a_batch_is_cancelled_and_clicks_come_first(hand):
     source = hand.viewer.add_points(np.array(CENTRES) / 2, units=("um", "um"))
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.engine.gate.clear()
     hand.batches.run(source)
     hand.engine.gate.set()

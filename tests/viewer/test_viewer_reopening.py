@@ -79,7 +79,7 @@ def test_a_reopened_object_is_none_of_other_labels(hand, squares):
     other[70:, 95:] = 1
     reopen(hand, A)
     hand.labelling.use_target(hand.viewer.add_labels(other, name="other"))
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.key("N")
     assert (other[70:, 95:] == 1).all()
     assert other[A] == 2
@@ -107,7 +107,7 @@ def test_the_box_of_a_big_object_made_by_hand(viewer, open_widget):
     viewer.add_image(image, name="big")
     hand = open_widget()
     hand.labelling.use_target(viewer.add_labels(labels))
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     reopen(hand, (600, 580))
     (box,) = hand.scene.shapes.data
     assert np.allclose(box.min(0), (49.5, 309.5))
@@ -119,7 +119,7 @@ def test_the_box_of_a_big_object_made_by_hand(viewer, open_widget):
 
 def test_another_target_while_the_session_is_begun(hand, squares):
     other = hand.viewer.add_labels(np.zeros(squares.shape, int), name="other")
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.click(*A)
     hand.key("N", wait=False)
     assert hand.labelling.opening

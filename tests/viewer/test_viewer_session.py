@@ -51,7 +51,7 @@ def test_saved_labels_are_opened_with_their_session(
     assert not hand.notes
     assert np.array_equal(hand.labels, last)
     assert list(layer.features["index"]) == [1, 2, 3]
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.move(20, 50)
     hand.key("J")
     assert hand.current.label_id == 1
@@ -89,7 +89,7 @@ def test_a_killed_session_is_offered_and_restored(
     assert hand.labels.max() == 3
     assert (hand.labels[10:30, 70:90] == 3).all()
     assert not hand.restorer.unsaved
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.accept((55, 20))
     assert hand.labels.max() == 4
     for _ in range(4):
@@ -137,7 +137,7 @@ def test_naparis_own_saving_takes_the_journal_along(hand, tmp_path):
     hand.viewer.layers.save(str(path), selected=True, plugin="napari-hqsam")
     assert np.array_equal(read_labels(path), hand.labels)
     assert journal_path(path).is_file()
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.accept(CENTRES[2])
     hand.labelling.let_go()
     labels = np.zeros((80, 100), np.uint32)
@@ -190,7 +190,7 @@ def test_a_session_in_use_is_told_and_nothing_is_lost(hand, squares, tmp_path):
         hand.labelling.use_target(layer)
         hand.wait()
         assert "in use by another session" in hand.notes[-1]
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.accept(CENTRES[2])  # with a journal of its own
     assert hand.labels.max() == 3
     assert len(journals()) == 1
@@ -210,7 +210,7 @@ def test_clicks_are_answered_while_labels_that_were_there_are_copied(
     layer = viewer.add_labels((squares[::-1] > 300) + np.uint8(0))
     layer.data[50:70, 80:90] = 7
     hand.labelling.use_target(layer)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.click(*CENTRES[0])
     hand.key("N", wait=False)
     hand.wait(copying.is_set)

@@ -283,7 +283,7 @@ def test_accepted_objects_are_never_overwritten(start):
     hand = start(stack)
     layer = hand.viewer.add_labels(labels)
     hand.labelling.use_target(layer)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.settings.overlap = "overwrite"  # of clicks; not of what nobody looks at
     before = labels.copy()
     hand.click(*centre(0 + 4))
@@ -313,7 +313,7 @@ def test_objects_found_in_the_labels_are_looked_up_once_and_by_the_worker(
     plane_read = Plane.read
     monkeypatch.setattr(Plane, "read", read)
     choose(hand, "accepted")
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     run(hand)
     assert on(hand, 3) == on(hand, 7) == set(range(COUNT))
     assert iou(hand.labels > 0, stack > 100) > 0.85
@@ -484,7 +484,7 @@ def test_a_volume_larger_than_memory_is_read_where_the_object_is(
     hand.settings.stretch = "contrast limits"
     layer = hand.viewer.add_labels(labels)
     hand.labelling.use_target(layer)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.viewer.scene.camera.center = (corner + 48, corner + 48)
     hand.viewer.scene.camera.zoom = 4
     hand.section.first.setValue(at + 2)

@@ -38,7 +38,7 @@ def test_the_same_prompts_on_each_slice(start):
     hand.key("U")
     assert not hand.labels.any()  # one step
     source = hand.viewer.add_points([(2, *centre(0, k)) for k in (0, 1)])
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     choose(hand, "same", source)
     run(hand)
     assert on(hand, 1) == on(hand, 2) == set(range(5))
@@ -54,7 +54,7 @@ def test_one_object_per_shape_per_slice(start):
             corners = [(y - 14, x - 14), (y - 14, x + 14), (y + 14, x + 14)]
             boxes.append([(z, *c) for c in [*corners, (y + 14, x - 14)]])
     source = hand.viewer.add_shapes(np.array(boxes, float), name="boxes")
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     choose(hand, "each", source)
     assert hand.section.run.text().startswith("Segment the slices")
     run(hand)
@@ -84,7 +84,7 @@ def test_labels_of_each_slice_are_prompts_for_it(start):
             rough[z, y - 7 : y + 7, x - 7 : x + 7] = 5 + k
     hand = start(stack, z=1)
     source = hand.viewer.add_labels(rough, name="rough")
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     choose(hand, "each", source)
     run(hand)
     assert on(hand, 1) == on(hand, 2) == set(range(4))

@@ -156,7 +156,7 @@ def test_confidence_is_there_again_with_the_session(start, tmp_path):
     hand.section._on_object()
     assert {c.z: c.confidence for c in hand.stacks.cells()} == pytest.approx(sure)
     assert hand.section.strip.isVisibleTo(hand.section)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     go(hand, 7)
     hand.current.label_id = 1
     hand.click(*centre(7))

@@ -134,7 +134,7 @@ def test_undo_ends_where_the_session_began(hand):
 def test_the_brush_on_new_labels_is_kept(hand):
     layer = hand.labelling.new_target()
     layer.paint((70, 95), 9)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.click(*CENTRES[1])
     hand.key("N")
     assert hand.labels[CENTRES[1]] == 10

@@ -177,7 +177,7 @@ def test_all_ids_taken(viewer, open_widget, squares):
     layer = viewer.add_labels(full)
     hand = open_widget()
     hand.labelling.use_target(layer)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.click(20, 20)
     hand.key("N")
     assert "255" in hand.notes[-1]
@@ -221,7 +221,7 @@ def test_accepted_just_before_the_image_was_changed(viewer, open_widget, squares
     second = viewer.add_image(squares, name="second")
     hand.wait()
     hand.widget.following.work_on(first)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.engine.gate.clear()
     hand.click(20, 50, wait=False)
     hand.wait(lambda: hand.current.waiting)

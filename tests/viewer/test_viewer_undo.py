@@ -82,7 +82,7 @@ def test_a_session_opened_again_knows_how_large_its_objects_are(
     (layer,) = viewer.open(labels, layer_type="labels", plugin="napari")
     hand.labelling.use_target(layer)
     hand.wait()
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     assert typical_size(hand, *B) == 20
 
 

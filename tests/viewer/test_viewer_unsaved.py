@@ -292,7 +292,7 @@ def test_two_naparis_do_not_write_to_one_journal(
         hand.wait()
         assert "in use by another session" in hand.notes[-1]
         assert hand.restorer.unsaved == [one]
-        hand.controller.take_tool()
+        hand.controller.tools.take()
         hand.accept(C)
         save(hand, path)
         assert "worked on in another session" in hand.notes[-1]
@@ -323,7 +323,7 @@ def test_saved_labels_opened_by_the_user_go_on(viewer, open_widget, picture, nam
     )
     assert np.allclose(target.scale, 0.25)
     assert hand.scene.image.source.path == str(picture)
-    hand.controller.take_tool()
+    hand.controller.tools.take()
     hand.accept(C)
     assert hand.labels.max() == 3
     assert hand.labelling.unsaved_steps == 1

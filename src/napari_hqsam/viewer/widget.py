@@ -210,7 +210,7 @@ class HqsamWidget(QWidget):
         tools, tool = list(TOOLS), self.controller.settings.tool
         at = tools.index(tool) if tool in tools else -1
         self.controller.settings.tool = tools[(at + 1) % len(tools)]
-        self.controller.take_tool()
+        self.controller.tools.take()
 
     def toggle_hover(self) -> None:
         """Outline what is under the cursor, or do not."""
@@ -231,8 +231,8 @@ class HqsamWidget(QWidget):
             )
 
     def _on_loaded(self, nothing: None = None) -> None:
-        self._loaded = self.controller.ready_for_layers = True
-        self.controller.take_first_tool()
+        self._loaded = self.controller.tools.ready_for_layers = True
+        self.controller.tools.take_first()
 
     def _on_not_loaded(self, error: Exception) -> None:
         tell(error)

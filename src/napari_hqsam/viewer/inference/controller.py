@@ -15,25 +15,23 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.masks.finishing import finish
-from napari_hqsam.viewer.canvas import outline
-from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.canvas.scene import Scene
+from napari_hqsam.viewer.canvas.tool_sync import ToolSync
 from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
 from napari_hqsam.viewer.inference.hover import Hover
+from napari_hqsam.viewer.inference.outline_view import OutlineView
 from napari_hqsam.viewer.inference.request_builder import RequestBuilder
 from napari_hqsam.viewer.inference.warmup import Warmup
-from napari_hqsam.viewer.main_thread import MainThread, Soon, tell, timer
+from napari_hqsam.viewer.main_thread import MainThread, Soon, tell
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
-from napari_hqsam.viewer.tools import CLICK, NO_TOOL
+from napari_hqsam.viewer.tools import NO_TOOL
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.records import AcceptOptions
     from napari_hqsam.viewer.inference.requests import Answer, Request
@@ -44,8 +42,6 @@ HEAD_START = 0.05
 """Seconds that the network has before the window paints anything; less than is felt."""
 SCALE_STEPS = (1, -1, 2, -2, 0)
 """Levels that a doubtful object is looked at on, from the one it was found on."""
-ZOOM_MS = 150
-"""How long the zoom rests before the outline gets its width again."""
 
 
 class Controller(QObject):
@@ -84,14 +80,13 @@ class Controller(QObject):
         self.asked: tuple[PlaneView, Request] | None = None
         """Plane and request that are waited for."""
         self._view: PlaneView | None = None
-        self._last_tool = CLICK.name
-        self.ready_for_layers = False
-        """Whether own layers can be made quickly."""
         self._next_wanted = False  # another candidate, once they are there
         self._scales: list[int] = []  # to be looked at on request
         self._soon = Soon(self, self.predict)
-        self._hand = Soon(self, self._show_hand)
-        self._zoom = timer(self, ZOOM_MS, self._draw)
+        self.tools = ToolSync(self.scene, self.settings, self)
+        self.outline = OutlineView(
+            self.scene, self.current, self.hover, lambda: self.shown, self
+        )
         self._connect()
 
     def _connect(self) -> None:
@@ -100,19 +95,12 @@ class Controller(QObject):
         scene.plane_changed.connect(self._on_plane)
         scene.image_changed.connect(self._on_image)
         scene.data_changed.connect(self._on_data)
-        scene.zoomed.connect(self._on_zoom)
-        scene.hand_changed.connect(self._hand.start)
         for name in ("stretch", "channels", "more_layers", "model", "device"):
             getattr(events, name).connect(self._on_data)
         for name in ("output", "scale", "clean"):
             getattr(events, name).connect(self.predict_soon)
-        for name in ("fill", "smooth"):
-            getattr(events, name).connect(self._draw)
         events.channel_axis.connect(self._on_channel_axis)
-        events.tool.connect(self._on_tool)
-        events.negative.connect(self._on_sign)
         events.hover.connect(self.hover.clear)
-        self.hover.changed.connect(self._draw)
         self.hover.missed.connect(self.warmup.go_on_from)
 
     # --- requests ------------------------------------------------------------
@@ -182,7 +170,7 @@ class Controller(QObject):
         current.masks = answer.masks
         current.chosen = chosen
         current.waiting = False
-        self._draw()
+        self.outline.draw()
         self.warmup.go_on_from(answer.request)
 
     def _next_choice(self, chosen: int) -> int:
@@ -203,7 +191,7 @@ class Controller(QObject):
         self.current.masks = ()
         self.current.chosen = 0
         self.current.waiting = False
-        self._draw()
+        self.outline.draw()
 
     def begin_next(self) -> None:
         """Forget the current object, and how its prompts came to be."""
@@ -248,34 +236,6 @@ class Controller(QObject):
 
     # --- what is shown ---------------------------------------------------------
 
-    def _draw(self) -> None:
-        """Show the outline of what there is: the current object, or that hovered."""
-        scene = self.scene
-        if scene.outline is None or scene.image is None:
-            return
-        mask, view, colour = self.current.mask, None, outline.CURRENT_COLOUR
-        dashed = bool(self.current.doubt)
-        if mask is not None and self.shown is not None:
-            view = self.shown[0]
-        elif self.hover.found is not None:
-            view, mask = self.hover.found
-            colour, dashed = outline.HOVER_COLOUR, False
-        if view is None:
-            outline.show_nothing(scene.outline)
-            return
-        width = outline.OUTLINE_PIXELS / scene.viewport.pixel_size(scene.image, view)
-        own = view.in_layers
-        if mask is not None:
-            mask = self.finished(mask, view)
-        outline.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)
-
-    def finished(self, mask: Mask, view: PlaneView) -> Mask:
-        """Return a mask with holes filled and edge smoothed, if so chosen."""
-        assert self.scene.image is not None
-        size = plane_size(self.scene.image, view)
-        fill, smooth = self.settings.fill, self.settings.smooth
-        return finish(mask, fill=fill, smooth=smooth, size=size)
-
     def next_candidate(self) -> None:
         """Show the next of SAM's readings of the prompts."""
         current = self.current
@@ -286,7 +246,7 @@ class Controller(QObject):
             chosen = self._next_choice(current.chosen)
             current.doubt = _doubt(answer, chosen)
             current.chosen = chosen
-            self._draw()
+            self.outline.draw()
             return
         self._ask(view, replace(answer.request, what="all"), next_choice=True)
 
@@ -350,56 +310,11 @@ class Controller(QObject):
             self.scene.use_tool(tool)
         self._on_data()
 
-    def take_tool(self) -> None:
-        """Make the mouse do what the tool says; without one, take the last one."""
-        tool = self.settings.tool
-        tool = self._last_tool if tool == NO_TOOL else tool
-        try:
-            self.scene.use_tool(tool)
-        except HqsamError as error:
-            tell(error)
-            tool = NO_TOOL
-        self.settings.tool = tool
-
-    def take_first_tool(self) -> None:
-        """Have a tool in the hand for an image that was just opened."""
-        if self.ready_for_layers and self.scene.image is not None:
-            self.take_tool()
-
-    def _on_tool(self, tool: str) -> None:
-        if tool != NO_TOOL:
-            self._last_tool = tool
-            if tool != self.scene.tool_in_hand():
-                self.take_tool()
-
-    def _show_hand(self) -> None:
-        """Let the tool that is shown be what the mouse does.
-
-        Called when what happens now is over: napari activates a layer only after it
-        has told that the layer came.
-        """
-        lacking = self.scene.image is not None and not self.scene.layers.complete
-        if self.settings.tool != NO_TOOL and lacking:
-            # Deleted by the user; with the layer the tool would be gone for good.
-            with suppress(HqsamError):
-                if self.settings.tool == self.scene.tool_in_hand():
-                    self.scene.ensure_layers()  # the image stays the active layer
-                else:
-                    self.scene.use_tool(self.settings.tool)
-        self.settings.tool = self.scene.tool_in_hand()
-
-    def _on_sign(self) -> None:
-        self.scene.prompts.set_sign(negative=self.settings.negative)
-
-    def _on_zoom(self) -> None:
-        if self.current.masks or self.hover.found is not None:
-            self._zoom.start()
-
     def close(self) -> None:
         """Stop everything and leave the viewer as it was, but for the target."""
         self._soon.stop()
-        self._hand.stop()
-        self._zoom.stop()
+        self.tools.close()
+        self.outline.close()
         self.hover.close()
         self.warmup.close()
         self.worker.close()

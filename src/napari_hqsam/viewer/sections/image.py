@@ -161,7 +161,7 @@ class ImageSection(Section):
     def _on_layer(self, layer: Image) -> None:
         """Work on the layer that was chosen, with the tool in the hand."""
         self.following.work_on(layer)
-        self.controller.take_first_tool()
+        self.controller.tools.take_first()
         self.refresh()
 
     def _on_channels(self) -> None:

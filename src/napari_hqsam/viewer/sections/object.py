@@ -150,7 +150,7 @@ def _what_to_do(controller: Controller) -> str:
         return SAYS
     if not scene.is_visible():
         return f"{scene.image.name} is hidden. To show it, {_TAKE}"
-    if not controller.ready_for_layers:
+    if not controller.tools.ready_for_layers:
         return "Getting ready ..."
     if tool not in TOOLS:
         return f"The mouse does not prompt now: {_TAKE}"

@@ -147,7 +147,7 @@ class PromptSection(Section):
 
     def _on_tool(self, tool: str) -> None:
         self.controller.settings.tool = tool
-        self.controller.take_tool()  # where the image is active, its own layer
+        self.controller.tools.take()  # where the image is active, its own layer
         self.refresh()
 
     def _run(self) -> None:

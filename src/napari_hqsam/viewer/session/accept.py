@@ -204,7 +204,7 @@ class Acceptor(QObject):
         """
         where = view.labels_plane
         number = session.accept(mask, prompt, plane=where, **how)
-        done = self.controller.finished(mask, view)
+        done = self.controller.outline.finished(mask, view)
         if done is not mask:
             overlap = self.settings.overlap
             session.reshape(number, done.bbox, done.data, where, overlap=overlap)

@@ -94,7 +94,7 @@ class ClickSorter:
         own = view.in_layers
         if mask is not None:
             point = own.to_plane(row)[0]
-            outlined = self._controller.finished(mask, view)
+            outlined = self._controller.outline.finished(mask, view)
             if covers(outlined, (float(point[0]), float(point[1]))):
                 return
         if mask is None or self._undo.untouched(view, skip=row):

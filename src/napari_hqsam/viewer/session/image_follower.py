@@ -140,7 +140,7 @@ class ImageFollower(QObject):
         scene.use(first)
         self._uncover(first)
         self._lay_prompts(work)
-        if self._controller.ready_for_layers and image == self._active():
+        if self._controller.tools.ready_for_layers and image == self._active():
             settings.tool = CLICK.name  # works while the image is the active layer
         self.asked.emit()
 
@@ -161,7 +161,7 @@ class ImageFollower(QObject):
                 images.append(channels_of(layer, there))
         if images:
             self.work_on(images[0][0])
-            self._controller.take_first_tool()
+            self._controller.tools.take_first()
             if len(images) > 1:
                 self.said.emit(
                     f"{len(images)} images were opened; this is the first of them. "
@@ -171,7 +171,7 @@ class ImageFollower(QObject):
         active = self._active()
         if self._scene.image is None:
             self.begin()
-            self._controller.take_first_tool()
+            self._controller.tools.take_first()
             return
         image = self._labelling.image_of(active) if not is_image(active) else active
         if image is not None and image in there:

@@ -62,7 +62,7 @@ class StackController(QObject):
         self.state = StackState()
         self._confidence = ObjectConfidence(labelling, self.state)
         self._placer = ResultPlacer(
-            labelling, self.state, controller.finished, acceptor.accept_options
+            labelling, self.state, controller.outline.finished, acceptor.accept_options
         )
         self._stash = PromptStash(controller)
         self._worst = WorstSliceFinder(

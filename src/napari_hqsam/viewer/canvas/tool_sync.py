@@ -1,0 +1,82 @@
+"""The tool that is chosen and what the mouse does are kept the same, both ways."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject
+
+from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.main_thread import Soon, tell
+from napari_hqsam.viewer.tools import CLICK, NO_TOOL
+
+if TYPE_CHECKING:
+    from napari_hqsam.viewer.canvas.scene import Scene
+    from napari_hqsam.viewer.state import Settings
+
+
+class ToolSync(QObject):
+    """Takes the tool of the settings, and follows what napari's own buttons change.
+
+    Parameters
+    ----------
+    scene : Scene
+    settings : Settings
+    """
+
+    def __init__(self, scene: Scene, settings: Settings, parent: QObject) -> None:
+        super().__init__(parent)
+        self._scene, self._settings = scene, settings
+        self._last_tool = CLICK.name
+        self.ready_for_layers = False
+        """Whether own layers can be made quickly."""
+        self._hand = Soon(self, self._follow_mouse)
+        scene.hand_changed.connect(self._hand.start)
+        settings.events.tool.connect(self._on_tool)
+        settings.events.negative.connect(self._on_sign)
+
+    def take(self) -> None:
+        """Make the mouse do what the tool says; without one, take the last one."""
+        tool = self._settings.tool
+        tool = self._last_tool if tool == NO_TOOL else tool
+        try:
+            self._scene.use_tool(tool)
+        except HqsamError as error:
+            tell(error)
+            tool = NO_TOOL
+        self._settings.tool = tool
+
+    def take_first(self) -> None:
+        """Have a tool in the hand for an image that was just opened."""
+        if self.ready_for_layers and self._scene.image is not None:
+            self.take()
+
+    def _on_tool(self, tool: str) -> None:
+        if tool != NO_TOOL:
+            self._last_tool = tool
+            if tool != self._scene.tool_in_hand():
+                self.take()
+
+    def _follow_mouse(self) -> None:
+        """Let the tool that is shown be what the mouse does.
+
+        Called when what happens now is over: napari activates a layer only after it
+        has told that the layer came.
+        """
+        lacking = self._scene.image is not None and not self._scene.layers.complete
+        if self._settings.tool != NO_TOOL and lacking:
+            # Deleted by the user; with the layer the tool would be gone for good.
+            with suppress(HqsamError):
+                if self._settings.tool == self._scene.tool_in_hand():
+                    self._scene.ensure_layers()  # the image stays the active layer
+                else:
+                    self._scene.use_tool(self._settings.tool)
+        self._settings.tool = self._scene.tool_in_hand()
+
+    def _on_sign(self) -> None:
+        self._scene.prompts.set_sign(negative=self._settings.negative)
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._hand.stop()
