@@ -31,7 +31,8 @@ from napari_hqsam.sessions import (
     read_session,
     set_aside,
 )
-from napari_hqsam.sessions.journal.file import base_path, cut_journal
+from napari_hqsam.sessions.journal.file import cut_journal
+from napari_hqsam.sessions.journal.paths import base_path
 
 fcntl = pytest.importorskip("fcntl")
 unsaved = pytest.importorskip("napari_hqsam.viewer.files.unsaved_sessions")

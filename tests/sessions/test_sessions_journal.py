@@ -15,7 +15,8 @@ import pytest
 
 from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError
 from napari_hqsam.sessions import JournalError, journal_path
-from napari_hqsam.sessions.journal.file import Journal, read_lines
+from napari_hqsam.sessions.journal.file import Journal
+from napari_hqsam.sessions.journal.lines import read_lines
 
 
 @pytest.fixture

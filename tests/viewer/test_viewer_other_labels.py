@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from napari_hqsam.errors import OutputError
 from napari_hqsam.labels import read_labels, write_labels
 from napari_hqsam.sessions import ArrayTarget, Session
-from napari_hqsam.sessions.journal.file import journal_path
+from napari_hqsam.sessions.journal.paths import journal_path
 
 A, B = (20, 20), (20, 50)
 

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from napari_hqsam.labels import read_labels
-from napari_hqsam.sessions.journal.file import journal_path
+from napari_hqsam.sessions.journal.paths import journal_path
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.files.journal_files import begin_session

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions import read_session
-from napari_hqsam.sessions.journal.file import Journal, journal_path
+from napari_hqsam.sessions.journal.file import Journal
+from napari_hqsam.sessions.journal.paths import journal_path
 from napari_hqsam.viewer.files.sessions_folder import sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
 from napari_hqsam.viewer.saving.session_context import apply_choices

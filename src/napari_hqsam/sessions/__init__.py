@@ -17,8 +17,9 @@ from napari_hqsam.sessions.aside import (
 )
 from napari_hqsam.sessions.catching_up import catch_up
 from napari_hqsam.sessions.history import History
-from napari_hqsam.sessions.journal.file import JournalError, journal_path
 from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+from napari_hqsam.sessions.journal.lines import JournalError
+from napari_hqsam.sessions.journal.paths import journal_path
 from napari_hqsam.sessions.journal.records import Accept, AcceptOptions, Corrected, Edit
 from napari_hqsam.sessions.patches import (
     ArrayTarget,

@@ -23,15 +23,9 @@ from napari_hqsam.images import open_source
 from napari_hqsam.labels.digest import labels_digest
 from napari_hqsam.labels.formats import format_of
 from napari_hqsam.sessions.edit_log import EditLog
-from napari_hqsam.sessions.journal.file import (
-    SUFFIX,
-    Journal,
-    JournalError,
-    base_path,
-    journal_path,
-    lock_unused,
-    read_lines,
-)
+from napari_hqsam.sessions.journal.file import Journal, lock_unused
+from napari_hqsam.sessions.journal.lines import JournalError, read_lines
+from napari_hqsam.sessions.journal.paths import SUFFIX, base_path, journal_path
 from napari_hqsam.sessions.journal.records import Save
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.recorded import understand

@@ -11,8 +11,9 @@ import numpy as np
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry.space import label_axes, make_space
 from napari_hqsam.labels.base import keep_base
-from napari_hqsam.sessions.journal.file import Journal, base_path
+from napari_hqsam.sessions.journal.file import Journal
 from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
+from napari_hqsam.sessions.journal.paths import base_path
 from napari_hqsam.sessions.recorded import understand
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_hqsam.sessions.journal.file import Json
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.journal.lines import Json
     from napari_hqsam.sessions.patches import Target
     from napari_hqsam.sessions.recorded import Recorded
 

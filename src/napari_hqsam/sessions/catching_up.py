@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.sessions.edit_log import EditLog
-from napari_hqsam.sessions.journal.file import read_lines, tells_of_saving
+from napari_hqsam.sessions.journal.lines import read_lines, tells_of_saving
 from napari_hqsam.sessions.recorded import event_of, step_of, understand
 
 if TYPE_CHECKING:

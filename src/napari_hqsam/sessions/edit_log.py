@@ -18,7 +18,7 @@ from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.files import replacing
 from napari_hqsam.labels.target import check_writable
 from napari_hqsam.sessions.history import History
-from napari_hqsam.sessions.journal.file import base_path, find_base
+from napari_hqsam.sessions.journal.paths import base_path, find_base
 from napari_hqsam.sessions.journal.records import Save
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
-    from napari_hqsam.sessions.journal.file import Journal, Json
+    from napari_hqsam.sessions.journal.file import Journal
     from napari_hqsam.sessions.journal.headers import Header
+    from napari_hqsam.sessions.journal.lines import Json
     from napari_hqsam.sessions.journal.records import Event
     from napari_hqsam.sessions.patches import Target, Write
 

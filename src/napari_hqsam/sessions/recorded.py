@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.sessions.history import History
-from napari_hqsam.sessions.journal.file import (
+from napari_hqsam.sessions.journal.headers import Header
+from napari_hqsam.sessions.journal.lines import (
     JournalError,
-    base_path,
     count_lines,
-    find_base,
     read_lines,
     tells_of_saving,
 )
-from napari_hqsam.sessions.journal.headers import Header
+from napari_hqsam.sessions.journal.paths import base_path, find_base
 from napari_hqsam.sessions.journal.plain import text, whole
 from napari_hqsam.sessions.journal.records import Accept, Edit, Save
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.models import Model
-    from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.lines import Json
     from napari_hqsam.sessions.journal.records import Event
 
 

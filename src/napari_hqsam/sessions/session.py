@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.history import History
-    from napari_hqsam.sessions.journal.file import Journal, Json
+    from napari_hqsam.sessions.journal.file import Journal
     from napari_hqsam.sessions.journal.headers import Header, ImageRecord, Setup
+    from napari_hqsam.sessions.journal.lines import Json
     from napari_hqsam.sessions.journal.records import Accept, Edit
     from napari_hqsam.sessions.objects import ObjectTable
     from napari_hqsam.sessions.patches import Target

@@ -1,112 +1,42 @@
 """The journal: a file to which one line is added for each thing that was done.
 
-It knows lines, not what they mean. Each line is a JSON object and ends with a
-checksum of itself and of all lines before it, so that a damaged, lost or
-foreign line is noticed. A line is on the disk before `Journal.append` returns:
-a killed process or a power cut can only lose the line that was being written,
+It knows lines, not what they mean. A line is on the disk before `Journal.append`
+returns: a killed process or a power cut can only lose the line that was being written,
 and the next to open the file cuts off what there is of it.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import re
 import stat
 import time
-import warnings
-import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_hqsam.errors import HqsamError, HqsamWarning, OutputError, reason, shown
+from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.files import Lock, replacing, try_lock
 from napari_hqsam.labels.target import check_file
+from napari_hqsam.sessions.journal.lines import (
+    FORMAT,
+    VERSION,
+    JournalError,
+    Json,
+    count_lines,
+    end_of,
+    read_whole,
+    seal,
+    tells_of_saving,
+)
+from napari_hqsam.sessions.journal.paths import SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-Json = dict[str, Any]
-"""What a line says."""
-VERSION = 1
-"""Of what the lines mean; readers refuse a higher one."""
-SUFFIX = ".journal.jsonl"
-SAVE = "save"
-"""Event of a line that tells that the labels were saved."""
-BASE_SUFFIX = ".base.tif"
-_FORMAT = "napari-hqsam"
 _WORK = "working on the same session"
 _OLD = 600.0
 """Seconds after which a journal that cannot be locked is no longer being written."""
-_CHECKSUM = re.compile(rb',"sum":"([0-9a-f]{8})"\}$')
-
-
-class JournalError(HqsamError, ValueError):
-    """The journal is damaged, foreign, newer than this package, or in use."""
-
-
-def journal_path(labels: str | os.PathLike[str]) -> Path:
-    """Return where the journal of a label file lies: beside it.
-
-    Parameters
-    ----------
-    labels : str or os.PathLike
-        Such as ``cells.ome.zarr``; then it is ``cells.ome.zarr.journal.jsonl``.
-    """
-    path = Path(labels)
-    return path.with_name(path.name + SUFFIX)
-
-
-def base_path(journal: str | os.PathLike[str]) -> Path:
-    """Return where the labels lie that a session began with: beside its journal."""
-    path = Path(journal)
-    return path.with_name(path.name.removesuffix(SUFFIX) + BASE_SUFFIX)
-
-
-def find_base(journal: Path, named: str | None) -> Path | None:
-    """Return the labels that a session began with, to be read alone.
-
-    Parameters
-    ----------
-    journal : pathlib.Path
-        Its journal.
-    named : str, optional
-        What its header names; None where it began with nothing. One of before version
-        0.2 may name that of another journal, from which it was saved.
-    """
-    own = base_path(journal)
-    if named is None:
-        return None
-    return own if own.name == named or own.exists() else journal.with_name(named)
-
-
-def read_lines(path: str | os.PathLike[str]) -> list[Json]:
-    """Read a journal; it may be in use.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file.
-
-    Returns
-    -------
-    list of dict
-        The header and what follows.
-
-    Raises
-    ------
-    JournalError
-        If it cannot be read, is no journal, is of a newer version, or a line
-        but the last is damaged.
-
-    Warns
-    -----
-    HqsamWarning
-        If the last line was cut short: it is left out.
-    """
-    return _read(Path(path))[0]
 
 
 class Journal:
@@ -169,8 +99,8 @@ class Journal:
 
         def first() -> tuple[bytes, int, int]:
             told = header() if callable(header) else header
-            said = {"journal": _FORMAT, "version": VERSION, **told}
-            return *_sealed(said, 0), 1  # never a journal without its header
+            said = {"journal": FORMAT, "version": VERSION, **told}
+            return *seal(said, 0), 1  # never a journal without its header
 
         return cls._new(Path(path), first)
 
@@ -232,7 +162,7 @@ class Journal:
             raise JournalError(f"{path} does not exist; check the name")
         lock = _locked(path)
         try:
-            lines, end, checksum = _read(path)
+            lines, end, checksum = read_whole(path)
             if end < path.stat().st_size:  # what is left of a line will be cut off
                 _check_unused(path, lock)
             journal = cls(path, end, checksum, lock, count_lines(lines))
@@ -259,7 +189,7 @@ class Journal:
             If it cannot be written, or another program has changed it; then the
             journal is as before.
         """
-        line, checksum = _sealed(said, self._checksum)
+        line, checksum = seal(said, self._checksum)
         try:
             self._keep_in_place()
             self._file.seek(self._end)
@@ -380,7 +310,7 @@ class Journal:
             elif keep is None:
                 self.path.unlink()
             else:
-                self._file.truncate(_end_of(self.path, keep))
+                self._file.truncate(end_of(self.path, keep))
         self.close()
         return there
 
@@ -450,7 +380,7 @@ def cut_journal(path: str | os.PathLike[str], keep: int) -> None:
     path = Path(path)
     with lock_unused(path):
         try:
-            os.truncate(path, _end_of(path, keep))
+            os.truncate(path, end_of(path, keep))
         except OSError as error:
             raise OutputError(
                 f"{path} cannot be written to ({reason(error)})"
@@ -480,107 +410,6 @@ def lock_unused(path: Path, *, always: bool = False) -> Lock:
         lock.release()
         raise
     return lock
-
-
-def tells_of_saving(said: Json) -> bool:
-    """Whether a line says only that the labels were saved: nothing was done."""
-    return said.get("event") == SAVE
-
-
-def count_lines(lines: Sequence[Json]) -> int:
-    """Count lines as `Journal.lines` does."""
-    return sum(not tells_of_saving(said) for said in lines)
-
-
-def _end_of(path: Path, lines: int) -> int:
-    """Bytes that the first lines of a file take, and what tells of saving them."""
-    end = 0
-    with path.open("rb") as file:
-        for line in file:
-            with suppress(ValueError):
-                lines -= not tells_of_saving(json.loads(line))
-            if lines < 0:
-                break
-            end += len(line)
-    return end
-
-
-def _sealed(said: Json, before: int) -> tuple[bytes, int]:
-    """Return a line with its checksum, which goes on from that of the line before."""
-    body = json.dumps(said, separators=(",", ":"))[:-1].encode()
-    checksum = zlib.crc32(body, before)
-    return body + b',"sum":"%08x"}\n' % checksum, checksum
-
-
-def _unsealed(line: bytes, before: int) -> tuple[Json, int]:
-    """Return what a line says and its checksum; raise ValueError if it is damaged."""
-    found = _CHECKSUM.search(line)
-    if found is None:
-        raise ValueError("is cut short or no line of a journal")
-    checksum = int(found[1], 16)
-    if zlib.crc32(line[: found.start()], before) != checksum:
-        raise ValueError("does not fit its checksum")
-    try:
-        said: Json = json.loads(line)
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-    del said["sum"]
-    return said, checksum
-
-
-def _read(path: Path) -> tuple[list[Json], int, int]:
-    """Lines, where the last whole one ends, and its checksum."""
-    said: list[Json] = []
-    end = checksum = 0
-    damage: ValueError | None = None
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if damage is not None:
-                    raise _damaged(path, len(said) + 1, damage)
-                try:
-                    # Editors and versioning tools may have their own line ends.
-                    one, checksum = _unsealed(line.rstrip(b"\r\n"), checksum)
-                except ValueError as error:
-                    damage = error  # which is fatal unless this is the last line
-                    continue
-                said.append(one)
-                end += len(line)
-    except OSError as error:
-        raise JournalError(f"{path} cannot be read ({reason(error)})") from error
-    if not said:
-        raise JournalError(f"{path} is not a journal of napari-hqsam")
-    _check_header(path, said[0])
-    if damage is not None:
-        warnings.warn(
-            f"{path}: line {len(said) + 1}, the last, {damage}, as when a program is "
-            "killed while it writes; what it said is lost, all before is there",
-            HqsamWarning,
-            stacklevel=4,
-        )
-    return said, end, checksum
-
-
-def _damaged(path: Path, number: int, damage: ValueError) -> JournalError:
-    return JournalError(
-        f"{path}: line {number} {damage}, so it or a line before it was changed; take "
-        f"a copy from before that, or delete this line and all after it to keep the "
-        f"{number - 2} things done before"
-        if number > 1
-        else f"{path} is not a journal of napari-hqsam: its first line {damage}"
-    )
-
-
-def _check_header(path: Path, header: Json) -> None:
-    """Raise unless this version of the package reads such a journal."""
-    if header.get("journal") != _FORMAT:
-        raise JournalError(f"{path} is not a journal of napari-hqsam")
-    version = header.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise JournalError(
-            f"{path} is a journal of version {shown(version)}, this napari-hqsam reads "
-            f"up to {VERSION}; install a newer one"
-        )
 
 
 def _locked(path: Path) -> Lock:

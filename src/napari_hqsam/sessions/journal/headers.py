@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import shown
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels.writing import MAX_ID
-from napari_hqsam.sessions.journal.file import BASE_SUFFIX
+from napari_hqsam.sessions.journal.paths import BASE_SUFFIX
 from napari_hqsam.sessions.journal.plain import HIGHEST, items, real, text, whole
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hqsam.images import Image
     from napari_hqsam.models import Model
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.lines import Json
 
 
 _MAX_AXES = 16

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.lines import Json
 
 
 MAX_MASK_BYTES = 2**28

@@ -17,8 +17,8 @@ from napari_hqsam.geometry import Plane
 from napari_hqsam.labels.painting import Overlap
 from napari_hqsam.network.outputs import OUTPUTS, Output
 from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
-from napari_hqsam.sessions.journal.file import SAVE
 from napari_hqsam.sessions.journal.headers import Setup, check_keys
+from napari_hqsam.sessions.journal.lines import SAVE
 from napari_hqsam.sessions.journal.plain import HIGHEST, flag, items, real, text, whole
 from napari_hqsam.sessions.journal.prompt_records import (
     prompt_from_json,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Box
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.file import Json
+    from napari_hqsam.sessions.journal.lines import Json
 
 EditKind = Literal["delete", "merge", "split", "reshape", "brush", "derive"]
 _IDS = {

@@ -27,7 +27,8 @@ from napari_hqsam.sessions import (
     read_session,
     set_aside,
 )
-from napari_hqsam.sessions.journal.file import SUFFIX, base_path, in_use
+from napari_hqsam.sessions.journal.file import in_use
+from napari_hqsam.sessions.journal.paths import SUFFIX, base_path
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.files.label_files import empty_labels, space_of
 from napari_hqsam.viewer.files.sessions_folder import make_sessions_folder, never_saved

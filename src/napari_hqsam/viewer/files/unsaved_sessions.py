@@ -20,12 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from napari_hqsam.errors import HqsamError, reason
 from napari_hqsam.files import replacing
 from napari_hqsam.sessions import read_session
-from napari_hqsam.sessions.journal.file import (
-    SUFFIX,
-    cut_journal,
-    in_use,
-    remove_journal,
-)
+from napari_hqsam.sessions.journal.file import cut_journal, in_use, remove_journal
+from napari_hqsam.sessions.journal.paths import SUFFIX
 from napari_hqsam.viewer.files.journal_context import readable_context
 from napari_hqsam.viewer.files.sessions_folder import (
     make_sessions_folder,

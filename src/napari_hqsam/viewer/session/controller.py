@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.labels import labels_digest
-from napari_hqsam.sessions.journal.file import SUFFIX
+from napari_hqsam.sessions.journal.paths import SUFFIX
 from napari_hqsam.viewer.canvas import label_layers
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.label_colours import give_colours

@@ -1,0 +1,47 @@
+"""Where journals lie, and the labels that their sessions began with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+SUFFIX = ".journal.jsonl"
+BASE_SUFFIX = ".base.tif"
+
+
+def journal_path(labels: str | os.PathLike[str]) -> Path:
+    """Return where the journal of a label file lies: beside it.
+
+    Parameters
+    ----------
+    labels : str or os.PathLike
+        Such as ``cells.ome.zarr``; then it is ``cells.ome.zarr.journal.jsonl``.
+    """
+    path = Path(labels)
+    return path.with_name(path.name + SUFFIX)
+
+
+def base_path(journal: str | os.PathLike[str]) -> Path:
+    """Return where the labels lie that a session began with: beside its journal."""
+    path = Path(journal)
+    return path.with_name(path.name.removesuffix(SUFFIX) + BASE_SUFFIX)
+
+
+def find_base(journal: Path, named: str | None) -> Path | None:
+    """Return the labels that a session began with, to be read alone.
+
+    Parameters
+    ----------
+    journal : pathlib.Path
+        Its journal.
+    named : str, optional
+        What its header names; None where it began with nothing. One of before version
+        0.2 may name that of another journal, from which it was saved.
+    """
+    own = base_path(journal)
+    if named is None:
+        return None
+    return own if own.name == named or own.exists() else journal.with_name(named)
