@@ -8,7 +8,7 @@ import sys
 
 from scipy.spatial.transform import Rotation
 
-from napari_hqsam.viewer.inference.preloading import load_libraries
+from napari_hqsam.viewer.inference.load_libraries import load_libraries
 
 asked = []
 

@@ -13,7 +13,7 @@ from stack_hand import SHIFT, BrightEngine, centre, discs, iou, run
 
 from napari_hqsam import cli, read_labels
 from napari_hqsam.sessions import read_session
-from napari_hqsam.viewer.canvas.placing import Placing, placement
+from napari_hqsam.viewer.canvas.layer_placing import Placing, placement
 
 DEPTH, CHANNELS, AXIS = 5, 3, 1
 

@@ -10,7 +10,7 @@ from napari.components import Dims
 from napari.layers import Image
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.viewer.canvas.placing import Placing, transfer
+from napari_hqsam.viewer.canvas.layer_placing import Placing, transfer
 from napari_hqsam.viewer.planes import PlaneView, shown_plane
 
 

@@ -17,7 +17,7 @@ Folders, each importing those below it only (a contract in pyproject.toml holds 
 
 The way of one click, from the mouse to the painted outline:
 
-1. napari adds a point to the layer; `canvas.prompts` gives it the sign and colour of
+1. napari adds a point to the layer; `canvas.prompt_set` gives it the sign and colour of
    the click and says that the prompts changed.
 2. `inference.controller` waits until this event is over, then collects what lies on
    the plane (`predict`).

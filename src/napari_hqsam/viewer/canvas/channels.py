@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import Placing
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.planes import layer_shape
 

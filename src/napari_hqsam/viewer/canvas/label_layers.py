@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.viewer.canvas.placing import placement
+from napari_hqsam.viewer.canvas.layer_placing import placement
 from napari_hqsam.viewer.files.label_files import empty_labels
 from napari_hqsam.viewer.planes import layer_shape, shape_without, without_axis
 

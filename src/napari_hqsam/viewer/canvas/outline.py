@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.masks.outlines import outlines
-from napari_hqsam.viewer.canvas.placing import placement
+from napari_hqsam.viewer.canvas.layer_placing import placement
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hqsam.viewer.canvas.layer_placing import Placing, placement
 from napari_hqsam.viewer.canvas.outline import add_outline
-from napari_hqsam.viewer.canvas.placing import Placing, placement
-from napari_hqsam.viewer.canvas.prompts import PromptLayers
+from napari_hqsam.viewer.canvas.prompt_set import PromptLayers
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Points, Shapes

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, from_labels, from_shape
-from napari_hqsam.viewer.canvas.placing import Placing, transfer
+from napari_hqsam.viewer.canvas.layer_placing import Placing, transfer
 from napari_hqsam.viewer.canvas.prompt_layers import NEGATIVE, SIGN
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import Placing
 
 if TYPE_CHECKING:
     from napari.components import Camera

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from napari_hqsam.viewer.inference.preloading import load_libraries
+from napari_hqsam.viewer.inference.load_libraries import load_libraries
 from napari_hqsam.viewer.inference.requests import Answer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from napari_hqsam.errors import HqsamError, HqsamWarning, ImageError, reason
 from napari_hqsam.files import same_file
 from napari_hqsam.sessions import read_session
 from napari_hqsam.viewer.canvas.label_layers import as_labels
-from napari_hqsam.viewer.canvas.placing import placement
+from napari_hqsam.viewer.canvas.layer_placing import placement
 from napari_hqsam.viewer.files.journal_context import what_is_opened
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.files.unsaved_sessions import (

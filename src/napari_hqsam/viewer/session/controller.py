@@ -21,8 +21,17 @@ from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.session.object_rows import ObjectRows
 from napari_hqsam.viewer.session.opening import SessionOpener
-from napari_hqsam.viewer.session.parked import REDO, UNDO, OpenLabels, ParkedLabels
-from napari_hqsam.viewer.session.target import LayerTarget, check_target, reconcile
+from napari_hqsam.viewer.session.parked_labels import (
+    REDO,
+    UNDO,
+    OpenLabels,
+    ParkedLabels,
+)
+from napari_hqsam.viewer.session.target_labels import (
+    LayerTarget,
+    check_target,
+    reconcile,
+)
 from napari_hqsam.viewer.session.verifier import Verifier
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_hqsam.viewer.canvas.prompt_reader import plane_size
 from napari_hqsam.viewer.inference.requests import from_candidate
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.session.target import box_at, id_at
+from napari_hqsam.viewer.session.target_labels import box_at, id_at
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import Controller

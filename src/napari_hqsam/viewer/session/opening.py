@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.session.target import LayerTarget
+    from napari_hqsam.viewer.session.target_labels import LayerTarget
     from napari_hqsam.viewer.session.verifier import Verifier
     from napari_hqsam.worker import Worker
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.stack.confidence import ObjectConfidence
-from napari_hqsam.viewer.stack.placing import ResultPlacer
+from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
 from napari_hqsam.viewer.stack.prompt_stash import PromptStash
 from napari_hqsam.viewer.stack.run import RunReports, StackRun
 from napari_hqsam.viewer.stack.shown_slices import slice_axis_of

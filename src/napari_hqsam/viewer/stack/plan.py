@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.session.target import LayerTarget
+    from napari_hqsam.viewer.session.target_labels import LayerTarget
     from napari_hqsam.viewer.stack.slice_axis import SliceAxis
     from napari_hqsam.viewer.step_loop import Checkpoint
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QObject
 
     from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.stack.placing import ResultPlacer
+    from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
     from napari_hqsam.viewer.stack.slice_results import SliceResult
     from napari_hqsam.viewer.stack.tasks.task import StackTask
     from napari_hqsam.viewer.step_loop import Checkpoint

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import Placing
 from napari_hqsam.viewer.canvas.prompt_reader import current_prompt, plane_size
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack.slice_axis import (

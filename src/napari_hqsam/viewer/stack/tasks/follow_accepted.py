@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.session.target import LayerTarget
+    from napari_hqsam.viewer.session.target_labels import LayerTarget
     from napari_hqsam.viewer.stack.plan import SliceJob
     from napari_hqsam.viewer.stack.slice_results import SliceResult
 

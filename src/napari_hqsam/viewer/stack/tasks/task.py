@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.request_builder import RequestBuilder
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.target import LayerTarget
+    from napari_hqsam.viewer.session.target_labels import LayerTarget
     from napari_hqsam.viewer.stack.confidence import ObjectConfidence
-    from napari_hqsam.viewer.stack.placing import ResultPlacer
+    from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
     from napari_hqsam.viewer.stack.plan import SliceJob
     from napari_hqsam.viewer.stack.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.slice_results import SliceResult

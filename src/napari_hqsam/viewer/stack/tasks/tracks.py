@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.viewer.canvas import placing
 from napari_hqsam.viewer.stack.slice_results import SliceResult
 from napari_hqsam.viewer.stack.tasks.task import StackTask
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hqsam.masks import Mask, Tracks
-    from napari_hqsam.viewer.stack.placing import ResultPlacer
+    from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
     from napari_hqsam.viewer.stack.plan import SliceJob
 
 
@@ -79,7 +78,7 @@ class MakeTracks(StackTask):
         rows = np.column_stack([tracks.table[:, 0], own.to_data(tracks.table[:, 2:])])
         rows[:, 1 + stack.layer_axis] = tracks.table[:, 1]
         active = viewer.layers.selection.active
-        place: dict[str, Any] = placing.placement(target.layer)
+        place: dict[str, Any] = layer_placing.placement(target.layer)
         viewer.add_tracks(
             rows,
             graph=tracks.graph,

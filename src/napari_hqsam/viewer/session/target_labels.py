@@ -15,7 +15,7 @@ from psygnal import Signal
 from napari_hqsam.errors import OutputError
 from napari_hqsam.masks.algebra import tight_box
 from napari_hqsam.sessions.strokes import Stroke
-from napari_hqsam.viewer.canvas.placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import Placing
 from napari_hqsam.viewer.files.label_files import FLAT, without_step
 from napari_hqsam.viewer.planes import layer_shape, shape_without, without_axis
 
