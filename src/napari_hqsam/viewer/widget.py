@@ -91,7 +91,7 @@ class HqsamWidget(QWidget):
         )
         self.acceptor = acceptor = Acceptor(controller, self.labelling)
         self.labelling.said.connect(acceptor.said.emit)
-        self.undo = Undo(controller, self.labelling, acceptor)
+        self.undo = Undo(acceptor, controller, self.labelling)
         self._clicks = ClickSorter(controller, acceptor, self.undo)
         self.objects = ObjectActions(controller, self.labelling, acceptor)
         self.batches = PromptBatch(controller, self.labelling, acceptor)

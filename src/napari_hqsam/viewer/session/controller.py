@@ -54,11 +54,10 @@ class SessionController(QObject):
     Parameters
     ----------
     scene : Scene
-    engine : Engine
-    worker : Worker
-        That of the engine.
+    engine, worker : Engine, Worker
+        To look at the image when a session begins; the thread of the engine.
     files : Worker
-        For what needs no model.
+        Copies labels, and reads and writes journals.
     """
 
     changed = Signal()

@@ -53,17 +53,18 @@ class Undo:
 
     Parameters
     ----------
+    acceptor : Acceptor
+        Tells what is accepted and dropped.
     controller : Controller
     labelling : SessionController
-    acceptor : Acceptor
     """
 
     def __init__(
-        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
+        self, acceptor: Acceptor, controller: Controller, labelling: SessionController
     ) -> None:
-        self._controller, self._labelling = controller, labelling
-        self._scene, self._current = controller.scene, controller.current
         self._acceptor, self._said = acceptor, acceptor.said
+        self._scene, self._current = controller.scene, controller.current
+        self._controller, self._labelling = controller, labelling
         self.link: Link | None = None
         """Of the current object, if a click on it accepted the one before."""
         self._taken_back: tuple[PlaneView, Prompt] | None = None

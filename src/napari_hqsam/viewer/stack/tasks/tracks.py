@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.viewer.canvas.layer_placing import placement
 from napari_hqsam.viewer.stack.slice_results import SliceResult
 from napari_hqsam.viewer.stack.tasks.task import StackTask
 
@@ -78,7 +79,7 @@ class MakeTracks(StackTask):
         rows = np.column_stack([tracks.table[:, 0], own.to_data(tracks.table[:, 2:])])
         rows[:, 1 + stack.layer_axis] = tracks.table[:, 1]
         active = viewer.layers.selection.active
-        place: dict[str, Any] = layer_placing.placement(target.layer)
+        place: dict[str, Any] = placement(target.layer)
         viewer.add_tracks(
             rows,
             graph=tracks.graph,
