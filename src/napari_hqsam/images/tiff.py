@@ -23,6 +23,7 @@ from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.memory import check_decoded, check_fits
 from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source
+from napari_hqsam.images.tiff_pictures import bound_pictures
 from napari_hqsam.images.tiff_planes import check_planes
 from napari_hqsam.images.tiff_tables import check_tables
 
@@ -74,6 +75,7 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
             for level in series.levels:
                 _check_complete(level, path)
                 _check_codec(level.keyframe, path)
+                bound_pictures(level)
             kept = Kept(_KEPT_BYTES)
             numbers = range(len(series.levels))
             arrays = [_open_level(series, n, path, kept) for n in numbers]

@@ -1,0 +1,76 @@
+"""Strips and tiles of a TIFF that are pictures are decoded only if they are as large.
+
+tifffile decodes a picture of whatever size, and compares it with the tile afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.images.memory import check_decoded
+from napari_hqsam.images.picture_headers import (
+    PictureSize,
+    UnknownPictureError,
+    picture_size,
+)
+
+if TYPE_CHECKING:
+    import tifffile
+
+_MOST_SAMPLES = 4
+"""Of a pixel, where the TIFF says less: colours and opacity."""
+_WIDE = (22610, 33003, 33004, 33005, 34712, 34934, 50002, 52546)
+_WIDE_BYTES = 4
+"""Of a sample, while pictures of those formats are decoded, whatever they hold."""
+
+
+def bound_pictures(series: tifffile.TiffPageSeries) -> None:
+    """Have the pictures of all pages of a level looked at before they are decoded."""
+    if picture_format(series.keyframe):
+        keyframes = [page.keyframe for page in series.pages if page is not None]
+        for page in {id(page): page for page in keyframes}.values():
+            if page is not None:
+                _bound(page)
+
+
+def picture_format(page: tifffile.TiffPage) -> bool:
+    """Whether the strips or tiles of a page are pictures with a size of their own."""
+    try:
+        return picture_size(int(page.compression), b"") is not None
+    except UnknownPictureError:
+        return True
+
+
+def _bound(page: tifffile.TiffPage) -> None:
+    """Look at the size of a picture in `decode`, which tifffile calls for each."""
+    decode = page.decode
+    compression = int(page.compression)
+    name = getattr(page.compression, "name", compression)
+    file = page.parent.filehandle.name
+    length = page.tilelength if page.is_tiled else page.rowsperstrip
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    most = PictureSize(length, width, max(page.samplesperpixel, _MOST_SAMPLES))
+    if compression in _WIDE:
+        size = length * width * page.samplesperpixel * _WIDE_BYTES
+        check_decoded(size, f"a piece of {file}")
+
+    def bounded(data: bytes | None, index: int, /, **more: Any) -> Any:  # noqa: ANN401
+        if data is not None:
+            header = more.get("jpegheader") or b""
+            try:
+                found = picture_size(compression, header + data)
+            except UnknownPictureError as error:
+                raise ImageError(
+                    f"{file} is damaged: one of its {name} pieces cannot be read "
+                    f"({error})"
+                ) from None
+            if found and any(a > b for a, b in zip(found, most, strict=True)):
+                raise ImageError(
+                    f"{file} is damaged: one of its {name} pieces has {found.height} x "
+                    f"{found.width} pixels with {found.samples} samples, where there "
+                    f"is room for {length} x {width} with {page.samplesperpixel}"
+                )
+        return decode(data, index, **more)
+
+    page.decode = bounded
