@@ -1,0 +1,36 @@
+from .errors import HqsamError, HqsamWarning
+from .evaluation.evaluate import evaluate
+from .images import Image, open_image
+from .jobs import parse_planes, plan_batch, run_batch
+from .labels import paint, read_labels, write_labels
+from .masks import Linker, Mask, tracks_of
+from .models import Model, list_models, load_model
+from .prompts import Prompt, read_prompts
+from .segmentation import Segmenter, StopRules
+
+__version__: str
+
+__all__ = [
+    "HqsamError",
+    "HqsamWarning",
+    "Image",
+    "Linker",
+    "Mask",
+    "Model",
+    "Prompt",
+    "Segmenter",
+    "StopRules",
+    "__version__",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "open_image",
+    "paint",
+    "parse_planes",
+    "plan_batch",
+    "read_labels",
+    "read_prompts",
+    "run_batch",
+    "tracks_of",
+    "write_labels",
+]
