@@ -243,6 +243,31 @@ def test_an_id_is_free_again_after_undo_not_after_deletion(begin, square):
 # --- labels of any kind -----------------------------------------------------
 
 
+def test_ids_that_others_wrote_without_a_word_are_not_given_again(begin, square):
+    """Nobody tells of what a plugin writes into the array of a layer."""
+    array = np.zeros((3, 12, 14), np.uint16)
+    session = begin(array)
+    assert session.accept(square(1, 1), CLICK, plane={"z": 0}) == 1
+    array[2, 9, 9], array[2, 9, 10], array[1, 9, 11] = 2, 3, 65535
+    assert session.next_id == 4
+    assert session.accept(square(1, 5), CLICK, plane={"z": 0}) == 4
+    assert session.split(4, (1, 5, 2, 8), np.ones((1, 3), bool), {"z": 0}) == 5
+    array[array == 5] = 0
+    assert session.next_id == 6  # it had been given
+
+
+def test_ids_below_the_mask_are_not_given_again_in_labels_on_the_disk(
+    tmp_path, begin, square
+):
+    array = zarr.create_array(
+        tmp_path / "labels.zarr", shape=(12, 14), chunks=(4, 7), dtype="uint16"
+    )
+    session = begin(array)
+    array[2, 2] = 1
+    assert session.accept(square(1, 1), CLICK) == 2
+    assert array[2, 2] == 1
+
+
 def test_zarr_labels_are_changed_under_the_mask_alone(tmp_path, begin, square):
     array = zarr.create_array(
         str(tmp_path / "l.zarr"),

@@ -70,6 +70,14 @@ def test_saved_labels_are_opened_as_they_were_saved(
     assert np.array_equal(again.labels, saved)
 
 
+def test_id_that_a_plugin_has_written_is_not_given_again(hand):
+    layer = hand.labelling.target.layer
+    layer.data[0, :5] = 3  # without a word to anybody
+    hand.accept(C)
+    assert hand.labels[C] == 4
+    assert (hand.labels[0, :5] == 3).all()
+
+
 def test_replaced_labels_are_in_the_journal(hand):
     layer = hand.labelling.target.layer
     before = layer.data.copy()

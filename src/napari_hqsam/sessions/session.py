@@ -198,7 +198,7 @@ class Session:
     @property
     def next_id(self) -> int:
         """The id that the next new object gets."""
-        return self.table.highest + 1
+        return self._edits.new_id()
 
     def features(self) -> dict[str, list[Any]]:
         """Tell what is known of all objects; see `feature_table`."""
