@@ -3,9 +3,18 @@
 import napari
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QCheckBox, QComboBox
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDialogButtonBox,
+    QLineEdit,
+)
+
+from napari_hqsam.viewer.canvas.prompt_layers import POINTS
 
 
 def field(hand, tip, kind=QComboBox):
@@ -76,6 +85,37 @@ def test_a_value_that_is_no_choice_is_kept_and_not_shown(hand):
     assert box.currentText() == "CPU"
 
 
+def test_own_layers_are_no_source_of_prompts(viewer, hand):
+    assert POINTS in viewer.layers
+    assert entries(field(hand, "Points, Shapes or Labels")) == []
+    assert entries(field(hand, "Whose prompts")) == ["the current prompts"]
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_model_from_a_file(hand, tmp_path, chosen):
+    box, path = field(hand, "The bundled model"), tmp_path / "own.pth"
+    path.touch()
+    before = box.currentText()
+
+    def answer():
+        """Answer the dialog once it is ready for that."""
+        dialog = QApplication.activeModalWidget()
+        if dialog is None:
+            return
+        dialog.findChild(QLineEdit, "fileNameEdit").setText(str(path))
+        buttons = dialog.findChild(QDialogButtonBox)
+        kinds = QDialogButtonBox.StandardButton
+        buttons.button(kinds.Open if chosen else kinds.Cancel).click()
+
+    clock = QTimer()
+    clock.timeout.connect(answer)
+    clock.start(100)
+    QTest.keyClick(box, Qt.Key.Key_End)
+    clock.stop()
+    assert hand.settings.model == (str(path) if chosen else "micro")
+    assert box.currentText() == (str(path) if chosen else before)
+
+
 def test_lists_of_layers_follow_the_viewer(viewer, hand):
     target = field(hand, "Labels layer that")
     source = field(hand, "Points, Shapes or Labels")
@@ -84,9 +124,7 @@ def test_lists_of_layers_follow_the_viewer(viewer, hand):
     lower, upper = (viewer.add_labels(zeros, name=n) for n in ("lower", "upper"))
     viewer.add_points(np.zeros((1, 2)), name="seeds")
     assert entries(target) == ["a new layer", "upper", "lower"]
-    assert [e for e in entries(source) if "HQ-SAM" not in e] == [
-        *("seeds", "upper", "lower")
-    ]
+    assert entries(source) == ["seeds", "upper", "lower"]
     take(target, "upper")
     assert hand.labelling.target.layer is upper
     upper.name = "renamed"
@@ -104,12 +142,14 @@ def test_lists_of_layers_follow_the_viewer(viewer, hand):
 
 
 def test_lists_are_of_the_viewer_that_the_panel_is_in(viewer, open_widget, squares):
-    viewer.add_image(squares, name="here")
     other = napari.Viewer(show=False)  # and the current one from now on
     try:
         other.add_image(squares, name="elsewhere")
         hand = open_widget()
         box = field(hand, "Image layer")
+        assert entries(box) == []
+        viewer.add_image(squares, name="here")
+        hand.wait()
         assert entries(box) == ["here"]
         assert box.currentText() == "here"
         other.add_image(squares, name="elsewhere too")

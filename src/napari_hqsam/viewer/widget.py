@@ -118,6 +118,8 @@ class HqsamWidget(QWidget):
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
+        # Own layers are known as such only after napari has told that they are there.
+        controller.scene.layers_changed.connect(self.reset_choices)
         controller.scene.image_changed.connect(self._load_layers)
         self.following.begin()
         if controller.scene.image is None:

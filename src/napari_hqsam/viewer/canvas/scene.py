@@ -209,6 +209,7 @@ class Scene:
         made = self.layers.make(self.image, self.channel_axis)
         if not complete:
             self.layers.fit(self.image, camera(self.viewer).zoom)
+            self.layers_changed.emit()  # `own` knows them only now
         return made
 
     def put_prompt(self, prompt: Prompt, own: PlaneView) -> None:
