@@ -95,6 +95,25 @@ def test_nothing_is_done(viewer, open_widget, path, answers):
     assert not hand.notes
 
 
+@pytest.mark.parametrize("damage", ["newer", "damaged"])
+def test_labels_beside_a_journal_that_cannot_be_read_are_not_kept(
+    viewer, open_widget, squares, tmp_path, damage
+):
+    """It tells nothing of them, and whoever saves was asked about the file."""
+    viewer.add_image(squares, name="squares")
+    hand, path = open_widget(), tmp_path / "labels.tif"
+    write_labels(path, np.full(squares.shape, 9, np.uint16))
+    journal = tmp_path / "labels.tif.journal.jsonl"
+    said = {"newer": '{"journal":"napari-hqsam","version":9}', "damaged": "{}"}[damage]
+    journal.write_text(said + "\n")
+    hand.accept(A)
+    hand.keeping.save(str(path))
+    hand.wait()
+    assert np.array_equal(read_labels(path), hand.labels)
+    assert not list(tmp_path.glob("labels.other*"))
+    assert (tmp_path / "labels.tif.old.journal.jsonl").read_text() == said + "\n"
+
+
 @pytest.mark.parametrize("name", ["labels.tif", "labels.ome.zarr"])
 @pytest.mark.parametrize("how", ["widget", "menu of napari"])
 def test_labels_changed_while_the_session_is_open_are_kept(

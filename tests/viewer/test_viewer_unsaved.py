@@ -19,6 +19,7 @@ from napari_hqsam.viewer.files.sessions_folder import sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
 from napari_hqsam.viewer.saving.session_context import apply_choices
 from napari_hqsam.viewer.sections.session import with_suffix
+from napari_hqsam.viewer.session import controller
 
 A, B, C, D = (20, 20), (20, 50), (20, 80), (55, 20)
 
@@ -262,6 +263,33 @@ def test_discarding_leaves_what_was_saved(
     hand.restorer.look_up()
     hand.wait()
     assert not hand.restorer.unsaved
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_killed_between_a_save_and_its_note(
+    viewer, open_widget, picture, tmp_path, monkeypatch, more
+):
+    """What is in the file is not offered, and discarding the rest leaves it so."""
+    opened(viewer, picture)
+    hand = open_widget()
+    path = tmp_path / "own.tif"
+    hand.accept(A)
+    save(hand, path)
+    hand.accept(B)
+    with monkeypatch.context() as patch:
+        patch.setattr(controller, "move_journal", lambda *_: None)  # the kill
+        save(hand, path)
+    if more:
+        hand.accept(C)
+    hand = start_again(hand, open_widget)
+    assert [one.steps for one in hand.restorer.unsaved] == [1] * more
+    if more:
+        hand.restorer.discard(hand.restorer.unsaved[0])
+    (layer,) = viewer.open(str(path), layer_type="labels", plugin="napari")
+    hand.wait()
+    assert hand.labelling.target.layer is layer
+    assert hand.labelling.session.table.ids == [1, 2]
+    assert not hand.notes
 
 
 def hold(path, begun, over):

@@ -143,7 +143,7 @@ def keep_others(labels: str | os.PathLike[str]) -> Path | None:
     -------
     pathlib.Path or None
         Where they are kept, such as ``cells.other.tif``; None if they are as they were
-        saved, or there is no session of them that tells.
+        saved, or there is no session of them that tells: of a newer version, for one.
 
     Raises
     ------
@@ -155,8 +155,12 @@ def keep_others(labels: str | os.PathLike[str]) -> Path | None:
     if not (path.exists() and journal.is_file()):
         return None
     try:
-        if not understand(journal, read_lines(journal)).saves:
-            return None
+        saves = understand(journal, read_lines(journal)).saves
+    except JournalError:
+        return None
+    if not saves:
+        return None
+    try:
         check_labels_fit(journal, open_source(path, keep_indices=True).array)
     except MemoryError:
         raise

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_hqsam.errors import HqsamError, reason
 from napari_hqsam.files import replacing
+from napari_hqsam.images import open_source
+from napari_hqsam.labels import labels_digest
 from napari_hqsam.sessions import read_session
 from napari_hqsam.sessions.journal.file import cut_journal, in_use, remove_journal
 from napari_hqsam.sessions.journal.paths import SUFFIX
@@ -84,9 +86,7 @@ class Unsaved:
     @property
     def labels(self) -> Path | None:
         """The label file it was saved in; None where it never was."""
-        if never_saved(self.journal):
-            return None
-        return self.journal.with_name(self.journal.name.removesuffix(SUFFIX))
+        return label_file(self.journal)
 
     @property
     def is_own(self) -> bool:
@@ -126,6 +126,13 @@ class Unsaved:
     def text(self) -> str:
         """All of that in one line."""
         return f"{self.title} ({self.detail})"
+
+
+def label_file(journal: Path) -> Path | None:
+    """Return the label file that a session was saved in last; None if it never was."""
+    if never_saved(journal):
+        return None
+    return journal.with_name(journal.name.removesuffix(SUFFIX))
 
 
 def saved_lines(journal: Path) -> int:
@@ -186,8 +193,9 @@ def find_unsaved() -> Found:
             if in_use(journal):
                 continue
             recorded = read_session(journal)
-            if recorded.lines > max(saved, 1):
-                found.append(Unsaved.of(recorded, max(saved, 1)))
+            saved = _lines_in_file(recorded, max(saved, 1))
+            if recorded.lines > saved:
+                found.append(Unsaved.of(recorded, saved))
         except Exception as error:  # one must not keep the others from being listed
             if journal.exists():
                 damaged.append(Damaged(journal, reason(error)))
@@ -207,7 +215,7 @@ def discard(journal: Path) -> None:
         It is in use, or cannot be written to.
     """
     if not never_saved(journal):
-        lines = saved_lines(journal)
+        lines = _lines_in_file(read_session(journal), saved_lines(journal))
         if lines > 1:
             cut_journal(journal, lines)
         forget_note(journal)
@@ -216,6 +224,23 @@ def discard(journal: Path) -> None:
     with suppress(HqsamError):
         base = read_session(journal).own_base
     remove_journal(journal, base=base)
+
+
+def _lines_in_file(recorded: Recorded, noted: int) -> int:
+    """Count the lines of a journal that its label file has, also where no note tells.
+
+    The note is written after the labels, and a kill may come between. The file is read
+    only if the journal tells of such a save.
+    """
+    later = {save.digest: save.lines for save in recorded.saves if save.lines > noted}
+    file = label_file(recorded.path)
+    if not later or file is None:
+        return noted
+    try:
+        digest = labels_digest(open_source(file, keep_indices=True).array)
+    except (HqsamError, OSError):
+        return noted
+    return later.get(digest, noted)
 
 
 def remove_empty() -> None:

@@ -9,14 +9,17 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.labels import labels_digest
-from napari_hqsam.sessions.journal.paths import SUFFIX
 from napari_hqsam.viewer.canvas import label_layers
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.label_colours import give_colours
 from napari_hqsam.viewer.files import saved_elsewhere
 from napari_hqsam.viewer.files.journal_files import journal_beside, move_journal
-from napari_hqsam.viewer.files.sessions_folder import never_saved, sessions_folder
-from napari_hqsam.viewer.files.unsaved_sessions import note_saved, saved_lines
+from napari_hqsam.viewer.files.sessions_folder import sessions_folder
+from napari_hqsam.viewer.files.unsaved_sessions import (
+    label_file,
+    note_saved,
+    saved_lines,
+)
 from napari_hqsam.viewer.main_thread import tell
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.session.object_rows import ObjectRows
@@ -409,9 +412,7 @@ class SessionController(QObject):
     def file(self) -> Path | None:
         """The label file that the session was saved in last."""
         journal = None if self.session is None else self.session.journal
-        if journal is None or never_saved(journal.path):
-            return None
-        return journal.path.with_name(journal.path.name.removesuffix(SUFFIX))
+        return None if journal is None else label_file(journal.path)
 
     def follow(self, path: str, lines: int | None = None) -> None:
         """Move the journal to where the labels were saved.
