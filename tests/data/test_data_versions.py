@@ -11,7 +11,7 @@ import tifffile
 from bright import bright_model
 
 from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, read_labels
-from napari_hqsam.cli.replaying import SegmentAgain
+from napari_hqsam.cli.commands.replay import SegmentAgain
 from napari_hqsam.jobs import run_batch
 from napari_hqsam.sessions import ArrayTarget, Session, read_session, rebuild, remake
 from napari_hqsam.tiling import Grid

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 )
 
 from napari_hqsam import open_image, read_labels, write_labels
-from napari_hqsam.cli.replaying import SegmentAgain
+from napari_hqsam.cli.commands.replay import SegmentAgain
 from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import Segmenter, iter_propagate

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from napari_hqsam.cli.saying import timed
+from napari_hqsam.cli.console import timed
 from napari_hqsam.errors import ImageError, OutputError, PromptError
 
 if TYPE_CHECKING:

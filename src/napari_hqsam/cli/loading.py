@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.cli.arguments import integers
-from napari_hqsam.cli.saying import timed
+from napari_hqsam.cli.console import timed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,4 +38,7 @@ CacheOption = Annotated[
 ]
 LevelOption = Annotated[
     str, typer.Option(help="Scale of the look: auto, whole, or k: 2^k smaller.")
+]
+StoresOption = Annotated[
+    Path | None, typer.Option(help="Folder of the stores. [default: the user's]")
 ]

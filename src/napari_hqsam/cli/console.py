@@ -26,3 +26,8 @@ def timed(what: str) -> Iterator[list[str]]:
     yield details
     seconds = time.perf_counter() - start
     say(f"  {what:<22}{seconds:8.3f} s   {', '.join(details)}".rstrip())
+
+
+def size_text(count: float) -> str:
+    """Write a number of bytes in megabytes."""
+    return f"{count / 1e6:.1f} MB"

@@ -15,10 +15,10 @@ from napari_hqsam.cli.arguments import (
     prompts_of,
     segment_options,
 )
+from napari_hqsam.cli.console import say, timed
+from napari_hqsam.cli.interrupts import report_interrupt
 from napari_hqsam.cli.loading import load_told, open_told
-from napari_hqsam.cli.outputs import check_file_to_write, check_labels
-from napari_hqsam.cli.saying import say, timed
-from napari_hqsam.cli.stopping import told_if_stopped
+from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
 
 if TYPE_CHECKING:
     from napari_hqsam.images import Image
@@ -115,7 +115,7 @@ def batch(
 
     loaded = load_told(model, device, precision)
     segmenter = Segmenter(opened, loaded, normalization=how, cache=store)
-    with told_if_stopped(
+    with report_interrupt(
         f"the planes done are kept in {out}.batch: run the same command again to "
         "resume, or with --restart to begin anew"
     ):

@@ -1,12 +1,16 @@
-"""The main job of the command line: read, segment, write, said step by step."""
+"""`napari-hqsam segment`: objects of an image from prompts."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
+import typer
+
+from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.arguments import (
     all_prompts,
     by_plane,
@@ -17,15 +21,14 @@ from napari_hqsam.cli.arguments import (
     plane_of,
     segment_options,
 )
+from napari_hqsam.cli.console import timed
+from napari_hqsam.cli.interrupts import report_interrupt
 from napari_hqsam.cli.loading import load_told, open_told
-from napari_hqsam.cli.outputs import check_file_to_write, check_labels
-from napari_hqsam.cli.saying import timed
-from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -37,6 +40,65 @@ if TYPE_CHECKING:
 
 OVERLAY_SIDE = 4096
 """Larger planes are drawn smaller, by a power of 2, to at most this side."""
+
+
+def segment(
+    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    prompts: Annotated[
+        Path | None, typer.Option(help="Prompts: .csv, .geojson or .json.")
+    ] = None,
+    point: Annotated[
+        list[str] | None, typer.Option(help="Click y,x; one object each.")
+    ] = None,
+    box: Annotated[
+        list[str] | None, typer.Option(help="Box y0,x0,y1,x1; one object each.")
+    ] = None,
+    plane: Annotated[
+        str | None, typer.Option(help="Plane of a stack, such as 12 or t=0,z=12.")
+    ] = None,
+    key: opt.KeyOption = None,
+    axes: opt.AxesOption = None,
+    channels: opt.ChannelsOption = None,
+    normalization: opt.NormalizationOption = "percentile",
+    level: opt.LevelOption = "auto",
+    overlay: Annotated[
+        Path | None, typer.Option(help="Also draw the outlines to this .png.")
+    ] = None,
+    output: opt.OutputOption = "sam+hq",
+    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
+    overlap: Annotated[
+        str, typer.Option(help="Pixels of two objects: keep or overwrite.")
+    ] = "keep",
+    model: opt.ModelOption = "micro",
+    device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
+    cache: opt.CacheOption = None,
+    overwrite: opt.OverwriteOption = False,
+) -> None:
+    """Segment objects of an image from clicks, boxes or masks."""
+    run(
+        image,
+        out,
+        prompts_file=prompts,
+        points=point or [],
+        boxes=box or [],
+        plane=plane,
+        key=key,
+        axes=axes,
+        channels=channels,
+        normalization=normalization,
+        level=level,
+        overlay=overlay,
+        output=output,
+        clean=clean,
+        overlap=overlap,
+        model=model,
+        device=device,
+        precision=precision,
+        cache=cache,
+        overwrite=overwrite,
+    )
 
 
 def run(
@@ -79,7 +141,7 @@ def run(
     check_all(image, groups, out, overlap)
     shown_plane = next(iter(groups))
     small = None
-    with told_if_stopped(f"{out} is as it was before"):
+    with report_interrupt(f"{out} is as it was before"):
         how = normalized(image, limits)
         segmenter = _segmenter(image, model, device, precision, how, store)
         with ExitStack() as open_labels:
@@ -102,7 +164,7 @@ def run(
                 details.append(str(out))
     if small is not None and overlay is not None:
         with (
-            told_if_stopped(f"{out} is complete, {overlay} was not written"),
+            report_interrupt(f"{out} is complete, {overlay} was not written"),
             timed("draw the overlay") as details,
         ):
             _draw(segmenter, small, shown_plane, groups[shown_plane], overlay)

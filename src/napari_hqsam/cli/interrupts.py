@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from napari_hqsam.cli.saying import PROGRAM, say
+from napari_hqsam.cli.console import PROGRAM, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +35,12 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own copy of click
         """Run the command that was named."""
-        with told_if_stopped("the command did not come to its end"):
+        with report_interrupt("the command did not come to its end"):
             return super().invoke(ctx)
 
 
 @contextmanager
-def told_if_stopped(state: str) -> Iterator[None]:
+def report_interrupt(state: str) -> Iterator[None]:
     """Say how things stand, and exit, if the block is interrupted.
 
     Parameters
@@ -63,7 +63,7 @@ def told_if_stopped(state: str) -> Iterator[None]:
 
 
 @contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
+def sigterm_as_interrupt() -> Iterator[None]:
     """Take SIGTERM for ctrl-C, but for the exit code, which is `TERMINATED`."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may ask for signals

@@ -1,10 +1,9 @@
-"""`napari-hqsam embed` and `cache`: tiles encoded ahead, and what is kept of them."""
+"""`napari-hqsam embed`: tiles encoded ahead."""
 
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,31 +16,17 @@ from napari_hqsam.cli.arguments import (
     normalized,
     plane_of,
 )
+from napari_hqsam.cli.console import say, size_text, timed
+from napari_hqsam.cli.interrupts import report_interrupt
 from napari_hqsam.cli.loading import load_told, open_told
-from napari_hqsam.cli.saying import say, timed
-from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_hqsam.embeddings import StoreFolder, StoreSummary, TileSource
+    from napari_hqsam.embeddings import StoreFolder, TileSource
     from napari_hqsam.images import Image
     from napari_hqsam.tiling import Grid, Tile
-
-FolderOption = Annotated[
-    Path | None, typer.Option(help="Folder of the stores. [default: the user's]")
-]
-
-SHOWN = 8
-"""Letters of a store's name that are shown, and enough to name it."""
-
-cache_app = typer.Typer(
-    help="What is kept of encoded tiles, and removing it.", rich_markup_mode=None
-)
-
-
-# --- embed -----------------------------------------------------------------
 
 
 def embed(
@@ -64,7 +49,7 @@ def embed(
     model: opt.ModelOption = "micro",
     device: opt.DeviceOption = "auto",
     precision: opt.PrecisionOption = "auto",
-    cache: FolderOption = None,
+    cache: opt.StoresOption = None,
 ) -> None:
     """Encode tiles of an image ahead, so that no click has to wait for them."""
     levels = None if level is None else integers(level, "--level")
@@ -153,7 +138,7 @@ def _embed(
     there = 0
     try:
         with (
-            told_if_stopped("the same command goes on from here"),
+            report_interrupt("the same command goes on from here"),
             timed("encode the tiles") as details,
         ):
             for index, tile in tqdm(
@@ -173,7 +158,7 @@ def _report(store: Path, encoded: int, there: int) -> None:
 
     kept = summarize(store)
     say(f"encoded {encoded}, already there {there}")
-    say(f"{store}: {kept.tiles} tiles, {_size(kept.bytes)}")
+    say(f"{store}: {kept.tiles} tiles, {size_text(kept.bytes)}")
 
 
 def _check_budget(folder: StoreFolder, store: Path, total: int) -> None:
@@ -186,94 +171,7 @@ def _check_budget(folder: StoreFolder, store: Path, total: int) -> None:
     limit = folder.limit(folder.bytes())
     if needed > limit:
         raise OutputError(
-            f"{total} tiles take {_size(needed)} and the stores may take {_size(limit)}"
-            f": give fewer levels or planes, a region, or set {SIZE_VARIABLE}"
+            f"{total} tiles take {size_text(needed)} and the stores may take "
+            f"{size_text(limit)}: give fewer levels or planes, a region, or set "
+            f"{SIZE_VARIABLE}"
         )
-
-
-# --- cache -----------------------------------------------------------------
-
-
-@cache_app.callback()
-def _cache(context: typer.Context, cache: FolderOption = None) -> None:
-    """List the stores: image, model, tiles, size, when they were used last."""
-    context.obj = cache
-    if context.invoked_subcommand is None:
-        list_(context)
-
-
-@cache_app.command(name="list")
-def list_(context: typer.Context, cache: FolderOption = None) -> None:
-    """List the stores: image, model, tiles, size, when they were used last."""
-    folder = _folder(context, cache)
-    found = folder.summaries()
-    for store in found:
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(store.last_used))
-        say(
-            f"{store.path.name[:SHOWN]}  {used}  {store.tiles:>7} tiles "
-            f"{_size(store.bytes):>10}  {store.model:<10} {store.image}"
-        )
-    total = sum(store.bytes for store in found)
-    say(f"{len(found)} stores, {_size(total)} in {folder.path}")
-
-
-@cache_app.command()
-def clear(
-    context: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Images, or stores by what `cache` begins their line with."
-        ),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Remove all stores.")
-    ] = False,
-    cache: FolderOption = None,
-) -> None:
-    """Remove stores; their tiles are encoded again when they are needed."""
-    if not (names or everything):
-        raise OutputError("nothing is named to clear: give names, or --all")
-    folder = _folder(context, cache)
-    found = folder.summaries()
-    chosen = found if everything else _named(found, names or [])
-    for store in chosen:
-        folder.remove(store.path)
-    total = sum(store.bytes for store in chosen)
-    say(f"removed {len(chosen)} stores, {_size(total)}, from {folder.path}")
-
-
-@cache_app.command()
-def path(context: typer.Context, cache: FolderOption = None) -> None:
-    """Print the folder of the stores."""
-    say(str(_folder(context, cache).path))
-
-
-def _folder(context: typer.Context, cache: Path | None) -> StoreFolder:
-    """Folder that --cache names, before the command or after it."""
-    from napari_hqsam.embeddings import StoreFolder
-
-    chosen = cache or context.obj
-    return StoreFolder() if chosen is None else StoreFolder(chosen)
-
-
-def _named(found: Sequence[StoreSummary], names: Sequence[str]) -> list[StoreSummary]:
-    """Find the stores of images, or with names that begin so."""
-    chosen = {}
-    for name in names:
-        meant = [
-            s
-            for s in found
-            if name == s.image or (len(name) >= SHOWN and s.path.name.startswith(name))
-        ]
-        if not meant:
-            raise OutputError(
-                f"no store is called {name!r}, nor one of its image: see the list of "
-                "`napari-hqsam cache`"
-            )
-        chosen.update({store.path: store for store in meant})
-    return [*chosen.values()]
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e6:.1f} MB"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_hqsam.cli.arguments import cache_of, integers
+from napari_hqsam.cli.console import say, timed
+from napari_hqsam.cli.interrupts import report_interrupt
 from napari_hqsam.cli.loading import load_told
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     CacheOption,
@@ -18,10 +20,8 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OverwriteOption,
     PrecisionOption,
 )
-from napari_hqsam.cli.outputs import check_labels
-from napari_hqsam.cli.saying import say, timed
-from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, OutputError
+from napari_hqsam.jobs.outputs import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def replay(
         opened = _open(recorded, image, key, axes, shown)
         details.append(f"{opened.name}, {opened.axes} {opened.shape}, {opened.dtype}")
     _check_same(recorded, opened)
-    with told_if_stopped(f"{out} is as it was before"):
+    with report_interrupt(f"{out} is as it was before"):
         if model is None:
             with (
                 in_place_of_session(out) as replaced,

@@ -23,11 +23,11 @@ from napari_hqsam.cli.arguments import (
     prompts_of,
     segment_options,
 )
+from napari_hqsam.cli.console import timed
+from napari_hqsam.cli.interrupts import report_interrupt
 from napari_hqsam.cli.loading import load_told, open_told
-from napari_hqsam.cli.outputs import check_file_to_write, check_labels
-from napari_hqsam.cli.saying import timed
-from napari_hqsam.cli.stopping import told_if_stopped
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
+from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,7 +165,7 @@ def propagate(
     table = _Table(confidence)
     highest = max(*ids, 0 if kept is None else kept.highest)
     with (
-        told_if_stopped(f"{out} is as it was before"),
+        report_interrupt(f"{out} is as it was before"),
         ExitStack() as open_labels,
     ):
         open_labels.enter_context(in_place_of_session(out))

@@ -11,6 +11,7 @@ import typer
 
 from napari_hqsam import __version__
 from napari_hqsam.cli.arguments import level_of
+from napari_hqsam.cli.console import say
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     DeviceOption,
     LevelOption,
@@ -18,8 +19,7 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OverwriteOption,
     PrecisionOption,
 )
-from napari_hqsam.cli.outputs import check_apart, check_file_to_write
-from napari_hqsam.cli.saying import say
+from napari_hqsam.jobs.outputs import check_apart, check_file_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,0 +1,32 @@
+"""The commands, one module each: parse, call a job, print. A new one is added here.
+
+Nothing heavy is imported before a command runs, so that ``--help`` is instant.
+"""
+
+from napari_hqsam.cli.commands import (
+    batch,
+    cache,
+    demo,
+    doctor,
+    embed,
+    evaluate,
+    models,
+    propagate,
+    replay,
+    segment,
+)
+
+COMMANDS = (
+    demo.demo,
+    segment.segment,
+    batch.batch,
+    propagate.propagate,
+    replay.replay,
+    embed.embed,
+    evaluate.evaluate,
+    doctor.doctor,
+)
+"""In the order in which ``--help`` lists them."""
+
+GROUPS = {"models": models.app, "cache": cache.app}
+"""Commands with commands of their own."""

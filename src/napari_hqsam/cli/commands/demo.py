@@ -1,0 +1,38 @@
+"""`napari-hqsam demo`: the shipped picture, segmented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
+from napari_hqsam.cli.commands.segment import run
+from napari_hqsam.cli.console import say
+from napari_hqsam.jobs.outputs import made_folder
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results.")
+    ] = Path("hqsam-demo"),
+    model: opt.ModelOption = "micro",
+    device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
+) -> None:
+    """Segment a shipped picture of nuclei from clicks and boxes."""
+    from napari_hqsam.sample import NUCLEI, PROMPTS
+
+    say(f"HQ-SAM on {NUCLEI.name}, prompts from {PROMPTS.name}:")
+    with made_folder(folder):
+        run(
+            NUCLEI,
+            folder / "nuclei_labels.tif",
+            prompts_file=PROMPTS,
+            overlay=folder / "nuclei_overlay.png",
+            model=model,
+            device=device,
+            precision=precision,
+            cache="none",
+        )

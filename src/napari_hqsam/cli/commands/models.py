@@ -1,0 +1,56 @@
+"""`napari-hqsam models`: which models there are, and getting them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_hqsam.cli.console import say
+
+app = typer.Typer(
+    help="Which models there are, and getting them.", rich_markup_mode=None
+)
+
+
+@app.callback()
+def models(context: typer.Context) -> None:
+    """List the models: name, size, whether they are on this machine."""
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List the models: name, size, whether they are on this machine."""
+    from napari_hqsam.models import is_cached, list_models
+
+    for checkpoint in list_models():
+        here = "here" if is_cached(checkpoint.name) else "not fetched"
+        size = f"{checkpoint.bytes / 1e6:.0f} MB"
+        say(f"{checkpoint.name:<10}{size:>8}  {here:<12} {checkpoint.description}")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `models list`.")],
+) -> None:
+    """Fetch a model into the user's cache, and verify it."""
+    from napari_hqsam.models import fetch as fetch_model
+
+    say(str(fetch_model(name)))
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names or files; all that are here.")
+    ] = None,
+) -> None:
+    """Check sizes and SHA-256 digests of models."""
+    from napari_hqsam.models import is_cached, list_models
+    from napari_hqsam.models import verify as verify_model
+
+    for name in names or [c.name for c in list_models() if is_cached(c.name)]:
+        found = verify_model(name)
+        say(f"{name}: right ({found.name}, sha256 {found.sha256})")
