@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_hqsam import read_labels, write_labels
 from napari_hqsam.masks import Mask
@@ -129,6 +130,33 @@ def test_accepted_labels_are_kept(command, tmp_path, stack):
     code, _, err = command(*stack, "-o", tmp_path / "b.tif", *options)
     assert (code, err.count("\n")) == (2, 1)
     assert not (tmp_path / "b.tif").exists()
+
+
+@pytest.mark.parametrize("axes", ["YXZ", "XYZ"])
+def test_labels_to_keep_whose_axes_lie_in_another_order(command, tmp_path, axes):
+    """Of a cube the shape does not tell."""
+    cube = np.zeros((20, 20, 20), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", cube, metadata={"axes": "ZYX"})
+    tifffile.imwrite(tmp_path / "kept.tif", cube, metadata={"axes": axes})
+    (tmp_path / "p.csv").write_text("z,y0,x0,y1,x1\n4,5,5,9,9\n")
+    given = ("propagate", tmp_path / "a.tif", tmp_path / "p.csv")
+    out, kept = tmp_path / "out.tif", tmp_path / "kept.tif"
+    code, _, err = command(*given, "-o", out, "--keep", kept)
+    assert code == 2
+    assert f"has the axes {axes.lower()}, its image zyx" in err.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_labels_to_keep_with_negative_ids(command, tmp_path, stack):
+    """As unsigned integers they would be other ids."""
+    kept = np.zeros((6, 40, 50), np.int32)
+    kept[5, 0, 0] = -1
+    np.save(tmp_path / "kept.npy", kept)
+    out = tmp_path / "out.tif"
+    code, _, err = command(*stack, "-o", out, "--keep", tmp_path / "kept.npy")
+    assert code == 2
+    assert "has the id -1" in err.splitlines()[-1]
+    assert not out.exists()
 
 
 def test_an_interrupt_leaves_what_was_there(command, tmp_path, stack):

@@ -302,7 +302,9 @@ class _Kept:
 
         from napari_hqsam.images import open_image
 
-        labels = open_image(path, axes=f"{image.leading_axes}yx")
+        axes = f"{image.leading_axes}yx"
+        _check_order(path, axes)
+        labels = open_image(path, axes=axes)
         wanted = (*image.leading_shape, *image.plane_shape)
         if labels.shape != wanted or labels.dtype.kind not in "iu":
             raise ImageError(
@@ -312,6 +314,10 @@ class _Kept:
         highest = 0
         for index in np.ndindex(labels.leading_shape):
             used = np.unique(labels.read_at(index))
+            if used[0] < 0:
+                raise ImageError(
+                    f"{path} has the id {used[0]}; ids must not be negative"
+                )
             highest = max(highest, int(used[-1]))
             if (both := np.intersect1d(used, list(new))).size:
                 raise PromptError(
@@ -326,6 +332,19 @@ class _Kept:
         where = self.resliced.plane(self.turned.index_at(plane))
         found: NDArray[Any] = self.labels.array[where.key(box)]
         return found
+
+
+def _check_order(path: Path, axes: str) -> None:
+    """Raise if labels name axes that lie in another order, whatever their shape."""
+    from napari_hqsam.images import open_source
+
+    own = open_source(path, keep_indices=True).axes or axes
+    common = [letter for letter in own if letter in axes]
+    if common != [letter for letter in axes if letter in own]:
+        raise ImageError(
+            f"{path} has the axes {own}, its image {axes}: save it with its axes in "
+            "the order of the image"
+        )
 
 
 # --- what comes out -----------------------------------------------------------
