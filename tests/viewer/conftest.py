@@ -5,12 +5,18 @@ that any child could run (`Threshold`); those of the bundled one say so.
 """
 
 import gc
+import os
+import tempfile
 import threading
 import warnings
 
 import numpy as np
 import pytest
 
+# Before napari is imported: it remembers sizes of windows, also those of other tests
+# and of who runs them. A canvas that was left without width breaks clicks.
+_CONFIG = tempfile.TemporaryDirectory()
+os.environ["NAPARI_CONFIG"] = os.path.join(_CONFIG.name, "settings.yaml")
 napari = pytest.importorskip("napari")
 pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
 
