@@ -72,7 +72,7 @@ def test_one_slice_of_a_stack(viewer, start):
 
 def test_tiles_are_counted_and_it_is_cancelled_within_the_plane(viewer, start):
     hand = start(plane(384), axis=1, z=0)
-    bar, told = hand.widget.find_all.progress, []
+    bar, told = hand.widget.find_all.progress.native, []
     hand.stacks.advanced.connect(lambda share, text: told.append((share, text)))
     hand.network.paced = True
     press(hand)

@@ -53,7 +53,7 @@ def test_a_clicked_object_is_followed_live_and_in_order(start):
         hand.network.permits.release()
         hand.wait(lambda b=before: on(hand) != b)
         order.append(on(hand) - before)
-        assert f"{len(order)} of" in hand.section.progress.text()
+        assert f"{len(order)} of" in hand.section.progress.native.text()
         if len(order) < COUNT:
             assert hand.section.run.text() == "Cancel"
     release(hand)
@@ -69,7 +69,7 @@ def test_a_clicked_object_is_followed_live_and_in_order(start):
     assert hand.said[-1].startswith(
         "Object 1 found on 9 slices; least sure of object 1"
     )
-    assert not hand.section.progress.isVisibleTo(hand.section)
+    assert not hand.section.progress.native.isVisibleTo(hand.section)
     assert hand.network.encoded == encoded + COUNT - 1  # 1 tile a slice
     assert not hand.notes
 

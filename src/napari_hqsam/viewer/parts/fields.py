@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.type_map import get_widget_class
-from magicgui.widgets import CheckBox, ComboBox
+from magicgui.widgets import CheckBox, ComboBox, ProgressBar
 from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QComboBox, QSpinBox
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.stack.state import StackState
     from napari_hqsam.viewer.state import Settings
 
+_STEPS = 1000
+"""Of a progress bar."""
 _ARROWS = 62
 """Screen pixels that napari's two arrows and frame of a spin box take."""
 
@@ -149,6 +151,17 @@ def switch(settings: Settings, name: str, text: str, tip: str) -> CheckBox:
     box.changed.connect_setattr(settings, name, maxargs=1)
     getattr(settings.events, name).connect_setattr(box, "value", maxargs=1)
     return box
+
+
+def progress_bar(tip: str) -> ProgressBar:
+    """Progress bar, hidden at first, see `show_progress`."""
+    return ProgressBar(max=_STEPS, tooltip=tip, visible=False)
+
+
+def show_progress(bar: ProgressBar, share: float, text: str = "") -> None:
+    """Show a share, 0..1, and a text, else the percentage, on a progress bar."""
+    bar.native.setFormat(text.replace("%", "%%") or "%p%")
+    bar.value = round(_STEPS * min(max(share, 0.0), 1.0))
 
 
 class SpinBox(QSpinBox):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_hqsam.viewer.parts.fields import progress_bar, show_progress
 from napari_hqsam.viewer.parts.forms import button
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.stack.controller import StackController
-
-STEPS = 1000
-"""Of a progress bar."""
 
 
 class FindAll(QWidget):
@@ -35,12 +33,9 @@ class FindAll(QWidget):
             self.toggle,
             icon="batch",
         )
-        self.progress = QProgressBar()
-        self.progress.setToolTip("Tiles that were looked at, and the time left")
-        self.progress.setRange(0, STEPS)
-        self.progress.hide()
+        self.progress = progress_bar("Tiles that were looked at, and the time left")
         rows.addWidget(self.run)
-        rows.addWidget(self.progress)
+        rows.addWidget(self.progress.native)
         stacks.changed.connect(self.refresh)
         stacks.progress.connect(self.refresh)
         stacks.advanced.connect(self._on_advanced)
@@ -61,14 +56,8 @@ class FindAll(QWidget):
             self.run.setText("Find all on this slice")
         else:
             self.run.setText("Find all objects")
-        self.progress.setVisible(self.stacks.on_one_plane)
+        self.progress.visible = self.stacks.on_one_plane
 
     def _on_advanced(self, share: float, text: str) -> None:
         if self.stacks.on_one_plane:
             show_progress(self.progress, share, text)
-
-
-def show_progress(bar: QProgressBar, share: float, text: str) -> None:
-    """Show a share and a text on a progress bar."""
-    bar.setFormat(text.replace("%", "%%"))
-    bar.setValue(round(STEPS * share))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import show_file_dialog
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_hqsam.models import find_checkpoint, is_cached, list_models
 from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.parts.fields import Choice, choice
+from napari_hqsam.viewer.parts.fields import (
+    Choice,
+    choice,
+    progress_bar,
+    show_progress,
+)
 from napari_hqsam.viewer.parts.forms import Section, button
 from napari_hqsam.worker import Priority
 
@@ -46,15 +51,13 @@ class ModelSection(Section):
             "Where the model computes",
         )
         form.addRow("device", self.device.native)
-        self.progress = QProgressBar()
-        self.progress.setToolTip("Download of the weights")
-        self.progress.hide()
+        self.progress = progress_bar("Download of the weights")
         self.cancel = button(
             "Cancel", "Stop the download; it can go on later", self._cancel
         )
         self.cancel.hide()
         row = QHBoxLayout()
-        row.addWidget(self.progress)
+        row.addWidget(self.progress.native)
         row.addWidget(self.cancel)
         self.rows.addLayout(row)
         self._ticket: Ticket | None = None
@@ -95,13 +98,12 @@ class ModelSection(Section):
         """Fetch the weights of a model in the background, then use it."""
         controller = self.controller
         size = find_checkpoint(name).bytes
-        self.progress.setRange(0, 1000)
-        self.progress.setValue(0)
+        show_progress(self.progress, 0.0)
         self.progress.show()
         self.cancel.show()
 
         def show(done: int) -> None:
-            self.progress.setValue(int(1000 * done / size))
+            show_progress(self.progress, done / size)
 
         def work(ticket: Ticket) -> None:
             from napari_hqsam.models import fetch

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Labels, Points, Shapes
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout
 
-from napari_hqsam.viewer.parts.fields import choice, switch
+from napari_hqsam.viewer.parts.fields import (
+    choice,
+    progress_bar,
+    show_progress,
+    switch,
+)
 from napari_hqsam.viewer.parts.forms import Section, bar, button, tool_button
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.preferences import remember
@@ -118,12 +123,9 @@ class PromptSection(Section):
             self._run,
             icon="batch",
         )
-        self.progress = QProgressBar()
-        self.progress.setFormat("%v of %m")
-        self.progress.setToolTip("Objects that were looked for")
-        self.progress.hide()
+        self.progress = progress_bar("Objects that were looked for")
         self.rows.addWidget(self.run)
-        self.rows.addWidget(self.progress)
+        self.rows.addWidget(self.progress.native)
 
     def reset_choices(self) -> None:
         """List the layers anew."""
@@ -156,13 +158,11 @@ class PromptSection(Section):
         elif self.source.value is not None:
             self.batches.run(self.source.value)
         else:
-            self.acceptor.said.emit("Add a Points, Shapes or Labels layer first")
+            self.acceptor.said.emit("Choose a Points, Shapes or Labels layer first")
 
     def _on_progress(self, done: int, total: int) -> None:
-        self.progress.setVisible(total > 0)
+        self.progress.visible = total > 0
         self._show_run()
         if total:
             self.run.setText("Cancel")
-        if total:
-            self.progress.setRange(0, total)
-            self.progress.setValue(done)
+            show_progress(self.progress, done / total, f"{done} of {total}")

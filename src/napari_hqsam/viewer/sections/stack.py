@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels, Points, Shapes
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.parts.fields import Choice, SpinBox, choice, narrow
+from napari_hqsam.viewer.parts.fields import (
+    Choice,
+    SpinBox,
+    choice,
+    narrow,
+    progress_bar,
+    show_progress,
+)
 from napari_hqsam.viewer.parts.forms import Section, actions, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.parts.strip import ConfidenceStrip
-from napari_hqsam.viewer.sections.find_all import STEPS, show_progress
 from napari_hqsam.viewer.stack.shown_slices import axes_of
 from napari_hqsam.viewer.stack.tasks import TASKS
 
@@ -103,12 +109,9 @@ class StackSection(Section):
             self.toggle,
             icon="batch",
         )
-        self.progress = QProgressBar()
-        self.progress.setRange(0, STEPS)
-        self.progress.setToolTip("Slices that are done, and the time left")
-        self.progress.hide()
+        self.progress = progress_bar("Slices that are done, and the time left")
         self.rows.addWidget(self.run)
-        self.rows.addWidget(self.progress)
+        self.rows.addWidget(self.progress.native)
 
     def _add_strip(self) -> None:
         """Add the confidence of an object, slice by slice."""
@@ -213,7 +216,7 @@ class StackSection(Section):
             self.stacks.start(self.source.value)
 
     def _on_progress(self, done: int, total: int) -> None:
-        self.progress.setVisible(total > 0 and not self.stacks.on_one_plane)
+        self.progress.visible = total > 0 and not self.stacks.on_one_plane
         self._show_run()
 
     def _on_advanced(self, share: float, text: str) -> None:
