@@ -9,46 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.geometry.axes import parse_axes
+from napari_hqsam.geometry.units import convert, unit_name, unit_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 _SPACE_AXES = "zyx"
-# OME-Zarr's name: (OME-XML's symbol, what else people write).
-_LENGTHS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "angstrom": ("Å", ()),
-    "picometer": ("pm", ("picometre",)),
-    "nanometer": ("nm", ("nanometre",)),
-    # ImageJ writes the sign as an escape.
-    "micrometer": ("µm", ("um", "μm", "\\u00b5m", "micron", "microns", "micrometre")),
-    "millimeter": ("mm", ("millimetre",)),
-    "centimeter": ("cm", ("centimetre",)),
-    "inch": ("in", ("inches",)),
-    "meter": ("m", ("metre",)),
-    "kilometer": ("km", ("kilometre",)),
-}
-_DURATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "millisecond": ("ms", ("msec",)),
-    "second": ("s", ("sec",)),
-    "minute": ("min", ()),
-    "hour": ("h", ()),
-    "day": ("d", ()),
-    "microsecond": ("µs", ("us", "μs")),
-    "nanosecond": ("ns", ()),
-}
-_CENTIMETERS = {
-    "angstrom": 1e-8,
-    "picometer": 1e-10,
-    "nanometer": 1e-7,
-    "micrometer": 1e-4,
-    "millimeter": 1e-1,
-    "centimeter": 1.0,
-    "inch": 2.54,
-    "meter": 1e2,
-    "kilometer": 1e5,
-}
-_NO_UNIT = ("", "pixel", "pixels", "px", "dimensionless")
 _MAX_RATIONAL = 2**32  # largest value of a TIFF resolution tag
 
 
@@ -116,7 +83,7 @@ class Space:
             else:
                 continue
             if unit:
-                found |= {attribute: size, f"{attribute}Unit": _symbol(unit)}
+                found |= {attribute: size, f"{attribute}Unit": unit_symbol(unit)}
             elif letter != "t":
                 found |= {attribute: size, f"{attribute}Unit": "pixel"}
         return found
@@ -146,11 +113,11 @@ class Space:
         """
         if self.scale is None:
             return None
-        centimeters = [_CENTIMETERS.get(unit or "") for unit in self.units[-2:]]
-        if centimeters[0] is None or centimeters[1] is None:
+        sizes = zip(self.scale[-2:], self.units[-2:], strict=True)
+        y_size, x_size = (convert(size, unit, "centimeter") for size, unit in sizes)
+        if y_size is None or x_size is None:
             return None
-        y = 1 / (self.scale[-2] * centimeters[0])
-        x = 1 / (self.scale[-1] * centimeters[1])
+        y, x = 1 / y_size, 1 / x_size
         return (x, y) if all(0 < n < _MAX_RATIONAL for n in (x, y)) else None
 
 
@@ -222,7 +189,7 @@ def make_space(
         units = [units if letter in _SPACE_AXES else None for letter in axes]
     if len(units) != len(axes):
         raise ImageError(f'units {units} must be one for each axis of "{axes}"')
-    names = tuple(_unit_name(u, axis) for u, axis in zip(units, axes, strict=True))
+    names = tuple(unit_name(u, axis) for u, axis in zip(units, axes, strict=True))
     return Space(axes, scale, names)
 
 
@@ -264,7 +231,7 @@ def space_of_image(
     names: dict[str, str | None] = {}
     for letter in sizes:
         try:
-            names[letter] = _unit_name((units or {}).get(letter), letter)
+            names[letter] = unit_name((units or {}).get(letter), letter)
         except ImageError as error:
             _warn_left_out(str(error), "unit")
     if not sizes:
@@ -292,22 +259,3 @@ def _warn_left_out(what: str, kind: str) -> None:
 def _axis_type(letter: str) -> str:
     """Type of an axis in OME-Zarr."""
     return {"t": "time", "c": "channel"}.get(letter, "space")
-
-
-def _symbol(unit: str) -> str:
-    """Symbol of a unit in OME-XML."""
-    return (_LENGTHS | _DURATIONS)[unit][0]
-
-
-def _unit_name(unit: str | None, letter: str) -> str | None:
-    """OME-Zarr's name of a unit that fits an axis."""
-    text = str(unit or "").strip()
-    if text.lower() in _NO_UNIT:
-        return None
-    known = _DURATIONS if letter == "t" else _LENGTHS
-    for name, (symbol, aliases) in known.items():
-        if text == symbol or text.lower() in (name, f"{name}s", *aliases):
-            return name
-    raise ImageError(
-        f'unit {text!r} of axis "{letter}" is unknown; use one of {", ".join(known)}'
-    )

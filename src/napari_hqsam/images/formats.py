@@ -33,7 +33,11 @@ _NPY_MAGIC = b"\x93NUM"
 
 
 def open_source(
-    source: object, *, key: str | None = None, keep_indices: bool = False
+    source: object,
+    *,
+    key: str | None = None,
+    keep_indices: bool = False,
+    allow_missing: bool = False,
 ) -> Source:
     """Open a file, or wrap an array, without reading more than the header.
 
@@ -52,6 +56,8 @@ def open_source(
         TIFF series.
     keep_indices : bool
         Keep the indices of a palette picture (labels), not its colours.
+    allow_missing : bool
+        Read planes of a TIFF as 0 whose files are not there, with a warning.
 
     Returns
     -------
@@ -66,7 +72,8 @@ def open_source(
         get smaller.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _open_path(Path(source).expanduser(), key, keep_indices)
+        path = Path(source).expanduser()
+        return _open_path(path, key, keep_indices, allow_missing)
     import zarr
 
     if isinstance(source, (zarr.Group, zarr.Array)):
@@ -105,7 +112,9 @@ def _open_multiscale(arrays: Sequence[LazyArray]) -> Source:
     return replace(open_source(arrays[0]), reduced=tuple(coarser))
 
 
-def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
+def _open_path(
+    path: Path, key: str | None, keep_indices: bool, allow_missing: bool
+) -> Source:
     """Choose the reader by what lies at the path."""
     if path.is_dir():
         from napari_hqsam.images.zarrs import open_zarr
@@ -129,7 +138,7 @@ def _open_path(path: Path, key: str | None, keep_indices: bool) -> Source:
     if magic in _TIFF_MAGIC:
         from napari_hqsam.images.tiff import open_tiff
 
-        return open_tiff(path, key)
+        return open_tiff(path, key, allow_missing=allow_missing)
     if key is not None:
         raise ImageError(f"{path} holds a single image; leave out key {key!r}")
     if magic == _NPY_MAGIC:

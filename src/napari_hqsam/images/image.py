@@ -40,7 +40,7 @@ class Image:
     scale : mapping of str to float
         Size of a pixel by axis letter, as far as the file tells it.
     units : mapping of str to str
-        Unit of `scale` by axis letter, as the file spells it.
+        Unit of `scale` by axis letter, by its OME-Zarr name: "micrometer".
     """
 
     array: LazyArray

@@ -26,6 +26,7 @@ def open_image(
     axes: str | None = None,
     channels: int | Sequence[int] | None = None,
     key: str | None = None,
+    allow_missing: bool = False,
 ) -> Image:
     """Open a file or wrap an array as an image; no pixels are read yet.
 
@@ -51,6 +52,9 @@ def open_image(
     key : str, optional
         Which image of several: a path inside a zarr group ("labels/cells"), or
         the number of a TIFF series.
+    allow_missing : bool
+        Read planes as 0 whose files are not there (an OME-TIFF may be spread over
+        several), with a warning. By default that is an error.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def open_image(
         empty or not of numbers; if the axes are unclear or do not fit; if a
         channel is out of range.
     """
-    opened = open_source(source, key=key)
+    opened = open_source(source, key=key, allow_missing=allow_missing)
     shape = _check_array(opened)
     dtype = np.dtype(opened.array.dtype)
     if axes is not None:

@@ -7,14 +7,21 @@ is not a positive number is none. Units are given as the file spells them.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import tifffile
 
+from napari_hqsam.errors import HqsamWarning, ImageError
+from napari_hqsam.geometry.units import convert, unit_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_PRINTED = 20.0
+"""Micrometers: 1270 dots per inch. What programs write by default, 72 to 1200, tells
+how to print a picture and nothing of the microscope."""
 _TAG_X, _TAG_Y = "XResolution", "YResolution"
 _OME_SIZES = {
     "x": "PhysicalSizeX",
@@ -36,7 +43,7 @@ class PixelSize:
     scale : mapping of str to float
         By axis letter, positive.
     units : mapping of str to str
-        By axis letter, as the file spells them.
+        By axis letter, such as "micrometer".
     """
 
     scale: Mapping[str, float] = field(default_factory=dict)
@@ -44,7 +51,13 @@ class PixelSize:
 
     @classmethod
     def of(cls, found: Mapping[str, tuple[Any, Any]]) -> PixelSize:
-        """Keep what makes sense of (size, unit) by axis letter."""
+        """Keep what makes sense of (size, unit) by axis letter.
+
+        Warns
+        -----
+        HqsamWarning
+            A unit is unknown.
+        """
         scale, units = {}, {}
         for letter, (size, unit) in found.items():
             try:
@@ -54,8 +67,17 @@ class PixelSize:
             if not 0 < number < math.inf:
                 continue
             scale[letter] = number
-            if unit:
-                units[letter] = str(unit)
+            try:
+                name = unit_name(unit, letter)
+            except ImageError as error:
+                warnings.warn(
+                    f"{error}; sizes along it are read without a unit",
+                    HqsamWarning,
+                    stacklevel=7,
+                )
+                continue
+            if name is not None:
+                units[letter] = name
         return cls(scale, units)
 
 
@@ -83,7 +105,7 @@ def zarr_pixel_size(
 
 
 def tiff_pixel_size(tif: tifffile.TiffFile, series: int) -> PixelSize:
-    """Pixel size of one series of a TIFF: OME-XML, ImageJ, or resolution tags.
+    """Pixel size of one series of a TIFF: OME-XML, ImageJ, our own, or tags.
 
     Damaged metadata count as none.
     """
@@ -92,9 +114,11 @@ def tiff_pixel_size(tif: tifffile.TiffFile, series: int) -> PixelSize:
             return _ome(tifffile.xml2dict(tif.ome_metadata), series)
         if tif.is_imagej:
             return _imagej(tif)
+        return _described(tif, series) or _tagged(tif.series[series].keyframe)
+    except HqsamWarning:  # made an error by the caller's filters
+        raise
     except Exception:  # whatever a writer put there, the pixels can be read
         return PixelSize()
-    return PixelSize()
 
 
 def _ome(metadata: dict[str, Any], series: int) -> PixelSize:
@@ -118,8 +142,11 @@ def _imagej(tif: tifffile.TiffFile) -> PixelSize:
     unit = metadata.get("unit") or _RESOLUTION_UNITS.get(
         int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 0
     )
+    spacing = metadata.get("spacing")
+    if isinstance(spacing, (int, float)):
+        spacing = abs(spacing)  # negative where the stack was taken downwards
     found: dict[str, tuple[Any, Any]] = {
-        "z": (metadata.get("spacing"), metadata.get("zunit", unit)),
+        "z": (spacing, metadata.get("zunit", unit)),
         "t": (metadata.get("finterval"), "s"),
     }
     for letter, name in (("x", _TAG_X), ("y", _TAG_Y)):
@@ -128,3 +155,29 @@ def _imagej(tif: tifffile.TiffFile) -> PixelSize:
             own = metadata.get("yunit", unit) if letter == "y" else unit
             found[letter] = (per / dots if dots else None, own)
     return PixelSize.of(found)
+
+
+def _described(tif: tifffile.TiffFile, series: int) -> PixelSize | None:
+    """Return what a plain TIFF of ours says in its description, see `Space.tiff`."""
+    metadata = (tif.shaped_metadata or ())[series : series + 1]
+    if not metadata or "scale" not in metadata[0]:
+        return None
+    one = metadata[0]
+    letters = str(one["axes"]).lower()
+    pairs = zip(one["scale"], one["units"], strict=True)
+    return PixelSize.of(dict(zip(letters, pairs, strict=True)))
+
+
+def _tagged(page: tifffile.TiffPage) -> PixelSize:
+    """Return what the resolution tags say, where it is no resolution to print with."""
+    unit = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 2
+    name = {2: "inch", 3: "centimeter"}.get(int(unit))
+    found: dict[str, tuple[Any, Any]] = {}
+    for letter, tag in (("x", _TAG_X), ("y", _TAG_Y)):
+        if name is None or tag not in page.tags:
+            continue
+        dots, per = page.tags[tag].value
+        size = convert(per / dots, name, "micrometer") if dots else None
+        if size is not None and size < _PRINTED:
+            found[letter] = size, "micrometer"
+    return PixelSize.of(found) if len(found) == 2 else PixelSize()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 import weakref
 from contextlib import ExitStack, contextmanager
@@ -40,10 +41,14 @@ _WHOLE_PAGE_BYTES_OF_SMALL_STRIPS = 2**26
 # Decoded strips, tiles and pages that are kept of a file: a page may be one strip.
 _KEPT_BYTES = 2**27
 _COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
+_FAILED = re.compile(r"failed to read '([^']+)'")
+"""What tifffile logs of a file that belongs to a series."""
 _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
 
 
-def open_tiff(path: Path, key: str | None = None) -> Source:
+def open_tiff(
+    path: Path, key: str | None = None, *, allow_missing: bool = False
+) -> Source:
     """Open one series of a TIFF, with the levels of its pyramid.
 
     Parameters
@@ -52,6 +57,8 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
         A TIFF, BigTIFF, OME-TIFF, ImageJ hyperstack, slide, ...
     key : str, optional
         Number of the series; the first by default.
+    allow_missing : bool
+        Read planes as 0 that other files hold which are not there, with a warning.
 
     Returns
     -------
@@ -62,8 +69,8 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
     Raises
     ------
     ImageError
-        If the file is damaged, cut short, has no such series, or is compressed
-        in a way that needs a package that is not installed.
+        If the file is damaged, cut short, has no such series, lacks planes, or is
+        compressed in a way that needs a package that is not installed.
     """
     with _complaints() as complaints, ExitStack() as stack:
         try:
@@ -72,6 +79,7 @@ def open_tiff(path: Path, key: str | None = None) -> Source:
             check_planes(tif, path, smallest)
             series = _choose_series(tif, key, path)
             _check_chain(complaints, path)
+            _check_missing(series, complaints, path, allowed=allow_missing)
             for level in series.levels:
                 _check_complete(level, path)
                 _check_codec(level.keyframe, path)
@@ -120,6 +128,34 @@ def _check_chain(complaints: list[str], path: Path) -> None:
         raise ImageError(
             f"{path} is cut short: it names pages beyond its end; copy it again"
         )
+
+
+def _check_missing(
+    series: tifffile.TiffPageSeries,
+    complaints: list[str],
+    path: Path,
+    *,
+    allowed: bool,
+) -> None:
+    """Raise if planes are in files that are not there: tifffile would read zeros."""
+    tif = series.keyframe.parent
+    if not (tif.is_ome or tif.is_mmstack or tif.is_ndtiff):
+        return  # no other kind names planes one by one; to look loads all pages
+    pages = series.pages
+    missing = sum(page is None for page in pages)
+    if not missing:
+        return
+    named = [found[1] for text in complaints if (found := _FAILED.search(text))]
+    complaints[:] = [text for text in complaints if not _FAILED.search(text)]
+    where = f"in {', '.join(named)}, which cannot be read" if named else "nowhere"
+    text = f"{path}: {missing} of its {len(pages)} planes are {where}"
+    if allowed:
+        _warn(f"{text}; they are read as 0")
+        return
+    raise ImageError(
+        f"{text}; put all files of the set into one folder; from Python, "
+        "open_image(..., allow_missing=True) reads them as 0"
+    )
 
 
 def _check_complete(series: tifffile.TiffPageSeries, path: Path) -> None:
@@ -263,11 +299,12 @@ def _warn(text: str) -> None:
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile logs as errors, which else would go to the terminal."""
+    """Collect what tifffile logs of damage, which else would go to the terminal."""
     found: list[str] = []
 
     def collect(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.ERROR:
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR or _FAILED.search(text):
             found.append(" ".join(record.getMessage().split()))
         return False
 

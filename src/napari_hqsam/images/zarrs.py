@@ -195,7 +195,7 @@ def _open_multiscale(
         name,
         axes,
         reduced=tuple(_reduced(group, image["datasets"], where)),
-        pixel_size=zarr_pixel_size(image, axes, _pixel_size(image["datasets"][0])),
+        pixel_size=zarr_pixel_size(image, axes, _overall(image, array.ndim)),
     )
 
 
@@ -220,6 +220,16 @@ def _factors(dataset: Any, full: Any, ndim: int) -> tuple[float, ...] | None:  #
         return None
     factors = tuple(size / unit for size, unit in zip(sizes, units, strict=True))
     return factors if all(0 < factor < math.inf for factor in factors) else None
+
+
+def _overall(image: dict[str, Any], ndim: int) -> list[float]:
+    """Return the pixel size at full resolution: its own times that of the image."""
+    own, common = _pixel_size(image["datasets"][0]), _pixel_size(image)
+    if len(common) != ndim:
+        return own
+    if len(own) != ndim:
+        return common
+    return [size * factor for size, factor in zip(own, common, strict=True)]
 
 
 def _pixel_size(dataset: Any) -> list[float]:  # noqa: ANN401 - whatever the JSON holds

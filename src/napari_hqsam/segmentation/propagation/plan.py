@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.stack import StackAxis
+from napari_hqsam.geometry.units import convert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -95,10 +96,15 @@ def spacing_of(
     """
     if letter == "t":
         return 1.0
-    known = [scale[a] for a in (letter, "y", "x") if scale.get(a, 0) > 0]
-    if len(known) < 3 or len({units.get(a) for a in (letter, "y", "x")}) > 1:
+    known = [
+        convert(scale[a], units.get(a), units.get("x"))
+        for a in (letter, "y", "x")
+        if scale.get(a, 0) > 0
+    ]
+    z, y, x = known if len(known) == 3 else (None, None, None)
+    if z is None or y is None or x is None:
         return None
-    return known[0] / math.sqrt(known[1] * known[2])
+    return z / math.sqrt(y * x)
 
 
 def checked_spacing(spacing: float | None, image: Image, axis: str | None) -> float:
