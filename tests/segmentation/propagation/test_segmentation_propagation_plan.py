@@ -131,8 +131,12 @@ def test_spacing_comes_from_the_image_or_the_caller():
         with pytest.raises(PromptError, match="no distance of slices"):
             checked_spacing(bad, image, None)
     scale = {"z": 2.0, "y": 0.5, "x": 0.5}
-    assert spacing_of(scale, dict.fromkeys("zyx", "µm"), "z") == 4
-    assert spacing_of(scale, {"z": "nm", "y": "µm", "x": "µm"}, "z") is None
+    micrometers = dict.fromkeys("zyx", "micrometer")
+    assert spacing_of(scale, micrometers, "z") == 4
+    assert spacing_of(
+        {**scale, "z": 500.0}, {**micrometers, "z": "nanometer"}, "z"
+    ) == pytest.approx(1)
+    assert spacing_of(scale, {"y": "micrometer", "x": "micrometer"}, "z") is None
     assert spacing_of({"y": 0.5, "x": 0.5}, {}, "z") is None
     assert spacing_of({}, {}, "t") == 1
 
