@@ -29,7 +29,7 @@ The way of one click, from the mouse to the painted outline:
 6. `inference.engine`, on the worker's thread, answers: `Segmenter.segment`.
 7. `main_thread` delivers the answer; `inference.controller` drops it if it is stale,
    else keeps the masks as the current object.
-8. `canvas.outline` draws the outline of the mask that is shown.
+8. `inference.outline_view` finishes the mask as chosen; `canvas.outline` draws it.
 
 What becomes of the object then: `session.accept` puts it into the labels,
 `session.undo` takes that back, and both are written to the journal first.
