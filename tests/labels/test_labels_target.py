@@ -169,6 +169,20 @@ def test_the_check_passes_and_leaves_nothing_behind(tmp_path, name):
     assert tree(tmp_path) == before
 
 
+def test_properties_of_objects_in_the_metadata_are_not_replaced(tmp_path):
+    """Such as their classes: labels that are written have none."""
+    path = tmp_path / "a.ome.zarr"
+    write_labels(path, OLD)
+    group = zarr.open_group(path, mode="r+")
+    ome = group.attrs["ome"]
+    ome["image-label"]["properties"] = [{"label-value": 1, "class": "mitosis"}]
+    group.attrs["ome"] = ome
+    for act in (check_writable, lambda path: write_labels(path, OLD)):
+        with pytest.raises(OutputError, match="properties of its objects"):
+            act(path)
+    assert zarr.open_group(path, mode="r").attrs["ome"] == ome
+
+
 @pytest.mark.parametrize("inside", ["tables/features.csv", "notes.txt", "labels/a"])
 @pytest.mark.parametrize("overwrite", [True, None])
 def test_what_others_keep_beside_the_pixels_is_not_lost(tmp_path, inside, overwrite):

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QProgressDialog, QPushButton
 
+from napari_hqsam import open_image
 from napari_hqsam.labels import read_labels
 from napari_hqsam.sessions import journal_path, read_session
 from napari_hqsam.viewer.session import snapshots
@@ -330,3 +331,26 @@ def test_napari_closes_at_once_when_all_is_saved(hand, closed, path, when_asked)
     assert closed()
     close(hand)
     assert not texts
+
+
+def test_axes_are_saved_in_the_order_in_which_they_are_shown(
+    viewer, open_widget, squares, tmp_path
+):
+    """As the axes of a default order, their names and scales would be swapped."""
+    viewer.add_image(
+        np.broadcast_to(squares, (2, 3, *squares.shape)),
+        axis_labels=("z", "t", "y", "x"),
+        scale=(5, 1, 0.5, 0.5),
+    )
+    hand = open_widget()
+    hand.click(20, 20)
+    hand.key("N")
+    hand.keeping.save(str(tmp_path / "cells.ome.tif"))
+    hand.wait()
+    saved = open_image(tmp_path / "cells.ome.tif")
+    assert (saved.axes, saved.shape) == ("ztyx", (2, 3, *squares.shape))
+    assert saved.scale["z"] == 5
+    hand.keeping.save(str(tmp_path / "cells.ome.zarr"))
+    hand.wait()
+    assert "has t, c, z, y, x in this order" in hand.notes[-1]
+    assert not (tmp_path / "cells.ome.zarr").exists()

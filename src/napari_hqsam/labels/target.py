@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from napari_hqsam.labels.ours import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import zarr
 
 _METADATA = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata"}
 _OF_DESKTOPS = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -137,11 +140,21 @@ def _check_nothing_else(folder: Path) -> None:
         known |= set(group.array_keys())
     names = {path.name for path in folder.iterdir()} - known
     more = sorted(name for name in names if not name.endswith(".partial"))
+    if _properties(group):
+        more.append("properties of its objects")
     if more:
         raise OutputError(
             f"{folder} holds more than labels ({more[0]}), which would be lost, so it "
             "is not replaced; choose another name or move that elsewhere"
         )
+
+
+def _properties(group: zarr.Group) -> bool:
+    """Whether the metadata of a label image tell more of its objects than their ids."""
+    from napari_hqsam.images.zarrs import ome_metadata
+
+    said = ome_metadata(group).get("image-label")
+    return isinstance(said, Mapping) and bool(said.get("properties"))
 
 
 def _check_ours(target: Path, overwrite: bool | None) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FLAT = "napari-hqsam: axis of all channels"
 """Where a layer's metadata tell of an axis that its labels lack, see `LayerTarget`."""
-_OME_ORDER = "tczyx"
+_OME_AXES = "tczyx"
 
 
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # noqa: ANN401
@@ -115,11 +115,12 @@ def tell_kept(path: str, kept: Path) -> None:
 def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401
     """Axes letters from napari's axis labels, where these are such.
 
-    None, for the default, where they are numbers, as napari's own default is.
+    None, for the default, where they are numbers, as napari's own default is. In
+    whatever order they come: which formats can hold that is not decided here.
     """
     letters = "".join(str(n).lower() for n in names or ())
-    in_order = [a for a in _OME_ORDER if a in letters]
-    if len(letters) == ndim and letters == "".join(in_order) and letters[-2:] == "yx":
+    known = set(letters) <= set(_OME_AXES) and len(set(letters)) == len(letters)
+    if len(letters) == ndim and known and letters[-2:] == "yx":
         return letters
     return None
 
