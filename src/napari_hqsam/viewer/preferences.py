@@ -19,14 +19,14 @@ _NAMES = (
 
 
 def preferred_settings() -> Settings:
-    """Return the settings to begin with: those of napari's preferences, if any."""
+    """Return the initial settings: those of napari's preferences, else the defaults."""
     chosen = _preferences()
     found = {name: getattr(chosen, name) for name in _NAMES if hasattr(chosen, name)}
     return Settings(**{name: getattr(v, "value", v) for name, v in found.items()})
 
 
-def remember(name: str, value: object) -> None:
-    """Begin with a setting the next time; it is one of the manifest's."""
+def save_preference(name: str, value: object) -> None:
+    """Save a setting of the manifest as the value to begin with the next time."""
     chosen = _preferences()
     if chosen is not None:
         setattr(chosen, name, value)  # which napari saves

@@ -1,7 +1,6 @@
-"""What the user has chosen and where the work stands; no napari, no Qt.
+"""Models of the settings and of the current object; no napari, no Qt.
 
-Views show it and change it, controllers act on its events; nobody else keeps a
-second truth.
+Views show and change them, controllers act on their events; no other copy is kept.
 """
 
 from __future__ import annotations
@@ -121,8 +120,8 @@ class CurrentObject:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Whoever sets another id, and says no plane, means all."""
-        self.events.label_id.connect(self._let_go)
+        """Clear `opened_on` when an id is set without a plane: it holds on all."""
+        self.events.label_id.connect(self._clear_plane)
 
     @property
     def mask(self) -> Mask | None:
@@ -133,13 +132,13 @@ class CurrentObject:
         return mask if mask.area else None
 
     def id_on(self, own: PlaneView) -> int | None:
-        """Id of the accepted object that what lies on a plane of the labels is of."""
+        """Return the id of the accepted object that prompts on a plane belong to."""
         return self.label_id if self.opened_on in (None, own) else None
 
     def reopen(self, label_id: int | None, own: PlaneView) -> None:
-        """Go on with an accepted object on a plane of the labels; None: a new one."""
+        """Correct an accepted object on a plane of the labels; None: a new one."""
         self.label_id = label_id
         self.opened_on = None if label_id is None else own
 
-    def _let_go(self) -> None:
+    def _clear_plane(self) -> None:
         self.opened_on = None

@@ -187,7 +187,7 @@ class HqsamWidget(QWidget):
         rows.addWidget(session.status)
         controller.scene.image_changed.connect(self._offer_sample)
         self._offer_sample()
-        icons.paint(self, self.viewer)
+        icons.draw_icons(self, self.viewer)
         WheelScrolls(self)
 
     def _offer_sample(self) -> None:
@@ -202,7 +202,7 @@ class HqsamWidget(QWidget):
         return QSize(self.minimumSizeHint().width(), 720)
 
     def reset_choices(self, event: object = None) -> None:
-        """List the viewer's layers anew; napari calls it when they change."""
+        """Update all lists of layers; napari calls it when layers change."""
         if not self._closed:
             for section in self.sections.values():
                 section.reset_choices()
@@ -219,7 +219,7 @@ class HqsamWidget(QWidget):
         self.controller.settings.hover = not self.controller.settings.hover
 
     def _on_theme(self, event: object) -> None:
-        icons.paint(self, self.viewer)
+        icons.draw_icons(self, self.viewer)
 
     def _load_layers(self) -> None:
         """Get ready to make layers quickly; again if another image cancelled it."""

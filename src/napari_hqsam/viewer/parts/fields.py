@@ -32,7 +32,7 @@ Entry = tuple[str, object, str]
 
 
 class Choice(ComboBox):
-    """Combo box whose signal `changed` tells what the user has chosen, and no more.
+    """Combo box whose signal `changed` is emitted for choices of the user alone.
 
     Parameters
     ----------
@@ -69,18 +69,18 @@ class Choice(ComboBox):
         return self._entries
 
     def offer(self, entries: Sequence[Entry]) -> None:
-        """Let other things be chosen; what was chosen stays so if it is there."""
+        """Replace the entries; the value stays if it is among them."""
         self._entries = entries
         self.reset_choices()
 
     def reset_choices(self, *_: object) -> None:
-        """List the choices anew; the one chosen stays so, whatever its text is now."""
+        """Update the list; the value stays, whatever its text is now."""
         chosen, entries = self.value, list(self.entries())
         if entries == self._listed:
             return
         self._listed = entries
         with self.changed.blocked():
-            self.native.clear()  # magicgui would leave those known where they are
+            self.native.clear()  # magicgui appends new entries at the end
             super().reset_choices()
         for text, _value, tip in entries:
             at = self.native.findText(text)
@@ -88,7 +88,7 @@ class Choice(ComboBox):
         self.show_value(chosen)
 
     def show_value(self, value: object) -> None:
-        """Choose an entry without telling anybody; nothing if there is none such."""
+        """Show a value without a signal; no entry if it is not in the list."""
         with self.changed.blocked():
             if value in self.choices:
                 self.value = value
@@ -120,7 +120,7 @@ class LayerChoice(Choice):
         skip: Callable[[Layer], bool] = lambda _: False,
     ) -> None:
         self._kinds, self._skip = kinds, skip
-        # With the annotation napari has registered how to find the viewer's layers.
+        # napari has registered how the layers of the viewer are found.
         _, found = get_widget_class(annotation=Layer)
         self._layers = found["choices"]
         super().__init__(tip=tip, nothing=nothing, annotation=Layer)

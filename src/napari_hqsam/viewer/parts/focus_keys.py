@@ -32,10 +32,10 @@ _NONE = Qt.KeyboardModifier.NoModifier
 
 
 class FocusKeys(QObject):
-    """Hears the keys in whatever part of the window has the focus.
+    """Handles the widget's keys in whatever part of the window has the focus.
 
     Parts in which letters are typed keep them, and so do the canvas, where napari
-    hears the keys, lists that have popped up, and other windows.
+    handles the keys, lists that have popped up, and other windows.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class FocusKeys(QObject):
         super().__init__(panel)
         self._panel = panel
         self._actions = {KEYS[name].key: call for name, call in actions.items()}
-        self._heard: QWidget | None = None
+        self._watched: QWidget | None = None
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         self._app = app
@@ -62,27 +62,27 @@ class FocusKeys(QObject):
         self._on_focus(None, QApplication.focusWidget())
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop handling keys."""
         self._app.focusChanged.disconnect(self._on_focus)
-        self._hear(None)
+        self._watch(None)
 
     # Only the part that has the focus is listened to: a filter for the whole
     # application would be asked about every event that there is.
 
     def _on_focus(self, old: QWidget | None, new: QWidget | None) -> None:
-        self._hear(new if new is not None and self._is_here(new) else None)
+        self._watch(new if new is not None and self._is_here(new) else None)
 
-    def _hear(self, part: QWidget | None) -> None:
-        if self._heard is not None:
-            self._heard.removeEventFilter(self)
-            self._heard.destroyed.disconnect(self._on_gone)
-        self._heard = part
+    def _watch(self, part: QWidget | None) -> None:
+        if self._watched is not None:
+            self._watched.removeEventFilter(self)
+            self._watched.destroyed.disconnect(self._on_destroyed)
+        self._watched = part
         if part is not None:
             part.installEventFilter(self)
-            part.destroyed.connect(self._on_gone)
+            part.destroyed.connect(self._on_destroyed)
 
-    def _on_gone(self) -> None:
-        self._heard = None
+    def _on_destroyed(self) -> None:
+        self._watched = None
 
     def _is_here(self, part: QWidget) -> bool:
         """Whether a part is in napari's window, or in a dock taken out of it."""
@@ -113,7 +113,7 @@ def window_of(part: QWidget) -> QWidget:
 
 
 def is_canvas(part: QWidget) -> bool:
-    """Whether it is where vispy draws, and napari hears the keys itself."""
+    """Whether it is where vispy draws, and napari handles the keys itself."""
     return any(kind.__module__.startswith("vispy") for kind in type(part).__mro__)
 
 

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_hqsam.viewer.parts.fields import LayerChoice
-from napari_hqsam.viewer.parts.icons import mark
+from napari_hqsam.viewer.parts.icons import set_icon_name
 from napari_hqsam.viewer.parts.keys import KEYS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Section(QCollapsible):
         return made
 
     def reset_choices(self) -> None:
-        """List the viewer's layers anew, wherever one is chosen."""
+        """Update all lists of layers."""
         for box in self._layer_choices:
             box.reset_choices()
 
@@ -102,7 +102,7 @@ def button(
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     made.setAutoDefault(False)
     made.clicked.connect(lambda: call())
-    return mark(made, icon) if icon else made
+    return set_icon_name(made, icon) if icon else made
 
 
 def tool_button(icon: str, tip: str) -> QPushButton:
@@ -111,7 +111,7 @@ def tool_button(icon: str, tip: str) -> QPushButton:
     made.setToolTip(tip)
     made.setCheckable(True)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-    return mark(made, icon)
+    return set_icon_name(made, icon)
 
 
 def actions(columns: int, *named: tuple[str, str, Callable[[], Any]]) -> QGridLayout:

@@ -122,7 +122,7 @@ class ImageSection(Section):
         self.rows.addWidget(self.picture)
 
     def reset_choices(self) -> None:
-        """List the layers anew; the image stays the one chosen."""
+        """Update the list of layers; the image stays chosen."""
         super().reset_choices()
         self.layer.show_value(self.controller.scene.image)
 

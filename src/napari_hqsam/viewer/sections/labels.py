@@ -77,7 +77,7 @@ class LabelsSection(Section):
         self.refresh()
 
     def reset_choices(self) -> None:
-        """List the layers anew; the target stays the one chosen."""
+        """Update the list of layers; the target stays chosen."""
         super().reset_choices()
         target = self.labelling.target
         self.layer.show_value(None if target is None else target.layer)

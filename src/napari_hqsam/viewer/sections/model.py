@@ -108,7 +108,7 @@ class ModelSection(Section):
         def work(ticket: Ticket) -> None:
             from napari_hqsam.models import fetch
 
-            fetch(name, progress=bars(ticket, controller.to_main, show))
+            fetch(name, progress=progress_bars(ticket, controller.to_main, show))
 
         def done(_: None) -> None:
             self._end()
@@ -131,12 +131,12 @@ class ModelSection(Section):
         self.refresh()
 
 
-def bars(
+def progress_bars(
     ticket: Ticket,
     to_main: Callable[[Callable[[], None]], None],
     show: Callable[[int], None],
 ) -> ProgressFactory:
-    """Return what makes progress bars that count on the main thread."""
+    """Return a factory of progress bars that report on the main thread."""
 
     class Bar:
         def __init__(self, *, initial: int = 0, **_: object) -> None:

@@ -33,7 +33,7 @@ _TAKE = f"choose the tool Click ({KEYS['next_tool'].key}) and click on an object
 _LINK = "style='color: #3d8fd1'"  # to be read on light and on dark
 _HELP = f"try <a {_LINK} href='box'>a box</a>, <a {_LINK} href='scale'>next scale</a>"
 SLOW_MS = 400
-"""How long an answer takes before it is said that there is none yet."""
+"""Delay before the status says that an answer is under way."""
 
 
 class ObjectSection(Section):
@@ -55,7 +55,7 @@ class ObjectSection(Section):
             lines=2,
         )
         self.status.linkActivated.connect(self._help)
-        self._slow = timer(self, SLOW_MS, self._say_looking)
+        self._slow = timer(self, SLOW_MS, self._show_waiting)
         self.output = choice(
             controller.settings,
             "output",
@@ -100,19 +100,19 @@ class ObjectSection(Section):
         row.addWidget(number(settings, "smooth", MAX_SMOOTHING, "px", smooth))
         return row
 
-    def _say_looking(self) -> None:
+    def _show_waiting(self) -> None:
         if self.controller.current.waiting:
             self.status.setText("looking ...")
 
     def refresh(self) -> None:
-        """Say what there is to say of the current object."""
+        """Show size, score and doubts of the current object."""
         current = self.controller.current
         mask = current.mask
         if mask is None:
             if current.waiting:
                 self._slow.start()
             else:
-                self.status.setText(_what_to_do(self.controller))
+                self.status.setText(_instruction(self.controller))
             return
         which = ""
         if len(current.choices) > 1:
@@ -141,8 +141,8 @@ class ObjectSection(Section):
             self.controller.next_scale()
 
 
-def _what_to_do(controller: Controller) -> str:
-    """Say what to do while there is no current object."""
+def _instruction(controller: Controller) -> str:
+    """Return what the user can do while there is no current object."""
     scene, tool = controller.scene, controller.settings.tool
     if scene.image is None:
         return "No image is open. Open one (File > Open), or the sample:"

@@ -15,7 +15,7 @@ from napari_hqsam.viewer.parts.fields import (
 )
 from napari_hqsam.viewer.parts.forms import Section, bar, button, tool_button
 from napari_hqsam.viewer.parts.keys import KEYS
-from napari_hqsam.viewer.preferences import remember
+from napari_hqsam.viewer.preferences import save_preference
 from napari_hqsam.viewer.tools import TOOLS
 
 if TYPE_CHECKING:
@@ -94,8 +94,10 @@ class PromptSection(Section):
             "One action an object: a click outside the outline accepts it and begins\n"
             "the next; inside, or with Shift or Ctrl, it corrects",
         )
-        # Kept for the next time only where the user says so here.
-        by_click.native.clicked.connect(lambda on: remember("accept_on_click", on))
+        # A preference only where the user clicks here, not where a session sets it.
+        by_click.native.clicked.connect(
+            lambda on: save_preference("accept_on_click", on)
+        )
         for made in (
             switch(
                 settings,
@@ -128,7 +130,7 @@ class PromptSection(Section):
         self.rows.addWidget(self.progress.native)
 
     def reset_choices(self) -> None:
-        """List the layers anew."""
+        """Update the list of layers, and what the button says."""
         super().reset_choices()
         self._show_run()
 

@@ -23,14 +23,14 @@ _BLACK = "#000000"
 Button = TypeVar("Button", bound=QAbstractButton)
 
 
-def mark(button: Button, name: str) -> Button:
-    """Say which icon a button shall have; `paint` gives it."""
+def set_icon_name(button: Button, name: str) -> Button:
+    """Set which icon a button has; `draw_icons` draws it."""
     button.setProperty(_NAME, name)
     return button
 
 
-def paint(parent: QWidget, viewer: Viewer) -> None:
-    """Give buttons that are marked their icons, and sections their arrows."""
+def draw_icons(parent: QWidget, viewer: Viewer) -> None:
+    """Draw the icons of buttons and the arrows of sections in the theme's colour."""
     from napari.utils.theme import get_theme
 
     colour = get_theme(viewer.theme).icon.as_hex(format="long")[:7]
