@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 
 from napari_hqsam import open_image, read_labels, read_prompts
 from napari_hqsam.errors import CheckpointError, ImageError, PromptError
+from napari_hqsam.prompts import parts
 from napari_hqsam.prompts.geometry import ellipse_mask, polygon_mask
 from napari_hqsam.prompts.prompt import Prompt
 
@@ -451,3 +452,41 @@ def test_a_session_that_names_a_pipe_opens_nothing(pipe):
         context={"source": {"path": str(pipe), "reader": None}}, is_own=False
     )
     assert context.open_image_of(Viewer(), session) is None
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "shapes.csv"])
+def test_prompts_without_end(tmp_path, name, monkeypatch):
+    """3 million rows, 12 MB, took more than 3 GB and minutes."""
+    monkeypatch.setattr(parts, "MOST_PARTS", 1000)
+    path, count = tmp_path / name, 2000
+    if name == "a.csv":
+        path.write_text("y,x,object\n" + "1,2,1\n" * count)
+    elif name == "a.json":
+        path.write_text(json.dumps({"prompts": [{"points": [[1, 2]]}] * count}))
+    else:
+        rows = (
+            f"{i},rectangle,{y},{x}\n"
+            for i in range(count)
+            for y, x in ((1, 1), (1, 4), (4, 4), (4, 1))
+        )
+        path.write_text("index,shape-type,axis-0,axis-1\n" + "".join(rows))
+    with pytest.raises(PromptError, match="more than 1,000 points") as told:
+        read_prompts(path, (9, 9))
+    assert "\n" not in str(told.value)
+
+
+def test_large_files_of_prompts(tmp_path):
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(2**38)
+    with pytest.raises(PromptError, match="set NAPARI_HQSAM_DECODE_GB to 1375"):
+        read_prompts(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_in_the_place_of_prompts(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    code = "import napari_hqsam, sys; napari_hqsam.read_prompts(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(tmp_path / "a.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "is no file" in done.stderr

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts.parts import (
-    MaskMemory,
+    PromptMemory,
     Part,
     assemble,
     naming,
@@ -206,7 +206,7 @@ def _shapes(
     plane_shape: tuple[int, int] | None,
 ) -> list[Prompt]:
     """Read a napari Shapes table, where each run of one index is one shape."""
-    prompts, memory = [], MaskMemory(path)
+    prompts, memory = [], PromptMemory(path)
     for _, group in groupby(rows, lambda row: row.cells.get("index", "")):
         vertices = list(group)
         with naming(path, f"shape at line {vertices[0].line}"):

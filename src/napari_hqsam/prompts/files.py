@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.images.memory import DECODE_VARIABLE, decode_limit
 from napari_hqsam.prompts.csv_file import read_csv
 from napari_hqsam.prompts.geojson import read_geojson
 from napari_hqsam.prompts.json_file import read_json
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.prompts.prompt import Prompt
+
+_EXPANDS = 5
+"""Text as large as the limit of memory takes more than that: JSON up to 25 times."""
 
 
 def read_prompts(
@@ -86,6 +90,15 @@ def _read_json_or_geojson(
 
 def _read_text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise PromptError(f"{path} is no file; pass a table or GeoJSON")
+        size, limit = path.stat().st_size, decode_limit() // _EXPANDS
+        if size > limit:
+            raise PromptError(
+                f"{path} has {size / 1e6:.0f} MB, the limit is {limit / 1e6:.0f} MB: "
+                "give its prompts in several files, or, if you trust it, set "
+                f"{DECODE_VARIABLE} to {-(-size * _EXPANDS // 10**9)}"
+            )
         text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark first
     except OSError as error:
         raise PromptError(f"{path}: {error.strerror or error}") from None

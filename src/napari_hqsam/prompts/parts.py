@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_PARTS = 2**20
+"""Of a file: each takes about 1 KB."""
+
+
 @dataclass(frozen=True)
 class Part:
     """What one row, feature or entry of a file says about one object.
@@ -59,7 +63,7 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
         names the file and the place.
     """
     groups: dict[object, list[Part]] = {}
-    memory = MaskMemory(path)
+    memory = PromptMemory(path)
     for part in parts:
         memory.add(part.mask)
         own = part.where if part.object_id is None else None
@@ -69,8 +73,8 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
     return [_prompt(path, group) for group in groups.values()]
 
 
-class MaskMemory:
-    """Bounds what the masks of one file take: a few bytes stand for a whole plane.
+class PromptMemory:
+    """Bounds what the prompts of one file take: a few bytes stand for a whole plane.
 
     Parameters
     ----------
@@ -79,16 +83,23 @@ class MaskMemory:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._bytes = path, 0
+        self._path, self._bytes, self._count = path, 0, 0
 
     def add(self, mask: NDArray[Any] | None) -> None:
-        """Count a mask.
+        """Count a row, feature or entry, with its mask if it has one.
 
         Raises
         ------
         PromptError
-            All of them take more than one piece of a file may, see `decode_limit`.
+            There are more than `MOST_PARTS`, or their masks take more than one piece
+            of a file may, see `decode_limit`.
         """
+        self._count += 1
+        if self._count > MOST_PARTS:
+            raise PromptError(
+                f"{self._path} holds more than {MOST_PARTS:,} points, boxes and "
+                "outlines; give them in several files"
+            )
         self._bytes += 0 if mask is None else mask.nbytes
         limit = decode_limit()
         if self._bytes > limit:
