@@ -455,7 +455,7 @@ def test_a_session_that_names_a_pipe_opens_nothing(pipe):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "shapes.csv"])
-def test_prompts_without_end(tmp_path, name, monkeypatch):
+def test_more_prompts_than_a_file_may_hold(tmp_path, name, monkeypatch):
     """3 million rows, 12 MB, took more than 3 GB and minutes."""
     monkeypatch.setattr(parts, "MOST_PARTS", 1000)
     path, count = tmp_path / name, 2000

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts.parts import (
-    PromptMemory,
     Part,
+    PromptMemory,
     assemble,
     naming,
     whole_number,
