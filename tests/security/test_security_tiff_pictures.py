@@ -112,3 +112,22 @@ def test_headers_that_are_cut_short_or_changed(kind):
             changed[at : at + 1] = random.bytes(1)
         with suppress(UnknownPictureError):
             picture_size(compression, bytes(changed))
+
+
+def test_headers_that_decoders_do_not_pass_over():
+    """What follows a marker without length, or a box of a part, is decoded."""
+    small, large = (
+        imagecodecs.jpeg_encode(np.zeros((side, side), np.uint8)) for side in (8, 900)
+    )
+    skipped = int.from_bytes(large[2:4], "big")
+    hidden = large[:2] + b"\xff\xd0" + large[2:].ljust(skipped, b"\0")[:skipped]
+    with pytest.raises(UnknownPictureError):
+        picture_size(7, hidden + small[2:])
+    small, large = (
+        imagecodecs.jpegxl_encode(np.zeros((side, side), np.uint8)) for side in (8, 900)
+    )
+    start = b"\0\0\0\x0cJXL \r\n\x87\n"
+    part = (len(large) + 12).to_bytes(4, "big") + b"jxlp" + bytes(4) + large
+    whole = (len(small) + 8).to_bytes(4, "big") + b"jxlc" + small
+    with pytest.raises(UnknownPictureError):
+        picture_size(50002, start + part + whole)

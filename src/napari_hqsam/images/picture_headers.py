@@ -68,7 +68,8 @@ def _jpeg(data: bytes) -> PictureSize:
         while data[at : at + 2] == b"\xff\xff":  # filling
             at += 1
         mark, code, length = struct.unpack_from(">BBH", data, at)
-        if mark != 0xFF or code < 0xC0 or length < 2:
+        # Those from RST0 to EOI have no length: decoders go on right behind them.
+        if mark != 0xFF or code < 0xC0 or 0xD0 <= code <= 0xD9 or length < 2:
             raise ValueError("it is no row of JPEG segments")
         is_sof = 0xC0 <= code <= 0xCF and code not in _NO_SOF
         if is_sof or code == _JPEG_LS_SOF:
@@ -92,7 +93,7 @@ def _jpeg_2000(data: bytes) -> PictureSize:
 def _jpeg_xl(data: bytes) -> PictureSize:
     """ISO 18181-1, SizeHeader and ImageMetadata; ISO 18181-2 for the box around it."""
     if data.startswith(b"\0\0\0\x0cJXL "):
-        start = _box(data, b"jxlc")
+        start = _box(data, b"jxlc", b"jxlp")  # the latter: in parts
         data = data[start:]
     _begins(data, b"\xff\x0a")
     bits = _Bits(data[2:64])
@@ -147,8 +148,11 @@ class _Bits:
         return self.take(count) + plus
 
 
-def _box(data: bytes, name: bytes) -> int:
-    """Where the content of the first box with a name begins (ISO 14496-12)."""
+def _box(data: bytes, *names: bytes) -> int:
+    """Where the content of the first box with one of these names begins.
+
+    ISO 14496-12.
+    """
     at = 0
     while True:
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -156,7 +160,7 @@ def _box(data: bytes, name: bytes) -> int:
         if size == 1:
             (size,) = struct.unpack_from(">Q", data, at + 8)
             head = 16
-        if kind == name:
+        if kind in names:
             return at + head
         if size < head:
             raise ValueError("it is no row of boxes")
