@@ -11,8 +11,8 @@ import tifffile
 from bright import bright_model
 
 from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, read_labels
-from napari_hqsam.cli.commands.replay import SegmentAgain
 from napari_hqsam.jobs import run_batch
+from napari_hqsam.jobs.resegment import Resegmenter
 from napari_hqsam.sessions import ArrayTarget, Session, read_session, rebuild, remake
 from napari_hqsam.tiling import Grid
 
@@ -67,7 +67,7 @@ def test_the_network_gives_them_again_from_the_prompts(journal):
     path, labels = journal
     recorded = read_session(path)
     image = path.parent / "cells.tif"
-    segment = SegmentAgain(
+    segment = Resegmenter(
         open_image(image, axes="zyx"),
         image,
         recorded,

@@ -28,8 +28,8 @@ from hypothesis.stateful import (
 )
 
 from napari_hqsam import open_image, read_labels, write_labels
-from napari_hqsam.cli.commands.replay import SegmentAgain
 from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.jobs.resegment import Resegmenter
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import Segmenter, iter_propagate
 from napari_hqsam.sessions import (
@@ -483,7 +483,7 @@ class SessionMachine(RuleBasedStateMachine):
         recorded = read_session(self.path)
         again = self.start_of(recorded)
         path = Path(self.folder.name) / "cells.npy"
-        segment = SegmentAgain(self.image, path, recorded, self.model, None, False)
+        segment = Resegmenter(self.image, path, recorded, self.model, None, False)
         for each in remake(recorded, ArrayTarget(again), segment):
             assert each.pixels == 0
         np.testing.assert_array_equal(again, self.labels)

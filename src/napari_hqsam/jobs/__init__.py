@@ -1,8 +1,11 @@
-"""Batches: many planes of one image, planned, run, and resumed where they broke off.
+"""Long work on image files, from opening the image to writing the labels.
 
-Knows segmenters and label files; must not know the command line or napari. A batch
-holds one plane's masks at a time; what it has done is in its ledger, on the disk.
-Imported on first use: what checks files before the work needs neither torch nor zarr.
+`segment_file`, `propagate_file`, `batch_file`, `replay_file` and `embed_file` are
+what the commands of the same names do, each in one call; a batch is planned, run
+plane by plane, and resumed from its ledger where it was interrupted. Knows
+segmenters and label files; must not know the command line or napari: a `Reporter`
+receives steps and progress. Imported on first use: the checks that come before any
+work need neither torch nor zarr.
 """
 
 import lazy_loader

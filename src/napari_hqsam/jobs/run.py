@@ -50,6 +50,8 @@ class Done:
         Objects by now.
     lost : int
         Prompts that gave no pixels of their own, over all planes.
+    image : str
+        Name of the image.
     """
 
     complete: bool
@@ -57,6 +59,7 @@ class Done:
     resumed: int
     objects: int
     lost: int
+    image: str = ""
 
 
 def run_batch(
@@ -230,7 +233,8 @@ class _Run:
             )
 
     def summary(self, planes: int, resumed: int, *, complete: bool) -> Done:
-        return Done(complete, planes, resumed, len(self.ids), self.lost)
+        name = self.segmenter.image.name
+        return Done(complete, planes, resumed, len(self.ids), self.lost, name)
 
     def _count(self, plane: PlaneDone) -> None:
         self.ids.update(sight.object_id for sight in plane.sights)

@@ -21,6 +21,7 @@ from napari_hqsam.files import free_name, sync_folder, sync_tree, try_lock
 from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.images.zarr_check import checked_array
 from napari_hqsam.jobs.ledger import Ledger, differing
+from napari_hqsam.jobs.new_labels import new_labels
 from napari_hqsam.labels import (
     check_writable,
     copy_labels,
@@ -257,15 +258,8 @@ class Storage:
             if self._is_zarr:
                 self._move()
             else:
-                scale, units = self._space()
-                with labels_on_disk(
-                    self.out,
-                    labels.shape,
-                    dtype=id_dtype(highest),
-                    axes=self.axes,
-                    scale=scale,
-                    units=units,
-                    overwrite=self.overwrite,
+                with new_labels(
+                    self.image, self.out, highest, overwrite=self.overwrite
                 ) as final:
                     copy_labels(labels, final)
         try:
@@ -274,7 +268,7 @@ class Storage:
             raise self.unwritable(error) from error
 
     def _make(self, batch: Batch) -> None:
-        scale, units = self._space()
+        scale, units = space_of_image(self.axes, self.image.scale, self.image.units)
         with labels_on_disk(
             self._labels_path,
             self.shape,
@@ -302,9 +296,6 @@ class Storage:
                 f"{self.out} was not written ({reason(error)}): the labels are in "
                 f"{self.folder}; free the name and run the batch again"
             ) from error
-
-    def _space(self) -> tuple[Any, Any]:
-        return space_of_image(self.axes, self.image.scale, self.image.units)
 
     def unwritable(self, error: OSError) -> OutputError:
         """Say what to do about an error of the operating system."""

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.commands.segment import run
 from napari_hqsam.cli.console import say
+from napari_hqsam.cli.reporter import Console
 from napari_hqsam.jobs.outputs import made_folder
 
 
@@ -22,17 +22,19 @@ def demo(
     precision: opt.PrecisionOption = "auto",
 ) -> None:
     """Segment a shipped picture of nuclei from clicks and boxes."""
+    from napari_hqsam.jobs import segment_file
     from napari_hqsam.sample import NUCLEI, PROMPTS
 
     say(f"HQ-SAM on {NUCLEI.name}, prompts from {PROMPTS.name}:")
     with made_folder(folder):
-        run(
+        segment_file(
             NUCLEI,
             folder / "nuclei_labels.tif",
-            prompts_file=PROMPTS,
+            PROMPTS,
             overlay=folder / "nuclei_overlay.png",
             model=model,
             device=device,
             precision=precision,
-            cache="none",
+            cache=False,
+            reporter=Console(),
         )

@@ -1,17 +1,13 @@
-"""`napari-hqsam evaluate`: figures of a model on a terminal and in files."""
+"""`napari-hqsam evaluate`: figures of a model."""
 
 from __future__ import annotations
 
-import json
-import time
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hqsam import __version__
 from napari_hqsam.cli.arguments import level_of
-from napari_hqsam.cli.console import say
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     DeviceOption,
     LevelOption,
@@ -19,11 +15,10 @@ from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
     OverwriteOption,
     PrecisionOption,
 )
-from napari_hqsam.jobs.outputs import check_apart, check_file_to_write
+from napari_hqsam.cli.reporter import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from napari_hqsam.evaluation.evaluate import Job
 
@@ -66,49 +61,26 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Measure a model on images with labels: IoU, boundary IoU, AP."""
-    from napari_hqsam.datasets.folders import find_folders
-    from napari_hqsam.evaluation import report
-    from napari_hqsam.evaluation.clicking import KINDS, check_kinds
-    from napari_hqsam.evaluation.evaluate import evaluate as measure
-    from napari_hqsam.models import load_model
+    from napari_hqsam.jobs import evaluate_folders
 
-    chosen: dict[str, Any] = {
-        "part": part,
-        "prompts": list(check_kinds(prompts or KINDS)),
-        "level": level_of(level),
-        "levels": levels,
-        "baselines": baselines,
-        "max_objects": max_objects,
-        "seed": seed,
-    }
-    find_folders(folders, chosen["part"])
-    check_apart((json_file, markdown))
-    for file in (json_file, markdown):
-        check_file_to_write(file, overwrite=overwrite)
-    loaded = load_model(model, device=device, precision=precision)
-    start = time.perf_counter()
-    scores = measure(loaded, folders, **chosen, progress=_with_progress)
-    about = {
-        "napari_hqsam": __version__,
-        "model": loaded.name,
-        "variant": loaded.variant,
-        "device": str(loaded.device),
-        "precision": str(loaded.dtype).removeprefix("torch."),
-        "folders": [folder.name for folder in map(Path.resolve, folders)],
-        **chosen,
-        "minutes": round((time.perf_counter() - start) / 60, 1),
-    }
-    tables = report.tables_of(scores)
-    gate = report.gate_of(report.rows_of(scores))
-    say("\n\n".join([*(table.text() for table in tables), "\n".join(gate)]).rstrip())
-    if json_file is not None:
-        everything = {"about": about, **report.as_json(scores)}
-        _write(json_file, json.dumps(everything, indent=1) + "\n")
-    if markdown is not None:
-        said = ", ".join(f"{key} {_words(value)}" for key, value in about.items())
-        parts = [f"Measured with {said}.\n", *(f"- {line}" for line in gate), ""]
-        parts += [table.markdown() for table in tables]
-        _write(markdown, "\n".join(parts))
+    evaluate_folders(
+        folders,
+        part=part,
+        prompts=prompts,
+        level=level_of(level),
+        levels=levels,
+        baselines=baselines,
+        max_objects=max_objects,
+        seed=seed,
+        json_file=json_file,
+        markdown=markdown,
+        model=model,
+        device=device,
+        precision=precision,
+        overwrite=overwrite,
+        progress=_with_progress,
+        reporter=Console(),
+    )
 
 
 def _with_progress(jobs: Sequence[Job]) -> Iterator[Job]:
@@ -119,14 +91,3 @@ def _with_progress(jobs: Sequence[Job]) -> Iterator[Job]:
         for data_set, pair in bar:
             bar.set_description(data_set.name)
             yield data_set, pair
-
-
-def _words(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _write(path: Path, text: str) -> None:
-    from napari_hqsam.files import replacing
-
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -2,47 +2,10 @@
 
 Each slice is prompted by its neighbour's masks, all objects of a slice together.
 Knows segmenters, prompts and masks; must not know label files, command lines or
-napari. See the design, "Through a stack".
+napari. See the design, "Through a stack". Imported on first use: rules and checks
+of what is asked for need no torch.
 """
 
-from napari_hqsam.segmentation.propagation.hints import Hints
-from napari_hqsam.segmentation.propagation.plan import (
-    Direction,
-    affected_range,
-    check_walk,
-    range_to_walk,
-    redone_slices,
-    spacing_of,
-)
-from napari_hqsam.segmentation.propagation.result import (
-    Confidence,
-    SliceMask,
-    StackObject,
-    StackSlice,
-)
-from napari_hqsam.segmentation.propagation.rules import StopRules
-from napari_hqsam.segmentation.propagation.run import (
-    collect,
-    iter_propagate,
-    propagate,
-    revise,
-)
+import lazy_loader
 
-__all__ = [
-    "Confidence",
-    "Direction",
-    "Hints",
-    "SliceMask",
-    "StackObject",
-    "StackSlice",
-    "StopRules",
-    "affected_range",
-    "check_walk",
-    "collect",
-    "iter_propagate",
-    "propagate",
-    "range_to_walk",
-    "redone_slices",
-    "revise",
-    "spacing_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,206 @@
+"""What all jobs on image files start from: image, model, prompts."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from napari_hqsam.errors import PromptError
+from napari_hqsam.jobs.reporter import Reporter
+from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.images import Image, Normalization, NormalizationSpec
+    from napari_hqsam.models import Model
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+Cache: TypeAlias = "PathLike | Literal[False] | None"
+PromptSource: TypeAlias = "PathLike | Prompt | Sequence[PathLike | Prompt]"
+"""A file of prompts, a prompt, or several of these."""
+
+
+class JobArgs(OptionArgs, total=False):
+    """Keywords of `JobSetup` and of `SegmentOptions`, for signatures that take them."""
+
+    key: str | None
+    axes: str | None
+    channels: int | Sequence[int] | None
+    normalization: NormalizationSpec
+    model: PathLike | Model
+    device: str
+    precision: str
+    cache: Cache
+    reporter: Reporter
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSetup:
+    """How a job opens its image, loads its model and reports what it does.
+
+    Attributes
+    ----------
+    key, axes, channels
+        As of `open_image`.
+    normalization
+        As of `Segmenter`.
+    model : str, path or Model
+        As of `load_model`, or a model that is loaded.
+    device, precision
+        As of `load_model`.
+    cache
+        As of `Segmenter`.
+    reporter : Reporter
+        Receives steps and progress.
+    options : dict
+        Keywords of `SegmentOptions`.
+    """
+
+    key: str | None = None
+    axes: str | None = None
+    channels: int | Sequence[int] | None = None
+    normalization: NormalizationSpec = "percentile"
+    model: PathLike | Model = "micro"
+    device: str = "auto"
+    precision: str = "auto"
+    cache: Cache = None
+    reporter: Reporter = field(default_factory=Reporter)
+    options: OptionArgs = field(default_factory=OptionArgs)
+
+    @classmethod
+    def from_keywords(cls, keywords: JobArgs) -> JobSetup:
+        """Make a setup from the keywords of a job.
+
+        Raises
+        ------
+        PromptError
+            An option of the segmentation cannot be used.
+        """
+        own = {each.name for each in fields(cls)} - {"options"}
+        setup = {name: value for name, value in keywords.items() if name in own}
+        options: Any = {n: value for n, value in keywords.items() if n not in own}
+        SegmentOptions(**options)
+        return cls(**setup, options=options)  # type: ignore[arg-type]
+
+    def open_image(self, path: PathLike) -> Image:
+        """Open the image of a job."""
+        from napari_hqsam.images import open_image
+
+        with self.reporter.step("open the image") as details:
+            image = open_image(
+                path, key=self.key, axes=self.axes, channels=self.channels
+            )
+            details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
+        return image
+
+    def normalize(self, image: Image) -> Normalization:
+        """Sample the normalisation of an image."""
+        from napari_hqsam.images import normalization
+
+        with self.reporter.step("sample the pixels") as details:
+            found = normalization(image, self.normalization)
+            pairs = dict.fromkeys(zip(found.lows, found.highs, strict=True))
+            details += [f"shown from {low:g} to {high:g}" for low, high in pairs]
+        return found
+
+    def load_model(self) -> Model:
+        """Load the model; that takes seconds, so all else is checked before."""
+        from napari_hqsam.models import load_model
+
+        if not isinstance(self.model, str | os.PathLike):
+            return self.model
+        with self.reporter.step("load the model") as details:
+            model = load_model(self.model, device=self.device, precision=self.precision)
+            dtype = str(model.dtype).removeprefix("torch.")
+            details.append(f"{model.name}, {model.device} {dtype}")
+        return model
+
+    def segmenter(self, image: Image, normalization: Normalization) -> Segmenter:
+        """Load the model, and make the segmenter of an image."""
+        from napari_hqsam.segmentation import Segmenter
+
+        model = self.load_model()
+        return Segmenter(image, model, normalization=normalization, cache=self.cache)
+
+
+def prompt_files(prompts: PromptSource) -> list[Path]:
+    """List the files among sources of prompts."""
+    return [Path(each) for each in _listed(prompts) if _is_path(each)]
+
+
+def collect_prompts(prompts: PromptSource, image: Image) -> list[Prompt]:
+    """Read and list prompts for an image.
+
+    Raises
+    ------
+    PromptError
+        A file does not exist, or is no file of prompts.
+    """
+    from napari_hqsam.prompts import read_prompts
+
+    collected: list[Prompt] = []
+    for each in _listed(prompts):
+        if not _is_path(each):
+            collected.append(each)
+            continue
+        if not Path(each).exists():
+            raise PromptError(f"{each}: no such file; check the path of the prompts")
+        collected += read_prompts(each, image.plane_shape)
+    return collected
+
+
+def _listed(prompts: PromptSource) -> list[Any]:
+    return list(prompts) if isinstance(prompts, list | tuple) else [prompts]
+
+
+def _is_path(source: object) -> bool:
+    return isinstance(source, str | os.PathLike)
+
+
+def position_of(plane: str | PlaneIndex | None, image: Image) -> tuple[int, ...] | None:
+    """Find a plane by its index, or a text such as 12 or t=0,z=12; None for none."""
+    from napari_hqsam.geometry.plane_text import plane_of_text
+
+    if plane is None:
+        return None
+    if isinstance(plane, str):
+        return plane_of_text(plane, image.leading_axes, image.leading_shape, image.name)
+    return image.position(plane)
+
+
+def group_by_plane(
+    prompts: Sequence[Prompt], plane: tuple[int, ...] | None, image: Image
+) -> dict[tuple[int, ...], list[Prompt]]:
+    """Group prompts by plane: their own, else the one given, else the only one.
+
+    Raises
+    ------
+    PromptError
+        A prompt on a stack has no plane.
+    """
+    groups: dict[tuple[int, ...], list[Prompt]] = defaultdict(list)
+    for prompt in prompts:
+        index = plane if prompt.plane is None else image.position(prompt.plane)
+        if index is None and image.leading_axes:
+            sizes = dict(zip(image.leading_axes, image.leading_shape, strict=True))
+            raise PromptError(
+                f"{image.name} is a stack ({sizes}) and a prompt names no plane: "
+                "give --plane, or columns for these axes in the prompts file"
+            )
+        groups[index or ()].append(prompt)
+    return dict(groups)
+
+
+def check_prompts(image: Image, groups: dict[tuple[int, ...], list[Prompt]]) -> None:
+    """Refuse prompts outside the image, before a model is loaded for them."""
+    for index, group in groups.items():
+        image.check_position(index)
+        for prompt in group:
+            prompt.check_on(image.plane_shape)

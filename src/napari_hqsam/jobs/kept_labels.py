@@ -1,0 +1,105 @@
+"""Labels that a propagation keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import ImageError, PromptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_hqsam.geometry import Reslice
+    from napari_hqsam.images import Image
+
+
+@dataclass(frozen=True, eq=False)
+class KeptLabels:
+    """Labels of objects that are accepted already, which no new object may overwrite.
+
+    Attributes
+    ----------
+    labels : Image
+        The labels, with the axes of the image.
+    turned : Image
+        The image as it is propagated through.
+    resliced : Reslice
+        How its planes lie in the image.
+    highest : int
+        Highest id of the labels.
+    """
+
+    labels: Image
+    turned: Image
+    resliced: Reslice
+    highest: int
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        image: Image,
+        turned: Image,
+        resliced: Reslice,
+        new: Sequence[int],
+    ) -> KeptLabels:
+        """Open labels, and check that they fit the image and the new ids.
+
+        Raises
+        ------
+        ImageError
+            They are not ids of the shape and axes of the image.
+        PromptError
+            A new id is in them already.
+        """
+        import numpy as np
+
+        from napari_hqsam.images import open_image
+
+        axes = f"{image.leading_axes}yx"
+        _check_order(path, axes)
+        labels = open_image(path, axes=axes)
+        wanted = (*image.leading_shape, *image.plane_shape)
+        if labels.shape != wanted or labels.dtype.kind not in "iu":
+            raise ImageError(
+                f"{path} is {labels.dtype} {labels.shape}; labels to keep must be "
+                f"integers of shape {wanted}"
+            )
+        highest = 0
+        for index in np.ndindex(labels.leading_shape):
+            used = np.unique(labels.read_at(index))
+            if used[0] < 0:
+                raise ImageError(
+                    f"{path} has the id {used[0]}; ids must not be negative"
+                )
+            highest = max(highest, int(used[-1]))
+            if (both := np.intersect1d(used, list(new))).size:
+                raise PromptError(
+                    f"object {both[0]} is in {path} already; give the prompts other ids"
+                )
+        return cls(labels, turned, resliced, highest)
+
+    def region(
+        self, plane: tuple[int, ...], box: tuple[int, int, int, int]
+    ) -> NDArray[Any]:
+        """Labels in a box of a plane."""
+        where = self.resliced.plane(self.turned.index_at(plane))
+        found: NDArray[Any] = self.labels.array[where.key(box)]
+        return found
+
+
+def _check_order(path: Path, axes: str) -> None:
+    """Raise if labels name axes that lie in another order, whatever their shape."""
+    from napari_hqsam.images import open_source
+
+    own = open_source(path, keep_indices=True).axes or axes
+    common = [letter for letter in own if letter in axes]
+    if common != [letter for letter in axes if letter in own]:
+        raise ImageError(
+            f"{path} has the axes {own}, its image {axes}: save it with its axes in "
+            "the order of the image"
+        )

@@ -1,0 +1,257 @@
+"""Make the labels of a recorded session again from its journal."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import HqsamWarning, OutputError
+from napari_hqsam.jobs.inputs import Cache, JobSetup, PathLike
+from napari_hqsam.jobs.outputs import check_labels
+from napari_hqsam.jobs.reporter import Reporter
+from napari_hqsam.jobs.resegment import Resegmenter, label_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from napari_hqsam.images import Image
+    from napari_hqsam.masks import Mask
+    from napari_hqsam.models import Model
+    from napari_hqsam.sessions import Accept, Recorded, Remade
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Result of `replay_file`.
+
+    Attributes
+    ----------
+    objects : int
+        Objects of the session.
+    model : str or None
+        Name of the model that segmented again; None: the accepted masks were taken.
+    remade : tuple of Remade
+        How each new mask compares with the accepted one.
+    """
+
+    objects: int
+    model: str | None = None
+    remade: tuple[Remade, ...] = ()
+
+
+def replay_file(
+    journal: PathLike,
+    image: PathLike,
+    out: PathLike,
+    *,
+    model: PathLike | Model | None = None,
+    key: str | None = None,
+    axes: str | None = None,
+    channels: int | Sequence[int] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    cache: Cache = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Replayed:
+    """Make the labels of a session again from its journal: `napari-hqsam replay`.
+
+    Parameters
+    ----------
+    journal : path
+        ``NAME.journal.jsonl`` of a session.
+    image : path
+        The image that was segmented.
+    out : path
+        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``.
+    model : str, path or Model, optional
+        Segment all prompts again with it; None: take the masks as accepted.
+    key, axes, channels
+        As of `open_image`; axes and channels are by default those of the session.
+    device, precision, cache, reporter
+        As of `JobSetup`.
+    overwrite : bool
+        Replace labels that this package did not write, too.
+
+    Raises
+    ------
+    JournalError, ImageError, ModelError
+        The input cannot be used.
+    OutputError
+        The labels cannot, or must not, be written.
+
+    Warns
+    -----
+    HqsamWarning
+        Image, weights or labels are not those of the session.
+    """
+    from napari_hqsam.labels import check_axes_fit
+    from napari_hqsam.sessions import in_place_of_session, read_session
+
+    journal, source, out = Path(journal), Path(image), Path(out)
+    reporter = reporter or Reporter()
+    check_labels(out, journal, overwrite=overwrite, image=source)
+    with reporter.step("read the journal") as details:
+        recorded = read_session(journal)
+        objects = len(recorded.history.table.ids)
+        header = recorded.header
+        details.append(
+            f"{objects} object{'s' * (objects != 1)} in {header.image.name}, with "
+            f"{header.setup.model}"
+        )
+    check_axes_fit(out, header.labels.axes)
+    check_labels(out, *_sources(recorded), overwrite=overwrite)
+    setup = JobSetup(
+        key=key,
+        axes=axes or header.image.axes,
+        channels=channels or header.setup.channels,
+        model=model or "",
+        device=device,
+        precision=precision,
+        cache=cache,
+        reporter=reporter,
+    )
+    opened = setup.open_image(source)
+    _check_same(recorded, opened)
+    with reporter.on_interrupt(f"{out} is as it was before"):
+        if model is None:
+            with (
+                in_place_of_session(out) as replaced,
+                _labels(recorded, out, overwrite=overwrite) as labels,
+            ):
+                _rebuild(recorded, labels, reporter)
+                replaced.made_from = journal
+            return Replayed(objects)
+        loaded = setup.load_model()
+        _warn_of_other_weights(recorded, loaded)
+        shown = (channels,) if isinstance(channels, int) else channels
+        again = Resegmenter(opened, source, recorded, loaded, shown, cache, key)
+        with (
+            in_place_of_session(out) as replaced,
+            _labels(recorded, out, overwrite=overwrite) as labels,
+        ):
+            remade = _remake(recorded, labels, again, reporter)
+            if not any(each.pixels or each.lost for each in remade):
+                replaced.made_from = journal
+        _warn_of_lost(remade)
+    return Replayed(objects, loaded.name, tuple(remade))
+
+
+def _sources(recorded: Recorded) -> list[Path]:
+    """List the files beside the journal that are read; raise if one is missing."""
+    if recorded.base is None:
+        return []
+    if not recorded.base.exists():
+        raise OutputError(
+            f"{recorded.base} is missing: the session started from these labels, so "
+            "put the file back beside the journal"
+        )
+    return [recorded.base]
+
+
+def _check_same(recorded: Recorded, image: Image) -> None:
+    """Raise if the image does not fit the labels; warn if its pixels differ."""
+    from napari_hqsam.images import fingerprint
+
+    label_axes(recorded, image)
+    if fingerprint(image) != recorded.header.image.fingerprint:
+        warnings.warn(
+            f"{image.name} is not quite the image of the session, "
+            f"{recorded.header.image.name}: pixels, axes or channels differ",
+            HqsamWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_other_weights(recorded: Recorded, model: Model) -> None:
+    """Warn if objects were accepted from a model of this name with other weights."""
+    from napari_hqsam.sessions import other_weights
+
+    text = other_weights(recorded.history.events, model)
+    if text:
+        warnings.warn(
+            f"{text}; to repeat it, give the former weights: --model FILE",
+            HqsamWarning,
+            stacklevel=3,
+        )
+
+
+def _labels(
+    recorded: Recorded, out: Path, *, overwrite: bool
+) -> AbstractContextManager[Any]:
+    """Open labels like those of the session on the disk, all background."""
+    from napari_hqsam.labels import id_dtype, labels_on_disk
+
+    header = recorded.header.labels
+    return labels_on_disk(
+        out,
+        header.shape,
+        dtype=id_dtype(recorded.history.table.highest),
+        axes=header.axes,
+        scale=header.scale,
+        units=header.units,
+        overwrite=overwrite or None,
+    )
+
+
+def _copy_base(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
+    """Copy the labels that the session began with, if there were any."""
+    from napari_hqsam.labels import copy_labels
+
+    base = recorded.read_base()
+    if base is not None:
+        copy_labels(base, labels)
+
+
+def _rebuild(recorded: Recorded, labels: Any, reporter: Reporter) -> None:  # noqa: ANN401
+    """Put the accepted masks into labels, and do all edits."""
+    from napari_hqsam.sessions import ArrayTarget, rebuild
+
+    with reporter.step("paint the masks") as details:
+        _copy_base(recorded, labels)
+        unfit = rebuild(recorded, ArrayTarget(labels))
+        details.append(f"{sum(1 for _ in recorded.history.events)} steps")
+    if unfit:
+        warnings.warn(
+            f"{unfit} steps found other labels than then: something changed them in "
+            "the session that the journal does not know of",
+            HqsamWarning,
+            stacklevel=3,
+        )
+
+
+def _remake(
+    recorded: Recorded,
+    labels: Any,  # noqa: ANN401 - a zarr array
+    segment: Resegmenter,
+    reporter: Reporter,
+) -> list[Remade]:
+    """Segment all prompts, put the masks into labels, and do all edits."""
+    from napari_hqsam.sessions import ArrayTarget, remake
+
+    with reporter.step("segment again") as details:
+        _copy_base(recorded, labels)
+        with reporter.progress("mask") as advance:
+
+            def segment_one(accept: Accept) -> Mask:
+                advance(1)
+                return segment(accept)
+
+            remade = remake(recorded, ArrayTarget(labels), segment_one)
+        details.append(f"{len(remade)} masks")
+    return remade
+
+
+def _warn_of_lost(remade: Sequence[Remade]) -> None:
+    """Warn if masks gave no pixels."""
+    lost = sorted({each.accept.label_id for each in remade if each.lost})
+    if lost:
+        warnings.warn(
+            f"{len(lost)} masks gave no pixels of their own, of objects "
+            f"{', '.join(map(str, lost[:8]))}{' ...' if len(lost) > 8 else ''}",
+            HqsamWarning,
+            stacklevel=3,
+        )

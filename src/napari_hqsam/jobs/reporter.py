@@ -1,0 +1,77 @@
+"""How a job reports what it does; must not know how that is shown."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+
+
+class Reporter:
+    """Receives the progress of a job. This one is silent; subclasses show it.
+
+    The command line prints a line per step and shows a progress bar.
+    """
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[list[str]]:
+        """Enclose a step of a job.
+
+        Parameters
+        ----------
+        title : str
+            What is done.
+
+        Yields
+        ------
+        list of str
+            The job appends details of the result.
+        """
+        yield []
+
+    @contextmanager
+    def progress(
+        self, unit: str, total: int | None = None
+    ) -> Iterator[Callable[[int], object]]:
+        """Enclose a loop.
+
+        Parameters
+        ----------
+        unit : str
+            What is counted, such as "tile".
+        total : int, optional
+            How many there are, if that is known.
+
+        Yields
+        ------
+        callable
+            The job calls it with the number of units done since the last call.
+        """
+        yield lambda _: None
+
+    @contextmanager
+    def on_interrupt(self, state: str) -> Iterator[None]:
+        """Enclose work that may be interrupted.
+
+        Parameters
+        ----------
+        state : str
+            What is on the disk if the block is interrupted.
+        """
+        yield
+
+    def result(self, text: str) -> None:
+        """Take a line of the result that is known even if the job is interrupted."""
+
+    def track(
+        self, items: Iterable[T], unit: str, total: int | None = None
+    ) -> Iterator[T]:
+        """Yield the items, and report each as done when the next is asked for."""
+        with self.progress(unit, total) as advance:
+            for item in items:
+                yield item
+                advance(1)

@@ -1,0 +1,133 @@
+"""Segment the prompts of a recorded session again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_hqsam.geometry import Plane
+    from napari_hqsam.images import Image
+    from napari_hqsam.jobs.inputs import Cache
+    from napari_hqsam.masks import Mask
+    from napari_hqsam.models import Model
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.sessions import Accept, AcceptOptions, Corrected, Recorded
+
+
+class Resegmenter:
+    """Segments accepted prompts again, with the channels and limits of their session.
+
+    Parameters
+    ----------
+    image : Image
+        The image, with its axes as they are.
+    path : pathlib.Path
+        Its file: opened again for other channels and orientations.
+    recorded : Recorded
+        The session.
+    model : Model
+        The model.
+    channels : sequence of int, optional
+        Channels to show instead of those of the session.
+    cache : path, False or None
+        As for `Segmenter`.
+    key : str, optional
+        Which image of several in the file.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        path: Path,
+        recorded: Recorded,
+        model: Model,
+        channels: Sequence[int] | None,
+        cache: Cache,
+        key: str | None = None,
+    ) -> None:
+        self.image, self.path, self.model, self.key = image, path, model, key
+        self.letters = label_axes(recorded, image)
+        self.channels, self.cache = channels, cache
+        self._segmenters: dict[object, Segmenter] = {}
+
+    def __call__(self, accept: Accept) -> Mask:
+        """Segment the prompts of an accepted object, with its options."""
+        options, segmenter = accept.options, self._segmenter(accept)
+        keywords: dict[str, Any] = {
+            "plane": self._index(accept.plane, segmenter.image),
+            **options.segmentation.arguments(),
+        }
+        prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned
+        for step in options.corrects:
+            mask = _chosen(segmenter, prompt.first(step.points), step, keywords)
+            prompt = replace(prompt, logits=mask.logits)
+        return _chosen(segmenter, prompt, options, keywords)
+
+    def _segmenter(self, accept: Accept) -> Segmenter:
+        """Segmenter that shows the image as an accepted mask was made."""
+        from napari_hqsam.geometry import Reslice
+        from napari_hqsam.images import open_image
+        from napari_hqsam.segmentation import Segmenter
+
+        setup, plane = accept.setup, accept.plane
+        key = setup.channels, setup.limits, plane.axes
+        if key not in self._segmenters:
+            shown = self.channels or setup.channels
+            axes = Reslice(self.letters, plane.axes).letters(self.image.axes)
+            # A channel without contrast has no limits that could be given.
+            flat = any(low >= high for low, high in setup.limits)
+            self._segmenters[key] = Segmenter(
+                open_image(self.path, key=self.key, axes=axes, channels=shown),
+                self.model,
+                normalization="percentile" if flat else setup.limits,
+                cache=self.cache,
+            )
+        return self._segmenters[key]
+
+    def _index(self, plane: Plane, image: Image) -> dict[str, int]:
+        """Index of a plane in the image, which does not count axes of length 1."""
+        from napari_hqsam.geometry import Reslice
+
+        found = Reslice(self.letters, plane.axes).index(plane)
+        return {a: number for a, number in found.items() if a in image.leading_axes}
+
+
+def _chosen(
+    segmenter: Segmenter,
+    prompt: Prompt,
+    options: AcceptOptions | Corrected,
+    keywords: dict[str, Any],
+) -> Mask:
+    """Segment a prompt, and return the candidate that was chosen."""
+    keywords = {**keywords, "output": options.output}
+    if options.candidate is None:
+        return segmenter.segment(prompt, **keywords)
+    candidates = segmenter.candidates(prompt, **keywords)
+    return candidates[min(options.candidate, len(candidates) - 1)]
+
+
+def label_axes(recorded: Recorded, image: Image) -> str:
+    """Return the axis letter of the image for each dimension of a session's labels.
+
+    Raises
+    ------
+    ImageError
+        The image has another shape than the labels.
+    """
+    shape = recorded.header.labels.shape
+    sizes = dict(zip(image.axes, image.shape, strict=True))
+    spatial = [letter for letter in image.axes if letter != "c"]
+    for letters in (spatial, [a for a in spatial if a in "yx" or sizes[a] > 1]):
+        if tuple(sizes[a] for a in letters) == shape:
+            return "".join(letters)
+    raise ImageError(
+        f"{image.name} has {image.axes} {image.shape}, the labels of the session have "
+        f"shape {shape}; give the image that was segmented, or --axes"
+    )

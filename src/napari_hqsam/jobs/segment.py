@@ -1,0 +1,155 @@
+"""Segment an image file from prompts, and write the labels."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.jobs.inputs import (
+    JobArgs,
+    JobSetup,
+    PathLike,
+    PromptSource,
+    check_prompts,
+    collect_prompts,
+    group_by_plane,
+    position_of,
+    prompt_files,
+)
+from napari_hqsam.jobs.new_labels import new_labels
+from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.overlay import draw_overlay_file, reduced_labels
+
+if TYPE_CHECKING:
+    from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.labels import Overlap, PromptPainter
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation import Segmenter
+
+
+def segment_file(
+    image: PathLike,
+    out: PathLike,
+    prompts: PromptSource,
+    *,
+    plane: str | PlaneIndex | None = None,
+    overlap: Overlap = "keep",
+    overlay: PathLike | None = None,
+    overwrite: bool = False,
+    **how: Unpack[JobArgs],
+) -> None:
+    """Segment objects of an image file from prompts: `napari-hqsam segment`.
+
+    Parameters
+    ----------
+    image : path
+        As of `open_image`.
+    out : path
+        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``. They are there
+        when they are complete; until then, whatever was there before.
+    prompts : path, Prompt, or sequence of these
+        Each prompt is one object.
+    plane : str, mapping of str to int, or tuple of int, optional
+        Plane of the prompts that have none, such as ``"z=12"`` or ``{"z": 12}``.
+    overlap : {"keep", "overwrite"}
+        Which prompt gets pixels of several objects: the first or the last.
+    overlay : path, optional
+        Also draw the outlines to this ``.png``.
+    overwrite : bool
+        Replace files that this package did not write, too.
+    **how
+        Keywords of `JobSetup` (``model``, ``axes``, ``cache``, ...) and of
+        `SegmentOptions`.
+
+    Raises
+    ------
+    ImageError, PromptError, ModelError
+        The input cannot be used.
+    OutputError
+        A file cannot, or must not, be written.
+
+    Warns
+    -----
+    HqsamWarning
+        Prompts gave no pixels of their own.
+    """
+    from napari_hqsam.labels import PromptPainter, check_axes_fit, label_ids
+    from napari_hqsam.sessions import in_place_of_session
+
+    setup, source, out = JobSetup.from_keywords(how), Path(image), Path(out)
+    picture = None if overlay is None else Path(overlay)
+    files, reporter = prompt_files(prompts), setup.reporter
+    check_labels(out, *files, overwrite=overwrite, image=source)
+    check_file_to_write(
+        picture, out, *files, overwrite=overwrite, suffix=".png", image=source
+    )
+    opened = setup.open_image(source)
+    given = collect_prompts(prompts, opened)
+    if not given:
+        raise PromptError("no prompts: give --prompts FILE, --point y,x or --box ...")
+    groups = group_by_plane(given, position_of(plane, opened), opened)
+    ids = label_ids(groups)
+    if overlap not in ("keep", "overwrite"):
+        raise PromptError(f"--overlap {overlap!r} is unknown: keep or overwrite")
+    check_axes_fit(out, f"{opened.leading_axes}yx")
+    check_prompts(opened, groups)
+    drawn = next(iter(groups))
+    small = None
+    with reporter.on_interrupt(f"{out} is as it was before"):
+        normalization = setup.normalize(opened)
+        with reporter.step("import torch"):
+            import_module("napari_hqsam.segmentation.segmenter")
+        segmenter = setup.segmenter(opened, normalization)
+        with ExitStack() as open_labels:
+            open_labels.enter_context(in_place_of_session(out))
+            highest = max(map(max, ids.values()))
+            labels = open_labels.enter_context(
+                new_labels(opened, out, highest, overwrite=overwrite or None)
+            )
+            for index, group in groups.items():
+                painter = PromptPainter(labels, ids[index], overlap, index=index)
+                _segment_plane(segmenter, group, painter, setup)
+            if picture is not None:
+                small = reduced_labels(labels, drawn)
+            with reporter.step("write the labels") as details:
+                open_labels.close()
+                details.append(str(out))
+    if small is not None and picture is not None:
+        with (
+            reporter.on_interrupt(f"{out} is complete, {picture} was not written"),
+            reporter.step("draw the overlay") as details,
+        ):
+            draw_overlay_file(segmenter, small, drawn, groups[drawn], picture)
+            details.append(str(picture))
+
+
+def _segment_plane(
+    segmenter: Segmenter,
+    prompts: list[Prompt],
+    painter: PromptPainter,
+    setup: JobSetup,
+) -> None:
+    """Segment the prompts of a plane, and paint each mask as it comes."""
+    index = tuple(painter.index)
+    where = f" plane {','.join(map(str, index))}" if index else ""
+    encoded = segmenter.source.encoded
+    with setup.reporter.step(f"encode, decode{where}") as details:
+        masks = segmenter.iter_many(
+            prompts, plane=segmenter.image.index_at(index), **setup.options
+        )
+        for number, mask in setup.reporter.track(masks, "prompt", len(prompts)):
+            painter.paint(number, mask.bbox, mask.data)
+        details.append(f"{len(prompts)} prompts")
+        details.append(f"{segmenter.source.encoded - encoded} tiles encoded")
+    lost = sum(not painter.pixels(n) for n in range(len(prompts)))
+    if lost:
+        warnings.warn(
+            f"{lost} of {len(prompts)} prompts{where} gave no pixels of their own: "
+            "an empty mask, or all of it taken by other objects",
+            HqsamWarning,
+            stacklevel=3,
+        )
