@@ -1,7 +1,17 @@
 from .errors import HqsamError, HqsamWarning
 from .evaluation.evaluate import evaluate
 from .images import Image, open_image
-from .jobs import parse_planes, plan_batch, run_batch
+from .jobs import (
+    batch_file,
+    embed_file,
+    evaluate_folders,
+    parse_planes,
+    plan_batch,
+    propagate_file,
+    replay_file,
+    run_batch,
+    segment_file,
+)
 from .labels import paint, read_labels, write_labels
 from .masks import Linker, Mask, tracks_of
 from .models import Model, list_models, load_model
@@ -21,16 +31,22 @@ __all__ = [
     "Segmenter",
     "StopRules",
     "__version__",
+    "batch_file",
+    "embed_file",
     "evaluate",
+    "evaluate_folders",
     "list_models",
     "load_model",
     "open_image",
     "paint",
     "parse_planes",
     "plan_batch",
+    "propagate_file",
     "read_labels",
     "read_prompts",
+    "replay_file",
     "run_batch",
+    "segment_file",
     "tracks_of",
     "write_labels",
 ]

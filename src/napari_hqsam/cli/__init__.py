@@ -14,7 +14,7 @@ import typer
 
 from napari_hqsam import __version__
 from napari_hqsam.cli.commands import COMMANDS, GROUPS
-from napari_hqsam.cli.console import PROGRAM, say
+from napari_hqsam.cli.console import PROGRAM, print_line
 from napari_hqsam.cli.interrupts import Commands, sigterm_as_interrupt
 from napari_hqsam.errors import HqsamError, HqsamWarning
 
@@ -44,10 +44,10 @@ def main() -> None:
             warnings.showwarning = _warn_once()
             app()
     except HqsamError as error:
-        say(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
+        print_line(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
         sys.exit(2)
     except MemoryError as error:
-        say(
+        print_line(
             f"{PROGRAM}: not enough memory ({error}): crop the image, or segment "
             "fewer planes at once",
             error=True,
@@ -69,14 +69,14 @@ def _warn_once() -> Callable[..., None]:
         text = " ".join(str(message).split())
         if issubclass(category, HqsamWarning) and text not in shown:
             shown.add(text)
-            say(f"{PROGRAM}: warning: {text}", error=True)
+            print_line(f"{PROGRAM}: warning: {text}", error=True)
 
     return show
 
 
 def _version(value: bool) -> None:
     if value:
-        say(__version__)
+        print_line(__version__)
         raise typer.Exit
 
 

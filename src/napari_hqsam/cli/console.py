@@ -7,7 +7,7 @@ import sys
 PROGRAM = "napari-hqsam"
 
 
-def say(text: str = "", *, error: bool = False) -> None:
+def print_line(text: str = "", *, error: bool = False) -> None:
     """Print a line, to standard error if it is not a result."""
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from napari_hqsam.cli.console import PROGRAM, say
+from napari_hqsam.cli.console import PROGRAM, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ GRACE = 5.0
 
 
 class Commands(TyperGroup):
-    """Commands of which an interrupted one says so, if it says nothing better."""
+    """Group of commands that prints a line when one is interrupted."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own copy of click
         """Run the command that was named."""
@@ -41,7 +41,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def report_interrupt(state: str) -> Iterator[None]:
-    """Say how things stand, and exit, if the block is interrupted.
+    """Print the state of the output, and exit, if the block is interrupted.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def report_interrupt(state: str) -> Iterator[None]:
     except KeyboardInterrupt:
         # At the end of the process it tells of writes that nobody waits for.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        say(f"{PROGRAM}: interrupted; {state}", error=True)
+        print_line(f"{PROGRAM}: interrupted; {state}", error=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from napari_hqsam.cli.console import say
+from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.interrupts import report_interrupt
 from napari_hqsam.jobs.reporter import Reporter
 
@@ -24,7 +24,7 @@ class Console(Reporter):
         start = time.perf_counter()
         yield details
         seconds = time.perf_counter() - start
-        say(f"  {title:<22}{seconds:8.3f} s   {', '.join(details)}".rstrip())
+        print_line(f"  {title:<22}{seconds:8.3f} s   {', '.join(details)}".rstrip())
 
     @contextmanager
     def progress(
@@ -44,4 +44,4 @@ class Console(Reporter):
 
     def result(self, text: str) -> None:
         """Print a line."""
-        say(text)
+        print_line(text)

@@ -43,7 +43,7 @@ def batch_file(
     tracks: PathLike | None = None,
     overwrite: bool = False,
     restart: bool = False,
-    **how: Unpack[JobArgs],
+    **keywords: Unpack[JobArgs],
 ) -> Done:
     """Segment many planes of an image file: `napari-hqsam batch`.
 
@@ -66,7 +66,7 @@ def batch_file(
         As of `plan_batch`.
     tracks, overwrite, restart
         As of `run_batch`.
-    **how
+    **keywords
         Keywords of `JobSetup` and of `SegmentOptions`.
 
     Raises
@@ -76,7 +76,7 @@ def batch_file(
     OutputError
         A file cannot, or must not, be written.
     """
-    setup, source, out = JobSetup.from_keywords(how), Path(image), Path(out)
+    setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     table = None if tracks is None else Path(tracks)
     files = [] if prompts is None else prompt_files(prompts)
     # Storage asks for --overwrite for whatever labels are there.
@@ -113,7 +113,7 @@ def batch_file(
         )
 
 
-def _run(segmenter: Segmenter, batch: Batch, setup: JobSetup, **how: Any) -> Done:  # noqa: ANN401 - of run_batch
+def _run(segmenter: Segmenter, batch: Batch, setup: JobSetup, **keywords: Any) -> Done:  # noqa: ANN401 - of run_batch
     """Run a batch, and report each plane."""
     reporter, finished = setup.reporter, 0
     with (
@@ -126,7 +126,7 @@ def _run(segmenter: Segmenter, batch: Batch, setup: JobSetup, **how: Any) -> Don
             advance(planes - finished)
             finished = planes
 
-        done = run_batch(segmenter, batch=batch, progress=report, **how)
+        done = run_batch(segmenter, batch=batch, progress=report, **keywords)
         details.append(f"{done.planes} planes")
         if done.resumed:
             details.append(f"{done.resumed} of them from an earlier run")

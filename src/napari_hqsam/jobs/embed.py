@@ -47,7 +47,7 @@ def embed_file(
     levels: Sequence[int] | None = None,
     plane: str | PlaneIndex | None = None,
     region: Sequence[int] | None = None,
-    **how: Unpack[JobArgs],
+    **keywords: Unpack[JobArgs],
 ) -> Embedded:
     """Encode tiles of an image file ahead: `napari-hqsam embed`.
 
@@ -63,7 +63,7 @@ def embed_file(
         Such as ``"z=12"`` or ``{"z": 12}``; by default all planes.
     region : (int, int, int, int), optional
         Part ``(y0, x0, y1, x1)`` of the planes, pixels; by default the whole.
-    **how
+    **keywords
         Keywords of `JobSetup`.
 
     Raises
@@ -73,7 +73,7 @@ def embed_file(
     OutputError
         Nothing can be written to the stores, or they may not become so large.
     """
-    setup = JobSetup.from_keywords(how)
+    setup = JobSetup.from_keywords(keywords)
     folder = _store_folder(setup.cache)
     opened = setup.open_image(image)
     planes, box = _planes(opened, plane), _box(opened, region)

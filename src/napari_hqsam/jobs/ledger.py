@@ -91,8 +91,8 @@ class PlaneDone:
         ):
             raise ValueError(f"there is no plane {index}")
         sights, boxes = [], []
-        for told in map(items, items(line["objects"])):
-            label_id, y0, x0, y1, x1, y, x, area, parents = told
+        for fields in map(items, items(line["objects"])):
+            label_id, y0, x0, y1, x1, y, x, area, parents = fields
             box = (whole(y0), whole(x0), whole(y1, 0, height), whole(x1, 0, width))
             if box[0] > box[2] or box[1] > box[3]:
                 raise ValueError(f"there is no box {box}")
@@ -214,13 +214,13 @@ class Ledger:
                 yield line
 
 
-def _written(said: object) -> Written | None:
-    if said is None:
+def _written(record: object) -> Written | None:
+    if record is None:
         return None
-    if not isinstance(said, dict):
+    if not isinstance(record, dict):
         raise ValueError("its chunks are no object")
     found: dict[str, tuple[int, int] | None] = {}
-    for key, content in said.items():
+    for key, content in record.items():
         if not _CHUNK.fullmatch(key):
             raise ValueError(f"{key[:60]!r} is no chunk")
         size, checksum = (None, None) if content is None else map(whole, items(content))

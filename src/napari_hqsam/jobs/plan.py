@@ -1,4 +1,4 @@
-"""The plan of a batch: which planes, how, and what tells it from another."""
+"""The plan of a batch: planes, prompts, options, and what identifies it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Batch:
-    """What is to be done; made and checked by `plan_batch`.
+    """Plan of a batch, made and checked by `plan_batch`.
 
     Attributes
     ----------
@@ -78,8 +78,10 @@ class Batch:
 
     def identity(self, segmenter: Segmenter) -> dict[str, Any]:
         """All that must be the same for a batch to go on: values for JSON."""
-        model, image, how = segmenter.model, segmenter.image, self.options
-        view = {} if how.view_extent is None else {"view extent": how.view_extent}
+        model, image, options = segmenter.model, segmenter.image, self.options
+        view = (
+            {} if options.view_extent is None else {"view extent": options.view_extent}
+        )
         return view | {
             "image": fingerprint(image),
             "shape": [*image.leading_shape, *image.plane_shape],
@@ -88,11 +90,11 @@ class Batch:
             "mode": self.mode,
             "planes": [list(index) for index in self.planes],
             "prompts": _digest(self.prompts),
-            "level": how.level,
-            "output": how.output,
-            "clean": how.clean,
+            "level": options.level,
+            "output": options.output,
+            "clean": options.clean,
             "overlap": self.overlap,
-            "typical size": how.typical_size,
+            "typical size": options.typical_size,
             "linking": [self.min_overlap, self.max_gap, self.linked_axis],
         }
 
@@ -142,9 +144,9 @@ def plan_batch(
         Something does not fit the image, or something else that was given.
     """
     _check_choices(mode, overlap)
-    how = SegmentOptions(**options)
+    segment_options = SegmentOptions(**options)
     check_overlap(min_overlap)
-    if mode == "auto" and how.level == "whole":
+    if mode == "auto" and segment_options.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
     if max_gap < 0:
         raise ImageError(f"a gap of {max_gap} planes is none; give 0 or more")
@@ -173,7 +175,7 @@ def plan_batch(
         mode,
         tuple(chosen),
         grouped,
-        how,
+        segment_options,
         overlap,
         min_overlap,
         max_gap,
@@ -248,8 +250,8 @@ def _digest(prompts: Mapping[Index, tuple[tuple[int, Prompt], ...]]) -> str:
     found = hashlib.sha256()
     for index, group in sorted(prompts.items(), key=lambda item: item[0]):
         for label_id, p in group:
-            said = (index, label_id, p.points, p.point_labels, p.box, p.mask_offset)
-            found.update(repr(said).encode())
+            content = (index, label_id, p.points, p.point_labels, p.box, p.mask_offset)
+            found.update(repr(content).encode())
             if p.mask is not None:
                 found.update(repr(p.mask.shape).encode() + p.mask.tobytes())
             if p.logits is not None:

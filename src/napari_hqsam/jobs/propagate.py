@@ -52,7 +52,7 @@ def propagate_file(
     confidence: PathLike | None = None,
     rules: StopRules | None = None,
     overwrite: bool = False,
-    **how: Unpack[JobArgs],
+    **keywords: Unpack[JobArgs],
 ) -> None:
     """Follow objects through a stack from prompted slices: `napari-hqsam propagate`.
 
@@ -80,7 +80,7 @@ def propagate_file(
         Also write the confidence by object and slice to this ``.csv``.
     overwrite : bool
         Replace files that this package did not write, too.
-    **how
+    **keywords
         Keywords of `JobSetup` and of `SegmentOptions`.
 
     Raises
@@ -101,7 +101,7 @@ def propagate_file(
     from napari_hqsam.segmentation.propagation import check_walk
     from napari_hqsam.sessions import in_place_of_session
 
-    setup, source, out = JobSetup.from_keywords(how), Path(image), Path(out)
+    setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     files, reporter = prompt_files(prompts), setup.reporter
     kept_path = None if keep is None else Path(keep)
     table = ConfidenceTable(None if confidence is None else Path(confidence))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Done:
-    """What a batch has come to.
+    """Result of a run of a batch.
 
     Attributes
     ----------

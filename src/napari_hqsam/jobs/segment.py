@@ -40,7 +40,7 @@ def segment_file(
     overlap: Overlap = "keep",
     overlay: PathLike | None = None,
     overwrite: bool = False,
-    **how: Unpack[JobArgs],
+    **keywords: Unpack[JobArgs],
 ) -> None:
     """Segment objects of an image file from prompts: `napari-hqsam segment`.
 
@@ -61,7 +61,7 @@ def segment_file(
         Also draw the outlines to this ``.png``.
     overwrite : bool
         Replace files that this package did not write, too.
-    **how
+    **keywords
         Keywords of `JobSetup` (``model``, ``axes``, ``cache``, ...) and of
         `SegmentOptions`.
 
@@ -80,7 +80,7 @@ def segment_file(
     from napari_hqsam.labels import PromptPainter, check_axes_fit, label_ids
     from napari_hqsam.sessions import in_place_of_session
 
-    setup, source, out = JobSetup.from_keywords(how), Path(image), Path(out)
+    setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     picture = None if overlay is None else Path(overlay)
     files, reporter = prompt_files(prompts), setup.reporter
     check_labels(out, *files, overwrite=overwrite, image=source)

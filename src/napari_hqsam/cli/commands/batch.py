@@ -9,7 +9,7 @@ import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.arguments import job_arguments, segment_options
-from napari_hqsam.cli.console import say
+from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.reporter import Console
 
 
@@ -96,4 +96,4 @@ def batch(
         ),
     )
     objects = f"{done.objects} object{'s' * (done.objects != 1)}"
-    say(f"{objects} on {done.planes} planes of {done.image} in {out}")
+    print_line(f"{objects} on {done.planes} planes of {done.image} in {out}")

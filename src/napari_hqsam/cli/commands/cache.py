@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.console import say, size_text
+from napari_hqsam.cli.console import print_line, size_text
 from napari_hqsam.errors import OutputError
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def list_(context: typer.Context, cache: opt.StoresOption = None) -> None:
     found = folder.summaries()
     for store in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(store.last_used))
-        say(
+        print_line(
             f"{store.path.name[:SHOWN]}  {used}  {store.tiles:>7} tiles "
             f"{size_text(store.bytes):>10}  {store.model:<10} {store.image}"
         )
     total = sum(store.bytes for store in found)
-    say(f"{len(found)} stores, {size_text(total)} in {folder.path}")
+    print_line(f"{len(found)} stores, {size_text(total)} in {folder.path}")
 
 
 @app.command()
@@ -71,13 +71,13 @@ def clear(
     for store in chosen:
         folder.remove(store.path)
     total = sum(store.bytes for store in chosen)
-    say(f"removed {len(chosen)} stores, {size_text(total)}, from {folder.path}")
+    print_line(f"removed {len(chosen)} stores, {size_text(total)}, from {folder.path}")
 
 
 @app.command()
 def path(context: typer.Context, cache: opt.StoresOption = None) -> None:
     """Print the folder of the stores."""
-    say(str(_folder(context, cache).path))
+    print_line(str(_folder(context, cache).path))
 
 
 def _folder(context: typer.Context, cache: Path | None) -> StoreFolder:

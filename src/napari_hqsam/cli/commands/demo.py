@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.console import say
+from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.reporter import Console
 from napari_hqsam.jobs.outputs import made_folder
 
@@ -25,7 +25,7 @@ def demo(
     from napari_hqsam.jobs import segment_file
     from napari_hqsam.sample import NUCLEI, PROMPTS
 
-    say(f"HQ-SAM on {NUCLEI.name}, prompts from {PROMPTS.name}:")
+    print_line(f"HQ-SAM on {NUCLEI.name}, prompts from {PROMPTS.name}:")
     with made_folder(folder):
         segment_file(
             NUCLEI,

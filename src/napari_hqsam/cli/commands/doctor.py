@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_hqsam.cli.console import say
+from napari_hqsam.cli.console import print_line
 
 
 def doctor() -> None:
@@ -11,4 +11,4 @@ def doctor() -> None:
     from napari_hqsam.segmentation.timing import time_per_tile
 
     for title, text in [*doctor_report(), *time_per_tile()]:
-        say(f"{title:<16}{text}")
+        print_line(f"{title:<16}{text}")

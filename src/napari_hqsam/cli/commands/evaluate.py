@@ -84,7 +84,7 @@ def evaluate(
 
 
 def _with_progress(jobs: Sequence[Job]) -> Iterator[Job]:
-    """Show on a terminal how far it is, and with what."""
+    """Show a progress bar with the name of the data set, on a terminal only."""
     from tqdm import tqdm
 
     with tqdm(jobs, unit="image", leave=False, disable=None) as bar:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from napari_hqsam.cli.console import say
+from napari_hqsam.cli.console import print_line
 
 app = typer.Typer(
     help="Which models there are, and getting them.", rich_markup_mode=None
@@ -28,7 +28,9 @@ def list_() -> None:
     for checkpoint in list_models():
         here = "here" if is_cached(checkpoint.name) else "not fetched"
         size = f"{checkpoint.bytes / 1e6:.0f} MB"
-        say(f"{checkpoint.name:<10}{size:>8}  {here:<12} {checkpoint.description}")
+        print_line(
+            f"{checkpoint.name:<10}{size:>8}  {here:<12} {checkpoint.description}"
+        )
 
 
 @app.command()
@@ -38,7 +40,7 @@ def fetch(
     """Fetch a model into the user's cache, and verify it."""
     from napari_hqsam.models import fetch as fetch_model
 
-    say(str(fetch_model(name)))
+    print_line(str(fetch_model(name)))
 
 
 @app.command()
@@ -53,4 +55,4 @@ def verify(
 
     for name in names or [c.name for c in list_models() if is_cached(c.name)]:
         found = verify_model(name)
-        say(f"{name}: right ({found.name}, sha256 {found.sha256})")
+        print_line(f"{name}: right ({found.name}, sha256 {found.sha256})")

@@ -9,7 +9,7 @@ import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.arguments import cache_of, integers
-from napari_hqsam.cli.console import say
+from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.reporter import Console
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def replay(
     )
     if done.model is None:
         objects = f"{done.objects} object{'s' * (done.objects != 1)}"
-        say(f"{objects} as they were accepted, in {out}")
+        print_line(f"{objects} as they were accepted, in {out}")
     else:
-        say(f"{_comparison(done.remade)}\nmasks of {done.model} in {out}")
+        print_line(f"{_comparison(done.remade)}\nmasks of {done.model} in {out}")
 
 
 def _comparison(remade: Sequence[Remade]) -> str:
