@@ -131,3 +131,9 @@ def test_headers_that_decoders_do_not_pass_over():
     whole = (len(small) + 8).to_bytes(4, "big") + b"jxlc" + small
     with pytest.raises(UnknownPictureError):
         picture_size(50002, start + part + whole)
+
+
+def test_box_that_is_larger_than_any_file():
+    box = b"\0\0\0\x01free" + b"\xff" * 8
+    with pytest.raises(UnknownPictureError):
+        picture_size(34712, b"\0\0\0\x0cjP  \r\n\x87\n" + box)

@@ -56,7 +56,7 @@ def picture_size(compression: int, data: bytes) -> PictureSize | None:
     read = _READERS.get(compression)
     try:
         return None if read is None else read(data)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise UnknownPictureError(str(error)) from error
 
 
