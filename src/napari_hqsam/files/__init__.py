@@ -5,7 +5,12 @@ a file, and every lock, goes through here.
 """
 
 from napari_hqsam.files.locks import Lock, try_lock
-from napari_hqsam.files.names import below, names_other_computer, same_file
+from napari_hqsam.files.names import (
+    below,
+    names_other_computer,
+    same_file,
+    symbolic_links,
+)
 from napari_hqsam.files.replacing import (
     free_name,
     interrupted,
@@ -22,6 +27,7 @@ __all__ = [
     "names_other_computer",
     "replacing",
     "same_file",
+    "symbolic_links",
     "sync_folder",
     "sync_tree",
     "try_lock",

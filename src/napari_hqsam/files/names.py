@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def same_file(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
@@ -75,3 +79,14 @@ def below(folder: Path, name: str) -> Path | None:
     except (OSError, ValueError, RuntimeError):  # no name of a file; links in a circle
         return None
     return path if root in path.parents else None
+
+
+def symbolic_links(folder: Path) -> Iterator[Path]:
+    """Yield the symbolic links in a folder, and the folder if it is one."""
+    if folder.is_symlink():
+        yield folder
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if path.is_symlink():
+                yield path

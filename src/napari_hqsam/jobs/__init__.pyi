@@ -1,4 +1,5 @@
 from .batch import batch_file
+from .batch_result import Done
 from .embed import Embedded, embed_file
 from .evaluate import Evaluation, evaluate_folders
 from .inputs import JobSetup
@@ -7,7 +8,7 @@ from .planes import parse_planes
 from .propagate import propagate_file
 from .replay import Replayed, replay_file
 from .reporter import Reporter
-from .run import Done, run_batch
+from .run import run_batch
 from .segment import segment_file
 from .tracks_file import write_tracks
 

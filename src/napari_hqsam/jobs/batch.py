@@ -16,7 +16,7 @@ from napari_hqsam.jobs.inputs import (
 from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
 from napari_hqsam.jobs.plan import plan_batch
 from napari_hqsam.jobs.planes import parse_planes
-from napari_hqsam.jobs.run import Done, run_batch
+from napari_hqsam.jobs.run import run_batch
 from napari_hqsam.jobs.storage import Storage
 from napari_hqsam.masks.linking import MIN_OVERLAP
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.jobs.batch_result import Done
     from napari_hqsam.jobs.plan import Batch, Mode
     from napari_hqsam.labels import Overlap
     from napari_hqsam.segmentation import Segmenter

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hqsam.errors import HqsamError, HqsamWarning
+from napari_hqsam.jobs.batch_level import choose_level
+from napari_hqsam.jobs.batch_result import Done
 from napari_hqsam.jobs.ledger import PlaneDone
-from napari_hqsam.jobs.storage import Storage, clear
+from napari_hqsam.jobs.storage import Storage
 from napari_hqsam.jobs.tracks_file import check_tracks_file, write_tracks
 from napari_hqsam.labels import PromptPainter, paint
+from napari_hqsam.labels.blocks import clear_plane
 from napari_hqsam.masks.linking import Linker, Sight, centre
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.masks.tracks import tracks_of
-from napari_hqsam.segmentation.automatic import (
-    best_level,
-    iter_everything,
-    make_disjoint,
-    rate_levels,
-)
-from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+from napari_hqsam.segmentation.automatic import iter_everything, make_disjoint
 from napari_hqsam.worker import Cancelled
 
 if TYPE_CHECKING:
@@ -32,34 +29,6 @@ if TYPE_CHECKING:
 
     from napari_hqsam.jobs.plan import Batch, Index
     from napari_hqsam.segmentation import Segmenter
-
-
-@dataclass(frozen=True)
-class Done:
-    """Result of a run of a batch.
-
-    Attributes
-    ----------
-    complete : bool
-        Whether all planes are done and the labels in place.
-    planes : int
-        Planes done, those of earlier runs included.
-    resumed : int
-        Of them, those of earlier runs.
-    objects : int
-        Objects by now.
-    lost : int
-        Prompts that gave no pixels of their own, over all planes.
-    image : str
-        Name of the image.
-    """
-
-    complete: bool
-    planes: int
-    resumed: int
-    objects: int
-    lost: int
-    image: str = ""
 
 
 def run_batch(
@@ -174,7 +143,7 @@ class _Run:
                 near = number >= done - 1 - self.batch.max_gap
                 self._linker.see(self._painted(plane) if near else {}, plane.sights)
         for index in planes[done : self._begun + 1]:
-            clear(self.labels, index)  # it may be half painted
+            clear_plane(self.labels, index)  # it may be half painted
         return done
 
     def _trusted(self) -> int:
@@ -314,23 +283,5 @@ class _Run:
     def _found_level(self) -> int:
         """Level of all planes: chosen on the middle one, or where there is more."""
         if self._level is None:
-            self._level = self._choose_level()
+            self._level = choose_level(self.segmenter, self.batch)
         return self._level
-
-    def _choose_level(self) -> int:
-        grid = self.segmenter.grid
-        options = self.batch.options
-        if isinstance(options.level, int):
-            return grid.clip(options.level)
-        planes = self.batch.planes
-        rated: dict[int, float] = {}
-        for share in (1 / 2, 1 / 4, 3 / 4):
-            index = planes[int(share * len(planes))]
-            decoder = PlaneDecoder(
-                self.segmenter.source, self.segmenter.model, grid, index
-            )
-            whole = (0, 0, *grid.plane_shape)
-            rated = rate_levels(decoder, whole, options.typical_size)
-            if max(rated.values()) >= self.segmenter.model.tuning.quality:
-                break
-        return best_level(rated)

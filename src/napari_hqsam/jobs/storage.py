@@ -7,17 +7,21 @@ only what we put there is removed. Nothing is at NAME before all planes are done
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zarr
 
 from napari_hqsam.errors import OutputError, reason
-from napari_hqsam.files import free_name, sync_folder, sync_tree, try_lock
+from napari_hqsam.files import (
+    free_name,
+    symbolic_links,
+    sync_folder,
+    sync_tree,
+    try_lock,
+)
 from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.images.zarr_check import checked_array
 from napari_hqsam.jobs.ledger import Ledger, differing
@@ -28,13 +32,13 @@ from napari_hqsam.labels import (
     id_dtype,
     labels_on_disk,
 )
-from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.chunk_files import ChunkFiles, fits
 from napari_hqsam.labels.formats import format_of
 from napari_hqsam.sessions import check_not_worked_on, in_place_of_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from napari_hqsam.files import Lock
     from napari_hqsam.images import Image
@@ -95,7 +99,8 @@ class Storage:
                 f"{self.folder} is a file, and the batch needs this name for a "
                 "folder: remove it"
             )
-        link = next(_links(self.folder), None)
+        # We make none, and archives of strangers may hold some.
+        link = next(symbolic_links(self.folder), None)
         if link is not None:
             raise OutputError(
                 f"{link} is a link, through which the batch would write elsewhere: "
@@ -303,24 +308,3 @@ class Storage:
             f"{self.folder} cannot be written to ({reason(error)}): free some space "
             "and run the same command again; what was done is kept"
         )
-
-
-def _links(folder: Path) -> Iterator[Path]:
-    """Yield the symbolic links in a folder, and the folder if it is one.
-
-    We make none, and archives of strangers may hold some.
-    """
-    if folder.is_symlink():
-        yield folder
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = Path(parent, name)
-            if path.is_symlink():
-                yield path
-
-
-def clear(labels: Any, index: tuple[int, ...]) -> None:  # noqa: ANN401 - zarr
-    """Make a plane background again, chunk by chunk."""
-    h, w = labels.shape[-2:]
-    for window in blocks(labels, (0, 0, h, w)):
-        labels[(*index, *window)] = 0

@@ -57,3 +57,10 @@ def _cuts(start: int, stop: int, step: int) -> Iterator[slice]:
         end = min(stop, start - start % step + step)
         yield slice(start, end)
         start = end
+
+
+def clear_plane(labels: Any, index: tuple[int, ...]) -> None:  # noqa: ANN401 - zarr
+    """Make a plane background, chunk by chunk."""
+    h, w = labels.shape[-2:]
+    for window in blocks(labels, (0, 0, h, w)):
+        labels[(*index, *window)] = 0
