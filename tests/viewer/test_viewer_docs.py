@@ -7,7 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-FOR_DEVELOPERS = {"contributing", "measurements", "evaluation", "speed", "micro"}
+FOR_DEVELOPERS = {
+    "architecture",
+    "contributing",
+    "measurements",
+    "evaluation",
+    "speed",
+    "micro",
+}
 FOR_USERS = [ROOT / "README.md", *(d for d in DOCS if d.stem not in FOR_DEVELOPERS)]
 UNKNOWN = (
     "matrix units",
