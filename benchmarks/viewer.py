@@ -262,7 +262,7 @@ class Bench:
         self.viewer.layers.remove(layer)
         del labels, layer
         with self.heart.watching("opening the session on 1 GiB of labels again"):
-            self.widget.labelling.restore(journal_path(path))
+            self.widget.labelling.restore(journal_path(path), lambda: None)
             settle(lambda: self.widget.labelling.session is not None, seconds=300)
             self.wait_until_quiet()
 
