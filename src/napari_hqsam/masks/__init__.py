@@ -1,20 +1,9 @@
 """Masks and what is computed of them: cleaning, measures, linking, tracks.
 
-Knows arrays and boxes; must not know images, networks, prompts, files or napari.
+Knows arrays and boxes; must not know images, networks, prompts, files or napari. Names
+are imported on first use: linking needs scipy.optimize, which takes 0.3 s.
 """
 
-from napari_hqsam.masks.linking import Linker, Links, Sight, link_planes
-from napari_hqsam.masks.logits import Logits
-from napari_hqsam.masks.mask import Mask
-from napari_hqsam.masks.tracks import Tracks, tracks_of
+import lazy_loader
 
-__all__ = [
-    "Linker",
-    "Links",
-    "Logits",
-    "Mask",
-    "Sight",
-    "Tracks",
-    "link_planes",
-    "tracks_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
