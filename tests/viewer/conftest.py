@@ -26,7 +26,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
-import napari_hqsam.segmentation  # noqa: E402, F401 - torch, before the freeze
+import napari_hqsam.segmentation.segmenter  # noqa: E402, F401 - torch, before the freeze
 from napari_hqsam.viewer.canvas.outline import OUTLINE  # noqa: E402
 from napari_hqsam.viewer.canvas.prompt_layers import POINTS, SHAPES  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402

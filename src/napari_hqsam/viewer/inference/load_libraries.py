@@ -35,7 +35,8 @@ def load_libraries() -> None:
         import skimage.measure  # noqa: F401
         import torch  # noqa: F401
 
-        import napari_hqsam.segmentation  # noqa: F401
+        import napari_hqsam.masks.linking
+        import napari_hqsam.segmentation.segmenter  # noqa: F401
 
 
 def _link_torch() -> None:
