@@ -5,8 +5,9 @@ import colorsys
 import numpy as np
 import pytest
 from napari.utils.colormaps import label_colormap
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_hqsam.viewer.canvas.display_3d import SAYS
 
@@ -117,3 +118,14 @@ def test_the_arrow_says_what_it_does_with_prompts(hand):
     hand.click(35, 35)  # nothing is found there
     hand.settings.tool = "edit"
     assert status(hand).startswith("Select and move prompts")
+
+
+def test_settings_changed_after_the_panel_closed_do_nothing(viewer, open_widget):
+    hand = open_widget()
+    settings = hand.settings
+    viewer.window.remove_dock_widget(hand.widget)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    settings.stretch = "contrast limits"
+    settings.hover = not settings.hover
+    settings.tool = "box"
+    assert "HQ-SAM shapes" not in viewer.layers

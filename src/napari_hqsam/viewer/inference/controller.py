@@ -312,6 +312,8 @@ class Controller(QObject):
 
     def close(self) -> None:
         """Stop everything and leave the viewer as it was, but for the target."""
+        for name in self.settings.events:  # nobody is there any more to hear them
+            self.settings.events[name].disconnect()
         self._soon.stop()
         self.tools.close()
         self.outline.close()
