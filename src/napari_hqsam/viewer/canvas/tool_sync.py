@@ -48,7 +48,7 @@ class ToolSync(QObject):
         self._settings.tool = tool
 
     def take_first(self) -> None:
-        """Have a tool in the hand for an image that was just opened."""
+        """Take a tool for an image that was just opened."""
         if self.ready_for_layers and self._scene.image is not None:
             self.take()
 

@@ -74,7 +74,8 @@ class Controller(QObject):
         self.asking = RequestBuilder(self.scene, self.settings)
         self.hover = Hover(self.asking, self.current, self.worker, self.engine, self)
         self.warmup = Warmup(self.asking, self.worker, self.engine, self)
-        self._trails: defaultdict[PlaneView, ClickHistory] = defaultdict(ClickHistory)
+        self._histories: defaultdict[PlaneView, ClickHistory]
+        self._histories = defaultdict(ClickHistory)
         self.shown: tuple[PlaneView, Answer] | None = None
         """Plane and answer that the current object comes from."""
         self.asked: tuple[PlaneView, Request] | None = None
@@ -197,7 +198,7 @@ class Controller(QObject):
         """Forget the current object, and how its prompts came to be."""
         with suppress(HqsamError):
             view = self.scene.view()
-            self._trails.pop(view, None)
+            self._histories.pop(view, None)
             own = view.in_layers
             if self.current.opened_on == own:  # its prompts are gone
                 self.current.reopen(None, own)
@@ -205,7 +206,7 @@ class Controller(QObject):
 
     def resume(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
         """Ask again for an accepted object, whose prompts lie on the plane shown."""
-        self._trails[view].resume(prompt, how)
+        self._histories[view].resume(prompt, how)
         self.predict()
 
     def question(self, view: PlaneView, prompt: Prompt) -> tuple[Request, int]:
@@ -218,7 +219,7 @@ class Controller(QObject):
         """Put together what is asked for prompts, and what they go on from."""
         what: Literal["mask", "all"] = "all" if chosen else "mask"
         request = self.asking.request(view, prompt, what)
-        return self._trails[view].follow(request, chosen)
+        return self._histories[view].follow(request, chosen)
 
     def _drop_prompts_off_image(self) -> None:
         """Take away clicks beside the image, which nobody means."""
@@ -260,7 +261,7 @@ class Controller(QObject):
             self._scales = [first + step for step in SCALE_STEPS]
         level = self._scales.pop(0)
         self._scales.append(level)
-        self._trails[view].level = level
+        self._histories[view].level = level
         self.predict()
 
     def next_output(self) -> None:
@@ -284,7 +285,7 @@ class Controller(QObject):
 
     def _on_image(self) -> None:
         self.worker.cancel()
-        self._trails.clear()
+        self._histories.clear()
         self._view = None
         self.hover.clear()
         self.clear_current()

@@ -59,7 +59,9 @@ class ResultPlacer:
             The target is gone, or it or the journal cannot be written to.
         """
         session = self._session_of(plan)
-        label_id = progress.ids.get(found.key, session.next_id)
+        label_id = progress.ids.get(found.key)
+        if label_id is None:
+            label_id = session.next_id  # looks at the labels: once an object
         plane = plan.stack.plane(z)
         derived = found.prompt is None
         if derived and is_by_hand(session, label_id, plane):
