@@ -396,3 +396,27 @@ def test_an_overlay_that_fails_costs_no_labels(command, tmp_path, small, monkeyp
     assert "a.png was not written: no ink" in err
     assert read_labels(out).max() == 3
     assert not picture.exists()
+
+
+def test_missing_planes_are_read_as_zeros_if_allowed(command, tmp_path):
+    path, out = tmp_path / "one.ome.tif", tmp_path / "out.tif"
+    described = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/'
+        '2016-06" UUID="urn:uuid:1"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+        'DimensionOrder="XYZCT" Type="uint8" SizeX="40" SizeY="30" SizeZ="2" SizeC="1" '
+        'SizeT="1"><TiffData FirstZ="0" IFD="0" PlaneCount="1"/>'
+        '<TiffData FirstZ="1" IFD="0" PlaneCount="1"><UUID FileName="two.ome.tif">'
+        "urn:uuid:2</UUID></TiffData></Pixels></Image></OME>"
+    )
+    pixels = np.arange(1200, dtype=np.uint8).reshape(30, 40)
+    tifffile.imwrite(path, pixels, description=described, metadata=None)
+    arguments = "segment", path, "-o", out, "--box", "2,3,9,12", "--plane", "0"
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert "two.ome.tif" in err
+    assert "--allow-missing" in err
+    assert not out.exists()
+    code, _, err = command(*arguments, "--allow-missing")
+    assert code == 0
+    assert "warning" in err
+    assert read_labels(out).max() == 1

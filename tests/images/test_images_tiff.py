@@ -332,3 +332,47 @@ def test_the_file_is_closed_with_the_image(tmp_path):
     assert not handle.closed
     del image
     assert handle.closed
+
+
+def test_a_file_that_is_cut_short_is_read_with_zeros_if_allowed(tmp_path):
+    stack = np.arange(1, 1 + 4 * 64 * 80, dtype=np.uint16).reshape(4, 64, 80)
+    kinds = {
+        "mapped.tif": {},
+        "one-table.tif": {"imagej": True},
+        "tiles.tif": {"tile": (32, 32), "compression": "zlib"},
+    }
+    for name, options in kinds.items():
+        path = tmp_path / name
+        tifffile.imwrite(path, stack, photometric="minisblack", **options)
+        with tifffile.TiffFile(path) as tif:  # the tables lie before the pixels?
+            end = max(
+                at + count
+                for page in tif.pages
+                for at, count in zip(page.dataoffsets, page.databytecounts, strict=True)
+            )
+        if end < path.stat().st_size:
+            continue
+        with path.open("r+b") as file:
+            file.truncate(end - 100)
+        with pytest.raises(ImageError, match="cut short"):
+            open_image(path, axes="zyx")
+        with pytest.warns(HqsamWarning, match="read as 0"):
+            image = open_image(path, axes="zyx", allow_missing=True)
+        pixels = np.asarray(image.array[...])
+        np.testing.assert_array_equal(pixels[:3], stack[:3])
+        assert pixels[3, -1, -1] == 0
+        assert pixels[3, 0, 0] == stack[3, 0, 0]
+
+
+def test_imagej_metadata_that_name_more_planes_than_there_are(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.ones((30, 40), np.uint16),
+        description="ImageJ=1.53t\nimages=4\nslices=4\n",
+        metadata=None,
+    )
+    with pytest.raises(ImageError, match="name 4 planes"):
+        open_image(path)
+    with pytest.warns(HqsamWarning, match="name 4 planes"):
+        assert open_image(path, allow_missing=True).shape == (30, 40)

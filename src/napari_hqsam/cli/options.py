@@ -17,6 +17,12 @@ AxesOption = Annotated[
 ChannelsOption = Annotated[
     str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
 ]
+AllowMissingOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-missing", help="Read parts of a TIFF that are missing as 0; warn."
+    ),
+]
 NormalizationOption = Annotated[
     str, typer.Option(help="percentile, none, or low,high.")
 ]

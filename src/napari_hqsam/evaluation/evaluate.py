@@ -50,6 +50,7 @@ def evaluate(
     levels: bool = False,
     max_objects: int | None = None,
     seed: int = 0,
+    allow_missing: bool = False,
     progress: Progress | None = None,
 ) -> list[ImageScores]:
     """Measure a model on folders of images with labels.
@@ -76,6 +77,8 @@ def evaluate(
         At most so many objects an image, drawn at random.
     seed : int
         Of the draw: the same images give the same objects.
+    allow_missing : bool
+        As of `open_image`.
     progress : callable, optional
         Wraps the list of (data set, pair), such as tqdm.
 
@@ -98,7 +101,9 @@ def evaluate(
     if max_objects is not None and max_objects < 1:
         raise ImageError(f"at most {max_objects} objects leave nothing to measure")
     given = [folders] if isinstance(folders, str | os.PathLike) else folders
-    jobs = jobs_in(find_folders([Path(f) for f in given], part))
+    jobs = jobs_in(
+        find_folders([Path(f) for f in given], part), allow_missing=allow_missing
+    )
     scores = []
     with warnings.catch_warnings():
         # what is said of single masks shows in their scores
@@ -118,7 +123,8 @@ def evaluate(
             )
             scores.append(found)
             if objects:
-                segmenter = Segmenter(open_image(pair.image), model, cache=False)
+                image = open_image(pair.image, allow_missing=allow_missing)
+                segmenter = Segmenter(image, model, cache=False)
                 found.means = score_objects(
                     segmenter, objects, kinds, level=level, baselines=baselines
                 )
@@ -133,7 +139,9 @@ def evaluate(
     return scores
 
 
-def jobs_in(data_sets: Sequence[LabelledFolder]) -> list[Job]:
+def jobs_in(
+    data_sets: Sequence[LabelledFolder], *, allow_missing: bool = False
+) -> list[Job]:
     """All pairs of data sets, looked at: they are planes of the same size.
 
     Raises
@@ -143,7 +151,8 @@ def jobs_in(data_sets: Sequence[LabelledFolder]) -> list[Job]:
     """
     jobs = [(data_set, pair) for data_set in data_sets for pair in data_set.pairs]
     for _, pair in jobs:
-        image, labels = open_image(pair.image), read_labels(pair.labels)
+        image = open_image(pair.image, allow_missing=allow_missing)
+        labels = read_labels(pair.labels)
         if image.leading_axes or labels.shape != image.plane_shape:
             shape = image.leading_shape + image.plane_shape
             raise ImageError(

@@ -6,12 +6,10 @@ store, which decodes only the chunks asked for, and those once for several reads
 
 from __future__ import annotations
 
-import logging
 import math
-import re
 import warnings
 import weakref
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +22,19 @@ from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.memory import check_decoded, check_fits
 from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source
+from napari_hqsam.images.tiff_missing import (
+    check_complete,
+    check_missing,
+    collect_complaints,
+    lies_in_file,
+    padded,
+)
 from napari_hqsam.images.tiff_pictures import bound_pictures
 from napari_hqsam.images.tiff_planes import check_planes
 from napari_hqsam.images.tiff_tables import check_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 # A page up to this size is decoded whole: faster than one request per strip.
@@ -41,8 +46,6 @@ _WHOLE_PAGE_BYTES_OF_SMALL_STRIPS = 2**26
 # Decoded strips, tiles and pages that are kept of a file: a page may be one strip.
 _KEPT_BYTES = 2**27
 _COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
-_FAILED = re.compile(r"failed to read '([^']+)'")
-"""What tifffile logs of a file that belongs to a series."""
 _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
 
 
@@ -58,7 +61,7 @@ def open_tiff(
     key : str, optional
         Number of the series; the first by default.
     allow_missing : bool
-        Read planes as 0 that other files hold which are not there, with a warning.
+        Read what is missing as 0, with a warning.
 
     Returns
     -------
@@ -72,16 +75,15 @@ def open_tiff(
         If the file is damaged, cut short, has no such series, lacks planes, or is
         compressed in a way that needs a package that is not installed.
     """
-    with _complaints() as complaints, ExitStack() as stack:
+    with collect_complaints() as complaints, ExitStack() as stack:
         try:
             smallest = check_tables(path)
             tif = stack.enter_context(tifffile.TiffFile(path))
             check_planes(tif, path, smallest)
             series = _choose_series(tif, key, path)
-            _check_chain(complaints, path)
-            _check_missing(series, complaints, path, allowed=allow_missing)
+            check_missing(series, complaints, path, allowed=allow_missing)
             for level in series.levels:
-                _check_complete(level, path)
+                check_complete(level, path, allowed=allow_missing)
                 _check_codec(level.keyframe, path)
                 bound_pictures(level)
             kept = Kept(_KEPT_BYTES)
@@ -118,62 +120,6 @@ def _choose_series(
     return tif.series[number]
 
 
-def _check_chain(complaints: list[str], path: Path) -> None:
-    """Raise if the file ends before its chain of pages does.
-
-    tifffile logs a broken chain and reads the pages before it, which would be
-    a shorter stack than was saved.
-    """
-    if any("invalid page offset" in text for text in complaints):
-        raise ImageError(
-            f"{path} is cut short: it names pages beyond its end; copy it again"
-        )
-
-
-def _check_missing(
-    series: tifffile.TiffPageSeries,
-    complaints: list[str],
-    path: Path,
-    *,
-    allowed: bool,
-) -> None:
-    """Raise if planes are in files that are not there: tifffile would read zeros."""
-    tif = series.keyframe.parent
-    if not (tif.is_ome or tif.is_mmstack or tif.is_ndtiff):
-        return  # no other kind names planes one by one; to look loads all pages
-    pages = series.pages
-    missing = sum(page is None for page in pages)
-    if not missing:
-        return
-    named = [found[1] for text in complaints if (found := _FAILED.search(text))]
-    complaints[:] = [text for text in complaints if not _FAILED.search(text)]
-    where = f"in {', '.join(named)}, which cannot be read" if named else "nowhere"
-    text = f"{path}: {missing} of its {len(pages)} planes are {where}"
-    if allowed:
-        _warn(f"{text}; they are read as 0")
-        return
-    raise ImageError(
-        f"{text}; put all files of the set into one folder; from Python, "
-        "open_image(..., allow_missing=True) reads them as 0"
-    )
-
-
-def _check_complete(series: tifffile.TiffPageSeries, path: Path) -> None:
-    """Raise if the file ends before its pixels do."""
-    if series.dataoffset is not None:
-        size = series.keyframe.parent.filehandle.size
-        end = series.dataoffset + math.prod(series.shape) * series.dtype.itemsize
-    else:
-        last = next((page for page in reversed(series.pages) if page), series.keyframe)
-        size = last.parent.filehandle.size
-        end = max(map(sum, zip(last.dataoffsets, last.databytecounts, strict=True)))
-    if end > size:
-        raise ImageError(
-            f"{path} is cut short: its pixels end at byte {end}, the file at byte "
-            f"{size}; copy it again"
-        )
-
-
 def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
     """Raise now, not at the first click, if the compression cannot be undone."""
     if page.compression == 1 or page.compression in tifffile.TIFF.DECOMPRESSORS:
@@ -193,6 +139,8 @@ def _open_level(
     page = level.keyframe
     if level.dataoffset is None or series.transform or not page.is_memmappable:
         return _open_store(series, number, kept)
+    if not lies_in_file(level):
+        return padded(level, path)
     return np.memmap(
         path,
         dtype=np.dtype(page.parent.byteorder + level.dtype.char),
@@ -295,22 +243,3 @@ def _ends_in_alpha(page: tifffile.TiffPage) -> bool:
 def _warn(text: str) -> None:
     """Warn the caller of ``open_image``."""
     warnings.warn(text, HqsamWarning, stacklevel=6)
-
-
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile logs of damage, which else would go to the terminal."""
-    found: list[str] = []
-
-    def collect(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        if record.levelno >= logging.ERROR or _FAILED.search(text):
-            found.append(" ".join(record.getMessage().split()))
-        return False
-
-    logger = logging.getLogger("tifffile")
-    logger.addFilter(collect)
-    try:
-        yield found
-    finally:
-        logger.removeFilter(collect)

@@ -71,6 +71,7 @@ def evaluate_folders(
     baselines: bool = True,
     max_objects: int | None = None,
     seed: int = 0,
+    allow_missing: bool = False,
     json_file: PathLike | None = None,
     markdown: PathLike | None = None,
     model: PathLike | Model = "micro",
@@ -84,7 +85,8 @@ def evaluate_folders(
 
     Parameters
     ----------
-    folders, part, prompts, level, levels, baselines, max_objects, seed, progress
+    folders, part, prompts, level, levels, baselines, max_objects, seed, progress,
+    allow_missing
         As of `evaluation.evaluate.evaluate`; prompts are by default of all kinds.
     json_file, markdown : path, optional
         Also write all figures, or the tables, to these files.
@@ -116,6 +118,7 @@ def evaluate_folders(
         "baselines": baselines,
         "max_objects": max_objects,
         "seed": seed,
+        "allow_missing": allow_missing,
     }
     find_folders(paths, options["part"])
     written = [None if each is None else Path(each) for each in (json_file, markdown)]

@@ -33,6 +33,7 @@ class JobArgs(OptionArgs, total=False):
     key: str | None
     axes: str | None
     channels: int | Sequence[int] | None
+    allow_missing: bool
     normalization: NormalizationSpec
     model: PathLike | Model
     device: str
@@ -47,7 +48,7 @@ class JobSetup:
 
     Attributes
     ----------
-    key, axes, channels
+    key, axes, channels, allow_missing
         As of `open_image`.
     normalization
         As of `Segmenter`.
@@ -66,6 +67,7 @@ class JobSetup:
     key: str | None = None
     axes: str | None = None
     channels: int | Sequence[int] | None = None
+    allow_missing: bool = False
     normalization: NormalizationSpec = "percentile"
     model: PathLike | Model = "micro"
     device: str = "auto"
@@ -91,14 +93,22 @@ class JobSetup:
 
     def open_image(self, path: PathLike) -> Image:
         """Open the image of a job."""
-        from napari_hqsam.images import open_image
-
         with self.reporter.step("open the image") as details:
-            image = open_image(
-                path, key=self.key, axes=self.axes, channels=self.channels
-            )
+            image = self.reopen_image(path)
             details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
         return image
+
+    def reopen_image(self, path: PathLike, **changed: Any) -> Image:  # noqa: ANN401
+        """Open the image again, with some keywords of `open_image` changed."""
+        from napari_hqsam.images import open_image
+
+        own: dict[str, Any] = {
+            "key": self.key,
+            "axes": self.axes,
+            "channels": self.channels,
+            "allow_missing": self.allow_missing,
+        }
+        return open_image(path, **own | changed)
 
     def normalize(self, image: Image) -> Normalization:
         """Sample the normalisation of an image."""

@@ -96,7 +96,6 @@ def propagate_file(
         Objects gave no pixels, or the image does not tell its spacing.
     """
     from napari_hqsam.geometry import Reslice
-    from napari_hqsam.images import open_image
     from napari_hqsam.labels import check_axes_fit, copy_labels
     from napari_hqsam.segmentation.propagation import check_walk
     from napari_hqsam.sessions import in_place_of_session
@@ -116,12 +115,7 @@ def propagate_file(
     opened = setup.open_image(source)
     followed = _axis_to_follow(opened, across)
     resliced = Reslice.across(f"{opened.leading_axes}yx", followed)
-    turned = open_image(
-        source,
-        key=setup.key,
-        axes=resliced.letters(opened.axes),
-        channels=setup.channels,
-    )
+    turned = setup.reopen_image(source, axes=resliced.letters(opened.axes))
     axis = resliced.names[followed]
     given = collect_prompts(prompts, turned)
     groups = group_by_plane(given, position_of(plane, turned), turned)

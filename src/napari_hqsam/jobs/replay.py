@@ -51,6 +51,7 @@ def replay_file(
     key: str | None = None,
     axes: str | None = None,
     channels: int | Sequence[int] | None = None,
+    allow_missing: bool = False,
     device: str = "auto",
     precision: str = "auto",
     cache: Cache = None,
@@ -69,7 +70,7 @@ def replay_file(
         Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``.
     model : str, path or Model, optional
         Segment all prompts again with it; None: take the masks as accepted.
-    key, axes, channels
+    key, axes, channels, allow_missing
         As of `open_image`; axes and channels are by default those of the session.
     device, precision, cache, reporter
         As of `JobSetup`.
@@ -108,6 +109,7 @@ def replay_file(
         key=key,
         axes=axes or header.image.axes,
         channels=channels or header.setup.channels,
+        allow_missing=allow_missing,
         model=model or "",
         device=device,
         precision=precision,
@@ -128,7 +130,16 @@ def replay_file(
         loaded = setup.load_model()
         _warn_of_other_weights(recorded, loaded)
         shown = (channels,) if isinstance(channels, int) else channels
-        again = Resegmenter(opened, source, recorded, loaded, shown, cache, key)
+        again = Resegmenter(
+            opened,
+            source,
+            recorded,
+            loaded,
+            shown,
+            cache,
+            key,
+            allow_missing=allow_missing,
+        )
         with (
             in_place_of_session(out) as replaced,
             _labels(recorded, out, overwrite=overwrite) as labels,

@@ -40,6 +40,8 @@ class Resegmenter:
         As for `Segmenter`.
     key : str, optional
         Which image of several in the file.
+    allow_missing : bool
+        As of `open_image`.
     """
 
     def __init__(
@@ -51,8 +53,11 @@ class Resegmenter:
         channels: Sequence[int] | None,
         cache: Cache,
         key: str | None = None,
+        *,
+        allow_missing: bool = False,
     ) -> None:
-        self.image, self.path, self.model, self.key = image, path, model, key
+        self.image, self.path, self.model = image, path, model
+        self._opening: dict[str, Any] = {"key": key, "allow_missing": allow_missing}
         self.letters = label_axes(recorded, image)
         self.channels, self.cache = channels, cache
         self._segmenters: dict[object, Segmenter] = {}
@@ -84,7 +89,7 @@ class Resegmenter:
             # A channel without contrast has no limits that could be given.
             flat = any(low >= high for low, high in setup.limits)
             self._segmenters[key] = Segmenter(
-                open_image(self.path, key=self.key, axes=axes, channels=shown),
+                open_image(self.path, axes=axes, channels=shown, **self._opening),
                 self.model,
                 normalization="percentile" if flat else setup.limits,
                 cache=self.cache,

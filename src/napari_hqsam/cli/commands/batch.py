@@ -57,6 +57,7 @@ def batch(
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
     channels: opt.ChannelsOption = None,
+    allow_missing: opt.AllowMissingOption = False,
     normalization: opt.NormalizationOption = "percentile",
     level: opt.LevelOption = "auto",
     output: opt.OutputOption = "sam+hq",
@@ -91,6 +92,7 @@ def batch(
         reporter=Console(),
         **chosen,
         **options,
+        allow_missing=allow_missing,
         **job_arguments(
             key, axes, channels, normalization, model, device, precision, cache
         ),

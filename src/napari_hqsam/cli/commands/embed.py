@@ -28,6 +28,7 @@ def embed(
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
     channels: opt.ChannelsOption = None,
+    allow_missing: opt.AllowMissingOption = False,
     normalization: opt.NormalizationOption = "percentile",
     model: opt.ModelOption = "micro",
     device: opt.DeviceOption = "auto",
@@ -52,6 +53,7 @@ def embed(
         levels=None if level is None else integers(level, "--level"),
         plane=plane,
         region=None if region is None else integers(region, "--region"),
+        allow_missing=allow_missing,
         reporter=Console(),
         **arguments,
     )

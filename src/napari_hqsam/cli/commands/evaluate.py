@@ -9,6 +9,7 @@ import typer
 
 from napari_hqsam.cli.arguments import level_of
 from napari_hqsam.cli.options import (  # noqa: TC001 - typer reads them
+    AllowMissingOption,
     DeviceOption,
     LevelOption,
     ModelOption,
@@ -49,6 +50,7 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option(help="Also Otsu, watershed, ... on the same prompts.")
     ] = True,
+    allow_missing: AllowMissingOption = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write all figures to a file.")
     ] = None,
@@ -72,6 +74,7 @@ def evaluate(
         baselines=baselines,
         max_objects=max_objects,
         seed=seed,
+        allow_missing=allow_missing,
         json_file=json_file,
         markdown=markdown,
         model=model,

@@ -72,6 +72,7 @@ def propagate(
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
     channels: opt.ChannelsOption = None,
+    allow_missing: opt.AllowMissingOption = False,
     normalization: opt.NormalizationOption = "percentile",
     level: opt.LevelOption = "auto",
     output: opt.OutputOption = "sam+hq",
@@ -103,6 +104,7 @@ def propagate(
         reporter=Console(),
         **chosen,
         **options,
+        allow_missing=allow_missing,
         **job_arguments(
             key, axes, channels, normalization, model, device, precision, cache
         ),

@@ -30,6 +30,7 @@ def segment(
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
     channels: opt.ChannelsOption = None,
+    allow_missing: opt.AllowMissingOption = False,
     normalization: opt.NormalizationOption = "percentile",
     level: opt.LevelOption = "auto",
     overlay: Annotated[
@@ -65,6 +66,7 @@ def segment(
         reporter=Console(),
         **chosen,
         **options,
+        allow_missing=allow_missing,
         **job_arguments(
             key, axes, channels, normalization, model, device, precision, cache
         ),
