@@ -34,7 +34,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.requests import Answer, Request
 
 BEAT = 0.005
@@ -129,7 +129,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         import napari
 
-        self.controller: Controller | None = None
+        self.controller: InferenceController | None = None
         self.folder = folder
         self.viewer = napari.Viewer()
         self.image, self.centres = cells()
@@ -176,7 +176,7 @@ class Bench:
             self.click(*self.centres[0])
         self.accepting(objects)
         with self.heart.watching("saving"):
-            self.widget.keeping.save(str(self.folder / "cells.ome.tif"))
+            self.widget.saver.save(str(self.folder / "cells.ome.tif"))
             self.wait_until_saved()
         self.large_labels()
         self.closing()
@@ -240,7 +240,7 @@ class Bench:
         layer = self.viewer.add_labels(labels, name="large")
         self.controller.scene.use(image)
         self.controller.settings.tool = "point"
-        self.widget.labelling.use_target(layer)
+        self.widget.sessions.use_target(layer)
         self.controller.tools.take()
         self.viewer.reset_view()
         self.viewer.scene.camera.center = (0, 300, 400)
@@ -250,20 +250,20 @@ class Bench:
         path = self.folder / "large.ome.tif"
         with self.heart.watching("beginning a session on 1 GiB of labels"):
             self.widget.acceptor.accept()
-            settle(lambda: self.widget.labelling.session is not None, seconds=300)
+            settle(lambda: self.widget.sessions.session is not None, seconds=300)
             self.wait_until_quiet()
         with self.heart.watching("saving 1 GiB of labels"):
-            self.widget.keeping.save(str(path))
+            self.widget.saver.save(str(path))
             self.wait_until_saved()
-        self.widget.labelling.let_go()
+        self.widget.sessions.release_target()
         self.viewer.layers.remove(layer)
         with self.heart.watching("for comparison, napari alone adds such a layer"):
             layer = self.viewer.add_labels(labels)
         self.viewer.layers.remove(layer)
         del labels, layer
         with self.heart.watching("opening the session on 1 GiB of labels again"):
-            self.widget.labelling.restore(journal_path(path), lambda: None)
-            settle(lambda: self.widget.labelling.session is not None, seconds=300)
+            self.widget.sessions.restore(journal_path(path), lambda: None)
+            settle(lambda: self.widget.sessions.session is not None, seconds=300)
             self.wait_until_quiet()
 
     def closing(self) -> None:
@@ -285,7 +285,7 @@ class Bench:
 
     def wait_until_saved(self) -> None:
         """Wait until labels are in their file."""
-        settle(lambda: not self.widget.keeping.saving, seconds=300)
+        settle(lambda: not self.widget.saver.saving, seconds=300)
 
     def click(self, y: float, x: float) -> float:
         """Click on the canvas; seconds until the outline is painted."""

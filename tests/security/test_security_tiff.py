@@ -45,7 +45,7 @@ def refused(path, why):
     return done.stderr
 
 
-def following(path, page):
+def image_switcher(path, page):
     """Where in a file the offset of the page after this one stands."""
     with tifffile.TiffFile(path) as tif:
         offset, form = tif.pages[page].offset, tif.tiff
@@ -55,8 +55,8 @@ def following(path, page):
 
 def lead(path, page, to):
     """Let a page be followed by another one."""
-    target = following(path, to)[0]
-    _, at, layout = following(path, page)
+    target = image_switcher(path, to)[0]
+    _, at, layout = image_switcher(path, page)
     content = bytearray(path.read_bytes())
     struct.pack_into(layout, content, at, target)
     path.write_bytes(content)
@@ -65,10 +65,10 @@ def lead(path, page, to):
 def tables(*pages, start=8):
     """A TIFF of nothing but tables: (offset of the next, tags) each."""
     content = struct.pack("<2sHI", b"II", 42, start)
-    for following, tags in pages:
+    for image_switcher, tags in pages:
         content += struct.pack("<H", len(tags))
         content += b"".join(struct.pack("<HHII", *tag) for tag in tags)
-        content += struct.pack("<I", following)
+        content += struct.pack("<I", image_switcher)
     return content
 
 

@@ -28,7 +28,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
 import napari_hqsam.segmentation.segmenter  # noqa: E402, F401 - torch, before the freeze
 from napari_hqsam.viewer.canvas.outline import OUTLINE  # noqa: E402
-from napari_hqsam.viewer.canvas.prompt_layers import POINTS, SHAPES  # noqa: E402
+from napari_hqsam.viewer.canvas.prompts.layers import POINTS, SHAPES  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
 
 

@@ -100,16 +100,16 @@ class Hand:
         self.viewer, self.widget = viewer, widget
         self.controller, self.acceptor = widget.controller, widget.acceptor
         self.undo = widget.undo
-        self.labelling, self.keeping = widget.labelling, widget.keeping
+        self.sessions, self.saver = widget.sessions, widget.saver
         self.restorer = widget.restorer
         self.batches = widget.batches
         self.scene, self.current = self.controller.scene, self.controller.current
         self.settings = self.controller.settings
         self.canvas = viewer.window._qt_viewer.canvas.native
-        self.said, self.notes = [], []
-        self.acceptor.said.connect(self.said.append)
-        self.keeping.said.connect(self.said.append)
-        self.restorer.said.connect(self.said.append)
+        self.message, self.notes = [], []
+        self.acceptor.message.connect(self.message.append)
+        self.saver.message.connect(self.message.append)
+        self.restorer.message.connect(self.message.append)
 
     @property
     def engine(self):
@@ -117,7 +117,7 @@ class Hand:
 
     @property
     def labels(self):
-        return np.asarray(self.labelling.target.array)
+        return np.asarray(self.sessions.target.array)
 
     def screen(self, y, x):
         """Screen position of a position on the plane shown."""
@@ -162,8 +162,8 @@ class Hand:
 
     def rebuilt(self):
         """The labels as the journal alone tells them; the session ends."""
-        journal = self.labelling.session.journal.path
-        self.labelling.session.close()
+        journal = self.sessions.session.journal.path
+        self.sessions.session.close()
         labels = np.zeros_like(self.labels)
         with Session.open(journal, ArrayTarget(labels)) as session:
             session.restore()
@@ -196,11 +196,11 @@ class Hand:
     def idle(self):
         return not (
             self.controller._soon.isActive()
-            or self.controller.tools._hand.isActive()
-            or self.widget.following.deciding
+            or self.controller.tools._follow_mouse_soon.isActive()
+            or self.widget.image_switcher.deciding
             or self.controller.worker.busy
             or self.widget.files.busy
-            or self.keeping.saving
-            or self.labelling.opening
+            or self.saver.saving
+            or self.sessions.opening
             or self.current.waiting
         )

@@ -107,7 +107,7 @@ def run(hand):
 
 def finish(hand):
     def over():
-        waits = hand.stacks.running or hand.labelling.opening
+        waits = hand.stacks.running or hand.sessions.opening
         return not waits and not hand.controller.worker._posted and hand.idle()
 
     hand.wait(over)
@@ -135,7 +135,7 @@ def release(hand):
 
 def on(hand, label_id=None):
     """Slices on which there is an object, or any."""
-    if hand.labelling.target is None:
+    if hand.sessions.target is None:
         return set()
     labels = hand.labels
     there = labels > 0 if label_id is None else labels == label_id
@@ -143,7 +143,7 @@ def on(hand, label_id=None):
 
 
 def active_target(hand):
-    hand.viewer.layers.selection.active = hand.labelling.target.layer
+    hand.viewer.layers.selection.active = hand.sessions.target.layer
 
 
 def choose(hand, task, source=None):

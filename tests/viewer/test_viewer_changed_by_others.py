@@ -51,9 +51,9 @@ def test_saved_labels_are_opened_as_they_were_saved(
     viewer, open_widget, hand, tmp_path, change
 ):
     """The session goes on with them; it does not do again what others have undone."""
-    change(hand.labelling.target.layer)
+    change(hand.sessions.target.layer)
     path = tmp_path / "labels.tif"
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     saved = read_labels(path)
     assert saved[A] == 0
@@ -71,7 +71,7 @@ def test_saved_labels_are_opened_as_they_were_saved(
 
 
 def test_id_that_a_plugin_has_written_is_not_given_again(hand):
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.data[0, :5] = 3  # without a word to anybody
     hand.accept(C)
     assert hand.labels[C] == 4
@@ -79,7 +79,7 @@ def test_id_that_a_plugin_has_written_is_not_given_again(hand):
 
 
 def test_replaced_labels_are_in_the_journal(hand):
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     before = layer.data.copy()
     replaced(layer)
     hand.accept(C)

@@ -55,7 +55,7 @@ def go(hand, z, channel):
 
 def seen(hand, point):
     """The label that the layer shows at a place of the slice shown."""
-    layer, dims = hand.labelling.target.layer, hand.viewer.dims
+    layer, dims = hand.sessions.target.layer, hand.viewer.dims
     return layer.get_value((*dims.point[:2], *point), world=True) or 0
 
 
@@ -67,7 +67,7 @@ def points_seen(hand):
 def test_objects_are_seen_on_all_channels(start):
     hand = start()
     assert hand.settings.channel_axis == AXIS
-    assert not hand.widget.following.question()  # the file tells it
+    assert not hand.widget.image_switcher.question()  # the file tells it
     hand.click(*centre(2))
     for channel in range(CHANNELS):
         go(hand, 2, channel)
@@ -80,7 +80,7 @@ def test_objects_are_seen_on_all_channels(start):
         assert [seen(hand, centre(2, k)) for k in (0, 1)] == [1, 2]
     go(hand, 3, 1)
     assert seen(hand, centre(3)) == 0
-    session = hand.labelling.session
+    session = hand.sessions.session
     assert session.header.labels.shape == (DEPTH, 96, 96)
     go(hand, 2, 1)
     hand.key("U")
@@ -98,7 +98,7 @@ def test_an_object_is_corrected_on_another_channel(start):
     hand.key("Q")
     hand.move(*centre(2, 1))
     hand.key("Q", modifiers=SHIFT)
-    assert hand.said[-1] == "Object 2 deleted from this slice"
+    assert hand.message[-1] == "Object 2 deleted from this slice"
     assert [seen(hand, centre(2, k)) for k in (0, 1)] == [1, 0]
     assert np.array_equal(hand.rebuilt(), hand.labels)
 
@@ -107,7 +107,7 @@ def test_an_object_is_followed_along_z(start):
     hand = start(z=2, channel=1)
     hand.click(*centre(2))
     run(hand)
-    assert hand.said[-1].startswith("Object 1 found on 5 slices")
+    assert hand.message[-1].startswith("Object 1 found on 5 slices")
     one = discs(DEPTH, objects=1) > 100
     labels = hand.labels
     assert all(iou(labels[z] == 1, one[z]) > 0.85 for z in range(DEPTH))
@@ -123,7 +123,7 @@ def test_files_have_no_channel_axis_and_go_on(
     hand = start()
     hand.accept(centre(2))
     file = tmp_path / name
-    hand.keeping.save(str(file))
+    hand.saver.save(str(file))
     hand.wait()
     expected = hand.labels.copy()
     assert np.array_equal(read_labels(file), expected)
@@ -165,7 +165,7 @@ def test_a_session_that_was_never_saved_is_restored(viewer, open_widget, start, 
 def test_it_is_replayed_without_the_viewer(start, path, tmp_path, monkeypatch):
     hand = start(channel=2)
     hand.accept(centre(2), centre(2, 1))
-    hand.keeping.save(str(tmp_path / "own.tif"))
+    hand.saver.save(str(tmp_path / "own.tif"))
     hand.wait()
     out = tmp_path / "again.tif"
     journal = tmp_path / "own.tif.journal.jsonl"
@@ -181,15 +181,15 @@ def test_napari_saves_them_without_the_axis_too(start, tmp_path):
     hand = start()
     hand.accept(centre(2))
     file = tmp_path / "by_napari.tif"
-    hand.labelling.target.layer.save(str(file), plugin="napari-hqsam")
+    hand.sessions.target.layer.save(str(file), plugin="napari-hqsam")
     assert np.array_equal(read_labels(file), hand.labels)
-    assert hand.labelling.file == file
+    assert hand.sessions.file == file
 
 
 def test_the_brush_is_recorded(start):
     hand = start()
     hand.accept(centre(2))
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.selected_label = 1
     layer.paint((2, 0, 70, 70), 1)
     layer.undo()
@@ -203,9 +203,9 @@ def test_labels_without_the_axis_can_be_the_target(viewer, start, fits):
     hand = start()
     shape = (DEPTH, 96, 96) if fits else (DEPTH, CHANNELS, 96, 96)
     labels = viewer.add_labels(np.zeros(shape, np.uint16), name="mine")
-    hand.labelling.use_target(labels)
+    hand.sessions.use_target(labels)
     hand.wait()
-    target = hand.labelling.target
+    target = hand.sessions.target
     assert (target is not None) == fits
     if fits:
         assert labels not in viewer.layers
@@ -230,11 +230,11 @@ def test_a_displayed_channel_axis_says_what_to_do(viewer, start):
 def test_labels_of_all_channels_are_prompts(viewer, start):
     hand = start(channel=1)
     hand.accept(centre(2), centre(2, 1))
-    first = hand.labelling.target.layer
-    hand.labelling.use_target(None)
+    first = hand.sessions.target.layer
+    hand.sessions.use_target(None)
     hand.batches.run(first)
-    hand.wait(lambda: hand.said[-1].endswith("objects accepted"))
-    assert hand.labelling.target.layer is not first
+    hand.wait(lambda: hand.message[-1].endswith("objects accepted"))
+    assert hand.sessions.target.layer is not first
     assert set(np.unique(hand.labels)) == {0, 1, 2}
 
 

@@ -76,7 +76,7 @@ def test_outlines_are_drawn(hand, tool):
         hand.drag((4, 34), (20, 50), (36, 66))
     else:
         hand.drag(*corners, corners[0])
-    assert hand.controller.asked[1].prompt.mask is not None
+    assert hand.controller.awaited_request[1].prompt.mask is not None
     assert box_of(hand) == (10, 40, 30, 60)
 
 
@@ -85,11 +85,11 @@ def test_the_zoom_picks_the_scale(hand):
     for zoom in (0.25, 1, 4):
         hand.viewer.scene.camera.zoom = zoom
         hand.click(20, 50)
-        assert hand.controller.asked[1].options.level == -np.log2(zoom)
+        assert hand.controller.awaited_request[1].options.level == -np.log2(zoom)
         hand.key("Q")
     hand.settings.scale = "whole"
     hand.click(20, 50)
-    assert hand.controller.asked[1].options.level == "whole"
+    assert hand.controller.awaited_request[1].options.level == "whole"
 
 
 def test_scribbles_say_where_the_object_is_and_where_not(hand):
@@ -157,7 +157,7 @@ def test_a_stale_answer_is_dropped(hand):
     hand.click(20, 20, wait=False)
     hand.wait(lambda: hand.current.waiting)
     hand.click(20, 80, wait=False)
-    hand.wait(lambda: len(hand.controller.asked[1].prompt.points) == 2)
+    hand.wait(lambda: len(hand.controller.awaited_request[1].prompt.points) == 2)
     hand.engine.gate.set()
     hand.wait()
     assert seen == [(10, 10, 30, 90)]

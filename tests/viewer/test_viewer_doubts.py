@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.viewer.canvas.prompt_layers import COLOURS, NEGATIVE, POSITIVE
+from napari_hqsam.viewer.canvas.prompts.layers import COLOURS, NEGATIVE, POSITIVE
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 A, B = (20, 20), (20, 50)
@@ -73,7 +73,7 @@ def test_a_poor_score_is_dashed_and_offers_help(hand):
     hand.wait()
     assert Deaf.asked["level"] == -1
     hand.key("N")
-    (event,) = hand.labelling.session.history.events
+    (event,) = hand.sessions.session.history.events
     assert event.options.segmentation.level == -1
     hand.click(*A)
     assert Deaf.asked["level"] == "auto"  # of that object alone

@@ -59,7 +59,7 @@ def test_damaged_journals_are_said_and_kept(viewer, open_widget, picture):
     opened(viewer, picture)
     hand = open_widget()
     hand.accept(A)
-    journal = hand.labelling.session.journal.path
+    journal = hand.sessions.session.journal.path
     hand = start_again(hand, open_widget)
     assert section(hand).earlier.damaged.isHidden()
     viewer.window.remove_dock_widget(hand.widget)
@@ -85,7 +85,7 @@ def test_damaged_journals_are_said_and_kept(viewer, open_widget, picture):
     assert unsaved.objects == 1
     assert not section(hand).earlier.damaged.isHidden()
     (sessions_folder() / "other.journal.jsonl").write_text("nonsense\n")
-    hand.restorer.look_up()
+    hand.restorer.find_unsaved_sessions()
     hand.wait()
     assert section(hand).earlier.damaged.text().startswith("2 earlier sessions cannot")
 
@@ -112,7 +112,7 @@ def test_restoring_on_another_image_asks(viewer, open_widget, picture, asked, an
         assert (hand.labels == 1).sum() == 400
         assert not hand.restorer.unsaved
     else:
-        assert hand.labelling.target is None
+        assert hand.sessions.target is None
         assert hand.restorer.unsaved == [unsaved]
         assert "left as it was" in hand.notes[-1]
         hand.accept((50, 50))  # all goes on
@@ -147,7 +147,7 @@ def test_channels_in_layers_are_the_same_image(viewer, open_widget, squares, ask
     hand.wait()
     assert hand.labels[A] == 1
     assert not asked.texts
-    hand.labelling.let_go()
+    hand.sessions.release_target()
     del viewer.layers["a labels"]
     viewer.layers["b"].data = squares  # another green
     hand.wait()
@@ -165,7 +165,7 @@ def test_saved_labels_of_another_image_ask(
     hand = open_widget()
     hand.accept(A)
     file = tmp_path / "mine.tif"
-    hand.keeping.save(str(file))
+    hand.saver.save(str(file))
     hand.wait()
     tifffile.imwrite(picture, np.fliplr(tifffile.imread(picture)) // 2 + 60)
     hand = start_again(hand, open_widget)
@@ -174,7 +174,7 @@ def test_saved_labels_of_another_image_ask(
     opened(viewer, file)
     hand.wait()
     assert len(asked.texts) == 1
-    assert (hand.labelling.session is not None) == (answer == YES)
+    assert (hand.sessions.session is not None) == (answer == YES)
     assert (hand.labels == 1).sum() == 400
     assert read_session(f"{file}.journal.jsonl").lines == 2
 
@@ -184,7 +184,7 @@ def test_saved_labels_of_another_image_ask(
 
 def test_the_session_of_a_deleted_layer_is_offered_at_once(hand):
     hand.accept(A, B)
-    hand.viewer.layers.remove(hand.labelling.target.layer)
+    hand.viewer.layers.remove(hand.sessions.target.layer)
     hand.wait()
     (unsaved,) = hand.restorer.unsaved
     assert unsaved.objects == 2
@@ -199,7 +199,7 @@ def test_so_is_that_of_an_image_that_is_put_aside(viewer, open_widget, squares):
     viewer.add_image(squares, name="one")
     hand = open_widget()
     hand.accept(A)
-    first = hand.labelling.target.layer
+    first = hand.sessions.target.layer
     viewer.add_image(squares // 2 + 100, name="two")
     hand.wait()
     assert not hand.restorer.unsaved

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
 )
 
-from napari_hqsam.viewer.canvas.prompt_layers import POINTS
+from napari_hqsam.viewer.canvas.prompts.layers import POINTS
 
 
 def field(hand, tip, kind=QComboBox):
@@ -126,17 +126,17 @@ def test_lists_of_layers_follow_the_viewer(viewer, hand):
     assert entries(target) == ["a new layer", "upper", "lower"]
     assert entries(source) == ["seeds", "upper", "lower"]
     take(target, "upper")
-    assert hand.labelling.target.layer is upper
+    assert hand.sessions.target.layer is upper
     upper.name = "renamed"
     assert target.currentText() == "renamed"
-    assert hand.labelling.target.layer is upper
+    assert hand.sessions.target.layer is upper
     lower.name = "another"
     viewer.layers.move(viewer.layers.index(upper), 0)
     assert entries(target) == ["a new layer", "another", "renamed"]
     assert target.currentText() == "renamed"
     viewer.layers.remove(upper)
     hand.wait()
-    assert hand.labelling.target is None  # not the one that is left
+    assert hand.sessions.target is None  # not the one that is left
     assert target.currentText() == "a new layer"
     assert entries(target) == ["a new layer", "another"]
 

@@ -38,7 +38,7 @@ def test_all_objects_of_a_plain_image_are_one_step(viewer, start):
     finish(hand)
     assert len(objects(hand)) == 4
     assert (hand.labels > 0).sum() == pytest.approx((plane() > 100).sum(), rel=0.15)
-    assert hand.said[-1] == "4 objects found"
+    assert hand.message[-1] == "4 objects found"
     assert not hand.notes
     hand.key("U")
     assert not hand.labels.any()
@@ -89,7 +89,7 @@ def test_tiles_are_counted_and_it_is_cancelled_within_the_plane(viewer, start):
     assert " of " in bar.text()
     press(hand)  # cancels
     assert not hand.stacks.running
-    assert "Cancelled" in hand.said[-1]
+    assert "Cancelled" in hand.message[-1]
     hand.network.paced = False
     hand.network.permits.release(1000)
     hand.wait()

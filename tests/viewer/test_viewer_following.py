@@ -42,25 +42,25 @@ def test_an_image_made_active_is_worked_on_and_clicks_prompt(two):
 def test_going_back_finds_prompts_session_and_undo(two):
     activate(two, "first")
     two.accept((20, 50), (20, 80))
-    labels, session = two.labelling.target.layer, two.labelling.session
+    labels, session = two.sessions.target.layer, two.sessions.session
     two.click(20, 20)
     activate(two, "second")
-    assert two.labelling.target is None
+    assert two.sessions.target is None
     assert two.current.mask is None
     assert not labels.editable
     activate(two, "first")
-    assert two.labelling.session is session
+    assert two.sessions.session is session
     assert labels.editable
     assert labels.visible
     assert two.current.mask.bbox == (10, 10, 30, 30)
     two.key("Q")
-    assert two.labelling.step("undo")
+    assert two.sessions.step("undo")
     assert set(np.unique(labels.data)) == {0, 1}
 
 
 def test_the_labels_of_another_image_made_active(two):
     two.accept((20, 20))
-    name = two.labelling.target.layer.name
+    name = two.sessions.target.layer.name
     activate(two, "first")
     activate(two, name)
     assert two.scene.image.name == "second"
@@ -83,14 +83,14 @@ def test_of_many_files_the_first_is_taken_and_said(
     viewer, open_widget, squares, tmp_path
 ):
     hand = open_widget()
-    hand.widget.following.said.connect(hand.said.append)
+    hand.widget.image_switcher.message.connect(hand.message.append)
     files = [tmp_path / f"file{i}.tif" for i in range(5)]
     for file in files:
         tifffile.imwrite(file, squares)
     viewer.open(list(map(str, files)), plugin="napari")
     hand.wait()
     assert hand.scene.image.name == "file0"
-    assert "5 images were opened" in hand.said[-1]
+    assert "5 images were opened" in hand.message[-1]
     shown = [layer.name for layer in hand.viewer.layers if layer.name[:4] == "file"]
     assert [n for n in shown if viewer.layers[n].visible] == ["file0"]
 
@@ -98,7 +98,7 @@ def test_of_many_files_the_first_is_taken_and_said(
 def take_point(hand):
     """As by its button."""
     hand.settings.tool = "point"
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.wait()
 
 
@@ -157,15 +157,15 @@ def test_channels_are_asked_for_and_the_target_is_made_anew(viewer, open_widget)
     stack[:, 10:30, 10:30] = 200
     viewer.add_image(stack, name="odd")
     hand = open_widget()
-    following = hand.widget.following
+    image_switcher = hand.widget.image_switcher
     assert hand.settings.channel_axis == 0
-    assert "3 steps" in following.question()
+    assert "3 steps" in image_switcher.question()
     hand.accept((20, 20))
-    first = hand.labelling.target.layer
+    first = hand.sessions.target.layer
     assert first.ndim == 2
-    following.answer(channels=False)
+    image_switcher.answer(channels=False)
     hand.wait()
-    assert not following.question()
+    assert not image_switcher.question()
     hand.accept((20, 20))
     assert hand.labels.shape == (3, 60, 60)
     assert first.data.any()

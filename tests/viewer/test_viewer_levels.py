@@ -51,12 +51,12 @@ def hand(viewer, open_widget, micro, monkeypatch):
 
 def levels(hand):
     """Levels at which the last request is looked at first."""
-    tiles = hand.engine.tiles(hand.controller.asked[1])
+    tiles = hand.engine.tiles(hand.controller.awaited_request[1])
     return [tile.address.level for tile in tiles]
 
 
 def fitting(hand, size):
-    request = hand.controller.asked[1]
+    request = hand.controller.awaited_request[1]
     segmenter = hand.engine.segmenter(request.image, request.model)
     return segmenter.grid.level_for(size, segmenter.model.tuning.object_share)
 
@@ -78,7 +78,7 @@ def test_accepted_objects_tell_how_large_the_next_is(hand):
     hand.key("Q")
     sides = accept(hand, *ROW)
     hand.click(*LONE)
-    request = hand.controller.asked[1]
+    request = hand.controller.awaited_request[1]
     options = request.options
     assert (options.level, options.typical_size) == (
         "auto",
@@ -88,7 +88,7 @@ def test_accepted_objects_tell_how_large_the_next_is(hand):
     assert hand.current.mask.level == levels(hand)[0]
     y0, x0, y1, x1 = hand.current.mask.bbox
     hand.click(LONE[0] + 2, LONE[1])  # corrects it: its own size counts
-    request = hand.controller.asked[1]
+    request = hand.controller.awaited_request[1]
     options = request.options
     assert (options.level, options.typical_size) == (
         "auto",
@@ -96,7 +96,7 @@ def test_accepted_objects_tell_how_large_the_next_is(hand):
     )
     assert hand.current.mask.level == fitting(hand, max(y1 - y0, x1 - x0))
     hand.key("N")
-    events = hand.labelling.session.history.events
+    events = hand.sessions.session.history.events
     assert [e.options.segmentation.typical_size for e in events] == [
         None,
         sides[0],
@@ -130,21 +130,21 @@ def test_the_view_has_a_word_until_an_object_is_accepted(hand, viewer):
         hand.click(*LONE)
         camera.zoom = 1
         hand.click(LONE[0] + 1, LONE[1])  # corrects what was found in that view
-        seen.append(hand.controller.asked[1].options.view_extent)
+        seen.append(hand.controller.awaited_request[1].options.view_extent)
         hand.key("Q")
     assert seen == [round(max(viewer.canvas.size) / zoom) for zoom in (2, 8)]
     camera.zoom = 8
     hand.settings.scale = "view"
     hand.click(*LONE)
-    assert hand.controller.asked[1].options.view_extent is None
+    assert hand.controller.awaited_request[1].options.view_extent is None
     hand.key("Q")
     hand.settings.scale = "auto"
     accept(hand, LONE)
     hand.click(*ROW[0])
-    assert hand.controller.asked[1].options.view_extent is None
-    (event,) = hand.labelling.session.history.events
+    assert hand.controller.awaited_request[1].options.view_extent is None
+    (event,) = hand.sessions.session.history.events
     assert event.options.segmentation.view_extent == seen[1]
-    journal = hand.labelling.session.journal.path.read_text()
+    journal = hand.sessions.session.journal.path.read_text()
     assert f'"view_extent": {seen[1]:.1f}' in journal.replace('":', '": ')
 
 

@@ -29,10 +29,10 @@ def test_ten_nuclei_of_the_sample_in_a_file(viewer, open_widget, tmp_path, micro
     for y, x in clicks():
         hand.click(y, x)
         assert 200 < hand.current.mask.area < 6000
-        if hand.labelling.target is None:  # the first
+        if hand.sessions.target is None:  # the first
             check_without_viewer(hand, micro)
         hand.key("N")
-    hand.keeping.save(str(tmp_path / "nuclei.ome.tif"))
+    hand.saver.save(str(tmp_path / "nuclei.ome.tif"))
     hand.wait()
     saved = read_labels(tmp_path / "nuclei.ome.tif")
     assert np.array_equal(saved, hand.labels)
@@ -43,7 +43,7 @@ def test_ten_nuclei_of_the_sample_in_a_file(viewer, open_widget, tmp_path, micro
 def check_without_viewer(hand, micro):
     """The prompt gives what it gives in a script."""
     segmenter = Segmenter(hand.scene.image.data, micro, cache=False)
-    request = hand.controller.asked[1]
+    request = hand.controller.awaited_request[1]
     mask = segmenter.segment(
         Prompt(request.prompt.points), view_extent=request.options.view_extent
     )

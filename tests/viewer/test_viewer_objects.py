@@ -19,7 +19,7 @@ def hand(viewer, open_widget, squares):
 
 def test_accepted_objects_go_to_labels_and_their_table(hand):
     hand.accept(*CENTRES[:3])
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     assert layer.name == "squares labels"
     assert np.array_equal(np.unique(hand.labels), [0, 1, 2, 3])
     assert (hand.labels[10:30, 40:60] == 2).all()
@@ -38,7 +38,7 @@ def test_reject_drops_the_prompts(hand):
     hand.click(20, 20)
     hand.key("Q")
     assert len(hand.scene.points.data) == 0
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
 
 
 def test_accepting_while_the_answer_is_under_way(hand):
@@ -75,7 +75,7 @@ def test_undo_goes_back_click_by_click_then_object_by_object(hand):
 
 def test_naparis_own_undo_and_redo_work(hand):
     hand.accept(*CENTRES[:2])
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.undo()
     assert hand.labels.max() == 1
     assert list(layer.features["index"]) == [1]
@@ -109,14 +109,14 @@ def test_objects_made_by_hand_are_opened_by_their_box(hand, squares):
     labels = np.zeros(squares.shape, np.uint16)
     labels[12:28, 12:28] = 7
     layer = hand.viewer.add_labels(labels, scale=(0.5, 0.5), units=("um", "um"))
-    hand.labelling.use_target(layer)
+    hand.sessions.use_target(layer)
     hand.settings.tool = "point"
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.move(20, 20)
     hand.key("J")
     hand.key("N")
     assert (labels[10:30, 10:30] == 7).sum() >= 256
-    assert hand.labelling.target.layer == layer
+    assert hand.sessions.target.layer == layer
     hand.accept(CENTRES[1])
     assert labels.max() == 8
 
@@ -174,7 +174,7 @@ def test_who_gets_pixels_of_two_objects(hand, policy):
 
 def test_the_brush_is_in_the_journal(hand):
     hand.accept(CENTRES[0])
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.brush_size = 5
     layer.paint((40, 40), 9)
     layer.fill((0, 0), 12)
@@ -191,8 +191,8 @@ def test_labels_on_disk(hand, squares, tmp_path):
         str(tmp_path / "l.zarr"), shape=squares.shape, chunks=(32, 32), dtype="uint32"
     )
     layer = hand.viewer.add_labels(stored, scale=(0.5, 0.5), units=("um", "um"))
-    hand.labelling.use_target(layer)
-    hand.controller.tools.take()
+    hand.sessions.use_target(layer)
+    hand.controller.tools.activate()
     hand.accept(*CENTRES[:2])
     on_disk = zarr.open_array(str(tmp_path / "l.zarr"), mode="r")[...]
     assert (on_disk[10:30, 40:60] == 2).all()
@@ -218,8 +218,8 @@ def test_a_batch_from_any_layer(hand, squares, kind):
             labels[y - 3 : y + 3, x - 3 : x + 3] = 3 * i
         source = viewer.add_labels(labels, **place)
     hand.batches.run(source)
-    hand.wait(lambda: hand.said and "objects accepted" in hand.said[-1])
-    assert hand.said[-1].startswith("6 of ")
+    hand.wait(lambda: hand.message and "objects accepted" in hand.message[-1])
+    assert hand.message[-1].startswith("6 of ")
     for y, x in CENTRES:
         assert hand.labels[y, x]
     assert len(np.unique(hand.labels)) == 7
@@ -228,11 +228,11 @@ def test_a_batch_from_any_layer(hand, squares, kind):
 
 def test_a_batch_is_cancelled_and_clicks_come_first(hand):
     source = hand.viewer.add_points(np.array(CENTRES) / 2, units=("um", "um"))
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.engine.gate.clear()
     hand.batches.run(source)
     hand.engine.gate.set()
-    hand.wait(lambda: hand.labelling.target and hand.labels.any())
+    hand.wait(lambda: hand.sessions.target and hand.labels.any())
     hand.batches.cancel()
     count = hand.labels.max()
     hand.wait()
@@ -244,14 +244,14 @@ def test_a_batch_is_cancelled_and_clicks_come_first(hand):
 def test_saved_labels_have_scale_and_units(hand, tmp_path):
     hand.accept(*CENTRES[:2])
     for name in ("a.ome.tif", "a.tif", "a.ome.zarr"):
-        hand.keeping.save(str(tmp_path / name))
+        hand.saver.save(str(tmp_path / name))
         hand.wait()
-        assert hand.said[-1] == f"Saved {tmp_path / name}"
+        assert hand.message[-1] == f"Saved {tmp_path / name}"
         key = "0" if name.endswith("zarr") else None
         assert np.array_equal(read_labels(tmp_path / name, key=key), hand.labels)
     back = hand.viewer.open(str(tmp_path / "a.ome.zarr"), plugin="napari-hqsam")[0]
     assert np.allclose(back.scale, 0.5)
     assert str(back.units[0]) == "micrometer"
-    hand.keeping.save(str(tmp_path / "none" / "a.tif"))
+    hand.saver.save(str(tmp_path / "none" / "a.tif"))
     hand.wait()
     assert "does not exist" in hand.notes[-1]

@@ -55,7 +55,7 @@ def test_clicks_faster_than_the_machine_wait_their_turn(ten, last):
     if last == "unseen":
         hand.key("N", wait=False)
     hand.engine.gate.set()
-    hand.wait(lambda: hand.idle() and not hand.scene.prompts.held)
+    hand.wait(lambda: hand.idle() and not hand.scene.prompts.unsorted)
     if last == "seen":
         hand.key("N")
     assert [hand.labels[c] for c in centres] == list(range(1, 11))
@@ -66,7 +66,7 @@ def test_clicks_before_the_first_is_even_looked_at_wait_their_turn(ten):
     left = Qt.MouseButton.LeftButton
     for centre in centres[:3]:  # nothing else happens in between
         QTest.mouseClick(hand.canvas, left, pos=hand.screen(*centre))
-    hand.wait(lambda: hand.idle() and not hand.scene.prompts.held)
+    hand.wait(lambda: hand.idle() and not hand.scene.prompts.unsorted)
     hand.key("N")
     assert [hand.labels[c] for c in centres[:3]] == [1, 2, 3]
 
@@ -106,7 +106,7 @@ def test_inside_or_with_a_modifier_a_click_corrects(hand):
     hand.click(*B, modifiers=CTRL)
     assert hand.current.mask.bbox == (10, 10, 30, 60)
     hand.click(A[0], A[1] + 5, modifiers=SHIFT)
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     hand.click(*C)
     assert set(np.unique(hand.labels)) == {0, 1}
     assert hand.current.mask.bbox == (10, 70, 30, 90)
@@ -142,7 +142,7 @@ def test_a_correction_of_the_next_object_is_undone_alone(hand):
 def test_where_nothing_was_found_nothing_is_accepted(hand):
     hand.click(5, 5)
     hand.click(*A)
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     assert np.allclose(hand.scene.points.data, [A], atol=1)
 
 

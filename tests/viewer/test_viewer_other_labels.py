@@ -21,7 +21,7 @@ def path(viewer, open_widget, squares, tmp_path):
     hand = open_widget()
     hand.accept(A)
     path = tmp_path / "labels.tif"
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     viewer.window.remove_dock_widget(hand.widget)
     viewer.layers.clear()
@@ -52,11 +52,11 @@ def test_the_labels_are_kept(viewer, open_widget, path, answers):
     assert not journal_path(path).exists()
     kept = path.with_name("labels.tif.old.journal.jsonl")
     assert kept.read_bytes() == journal
-    assert kept.name in hand.said[-1]
+    assert kept.name in hand.message[-1]
     hand.accept(A)  # they get a session of their own
     assert (layer.data[A], layer.data[B]) == (10, 9)
     assert hand.labels is layer.data
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     assert journal_path(path).exists()
     assert kept.read_bytes() == journal
@@ -68,12 +68,12 @@ def test_the_session_goes_on(viewer, open_widget, path, answers):
     hand, layer = opened(viewer, open_widget, path, answers, "Use the session")
     assert (layer.data[A], layer.data[B]) == (1, 9)
     assert path.read_bytes() == content  # until they are saved
-    assert hand.labelling.session.journal.path == journal_path(path)
+    assert hand.sessions.session.journal.path == journal_path(path)
     hand.key("U")
     assert layer.data[A] == 0
     hand.key("U", modifiers=Qt.KeyboardModifier.ShiftModifier)
     assert layer.data[A] == 1
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     assert read_labels(path)[A] == 1
     kept = path.with_name("labels.other.tif")
@@ -85,7 +85,7 @@ def test_the_session_goes_on(viewer, open_widget, path, answers):
 def test_nothing_is_done(viewer, open_widget, path, answers):
     before = {p: p.read_bytes() for p in path.parent.iterdir() if p.is_file()}
     hand, layer = opened(viewer, open_widget, path, answers, "Cancel")
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     assert (layer.data[A], layer.data[B]) == (0, 9)
     assert layer.editable
     assert {p: p.read_bytes() for p in path.parent.iterdir() if p.is_file()} == before
@@ -107,7 +107,7 @@ def test_labels_beside_a_journal_that_cannot_be_read_are_not_kept(
     said = {"newer": '{"journal":"napari-hqsam","version":9}', "damaged": "{}"}[damage]
     journal.write_text(said + "\n")
     hand.accept(A)
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     assert np.array_equal(read_labels(path), hand.labels)
     assert not list(tmp_path.glob("labels.other*"))
@@ -124,10 +124,10 @@ def test_labels_changed_while_the_session_is_open_are_kept(
 
     def save():
         if how == "widget":
-            hand.keeping.save(str(path))
+            hand.saver.save(str(path))
             hand.wait()
         else:
-            hand.labelling.target.layer.save(str(path), plugin="napari-hqsam")
+            hand.sessions.target.layer.save(str(path), plugin="napari-hqsam")
 
     hand.accept(A)
     save()
@@ -154,11 +154,11 @@ def test_naparis_menu_does_not_write_over_labels_that_are_worked_on(
     viewer.add_image(squares, name="squares")
     hand, path = open_widget(), tmp_path / "labels.tif"
     hand.accept(A)
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     content = path.read_bytes()
     if where == "another":
-        journal = hand.labelling.session.journal.path
+        journal = hand.sessions.session.journal.path
         viewer.window.remove_dock_widget(hand.widget)
         other = Session.open(journal, ArrayTarget(read_labels(path)))
     layer = viewer.add_labels(np.full(squares.shape, 9, np.uint16))
@@ -177,12 +177,12 @@ def test_labels_of_another_image_are_saved_by_naparis_menu(
     viewer.add_image(squares, name="squares")
     hand, path = open_widget(), tmp_path / "labels.tif"
     hand.accept(A)
-    layer = hand.labelling.target.layer
-    hand.keeping.save(str(path))
+    layer = hand.sessions.target.layer
+    hand.saver.save(str(path))
     hand.wait()
     second = viewer.add_image(squares[:40], name="second")
-    hand.widget.following.work_on(second)
-    assert hand.labelling.target is None
+    hand.widget.image_switcher.work_on(second)
+    assert hand.sessions.target is None
     layer.save(str(path), plugin="napari-hqsam")
     assert not hand.notes
 
@@ -199,5 +199,5 @@ def test_labels_as_they_were_saved_are_not_asked_about(
     (layer,) = viewer.open(str(path), layer_type="labels", plugin="napari")
     hand.wait()
     assert not asked
-    assert hand.labelling.session.journal.path == journal_path(path)
+    assert hand.sessions.session.journal.path == journal_path(path)
     assert layer.data[A] == 1

@@ -19,7 +19,7 @@ from napari_hqsam.sessions.journal.headers import (
 from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.tiling import Grid
-from napari_hqsam.viewer.inference.engine import Engine, Kept
+from napari_hqsam.viewer.inference.engine import CachedSegmenter, Engine
 from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.session.object_rows import ObjectRows
 
@@ -97,7 +97,7 @@ class Noting(Engine):
         segmenter = SimpleNamespace(grid=grid, image=image, model=model)
         segmenter.first_tiles = partial(Segmenter.first_tiles, segmenter)
         background = SimpleNamespace(submit=self.submit, cancel=self.cancel)
-        self._only = Kept(segmenter, background)
+        self._only = CachedSegmenter(segmenter, background)
 
     def _keep(self, image, model):
         self._kept[0] = self._only

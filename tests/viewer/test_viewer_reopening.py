@@ -78,8 +78,8 @@ def test_a_reopened_object_is_none_of_other_labels(hand, squares):
     other = np.zeros(squares.shape, np.uint16)
     other[70:, 95:] = 1
     reopen(hand, A)
-    hand.labelling.use_target(hand.viewer.add_labels(other, name="other"))
-    hand.controller.tools.take()
+    hand.sessions.use_target(hand.viewer.add_labels(other, name="other"))
+    hand.controller.tools.activate()
     hand.key("N")
     assert (other[70:, 95:] == 1).all()
     assert other[A] == 2
@@ -106,8 +106,8 @@ def test_the_box_of_a_big_object_made_by_hand(viewer, open_widget):
     labels[1400:, 1300:] = 8
     viewer.add_image(image, name="big")
     hand = open_widget()
-    hand.labelling.use_target(viewer.add_labels(labels))
-    hand.controller.tools.take()
+    hand.sessions.use_target(viewer.add_labels(labels))
+    hand.controller.tools.activate()
     reopen(hand, (600, 580))
     (box,) = hand.scene.shapes.data
     assert np.allclose(box.min(0), (49.5, 309.5))
@@ -119,11 +119,11 @@ def test_the_box_of_a_big_object_made_by_hand(viewer, open_widget):
 
 def test_another_target_while_the_session_is_begun(hand, squares):
     other = hand.viewer.add_labels(np.zeros(squares.shape, int), name="other")
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.click(*A)
     hand.key("N", wait=False)
-    assert hand.labelling.opening
-    hand.labelling.use_target(other)
+    assert hand.sessions.opening
+    hand.sessions.use_target(other)
     hand.wait()
     assert "accept it again" in hand.notes[-1]
     assert len(hand.scene.points.data) == 1
@@ -134,9 +134,9 @@ def test_another_target_while_the_session_is_begun(hand, squares):
 def test_what_cannot_be_laid_again_is_told(hand):
     hand.click(*A)
     hand.key("N", wait=False)
-    assert hand.labelling.opening
+    assert hand.sessions.opening
     hand.scene.points.add(B)  # the next object already
-    hand.viewer.layers.remove(hand.labelling.target.layer)
+    hand.viewer.layers.remove(hand.sessions.target.layer)
     hand.wait()
     assert "accept it again" in hand.notes[-2]
     assert "lost" in hand.notes[-1]
@@ -146,7 +146,7 @@ def test_what_cannot_be_laid_again_is_told(hand):
 def test_the_image_goes_while_the_session_is_begun(hand, squares):
     hand.click(*A)
     hand.key("N", wait=False)
-    assert hand.labelling.opening
+    assert hand.sessions.opening
     other = hand.viewer.add_image(squares[:40], name="other")
     hand.scene.use(other)
     hand.wait()
@@ -167,7 +167,7 @@ def test_closing_waits_for_what_was_accepted(hand):
 
 
 def test_closing_tells_what_came_too_late(hand, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.viewer.session.accept.PATIENCE", 0.05)
+    monkeypatch.setattr("napari_hqsam.viewer.objects.acceptor.PATIENCE", 0.05)
     hand.engine.gate.clear()
     hand.click(*A, wait=False)
     hand.wait(lambda: hand.current.waiting)

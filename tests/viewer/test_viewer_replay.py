@@ -42,9 +42,9 @@ def test_clicks_of_the_viewer_give_the_same_masks_on_the_command_line(
     hand.click(112, 14)
     hand.key("N")
     assert not hand.notes
-    hand.keeping.save(str(tmp_path / "labels.tif"))
+    hand.saver.save(str(tmp_path / "labels.tif"))
     hand.wait()
-    assert [len(e.options.corrects) for e in hand.labelling.session.history.events] == [
+    assert [len(e.options.corrects) for e in hand.sessions.session.history.events] == [
         2,
         1,
         1,

@@ -54,14 +54,14 @@ def path(tmp_path):
 
 
 def begin(hand, copying, path):
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait(copying.is_half.is_set)
 
 
 def end(hand, copying, path):
     copying.gate.set()
     hand.wait()
-    assert hand.said[-1] == f"Saved {path}"
+    assert hand.message[-1] == f"Saved {path}"
     return read_labels(path)
 
 
@@ -73,10 +73,10 @@ def test_the_window_lives_while_labels_are_copied(hand, copying, path):
     heart.start(1)
     hand.wait(lambda: len(beats) >= 20)
     heart.stop()
-    assert hand.keeping.saving
+    assert hand.saver.saving
     assert not path.exists()
     saved = end(hand, copying, path)
-    assert not hand.keeping.saving
+    assert not hand.saver.saving
     assert threading.main_thread() not in copying.threads
     assert np.array_equal(saved, hand.labels)
 
@@ -108,7 +108,7 @@ def test_what_is_accepted_meanwhile_is_saved_wholly(
 
 def test_strokes_of_the_brush_are_saved_wholly(hand, copying, path):
     begin(hand, copying, path)
-    across(hand.labelling.target.layer)
+    across(hand.sessions.target.layer)
     saved = end(hand, copying, path)
     assert (saved == 7).sum() == 20
     assert np.array_equal(saved, hand.labels)
@@ -116,7 +116,7 @@ def test_strokes_of_the_brush_are_saved_wholly(hand, copying, path):
 
 
 def test_a_stroke_that_goes_on_is_waited_for(hand, copying, path):
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     hand.viewer.layers.selection.active = layer
     layer.mode, layer.brush_size, layer.selected_label = "paint", 3, 7
     left = Qt.MouseButton.LeftButton
@@ -141,7 +141,7 @@ def test_a_stroke_that_goes_on_is_waited_for(hand, copying, path):
 def test_what_naparis_own_undo_changes_is_saved_wholly(hand, copying, path):
     layer = hand.viewer.add_labels(np.zeros((80, 100), np.uint32))
     across(layer)
-    hand.labelling.use_target(layer)  # only now
+    hand.sessions.use_target(layer)  # only now
     begin(hand, copying, path)
     hand.viewer.layers.selection.active = layer
     hand.key("Z", modifiers=Qt.KeyboardModifier.ControlModifier, wait=False)
@@ -153,7 +153,7 @@ def test_what_naparis_own_undo_changes_is_saved_wholly(hand, copying, path):
 def test_labels_that_are_replaced_meanwhile_are_saved(hand, copying, path):
     """What the journal says that the file has must be in it."""
     begin(hand, copying, path)
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.data = np.where(layer.data == 1, 7, 0)
     saved = end(hand, copying, path)
     assert (saved == 7).sum() == 400
@@ -166,7 +166,7 @@ def test_so_much_that_the_window_would_stand_is_copied_by_the_worker(
 ):
     monkeypatch.setattr(snapshots, "AT_ONCE", 10)
     begin(hand, copying, path)
-    across(hand.labelling.target.layer)
+    across(hand.sessions.target.layer)
     assert np.array_equal(end(hand, copying, path), hand.labels)
     assert len(copying.threads) == 2
 
@@ -181,7 +181,7 @@ def test_labels_on_the_disk_are_saved_as_of_one_moment(
     )
     layer = viewer.add_labels(stored)
     hand = open_widget()
-    hand.labelling.use_target(layer)
+    hand.sessions.use_target(layer)
     begin(hand, copying, path)
     across(layer)
     saved = end(hand, copying, path)
@@ -325,7 +325,7 @@ def test_napari_stays_open_if_labels_cannot_be_saved(
 
 
 def test_napari_closes_at_once_when_all_is_saved(hand, closed, path, when_asked):
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     texts = when_asked(do_not_wait)
     assert closed()
@@ -345,12 +345,12 @@ def test_axes_are_saved_in_the_order_in_which_they_are_shown(
     hand = open_widget()
     hand.click(20, 20)
     hand.key("N")
-    hand.keeping.save(str(tmp_path / "cells.ome.tif"))
+    hand.saver.save(str(tmp_path / "cells.ome.tif"))
     hand.wait()
     saved = open_image(tmp_path / "cells.ome.tif")
     assert (saved.axes, saved.shape) == ("ztyx", (2, 3, *squares.shape))
     assert saved.scale["z"] == 5
-    hand.keeping.save(str(tmp_path / "cells.ome.zarr"))
+    hand.saver.save(str(tmp_path / "cells.ome.zarr"))
     hand.wait()
     assert "has t, c, z, y, x in this order" in hand.notes[-1]
     assert not (tmp_path / "cells.ome.zarr").exists()

@@ -34,7 +34,7 @@ def test_saved_labels_are_opened_with_their_session(
     hand.key("N")
     hand.accept(CENTRES[2])
     path = tmp_path / "cells.ome.tif"
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     assert journal_path(path).is_file()
     assert not journals()
@@ -46,12 +46,12 @@ def test_saved_labels_are_opened_with_their_session(
     viewer.add_image(squares, name="squares")
     hand = open_widget()
     (layer,) = viewer.open(str(path), layer_type="labels", plugin="napari")
-    hand.labelling.use_target(layer)
+    hand.sessions.use_target(layer)
     hand.wait()
     assert not hand.notes
     assert np.array_equal(hand.labels, last)
     assert list(layer.features["index"]) == [1, 2, 3]
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.move(20, 50)
     hand.key("J")
     assert hand.current.label_id == 1
@@ -89,7 +89,7 @@ def test_a_killed_session_is_offered_and_restored(
     assert hand.labels.max() == 3
     assert (hand.labels[10:30, 70:90] == 3).all()
     assert not hand.restorer.unsaved
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.accept((55, 20))
     assert hand.labels.max() == 4
     for _ in range(4):
@@ -132,14 +132,14 @@ def test_what_was_not_saved_can_be_discarded(
 def test_naparis_own_saving_takes_the_journal_along(hand, tmp_path):
     hand.accept(*CENTRES[:2])
     path = tmp_path / "own.tif"
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     hand.viewer.layers.selection = {layer}
     hand.viewer.layers.save(str(path), selected=True, plugin="napari-hqsam")
     assert np.array_equal(read_labels(path), hand.labels)
     assert journal_path(path).is_file()
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.accept(CENTRES[2])
-    hand.labelling.let_go()
+    hand.sessions.release_target()
     labels = np.zeros((80, 100), np.uint32)
     with Session.open(journal_path(path), ArrayTarget(labels)) as session:
         session.restore()
@@ -150,15 +150,15 @@ def test_saving_over_other_labels_keeps_their_journal(hand, tmp_path):
     hand.accept(CENTRES[0])
     path = tmp_path / "cells.tif"
     journal_path(path).write_text("that of others")
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
     assert (tmp_path / "cells.tif.old.journal.jsonl").read_text() == "that of others"
-    assert hand.labelling.session.journal.path == journal_path(path)
+    assert hand.sessions.session.journal.path == journal_path(path)
 
 
 def test_control_z_on_the_target_goes_back_step_by_step(hand):
     hand.accept(*CENTRES[:2])
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.paint((40, 40), 9)
     hand.viewer.layers.selection.active = layer
     hand.key("Z", modifiers=CTRL)
@@ -170,8 +170,8 @@ def test_control_z_on_the_target_goes_back_step_by_step(hand):
     hand.key("Z", modifiers=CTRL | SHIFT)
     assert set(np.unique(hand.labels)) == {0, 1, 2, 9}
     expected = hand.labels.copy()
-    journal = hand.labelling.session.journal.path
-    hand.labelling.let_go()
+    journal = hand.sessions.session.journal.path
+    hand.sessions.release_target()
     assert not layer.keymap
     labels = np.zeros_like(expected)
     with Session.open(journal, ArrayTarget(labels)) as session:
@@ -182,15 +182,15 @@ def test_control_z_on_the_target_goes_back_step_by_step(hand):
 def test_a_session_in_use_is_told_and_nothing_is_lost(hand, squares, tmp_path):
     hand.accept(*CENTRES[:2])
     path = tmp_path / "cells.tif"
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
-    hand.labelling.let_go()
+    hand.sessions.release_target()
     with Session.open(journal_path(path), ArrayTarget(np.zeros((80, 100), np.uint32))):
         (layer,) = hand.viewer.open(str(path), layer_type="labels", plugin="napari")
-        hand.labelling.use_target(layer)
+        hand.sessions.use_target(layer)
         hand.wait()
         assert "in use by another session" in hand.notes[-1]
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.accept(CENTRES[2])  # with a journal of its own
     assert hand.labels.max() == 3
     assert len(journals()) == 1
@@ -209,15 +209,15 @@ def test_clicks_are_answered_while_labels_that_were_there_are_copied(
     monkeypatch.setattr(opening, "begin_session", slow)
     layer = viewer.add_labels((squares[::-1] > 300) + np.uint8(0))
     layer.data[50:70, 80:90] = 7
-    hand.labelling.use_target(layer)
-    hand.controller.tools.take()
+    hand.sessions.use_target(layer)
+    hand.controller.tools.activate()
     hand.click(*CENTRES[0])
     hand.key("N", wait=False)
     hand.wait(copying.is_set)
     hand.click(*CENTRES[1], wait=False)
     hand.wait(lambda: hand.current.mask is not None)
-    assert hand.labelling.opening
-    assert hand.labelling.session is None
+    assert hand.sessions.opening
+    assert hand.sessions.session is None
     go_on.set()
     hand.wait()
     assert hand.labels[CENTRES[0]] == 8

@@ -66,7 +66,7 @@ def test_a_clicked_object_is_followed_live_and_in_order(start):
     assert all(iou(labels[z] == 1, one[z]) > 0.85 for z in range(COUNT))
     assert set(np.unique(labels)) == {0, 1}
     assert not len(hand.scene.points.data)
-    assert hand.said[-1].startswith(
+    assert hand.message[-1].startswith(
         "Object 1 found on 9 slices; least sure of object 1"
     )
     assert not hand.section.progress.native.isVisibleTo(hand.section)
@@ -106,7 +106,7 @@ def test_a_brush_stroke_while_it_runs_leaves_the_run_one_step(start):
     hand = start(discs())
     hand.click(*centre(4))
     begin_paced(hand, slices=1)
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.brush_size = 4
     layer.paint((7, 2, 2), 1)
     stroke = hand.labels[7] == 1
@@ -131,7 +131,7 @@ def test_the_mask_followed_is_the_candidate_that_was_chosen(start, monkeypatch):
     hand.key("H")
     shown = hand.current.mask
     run(hand)
-    first = next(iter(hand.labelling.session.history.events))
+    first = next(iter(hand.sessions.session.history.events))
     assert first.options.segmentation.output == "sam"
     assert [c.candidate for c in first.options.corrects] == [0]
     y0, x0, y1, x1 = shown.bbox
@@ -216,7 +216,7 @@ def test_all_accepted_objects_of_a_slice_are_followed(start):
     assert on(hand, 1) == on(hand, 2) == set(range(COUNT))
     assert iou(hand.labels > 0, discs() > 100) > 0.85
     assert hand.network.encoded == encoded + COUNT - 1
-    assert hand.said[-1].startswith("2 objects found on 8 slices")
+    assert hand.message[-1].startswith("2 objects found on 8 slices")
 
 
 # --- cancel, undo, what is there already ----------------------------------------
@@ -232,7 +232,7 @@ def test_cancel_keeps_what_was_done_as_one_step(start):
     encoded = hand.network.encoded
     hand.key("G", modifiers=SHIFT, wait=False)  # the same key cancels
     assert not hand.stacks.running
-    assert hand.said[-1].startswith("Cancelled")
+    assert hand.message[-1].startswith("Cancelled")
     done = hand.labels.copy()
     assert on(hand, 2) == {4, 3, 2}
     release(hand)
@@ -268,7 +268,7 @@ def test_an_old_undone_step_stops_nothing(start, tmp_path):
     hand.click(*centre(4))
     hand.network.paced = True
     hand.key("G", modifiers=SHIFT, wait=False)
-    hand.labelling.changed.emit()  # as when it is saved
+    hand.sessions.changed.emit()  # as when it is saved
     assert hand.stacks.running
     release(hand)
     finish(hand)
@@ -282,8 +282,8 @@ def test_accepted_objects_are_never_overwritten(start):
     layer = None
     hand = start(stack)
     layer = hand.viewer.add_labels(labels)
-    hand.labelling.use_target(layer)
-    hand.controller.tools.take()
+    hand.sessions.use_target(layer)
+    hand.controller.tools.activate()
     hand.settings.overlap = "overwrite"  # of clicks; not of what nobody looks at
     before = labels.copy()
     hand.click(*centre(0 + 4))
@@ -301,7 +301,7 @@ def test_objects_found_in_the_labels_are_looked_up_once_and_by_the_worker(
     labels[4] = (stack[4] > 100) * np.where(np.arange(96) < 48, 3, 7)[:, None]
     hand = start(stack)
     layer = hand.viewer.add_labels(labels)
-    hand.labelling.use_target(layer)
+    hand.sessions.use_target(layer)
     reads = []
 
     def read(plane, array, box):
@@ -313,7 +313,7 @@ def test_objects_found_in_the_labels_are_looked_up_once_and_by_the_worker(
     plane_read = Plane.read
     monkeypatch.setattr(Plane, "read", read)
     choose(hand, "accepted")
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     run(hand)
     assert on(hand, 3) == on(hand, 7) == set(range(COUNT))
     assert iou(hand.labels > 0, stack > 100) > 0.85
@@ -364,7 +364,7 @@ def test_the_strip_shows_confidence_and_goes_to_slices(start):
     assert hand.scene.view().position[0] == worst[0]
     hand.key("W", modifiers=SHIFT)
     assert hand.scene.view().position[0] == worst[1]
-    assert f"slice {worst[1]}: confidence" in hand.said[-1]
+    assert f"slice {worst[1]}: confidence" in hand.message[-1]
 
 
 def test_a_slice_that_was_stepped_over_is_the_least_sure(start):
@@ -376,7 +376,7 @@ def test_a_slice_that_was_stepped_over_is_the_least_sure(start):
     assert on(hand) == set(range(COUNT)) - {6}
     hand.key("W", modifiers=SHIFT)
     assert hand.scene.view().position[0] == 6
-    assert "confidence 0.00" in hand.said[-1]
+    assert "confidence 0.00" in hand.message[-1]
 
 
 def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
@@ -387,7 +387,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     hand.click(*centre(11))
     run(hand)
     assert on(hand) == set(range(13))
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     go(hand, 6)
     layer.brush_size = 3
     layer.paint((6, 5, 5), 1)  # by hand
@@ -398,7 +398,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     hand.key("W", modifiers=SHIFT)
     z = hand.scene.view().position[0]
     assert z in (8, 9)
-    events = len([*hand.labelling.session.history.events])
+    events = len([*hand.sessions.session.history.events])
     hand.click(*centre(z))
     encoded = hand.network.encoded
     assert hand.current.label_id == 1
@@ -406,7 +406,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     # all in memory, but where the click's own level is carried on to a neighbour
     assert hand.network.encoded <= encoded + 1
     redone = {5, 7, 8, 9, 10}  # between what was said: 4, 6, z, 11
-    new = [*hand.labelling.session.history.events][events:]
+    new = [*hand.sessions.session.history.events][events:]
     assert {e.plane.index[0] for e in new} <= redone
     assert (1, 1) == tuple(np.unique(hand.labels)[1:].repeat(2))
     same = [at for at in range(13) if at not in redone]
@@ -422,7 +422,7 @@ def test_slices_changed_by_hand_are_kept_when_all_is_followed_again(start):
     hand = start(discs())
     hand.click(*centre(4))
     run(hand)
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     layer.brush_size = 5
     layer.paint((6, 80, 80), 1)
     before = hand.labels.copy()
@@ -483,8 +483,8 @@ def test_a_volume_larger_than_memory_is_read_where_the_object_is(
     hand = start(volume, z=at + 4, contrast_limits=(0, 255))
     hand.settings.stretch = "contrast limits"
     layer = hand.viewer.add_labels(labels)
-    hand.labelling.use_target(layer)
-    hand.controller.tools.take()
+    hand.sessions.use_target(layer)
+    hand.controller.tools.activate()
     hand.viewer.scene.camera.center = (corner + 48, corner + 48)
     hand.viewer.scene.camera.zoom = 4
     hand.section.first.setValue(at + 2)
@@ -506,7 +506,7 @@ def test_a_volume_larger_than_memory_is_read_where_the_object_is(
     there = labels[at : at + COUNT, here, here] == 1
     assert set(np.flatnonzero(there.any((1, 2))).tolist()) == {2, 3, 4, 5, 6}
     assert iou(there[2:7], discs(objects=1)[2:7] > 100) > 0.85
-    assert hand.labelling.session.table.pixels[1] == there.sum()
+    assert hand.sessions.session.table.pixels[1] == there.sum()
     assert 0 < read["volume"] < 1600 * 1600 * 2
     # napari shows the slice anew after each change of labels on the disk
     assert read["labels"] < 6 * 4000 * 4000 * 4

@@ -38,7 +38,7 @@ def test_the_same_prompts_on_each_slice(start):
     hand.key("U")
     assert not hand.labels.any()  # one step
     source = hand.viewer.add_points([(2, *centre(0, k)) for k in (0, 1)])
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     choose(hand, "same", source)
     run(hand)
     assert on(hand, 1) == on(hand, 2) == set(range(5))
@@ -54,15 +54,15 @@ def test_one_object_per_shape_per_slice(start):
             corners = [(y - 14, x - 14), (y - 14, x + 14), (y + 14, x + 14)]
             boxes.append([(z, *c) for c in [*corners, (y + 14, x - 14)]])
     source = hand.viewer.add_shapes(np.array(boxes, float), name="boxes")
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     choose(hand, "each", source)
     assert hand.section.run.text().startswith("Segment the slices")
     run(hand)
     assert on(hand) == {1, 2, 3}
     assert [len(np.unique(hand.labels[z])) - 1 for z in (1, 2, 3)] == [2, 1, 2]
     assert set(np.unique(hand.labels)) == set(range(6))
-    assert hand.said[-1] == "5 objects found on 3 slices"
-    made = next(iter(hand.labelling.session.history.events))
+    assert hand.message[-1] == "5 objects found on 3 slices"
+    made = next(iter(hand.sessions.session.history.events))
     assert made.prompt.box is not None
     nothing = hand.viewer.add_shapes(
         np.array([[(1, -50, -50), (1, -50, -40), (1, -40, -40)]], float),
@@ -84,7 +84,7 @@ def test_labels_of_each_slice_are_prompts_for_it(start):
             rough[z, y - 7 : y + 7, x - 7 : x + 7] = 5 + k
     hand = start(stack, z=1)
     source = hand.viewer.add_labels(rough, name="rough")
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     choose(hand, "each", source)
     run(hand)
     assert on(hand, 1) == on(hand, 2) == set(range(4))
@@ -107,7 +107,7 @@ def test_all_objects_of_all_slices_are_found_and_linked(start):
     hand = start(stack, z=0)
     labels = np.zeros(stack.shape, np.uint16)
     labels[1][discs(2, objects=1)[1] > 100] = 9  # accepted already
-    hand.labelling.use_target(hand.viewer.add_labels(labels))
+    hand.sessions.use_target(hand.viewer.add_labels(labels))
     choose(hand, "auto")
     run(hand)
     assert iou(labels > 0, stack > 100) > 0.8
@@ -158,7 +158,7 @@ def test_time_points_of_a_stack_and_their_tracks(start):
     assert tracks.data[:, 1].tolist() == list(range(6))
     assert (tracks.data[:, 2] == 1).all()
     assert np.allclose(tracks.data[:, 3:], [centre(t) for t in range(6)], atol=1)
-    assert hand.said[-1] == "1 tracks of 1 objects"
+    assert hand.message[-1] == "1 tracks of 1 objects"
     assert hand.viewer.layers.selection.active != tracks
 
 
@@ -168,7 +168,7 @@ def test_tracks_of_labels_made_by_hand(start):
     labels[2:5, 10:20, 10:20] = 3
     hand.section.tracks.click()
     assert "no labels yet" in hand.notes[-1]
-    hand.labelling.use_target(hand.viewer.add_labels(labels, scale=(3, 0.5, 0.5)))
+    hand.sessions.use_target(hand.viewer.add_labels(labels, scale=(3, 0.5, 0.5)))
     hand.section.tracks.click()
     finish(hand)
     tracks = hand.viewer.layers[-1]
@@ -181,7 +181,7 @@ def test_tracks_need_no_model(start, monkeypatch):
     hand = start(discs())
     labels = np.zeros((COUNT, SIDE, SIDE), np.uint8)
     labels[2:5, 10:20, 10:20] = 3
-    hand.labelling.use_target(hand.viewer.add_labels(labels))
+    hand.sessions.use_target(hand.viewer.add_labels(labels))
 
     def missing(*_):
         raise ModelError("vit_b is not on this machine")
@@ -191,4 +191,4 @@ def test_tracks_need_no_model(start, monkeypatch):
     hand.section.tracks.click()
     finish(hand)
     assert hand.viewer.layers[-1].data[:, 1].tolist() == [2, 3, 4]
-    assert hand.said[-1] == "1 tracks of 1 objects"
+    assert hand.message[-1] == "1 tracks of 1 objects"

@@ -37,7 +37,7 @@ def test_one_slice_says_what_to_do(start):
     run(hand)
     assert "one slice" in hand.notes[-1]
     assert "open a stack" in hand.notes[-1]
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     assert hand.current.mask is not None
     assert not hand.section.run.isEnabled()
     hand.key("W", modifiers=SHIFT)
@@ -52,7 +52,7 @@ def test_prompts_outside_the_range_and_none_at_all(start):
     hand.section.first.setValue(5)
     run(hand)
     assert "slices 4 have prompts and are not in the range 5 to 8" in hand.notes[-1]
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     assert len(hand.scene.points.data) == 1
     choose(hand, "accepted")
     run(hand)
@@ -65,7 +65,7 @@ def test_prompts_outside_the_range_and_none_at_all(start):
     run(hand)
     assert "there are no prompts" in hand.notes[-1]
     hand.key("W", modifiers=SHIFT)
-    assert "Follow an object" in hand.said[-1]
+    assert "Follow an object" in hand.message[-1]
     assert len(hand.notes) == 5
 
 
@@ -93,7 +93,7 @@ def test_what_it_works_on_goes_in_mid_flight(start, what):
     hand = start(discs())
     hand.click(*centre(4))
     begin_paced(hand, slices=1)
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     done = hand.labels.copy()
     if what == "image":
         hand.viewer.layers.remove(hand.scene.image)
@@ -101,7 +101,7 @@ def test_what_it_works_on_goes_in_mid_flight(start, what):
         hand.viewer.layers.remove(layer)
     elif what == "replaced":
         other = hand.viewer.add_labels(np.zeros_like(done), name="other")
-        hand.labelling.use_target(other)
+        hand.sessions.use_target(other)
     elif what == "data":
         hand.scene.image.data = discs()[:, ::-1].copy()
     else:
@@ -118,7 +118,7 @@ def test_a_target_of_another_shape_in_mid_flight(start):
     hand = start(discs())
     hand.click(*centre(4))
     begin_paced(hand, slices=1)
-    hand.labelling.target.layer.data = np.zeros((3, 5, 5), np.uint8)
+    hand.sessions.target.layer.data = np.zeros((3, 5, 5), np.uint8)
     release(hand)
     finish(hand)
     assert "has shape (3, 5, 5) now" in hand.notes[-1]
@@ -131,7 +131,7 @@ def test_a_middle_slice_without_contrast(start):
     hand.click(*centre(4))
     run(hand)
     assert not hand.stacks.running
-    assert hand.labelling.target is None or set(np.unique(hand.labels)) <= {0, 1}
+    assert hand.sessions.target is None or set(np.unique(hand.labels)) <= {0, 1}
 
 
 # --- what is kept -------------------------------------------------------------------
@@ -142,21 +142,21 @@ def test_confidence_is_there_again_with_the_session(start, tmp_path):
     hand.click(*centre(4))
     run(hand)
     sure = {c.z: c.confidence for c in hand.stacks.cells()}
-    hand.keeping.save(str(tmp_path / "labels.tif"))
+    hand.saver.save(str(tmp_path / "labels.tif"))
     hand.wait()
     labels = hand.labels.copy()
-    hand.viewer.layers.remove(hand.labelling.target.layer)
+    hand.viewer.layers.remove(hand.sessions.target.layer)
     assert not hand.stacks.cells()
     back = hand.viewer.open(
         str(tmp_path / "labels.tif"), layer_type="labels", plugin="napari"
     )[0]
-    hand.labelling.use_target(back)
+    hand.sessions.use_target(back)
     hand.wait()
     hand.section.object.setCurrentIndex(0)
     hand.section._on_object()
     assert {c.z: c.confidence for c in hand.stacks.cells()} == pytest.approx(sure)
     assert hand.section.strip.isVisibleTo(hand.section)
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     go(hand, 7)
     hand.current.label_id = 1
     hand.click(*centre(7))
@@ -182,7 +182,7 @@ def test_a_journal_with_followed_slices_is_replayed(
     hand.key("W", modifiers=SHIFT)
     hand.click(*centre(hand.scene.view().position[0], 1))
     run(hand)
-    hand.keeping.save(str(tmp_path / "labels.tif"))
+    hand.saver.save(str(tmp_path / "labels.tif"))
     hand.wait()
     tifffile.imwrite(tmp_path / "image.tif", stack, metadata={"axes": "ZYX"})
     model = hand.engine.bright

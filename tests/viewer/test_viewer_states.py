@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_hqsam.viewer.canvas.display_3d import SAYS
+from napari_hqsam.viewer.canvas.mouse.display_3d import SAYS
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -43,7 +43,7 @@ def test_a_click_in_3d_says_what_to_do(viewer, open_widget, squares):
     canvas = hand.canvas
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
     hand.wait()
-    assert hand.said[-1] == SAYS
+    assert hand.message[-1] == SAYS
     assert not len(hand.scene.points.data)
     viewer.dims.ndisplay = 2
     hand.wait()
@@ -61,12 +61,12 @@ def test_deleted_from_a_slice_only_where_there_are_slices(
     hand.accept((20, 20))
     hand.move(20, 20)
     hand.key("Q", modifiers=SHIFT)
-    assert hand.said[-1] == f"Object 1 deleted{says}"
+    assert hand.message[-1] == f"Object 1 deleted{says}"
 
 
 def test_no_label_is_grey(hand):
     hand.accept(*[(20, 20 + 30 * k) for k in range(3)])
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     ids = np.arange(1, 500)
     colours = layer.colormap.map(ids.astype(np.uint16))[:, :3]
     chroma = colours.max(1) - colours.min(1)
@@ -85,7 +85,7 @@ def test_colours_that_somebody_chose_stay(viewer, open_widget, squares):
     chosen = label_colormap(20, 0.3)
     labels = viewer.add_labels(np.zeros_like(squares, int), colormap=chosen)
     hand = open_widget()
-    hand.labelling.use_target(labels)
+    hand.sessions.use_target(labels)
     assert np.array_equal(labels.colormap.colors, chosen.colors)
 
 

@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication
 
-from napari_hqsam.viewer.main_thread import Soon
+from napari_hqsam.viewer.main_thread import DeferredCall
 
 LOW = -1
 CENTRES = [(20, 20), (20, 50), (20, 80)]
@@ -20,9 +20,9 @@ def hand(viewer, open_widget, squares):
 
 
 def batch(hand, source):
-    hand.said.clear()
+    hand.message.clear()
     hand.batches.run(source)
-    hand.wait(lambda: hand.said and "objects accepted" in hand.said[-1])
+    hand.wait(lambda: hand.message and "objects accepted" in hand.message[-1])
     hand.wait()
 
 
@@ -60,7 +60,7 @@ def test_the_image_goes_while_a_layer_is_read(hand, squares):
     hand.viewer.layers.remove(hand.scene.image)
     hand.wait()
     assert not hand.batches.running
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
 
 
 def test_naparis_undo_of_half_a_step_is_in_the_journal(hand):
@@ -68,7 +68,7 @@ def test_naparis_undo_of_half_a_step_is_in_the_journal(hand):
     hand.click(12, 12)
     hand.key("N")
     filled = hand.labels.copy()
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     states = [filled]
     for _ in range(2):  # first the filling, then the object
         layer.undo()
@@ -90,13 +90,13 @@ def test_naparis_undo_and_redo_of_half_a_step(hand, count):
     hand.key("N")
     hand.click(*CENTRES[1])
     hand.key("N")
-    before, layer = hand.labels.copy(), hand.labelling.target.layer
+    before, layer = hand.labels.copy(), hand.sessions.target.layer
     for _ in range(count + 1):
         layer.undo()
     for _ in range(count + 1):
         layer.redo()
     assert np.array_equal(hand.labels, before)
-    assert len(hand.labelling.session.history.to_undo) == 1
+    assert len(hand.sessions.session.history.to_undo) == 1
     layer.undo()
     layer.undo()
     expected = hand.labels.copy()
@@ -109,12 +109,12 @@ def test_a_pixel_twice_in_a_step_counts_once(hand):
     layer = None
     hand.click(12, 12)
     hand.key("N")
-    layer, session = hand.labelling.target.layer, hand.labelling.session
+    layer, session = hand.sessions.target.layer, hand.sessions.session
     data = np.ones((4, 4), bool)
     with session.grouped():
         session.reshape(1, (50, 50, 54, 54), data)
         session.reshape(1, (52, 52, 56, 56), data)
-    target = hand.labelling.target
+    target = hand.sessions.target
     assert target.looks_like(session.history.to_undo, undone=False)
     assert not target.looks_like(session.history.to_undo, undone=True)
     session.undo()
@@ -125,20 +125,20 @@ def test_a_pixel_twice_in_a_step_counts_once(hand):
 def test_undo_ends_where_the_session_began(hand):
     hand.click(12, 12)
     hand.key("N")
-    layer = hand.labelling.target.layer
+    layer = hand.sessions.target.layer
     for _ in range(3):
-        hand.labelling._undo_key("undo")
+        hand.sessions._undo_key("undo")
         assert not layer.data.any()
 
 
 def test_the_brush_on_new_labels_is_kept(hand):
-    layer = hand.labelling.new_target()
+    layer = hand.sessions.new_target()
     layer.paint((70, 95), 9)
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.click(*CENTRES[1])
     hand.key("N")
     assert hand.labels[CENTRES[1]] == 10
-    assert hand.labelling.session.header.labels.base is not None
+    assert hand.sessions.session.header.labels.base is not None
 
 
 # --- soon ---------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_soon_is_once_and_before_any_painting(hand):
             return True
 
     window = Painted()
-    soon = Soon(window, lambda: done.append("called"))
+    soon = DeferredCall(window, lambda: done.append("called"))
     # With the priority of what Qt asks windows to paint themselves with.
     QApplication.postEvent(window, QEvent(QEvent.Type.User), LOW)
     soon.start()

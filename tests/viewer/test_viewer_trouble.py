@@ -119,7 +119,7 @@ def test_labels_that_no_memory_holds(viewer, open_widget, monkeypatch):
     hand.key("N")
     assert "GiB" in hand.notes[-1]
     assert "zarr" in hand.notes[-1]
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     assert len(hand.scene.points.data) == 1  # nothing is lost
 
 
@@ -162,9 +162,9 @@ def test_targets_that_do_not_fit(viewer, open_widget, squares):
     fixed = viewer.add_labels(fixed, name="fixed")
     hand = open_widget()
     for layer, why in ((small, "shape"), (moved, "elsewhere"), (fixed, "read-only")):
-        hand.labelling.use_target(layer)
+        hand.sessions.use_target(layer)
         assert why in hand.notes[-1]
-        assert hand.labelling.target is None
+        assert hand.sessions.target is None
     hand.click(20, 20)
     hand.key("N")  # goes to a new one
     assert hand.labels.max() == 1
@@ -176,8 +176,8 @@ def test_all_ids_taken(viewer, open_widget, squares):
     full[70:, 70:] = 255
     layer = viewer.add_labels(full)
     hand = open_widget()
-    hand.labelling.use_target(layer)
-    hand.controller.tools.take()
+    hand.sessions.use_target(layer)
+    hand.controller.tools.activate()
     hand.click(20, 20)
     hand.key("N")
     assert "255" in hand.notes[-1]
@@ -216,20 +216,20 @@ def test_accepted_just_before_the_image_was_changed(viewer, open_widget, squares
     hand = open_widget()
     hand.click(20, 20)
     hand.key("N")
-    labels = hand.labelling.target.layer
+    labels = hand.sessions.target.layer
     first = hand.scene.image
     second = viewer.add_image(squares, name="second")
     hand.wait()
-    hand.widget.following.work_on(first)
-    hand.controller.tools.take()
+    hand.widget.image_switcher.work_on(first)
+    hand.controller.tools.activate()
     hand.engine.gate.clear()
     hand.click(20, 50, wait=False)
     hand.wait(lambda: hand.current.waiting)
     hand.key("N", wait=False)
     hand.engine.gate.set()
-    hand.widget.following.work_on(second)
+    hand.widget.image_switcher.work_on(second)
     assert (labels.data[10:30, 40:60] == 2).all()
-    assert hand.labelling.target is None
+    assert hand.sessions.target is None
     hand.wait()
     assert not hand.notes
 
@@ -254,8 +254,8 @@ def test_own_layers_and_target_may_be_deleted(viewer, open_widget, squares):
     hand = open_widget()
     hand.click(20, 20)
     hand.key("N")
-    viewer.layers.remove(hand.labelling.target.layer)
-    assert hand.labelling.target is None
+    viewer.layers.remove(hand.sessions.target.layer)
+    assert hand.sessions.target is None
     viewer.layers.remove(hand.scene.points)
     viewer.layers.remove(hand.scene.outline)
     hand.settings.tool = "box"

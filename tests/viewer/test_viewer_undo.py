@@ -21,7 +21,7 @@ def hand(viewer, open_widget, squares):
 def typical_size(hand, *at):
     """The size that a click goes by; the click is taken back."""
     hand.click(*at)
-    size = hand.controller.asked[1].options.typical_size
+    size = hand.controller.awaited_request[1].options.typical_size
     hand.key("U")
     return size
 
@@ -72,7 +72,7 @@ def test_a_session_opened_again_knows_how_large_its_objects_are(
     hand, viewer, open_widget, squares, tmp_path
 ):
     hand.accept(A)
-    hand.keeping.save(str(tmp_path / "labels.tif"))
+    hand.saver.save(str(tmp_path / "labels.tif"))
     hand.wait()
     viewer.window.remove_dock_widget(hand.widget)
     viewer.layers.clear()
@@ -80,9 +80,9 @@ def test_a_session_opened_again_knows_how_large_its_objects_are(
     hand = open_widget()
     labels = str(tmp_path / "labels.tif")
     (layer,) = viewer.open(labels, layer_type="labels", plugin="napari")
-    hand.labelling.use_target(layer)
+    hand.sessions.use_target(layer)
     hand.wait()
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     assert typical_size(hand, *B) == 20
 
 

@@ -38,7 +38,7 @@ def opened(viewer, path):
 
 
 def save(hand, path):
-    hand.keeping.save(str(path))
+    hand.saver.save(str(path))
     hand.wait()
 
 
@@ -71,7 +71,7 @@ def test_what_came_after_a_save_is_offered(
     hand.wait()
     assert [layer.name for layer in viewer.layers][:2] == ["cells", "cells labels"]
     assert np.array_equal(hand.labels, expected)
-    assert hand.keeping.suggested_path() == tmp_path / name
+    assert hand.saver.suggested_path() == tmp_path / name
     assert not hand.restorer.unsaved
     save(hand, tmp_path / name)
     hand = start_again(hand, open_widget)
@@ -99,7 +99,7 @@ def test_sessions_are_known_by_their_journals(viewer, open_widget, squares, tmp_
     assert earlier.chosen.objects == 1  # that of the image which is open
     row = [one.objects for one in hand.restorer.unsaved].index(2)
     earlier.entries.setCurrentRow(row)
-    hand.restorer.look_up()
+    hand.restorer.find_unsaved_sessions()
     hand.wait()
     assert earlier.chosen.objects == 2  # whatever is listed anew meanwhile
     earlier.restore()
@@ -163,7 +163,7 @@ def test_what_cannot_be_opened_is_said_and_stays(viewer, open_widget, picture):
     assert hand.labels.max() == 1
     hand.restorer.restore(one)  # twice
     hand.wait()
-    assert "open already" in hand.said[-1]
+    assert "open already" in hand.message[-1]
     assert not hand.notes
 
 
@@ -189,18 +189,18 @@ def test_a_sample_is_opened_again(viewer, open_widget, squares, tmp_path, monkey
         "platformdirs.user_documents_dir", lambda: str(tmp_path / "none")
     )
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert hand.keeping.suggested_path() == tmp_path / "stack-labels.ome.tif"
-    hand.labelling.new_target()
-    journal = hand.labelling.tell_context()
+    assert hand.saver.suggested_path() == tmp_path / "stack-labels.ome.tif"
+    hand.sessions.new_target()
+    journal = hand.sessions.tell_context()
     assert journal["source"] == {"sample": ["napari-hqsam", "stack"]}
 
 
 def test_labels_are_saved_beside_their_image(viewer, open_widget, picture):
     opened(viewer, picture)
     hand = open_widget()
-    assert hand.keeping.suggested_path() == picture.with_name("cells-labels.ome.tif")
+    assert hand.saver.suggested_path() == picture.with_name("cells-labels.ome.tif")
     picture.with_name("cells-labels.ome.tif").touch()
-    assert hand.keeping.suggested_path() == picture.with_name("cells-labels-2.ome.tif")
+    assert hand.saver.suggested_path() == picture.with_name("cells-labels-2.ome.tif")
     assert with_suffix("a", "TIFF (*.tif)") == "a.tif"
     assert with_suffix("a.ome.zarr", "TIFF (*.tif)") == "a.ome.zarr"
 
@@ -213,9 +213,9 @@ def test_the_image_is_never_overwritten(viewer, open_widget, picture):
     save(hand, picture)
     assert "is the image that is read" in hand.notes[-1]
     with pytest.raises(Exception, match="is the image that is read"):
-        hand.labelling.target.layer.save(str(picture), plugin="napari-hqsam")
+        hand.sessions.target.layer.save(str(picture), plugin="napari-hqsam")
     assert picture.read_bytes() == before
-    assert hand.labelling.unsaved_steps == 1
+    assert hand.sessions.unsaved_steps == 1
 
 
 def test_each_saved_file_keeps_the_journal_of_its_time(
@@ -228,7 +228,7 @@ def test_each_saved_file_keeps_the_journal_of_its_time(
     hand.accept(C)
     hand.click(*D)
     save(hand, tmp_path / "second.tif")
-    assert "not accepted yet" in hand.said[-1]
+    assert "not accepted yet" in hand.message[-1]
     hand.key("Q")
     hand.accept(D)
     for name, count in (("first.tif", 2), ("second.tif", 3)):
@@ -260,7 +260,7 @@ def test_discarding_leaves_what_was_saved(
     assert not hand.restorer.unsaved
     assert read_labels(path).max() == 2
     assert read_session(journal_path(path)).history.table.ids == [1, 2]
-    hand.restorer.look_up()
+    hand.restorer.find_unsaved_sessions()
     hand.wait()
     assert not hand.restorer.unsaved
 
@@ -287,8 +287,8 @@ def test_killed_between_a_save_and_its_note(
         hand.restorer.discard(hand.restorer.unsaved[0])
     (layer,) = viewer.open(str(path), layer_type="labels", plugin="napari")
     hand.wait()
-    assert hand.labelling.target.layer is layer
-    assert hand.labelling.session.table.ids == [1, 2]
+    assert hand.sessions.target.layer is layer
+    assert hand.sessions.session.table.ids == [1, 2]
     assert not hand.notes
 
 
@@ -321,7 +321,7 @@ def test_two_naparis_do_not_write_to_one_journal(
         hand.wait()
         assert "in use by another session" in hand.notes[-1]
         assert hand.restorer.unsaved == [one]
-        hand.controller.tools.take()
+        hand.controller.tools.activate()
         hand.accept(C)
         save(hand, path)
         assert "worked on in another session" in hand.notes[-1]
@@ -343,19 +343,19 @@ def test_saved_labels_opened_by_the_user_go_on(viewer, open_widget, picture, nam
     opened(viewer, picture).scale = (0.25, 0.25)
     hand.wait()
     shown = opened(viewer, picture.with_name(name))
-    hand.wait(lambda: hand.labelling.session is not None)
+    hand.wait(lambda: hand.sessions.session is not None)
     hand.wait()
-    target = hand.labelling.target.layer
+    target = hand.sessions.target.layer
     assert shown not in viewer.layers
     assert target.name == Path(name).name.split(".")[0] or target.name.startswith(
         "cells"
     )
     assert np.allclose(target.scale, 0.25)
     assert hand.scene.image.source.path == str(picture)
-    hand.controller.tools.take()
+    hand.controller.tools.activate()
     hand.accept(C)
     assert hand.labels.max() == 3
-    assert hand.labelling.unsaved_steps == 1
+    assert hand.sessions.unsaved_steps == 1
     hand.key("U")
     hand.key("U")
     assert hand.labels.max() == 1
@@ -378,7 +378,7 @@ def test_labels_and_journal_moved_elsewhere_go_on(
     away.mkdir()
     journal_path(path).rename(away / journal_path(path).name)
     path.rename(away / path.name)
-    hand.restorer.look_up()
+    hand.restorer.find_unsaved_sessions()
     hand.wait()
     assert not hand.restorer.unsaved
     asked = answers(answer)
@@ -387,14 +387,14 @@ def test_labels_and_journal_moved_elsewhere_go_on(
     if answer == "Cancel":
         hand.wait()
         assert [layer.name for layer in viewer.layers] == ["own"]
-        assert "Open the image cells" in hand.said[-1]
+        assert "Open the image cells" in hand.message[-1]
         opened(viewer, picture)
-    hand.wait(lambda: hand.labelling.session is not None)
+    hand.wait(lambda: hand.sessions.session is not None)
     hand.wait()
     assert str(picture) in asked[0]
     assert len(asked) == 1
     assert hand.labels.max() == 2
-    assert hand.labelling.unsaved_steps
+    assert hand.sessions.unsaved_steps
 
 
 def test_an_image_beside_its_session_is_opened_with_it(viewer, open_widget, picture):
@@ -407,7 +407,7 @@ def test_an_image_beside_its_session_is_opened_with_it(viewer, open_widget, pict
     for note in sessions_folder().glob("*.saved.json"):
         note.unlink()  # as on the computer of another
     opened(viewer, picture.with_name("own.tif"))
-    hand.wait(lambda: hand.labelling.session is not None)
+    hand.wait(lambda: hand.sessions.session is not None)
     hand.wait()
     assert hand.scene.image.source.path == str(picture)
     assert hand.labels.max() == 1
@@ -422,7 +422,7 @@ def test_a_model_file_is_not_loaded_for_another(
     opened(viewer, picture)
     hand = open_widget()
     hand.accept(A)
-    journal = hand.labelling.session.journal.path
+    journal = hand.sessions.session.journal.path
     (one,) = [Unsaved.of(read_session(journal))]
     told = one.context["settings"] | {"model": str(weights)}
     one.context["settings"] = told
@@ -437,7 +437,7 @@ def test_a_model_file_is_not_loaded_for_another(
 
 def test_a_full_disk_is_told_once_and_nothing_is_half_done(hand, monkeypatch):
     hand.accept(A)
-    journal = hand.labelling.session.journal.path
+    journal = hand.sessions.session.journal.path
     before = journal.read_bytes()
     write = os.write
 
@@ -463,10 +463,10 @@ def test_a_full_disk_is_told_once_and_nothing_is_half_done(hand, monkeypatch):
 
 def test_each_entry_has_its_own_time(hand, open_widget):
     hand.accept(A)
-    journal = hand.labelling.session.journal.path
+    journal = hand.sessions.session.journal.path
     hand = start_again(hand, open_widget)
     before = journal.stat().st_mtime_ns
-    hand.restorer.look_up()
+    hand.restorer.find_unsaved_sessions()
     hand.wait()
     assert journal.stat().st_mtime_ns == before
     told = json.loads(journal.read_text().splitlines()[-1])["time"]

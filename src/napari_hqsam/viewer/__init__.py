@@ -8,7 +8,8 @@ Folders, each importing those below it only (a contract in pyproject.toml holds 
 - `widget` puts everything together; `contributions` is what the manifest names.
 - `sections` are the sections of the panel, made of `parts`.
 - `stack` runs tasks over slices; `saving` writes labels and restores sessions.
-- `session` holds the labels that are worked on, accept, undo, actions on objects.
+- `objects` accepts objects into the labels, undoes that, and acts on accepted ones.
+- `session` holds the labels that are worked on, and their journal.
 - `inference` asks for masks, and runs the worker that makes them.
 - `canvas` is the image, the layers of prompts and labels, and the mouse.
 - `files` names and reads journals and label files.
@@ -17,8 +18,8 @@ Folders, each importing those below it only (a contract in pyproject.toml holds 
 
 The way of one click, from the mouse to the painted outline:
 
-1. napari adds a point to the layer; `canvas.prompt_set` gives it the sign and colour of
-   the click and says that the prompts changed.
+1. napari adds a point to the layer; `canvas.prompts.prompt_set` gives it the sign and
+   colour of the click, and emits `changed`.
 2. `inference.controller` waits until this event is over, then collects what lies on
    the plane (`predict`).
 3. `inference.request_builder` takes a frozen snapshot: image, model, plane, prompt,
@@ -31,6 +32,6 @@ The way of one click, from the mouse to the painted outline:
    else keeps the masks as the current object.
 8. `inference.outline_view` finishes the mask as chosen; `canvas.outline` draws it.
 
-What becomes of the object then: `session.accept` puts it into the labels,
-`session.undo` takes that back, and both are written to the journal first.
+What becomes of the object then: `objects.acceptor` puts it into the labels,
+`objects.undo` takes that back, and both are written to the journal first.
 """

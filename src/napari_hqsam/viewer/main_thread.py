@@ -45,7 +45,7 @@ class MainThread(QObject):
             self._functions.popleft()()
 
 
-class Soon(QObject):
+class DeferredCall(QObject):
     """Calls once, when what happens now is over, and before anything is painted.
 
     Painting takes most of the time between a click and its answer, and Qt paints
@@ -93,7 +93,7 @@ def timer(parent: QObject, milliseconds: int, call: Callable[[], Any]) -> QTimer
     return made
 
 
-def tell(error: Exception) -> None:
+def notify(error: Exception) -> None:
     """Show what went wrong, once, as a notification."""
     from napari.utils import notifications
 

@@ -133,8 +133,10 @@ class PlaneView:
     @property
     def labels_plane(self) -> Plane:
         """The plane in a session's labels, as the session names it."""
-        own = self.in_layers.of_labels()
-        return Plane(tuple(own.position[i] for i in own.others), own.axes)
+        layer_view = self.in_layers.of_labels()
+        return Plane(
+            tuple(layer_view.position[i] for i in layer_view.others), layer_view.axes
+        )
 
     def at_labels(self, index: Sequence[int]) -> PlaneView:
         """Return the plane of an image at an index of labels without its channels."""

@@ -131,14 +131,14 @@ class CurrentObject:
         mask = self.masks[self.chosen]
         return mask if mask.area else None
 
-    def id_on(self, own: PlaneView) -> int | None:
+    def id_on(self, layer_view: PlaneView) -> int | None:
         """Return the id of the accepted object that prompts on a plane belong to."""
-        return self.label_id if self.opened_on in (None, own) else None
+        return self.label_id if self.opened_on in (None, layer_view) else None
 
-    def reopen(self, label_id: int | None, own: PlaneView) -> None:
+    def reopen(self, label_id: int | None, layer_view: PlaneView) -> None:
         """Correct an accepted object on a plane of the labels; None: a new one."""
         self.label_id = label_id
-        self.opened_on = None if label_id is None else own
+        self.opened_on = None if label_id is None else layer_view
 
     def _clear_plane(self) -> None:
         self.opened_on = None

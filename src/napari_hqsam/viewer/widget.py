@@ -11,10 +11,15 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.display_3d import Display3D
-from napari_hqsam.viewer.canvas.prompt_layers import load_layers
-from napari_hqsam.viewer.inference.controller import Controller
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.canvas.mouse.display_3d import Display3D
+from napari_hqsam.viewer.canvas.prompts.layers import load_layers
+from napari_hqsam.viewer.inference.controller import InferenceController
+from napari_hqsam.viewer.main_thread import notify
+from napari_hqsam.viewer.objects.acceptor import Acceptor
+from napari_hqsam.viewer.objects.click_sorter import ClickSorter
+from napari_hqsam.viewer.objects.object_actions import ObjectActions
+from napari_hqsam.viewer.objects.prompt_batch import PromptBatch
+from napari_hqsam.viewer.objects.undo import Undo
 from napari_hqsam.viewer.parts import icons
 from napari_hqsam.viewer.parts.focus_keys import FocusKeys
 from napari_hqsam.viewer.parts.forms import Section, button, label
@@ -36,13 +41,8 @@ from napari_hqsam.viewer.sections import (
     StackSection,
 )
 from napari_hqsam.viewer.sections.find_all import FindAll
-from napari_hqsam.viewer.session.accept import Acceptor
-from napari_hqsam.viewer.session.click_sorting import ClickSorter
 from napari_hqsam.viewer.session.controller import SessionController
-from napari_hqsam.viewer.session.image_follower import ImageFollower
-from napari_hqsam.viewer.session.object_actions import ObjectActions
-from napari_hqsam.viewer.session.prompt_batch import PromptBatch
-from napari_hqsam.viewer.session.undo import Undo
+from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
 from napari_hqsam.viewer.stack.controller import StackController
 from napari_hqsam.viewer.tools import TOOLS
 from napari_hqsam.worker import Priority, Worker
@@ -81,32 +81,32 @@ class HqsamWidget(QWidget):
         # but its events tell the layers themselves: which layer is which could not
         # be told by `is`, `id` or `type`.
         self.viewer = viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.controller = Controller(
+        self.controller = InferenceController(
             viewer, preferred_settings(), synchronous=synchronous, parent=self
         )
         controller = self.controller
         self.files = Worker(controller.to_main, synchronous=synchronous)
-        self.labelling = SessionController(
+        self.sessions = SessionController(
             controller.scene, controller.engine, controller.worker, self.files, self
         )
-        self.acceptor = acceptor = Acceptor(controller, self.labelling)
-        self.labelling.said.connect(acceptor.said.emit)
-        self.undo = Undo(acceptor, controller, self.labelling)
+        self.acceptor = acceptor = Acceptor(controller, self.sessions)
+        self.sessions.message.connect(acceptor.message.emit)
+        self.undo = Undo(acceptor, controller, self.sessions)
         self._clicks = ClickSorter(controller, acceptor, self.undo)
-        self.objects = ObjectActions(controller, self.labelling, acceptor)
-        self.batches = PromptBatch(controller, self.labelling, acceptor)
-        self.stacks = StackController(controller, self.labelling, acceptor)
-        self.following = ImageFollower(controller, self.labelling)
+        self.objects = ObjectActions(controller, self.sessions, acceptor)
+        self.batches = PromptBatch(controller, self.sessions, acceptor)
+        self.stacks = StackController(controller, self.sessions, acceptor)
+        self.image_switcher = ImageSwitcher(controller, self.sessions)
         self.restorer = SessionRestorer(
-            controller.scene, self.labelling, self.files, self.following.work_on
+            controller.scene, self.sessions, self.files, self.image_switcher.work_on
         )
-        self.keeping = LabelSaver(
+        self.saver = LabelSaver(
             controller.scene,
-            self.labelling,
+            self.sessions,
             self.files,
             lambda: controller.current.mask is not None,
         )
-        self._closing = ClosingWaits(self, self.keeping)
+        self._closing = ClosingWaits(self, self.saver)
         self._build()
         self._of_viewer = Connections()
         self._of_viewer.add(viewer.events.theme, self._on_theme)
@@ -114,17 +114,17 @@ class HqsamWidget(QWidget):
         bind(viewer, actions)
         self._focus_keys = FocusKeys(self, actions)
         self.display = Display3D(controller.scene)
-        self.display.said.connect(lambda text: acceptor.said.emit(text))
+        self.display.message.connect(lambda text: acceptor.message.emit(text))
         # With the viewer Qt deletes its children without a word to them.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
         # Own layers are known as such only after napari has told that they are there.
         controller.scene.layers_changed.connect(self.reset_choices)
         controller.scene.image_changed.connect(self._load_layers)
-        self.following.begin()
+        self.image_switcher.begin()
         if controller.scene.image is None:
             self._load_layers()
-        self.restorer.look_up()
+        self.restorer.find_unsaved_sessions()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
         """Return what the keys do."""
@@ -156,27 +156,27 @@ class HqsamWidget(QWidget):
         prompts.rows.addWidget(self.find_all)
         current = ObjectSection(controller, acceptor)
         session = SessionSection(
-            self.labelling,
+            self.sessions,
             acceptor,
             self.undo,
-            self.keeping,
+            self.saver,
             self.restorer,
-            self.following,
+            self.image_switcher,
         )
         self.sections = {
             "session": session,
-            "image": ImageSection(controller, self.following),
+            "image": ImageSection(controller, self.image_switcher),
             "model": ModelSection(controller, self.files),
             "prompts": prompts,
             "object": current,
             "stack": self.stack_section,
-            "labels": LabelsSection(controller, self.labelling, self.objects),
+            "labels": LabelsSection(controller, self.sessions, self.objects),
             "keys": _keys_section(),
         }
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4, 4, 4, 2)
         rows.setSpacing(3)
-        question = ChannelQuestion(self.following)
+        question = ChannelQuestion(self.image_switcher)
         self.sample = button(
             "Open the sample image", "Fluorescence nuclei to try it on", self._sample
         )
@@ -212,7 +212,7 @@ class HqsamWidget(QWidget):
         tools, tool = list(TOOLS), self.controller.settings.tool
         at = tools.index(tool) if tool in tools else -1
         self.controller.settings.tool = tools[(at + 1) % len(tools)]
-        self.controller.tools.take()
+        self.controller.tools.activate()
 
     def toggle_hover(self) -> None:
         """Outline what is under the cursor, or do not."""
@@ -234,10 +234,10 @@ class HqsamWidget(QWidget):
 
     def _on_loaded(self, nothing: None = None) -> None:
         self._loaded = self.controller.tools.ready_for_layers = True
-        self.controller.tools.take_first()
+        self.controller.tools.activate_first()
 
     def _on_not_loaded(self, error: Exception) -> None:
-        tell(error)
+        notify(error)
         self._on_loaded()
 
     def close_down(self) -> None:
@@ -247,13 +247,13 @@ class HqsamWidget(QWidget):
             self._of_viewer.close()
             unbind(self.viewer)
             self._focus_keys.close()
-            self.following.close()
+            self.image_switcher.close()
             self.display.close()
             self.acceptor.finish()
             self._closing.wait()
             self.restorer.close()
-            self.labelling.let_go()
-            self.labelling.forget_parked()
+            self.sessions.release_target()
+            self.sessions.forget_parked()
             self.controller.close()
 
     def event(self, event: QEvent | None) -> bool:

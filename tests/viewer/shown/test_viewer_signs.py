@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_hqsam.viewer.canvas.prompt_layers import COLOURS, NEGATIVE, POSITIVE
+from napari_hqsam.viewer.canvas.prompts.layers import COLOURS, NEGATIVE, POSITIVE
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 NONE = Qt.KeyboardModifier.NoModifier

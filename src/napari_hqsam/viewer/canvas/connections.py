@@ -13,16 +13,16 @@ class Connections:
     """Connections to events of napari, all undone at once."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[Any, Callable[..., Any]]] = []
+        self._origin: list[tuple[Any, Callable[..., Any]]] = []
 
     def add(self, emitter: Any, callback: Callable[..., Any]) -> None:  # noqa: ANN401
         """Connect a callback to an emitter of napari."""
         emitter.connect(callback)
-        self._made.append((emitter, callback))
+        self._origin.append((emitter, callback))
 
     def close(self) -> None:
         """Disconnect everything."""
-        for emitter, callback in self._made:
+        for emitter, callback in self._origin:
             with suppress(ValueError, RuntimeError, KeyError):
                 emitter.disconnect(callback)
-        self._made.clear()
+        self._origin.clear()

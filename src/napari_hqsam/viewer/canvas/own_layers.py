@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hqsam.viewer.canvas.layer_placing import Placing, placement
 from napari_hqsam.viewer.canvas.outline import add_outline
-from napari_hqsam.viewer.canvas.prompt_set import PromptLayers
+from napari_hqsam.viewer.canvas.prompts.prompt_set import PromptSet
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Points, Shapes
@@ -29,7 +29,7 @@ class OwnLayers:
 
     def __init__(self, viewer: Viewer, settings: Settings) -> None:
         self._viewer = viewer
-        self.prompts = PromptLayers(viewer, settings)
+        self.prompts = PromptSet(viewer, settings)
         self.outline: Shapes | None = None
 
     @property

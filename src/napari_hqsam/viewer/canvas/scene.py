@@ -16,9 +16,9 @@ from psygnal import Signal
 from napari_hqsam.errors import ImageError
 from napari_hqsam.viewer.canvas.channels import channels_of
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.image_clicks import ImageClicks
+from napari_hqsam.viewer.canvas.mouse.image_clicks import ImageClicks
+from napari_hqsam.viewer.canvas.mouse.tool_control import ToolControl
 from napari_hqsam.viewer.canvas.own_layers import OwnLayers
-from napari_hqsam.viewer.canvas.tool_control import ToolControl
 from napari_hqsam.viewer.canvas.viewport import Viewport, camera
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 from napari_hqsam.viewer.tools import CLICK, NO_TOOL, tool_named
@@ -52,8 +52,8 @@ class Scene:
     plane_changed = Signal()
     layers_changed = Signal()
     """The list of layers, or a name in it."""
-    hand_changed = Signal()
-    """What the mouse does may be another thing now: see `tool_in_hand`."""
+    tool_changed = Signal()
+    """What the mouse does may be another thing now: see `active_tool`."""
     zoomed = Signal()
 
     def __init__(self, viewer: Viewer, settings: Settings) -> None:
@@ -64,12 +64,12 @@ class Scene:
         """The image, and the layers that are further channels of it."""
         self.layers = OwnLayers(viewer, settings)
         self.prompts = self.layers.prompts
-        self.prompts.mode_changed.connect(self.hand_changed.emit)
+        self.prompts.mode_changed.connect(self.tool_changed.emit)
         self.viewport = Viewport(viewer)
         self._tools = ToolControl(viewer, self.layers, settings)
         self.key = next(_keys)
         self._clicks = ImageClicks(
-            lambda: self.tool_in_hand() == CLICK.name, self._on_click
+            lambda: self.active_tool() == CLICK.name, self._on_click
         )
         self._of_viewer = Connections()
         self._of_image = Connections()
@@ -78,7 +78,9 @@ class Scene:
         self._of_viewer.add(events.removed, self._on_removed)
         self._of_viewer.add(events.renamed, self._on_listed)
         self._of_viewer.add(events.reordered, self._on_listed)
-        self._of_viewer.add(viewer.layers.selection.events.active, self._on_hand)
+        self._of_viewer.add(
+            viewer.layers.selection.events.active, self._on_tool_changed
+        )
         for emitter in (
             viewer.dims.events.current_step,
             viewer.dims.events.order,
@@ -120,8 +122,8 @@ class Scene:
             for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
                 self._of_image.add(getattr(image.events, name), self._on_moved)
             for layer in self.channels:
-                self._of_image.add(layer.events.mode, self._on_hand)
-                self._of_image.add(layer.events.visible, self._on_hand)
+                self._of_image.add(layer.events.mode, self._on_tool_changed)
+                self._of_image.add(layer.events.visible, self._on_tool_changed)
         self.image_changed.emit()
 
     def view(self) -> PlaneView:
@@ -190,7 +192,7 @@ class Scene:
         """The layer of boxes, outlines and scribbles, if there is one."""
         return self.prompts.shapes
 
-    def own(self, layer: Layer) -> bool:
+    def is_own_layer(self, layer: Layer) -> bool:
         """Whether a layer is one of those for prompts or the outline."""
         return layer in self.layers
 
@@ -209,13 +211,13 @@ class Scene:
         made = self.layers.make(self.image, self.channel_axis)
         if not complete:
             self.layers.fit(self.image, camera(self.viewer).zoom)
-            self.layers_changed.emit()  # `own` knows them only now
+            self.layers_changed.emit()  # `is_own_layer` knows them only now
         return made
 
-    def put_prompt(self, prompt: Prompt, own: PlaneView) -> None:
+    def put_prompt(self, prompt: Prompt, layer_view: PlaneView) -> None:
         """Lay a prompt into the own layers again."""
         self.ensure_layers()
-        self.prompts.put(prompt, own)
+        self.prompts.put(prompt, layer_view)
 
     # --- tools -----------------------------------------------------------------
 
@@ -237,7 +239,7 @@ class Scene:
             self.image.visible = True
         self._tools.use(tool)
 
-    def tool_in_hand(self) -> str:
+    def active_tool(self) -> str:
         """Return the name of the tool that the mouse is now, whoever made it so."""
         return self._tools.active(self.channels) if self.is_visible() else NO_TOOL
 
@@ -273,7 +275,7 @@ class Scene:
             self.channels = tuple(c for c in self.channels if c != layer)
         was_outline = self.outline is not None and layer == self.outline
         if self.layers.forget(layer):
-            self.hand_changed.emit()
+            self.tool_changed.emit()
             if not was_outline:
                 self.prompts.changed.emit()
         self.layers_changed.emit()
@@ -294,8 +296,8 @@ class Scene:
             return
         self.data_changed.emit()
 
-    def _on_hand(self, event: Any) -> None:  # noqa: ANN401
-        self.hand_changed.emit()
+    def _on_tool_changed(self, event: Any) -> None:  # noqa: ANN401
+        self.tool_changed.emit()
 
     def _on_dims(self, event: Any) -> None:  # noqa: ANN401
         self.plane_changed.emit()

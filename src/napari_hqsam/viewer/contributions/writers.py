@@ -11,7 +11,7 @@ from napari_hqsam.viewer.files.label_files import (
     tell_kept,
     without_step,
 )
-from napari_hqsam.viewer.files.saved_elsewhere import (
+from napari_hqsam.viewer.files.save_listeners import (
     follow_saved,
     note_save,
     session_on,

@@ -28,15 +28,15 @@ _MAX_CHANNEL = 2**16
 _OWN_READERS = (None, "napari", "builtins", "napari-hqsam")
 
 
-def readable_context(said: object) -> dict[str, Any]:
+def readable_context(value: object) -> dict[str, Any]:
     """Return what of a context is of the shape that it must have.
 
     Parameters
     ----------
-    said : object
+    value : object
         As a line of a journal has it.
     """
-    return _kept(_PARTS, said)
+    return _readable(_PARTS, value)
 
 
 def what_is_opened(context: Mapping[str, Any], journal: Path) -> str:
@@ -72,13 +72,13 @@ def _is_below(path: str, folder: Path) -> bool:
     return False
 
 
-def _kept(readers: Mapping[str, Reader], said: object) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+def _readable(readers: Mapping[str, Reader], value: object) -> dict[str, Any]:
+    readable: dict[str, Any] = {}
     for name, read in readers.items():
-        if isinstance(said, Mapping) and name in said:
+        if isinstance(value, Mapping) and name in value:
             with suppress(ValueError):
-                kept[name] = read(said[name])
-    return kept
+                readable[name] = read(value[name])
+    return readable
 
 
 def _one_of(known: Sequence[object]) -> Reader:
@@ -121,17 +121,17 @@ def _limits(value: object) -> list[float]:
 
 
 def _plane(value: object) -> dict[str, Any]:
-    told = _kept(
+    plane = _readable(
         {
             "axes": _several(_up_to(_MAX_AXIS), 2),
             "position": _several(real, _MAX_AXIS + 1),
         },
         value,
     )
-    axes, position = told.get("axes", []), told.get("position", [])
+    axes, position = plane.get("axes", []), plane.get("position", [])
     if len(set(axes)) != 2 or max(axes) >= len(position):
         raise ValueError
-    return told
+    return plane
 
 
 _SETTINGS: dict[str, Reader] = {
@@ -153,9 +153,9 @@ _SOURCE: dict[str, Reader] = {
     "sample": _sample,
 }
 _PARTS: dict[str, Reader] = {
-    "settings": lambda value: _kept(_SETTINGS, value),
+    "settings": lambda value: _readable(_SETTINGS, value),
     "layer": text,
-    "source": lambda value: _kept(_SOURCE, value),
+    "source": lambda value: _readable(_SOURCE, value),
     "limits": _limits,
     "plane": _plane,
 }

@@ -207,8 +207,8 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
         Both would write to the same files.
     """
     path = journal_path(labels)
-    own = None if session is None else session.journal
-    if own is not None and same_file(own.path, path):
+    journal = None if session is None else session.journal
+    if journal is not None and same_file(journal.path, path):
         return
     if path.exists() and in_use(path):
         raise OutputError(

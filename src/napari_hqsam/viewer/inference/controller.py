@@ -15,15 +15,15 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.canvas.mouse.tool_sync import ToolSync
 from napari_hqsam.viewer.canvas.scene import Scene
-from napari_hqsam.viewer.canvas.tool_sync import ToolSync
 from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
 from napari_hqsam.viewer.inference.hover import Hover
 from napari_hqsam.viewer.inference.outline_view import OutlineView
 from napari_hqsam.viewer.inference.request_builder import RequestBuilder
 from napari_hqsam.viewer.inference.warmup import Warmup
-from napari_hqsam.viewer.main_thread import MainThread, Soon, tell
+from napari_hqsam.viewer.main_thread import DeferredCall, MainThread, notify
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.state import OUTPUTS, CurrentObject, Settings
 from napari_hqsam.viewer.tools import NO_TOOL
@@ -44,7 +44,7 @@ SCALE_STEPS = (1, -1, 2, -2, 0)
 """Levels that a doubtful object is looked at on, from the one it was found on."""
 
 
-class Controller(QObject):
+class InferenceController(QObject):
     """One current object, its prompts and its outline.
 
     Parameters
@@ -71,19 +71,19 @@ class Controller(QObject):
         self.to_main = MainThread(self)
         self.worker = Worker(self.to_main, synchronous=synchronous)
         self.scene = Scene(viewer, self.settings)
-        self.asking = RequestBuilder(self.scene, self.settings)
-        self.hover = Hover(self.asking, self.current, self.worker, self.engine, self)
-        self.warmup = Warmup(self.asking, self.worker, self.engine, self)
+        self.requests = RequestBuilder(self.scene, self.settings)
+        self.hover = Hover(self.requests, self.current, self.worker, self.engine, self)
+        self.warmup = Warmup(self.requests, self.worker, self.engine, self)
         self._histories: defaultdict[PlaneView, ClickHistory]
         self._histories = defaultdict(ClickHistory)
         self.shown: tuple[PlaneView, Answer] | None = None
         """Plane and answer that the current object comes from."""
-        self.asked: tuple[PlaneView, Request] | None = None
+        self.awaited_request: tuple[PlaneView, Request] | None = None
         """Plane and request that are waited for."""
         self._view: PlaneView | None = None
         self._next_wanted = False  # another candidate, once they are there
         self._scales: list[int] = []  # to be looked at on request
-        self._soon = Soon(self, self.predict)
+        self._soon = DeferredCall(self, self.predict)
         self.tools = ToolSync(self.scene, self.settings, self)
         self.outline = OutlineView(
             self.scene, self.current, self.hover, lambda: self.shown, self
@@ -122,7 +122,7 @@ class Controller(QObject):
         self.warmup.pause()
         self.hover.clear()
         try:
-            found = self.asking.prompt()
+            found = self.requests.prompt()
             if found is None:
                 self.begin_next()
                 return
@@ -133,7 +133,7 @@ class Controller(QObject):
         except HqsamError as error:
             self.clear_current()
             self._drop_prompts_off_image()
-            tell(error)
+            notify(error)
             return
         self._ask(view, request)
 
@@ -144,7 +144,7 @@ class Controller(QObject):
     def _ask(
         self, view: PlaneView, request: Request, *, next_choice: bool = False
     ) -> None:
-        self.asked = view, request
+        self.awaited_request = view, request
         self._next_wanted = next_choice
         self.current.waiting = True
         ticket = self.worker.submit(
@@ -181,7 +181,7 @@ class Controller(QObject):
 
     def _on_failure(self, error: Exception) -> None:
         self.clear_current()
-        tell(error)
+        notify(error)
 
     def clear_current(self) -> None:
         """Forget the current object's masks; its prompts stay."""
@@ -199,9 +199,9 @@ class Controller(QObject):
         with suppress(HqsamError):
             view = self.scene.view()
             self._histories.pop(view, None)
-            own = view.in_layers
-            if self.current.opened_on == own:  # its prompts are gone
-                self.current.reopen(None, own)
+            layer_view = view.in_layers
+            if self.current.opened_on == layer_view:  # its prompts are gone
+                self.current.reopen(None, layer_view)
         self.clear_current()
 
     def resume(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
@@ -218,7 +218,7 @@ class Controller(QObject):
     def _request(self, view: PlaneView, prompt: Prompt, chosen: int) -> Request:
         """Put together what is asked for prompts, and what they go on from."""
         what: Literal["mask", "all"] = "all" if chosen else "mask"
-        request = self.asking.request(view, prompt, what)
+        request = self.requests.request(view, prompt, what)
         return self._histories[view].follow(request, chosen)
 
     def _drop_prompts_off_image(self) -> None:
@@ -230,7 +230,7 @@ class Controller(QObject):
         data = np.asarray(scene.points.data)
         off = ((data < -0.5) | (data > size - 0.5)).any(1)
         if off.any():
-            with scene.prompts.unheard():
+            with scene.prompts.blocked():
                 scene.points.selected_data = set(np.flatnonzero(off).tolist())
                 scene.points.remove_selected()
             self._soon.start()

@@ -40,7 +40,7 @@ VIEW_PIXELS = 512
 """Longer side of the picture of what the model sees."""
 
 
-class Kept(NamedTuple):
+class CachedSegmenter(NamedTuple):
     """A segmenter, and the background that gets its tiles ready."""
 
     segmenter: Segmenter
@@ -59,7 +59,9 @@ class Engine:
     def __init__(self, cache: str | Literal[False] | None = None) -> None:
         self._cache = cache
         self._model: tuple[ModelSpec, Model] | None = None
-        self._kept: OrderedDict[tuple[ImageSpec, ModelSpec], Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[ImageSpec, ModelSpec], CachedSegmenter] = (
+            OrderedDict()
+        )
         self._logits: OrderedDict[Request, tuple[Logits | None, ...]] = OrderedDict()
 
     # --- models and images -------------------------------------------------
@@ -97,7 +99,7 @@ class Engine:
         """
         return self._keep(image, model).segmenter
 
-    def _keep(self, image: ImageSpec, model: ModelSpec) -> Kept:
+    def _keep(self, image: ImageSpec, model: ModelSpec) -> CachedSegmenter:
         key = image, model
         found = self._kept.get(key)
         if found is None:
@@ -112,7 +114,7 @@ class Engine:
                 normalization=spec,
                 cache=self._cache,
             )
-            found = self._kept[key] = Kept(made, Prefetcher(made.source))
+            found = self._kept[key] = CachedSegmenter(made, Prefetcher(made.source))
             while len(self._kept) > KEPT_SEGMENTERS:
                 _, old = self._kept.popitem(last=False)
                 old.background.cancel()

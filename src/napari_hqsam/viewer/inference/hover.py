@@ -35,7 +35,7 @@ class Hover(QObject):
 
     Parameters
     ----------
-    asking : RequestBuilder
+    requests : RequestBuilder
     current : CurrentObject
         While there is one, nothing else is outlined.
     worker : Worker
@@ -48,19 +48,19 @@ class Hover(QObject):
 
     def __init__(
         self,
-        asking: RequestBuilder,
+        requests: RequestBuilder,
         current: CurrentObject,
         worker: Worker,
         engine: Engine,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._asking, self._current = asking, current
+        self._requests, self._current = requests, current
         self._worker, self._engine = worker, engine
         self.found: tuple[PlaneView, Mask] | None = None
         """Plane and mask of what is hovered over."""
         self.rest = timer(self, REST_MS, self._ask)
-        viewer = asking.scene.viewer
+        viewer = requests.scene.viewer
         viewer.mouse_move_callbacks.append(self._on_move)
 
     def clear(self) -> None:
@@ -74,34 +74,34 @@ class Hover(QObject):
     def close(self) -> None:
         """Let go of the mouse."""
         self.rest.stop()
-        callbacks = self._asking.scene.viewer.mouse_move_callbacks
+        callbacks = self._requests.scene.viewer.mouse_move_callbacks
         if self._on_move in callbacks:
             callbacks.remove(self._on_move)
 
     def _on_move(self, viewer: Viewer, event: Any) -> None:  # noqa: ANN401
-        settings = self._asking.settings
+        settings = self._requests.settings
         if not settings.hover or settings.tool != CLICK.name:
             return
         if getattr(event, "is_dragging", False) or self._current.masks:
             return
         if self.found is not None:
-            at = self._asking.scene.cursor()
+            at = self._requests.scene.cursor()
             if at is None or not covers(self.found[1], at[1]):
                 self.clear()
         self.rest.start()
 
     def _ask(self) -> None:
-        scene, current = self._asking.scene, self._current
+        scene, current = self._requests.scene, self._current
         at = scene.cursor()
         if at is None or current.masks or current.waiting:
             return
-        if scene.tool_in_hand() != CLICK.name:
+        if scene.active_tool() != CLICK.name:
             return
         view, point = at
         if self.found is not None and covers(self.found[1], point):
             return
         try:
-            request = self._asking.request(view, Prompt([point]))
+            request = self._requests.request(view, Prompt([point]))
         except HqsamError:
             return
         self._worker.submit(

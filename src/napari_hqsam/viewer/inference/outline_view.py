@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.masks.finishing import finish
 from napari_hqsam.viewer.canvas import outline
-from napari_hqsam.viewer.canvas.prompt_reader import plane_size
+from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.main_thread import timer
 
 if TYPE_CHECKING:
@@ -71,10 +71,12 @@ class OutlineView(QObject):
             outline.show_nothing(scene.outline)
             return
         width = outline.OUTLINE_PIXELS / scene.viewport.pixel_size(scene.image, view)
-        own = view.in_layers
+        layer_view = view.in_layers
         if mask is not None:
             mask = self.finished(mask, view)
-        outline.show_outline(scene.outline, mask, own, colour, width, dashed=dashed)
+        outline.show_outline(
+            scene.outline, mask, layer_view, colour, width, dashed=dashed
+        )
 
     def finished(self, mask: Mask, view: PlaneView) -> Mask:
         """Return a mask with holes filled and edge smoothed, if so chosen."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_hqsam.segmentation import SegmentOptions
-from napari_hqsam.viewer.canvas.prompt_reader import current_prompt, plane_size
+from napari_hqsam.viewer.canvas.prompts.reader import current_prompt, plane_size
 from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.planes import layer_shape
 
@@ -53,8 +53,10 @@ class RequestBuilder:
         if scene.image is None or scene.points is None or scene.shapes is None:
             return None
         view = scene.view()
-        own = view.in_layers
-        found = current_prompt(scene.points, scene.shapes, own, scene.prompts.held)
+        layer_view = view.in_layers
+        found = current_prompt(
+            scene.points, scene.shapes, layer_view, scene.prompts.unsorted
+        )
         if found is None:
             return None
         found.check_on(plane_size(scene.image, view))

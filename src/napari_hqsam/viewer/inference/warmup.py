@@ -35,17 +35,17 @@ class Warmup(QObject):
 
     Parameters
     ----------
-    asking : RequestBuilder
+    requests : RequestBuilder
     worker : Worker
     engine : Engine
     """
 
     def __init__(
-        self, asking: RequestBuilder, worker: Worker, engine: Engine, parent: QObject
+        self, requests: RequestBuilder, worker: Worker, engine: Engine, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._asking, self._worker, self._engine = asking, worker, engine
-        self._scrolling = Scrolling(asking.scene)
+        self._requests, self._worker, self._engine = requests, worker, engine
+        self._scrolling = Scrolling(requests.scene)
         self._next: Request | None = None
         self.soon = timer(self, BEGIN_MS, self._begin)
         self.idle = timer(self, IDLE_MS, self._encode_around)
@@ -75,13 +75,13 @@ class Warmup(QObject):
 
     def _begin(self) -> None:
         try:
-            view = self._asking.scene.view()
-            image = self._asking.scene.image
+            view = self._requests.scene.view()
+            image = self._requests.scene.image
             assert image is not None
-            middle = self._asking.scene.viewport.middle(image, view)
+            middle = self._requests.scene.viewport.middle(image, view)
             last = np.array(layer_shape(image)) - 1
             y, x = view.to_plane(np.clip(middle, 0, last))[0]
-            request = self._asking.request(view, Prompt([(float(y), float(x))]))
+            request = self._requests.request(view, Prompt([(float(y), float(x))]))
         except HqsamError:
             return
         self._submit(lambda ticket: self._engine.warm_up(request, ticket.check))
@@ -96,7 +96,7 @@ class Warmup(QObject):
 
     def _next_slices(self, request: Request) -> list[tuple[int, ...]]:
         """Slices likely to be looked at next, if the request is of that in view."""
-        scene = self._asking.scene
+        scene = self._requests.scene
         try:
             view = scene.view()
         except HqsamError:
@@ -108,7 +108,7 @@ class Warmup(QObject):
         return [v.index(shape) for v in self._scrolling.next_slices(view)]
 
     def _submit(self, work: Callable[[Ticket], None]) -> None:
-        if self._asking.settings.prefetch and not self._worker.synchronous:
+        if self._requests.settings.prefetch and not self._worker.synchronous:
             self._worker.submit(
                 Priority.PREFETCH,
                 "ahead",

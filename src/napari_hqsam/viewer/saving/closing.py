@@ -21,15 +21,15 @@ class ClosingWaits(QObject):
     ----------
     widget : QWidget
         Any part of the window.
-    keeping : LabelSaver
+    saver : LabelSaver
     """
 
-    def __init__(self, widget: QWidget, keeping: LabelSaver) -> None:
+    def __init__(self, widget: QWidget, saver: LabelSaver) -> None:
         super().__init__(widget)
-        self._widget, self._keeping = widget, keeping
+        self._widget, self._saver = widget, saver
         self._window: QWidget | None = None
-        keeping.save_begun.connect(self._on_begun)
-        keeping.save_ended.connect(self._on_ended)
+        saver.save_begun.connect(self._on_begun)
+        saver.save_ended.connect(self._on_ended)
 
     def _on_begun(self) -> None:
         if self._window is None:
@@ -37,7 +37,7 @@ class ClosingWaits(QObject):
             self._window.installEventFilter(self)
 
     def _on_ended(self) -> None:
-        if self._window is not None and not self._keeping.saving:
+        if self._window is not None and not self._saver.saving:
             self._window.removeEventFilter(self)
             self._window = None
 
@@ -57,12 +57,12 @@ class ClosingWaits(QObject):
             False if that failed, which the user must be able to read. True also if
             the user does not want to wait.
         """
-        keeping = self._keeping
-        if not keeping.saving:
+        saver = self._saver
+        if not saver.saving:
             return True
-        failures = keeping.failures
+        failures = saver.failures
         dialog = QProgressDialog(
-            f"Saving {', '.join(keeping.being_saved)}",
+            f"Saving {', '.join(saver.being_saved)}",
             "Close without saving",
             0,
             0,
@@ -72,17 +72,17 @@ class ClosingWaits(QObject):
         dialog.setWindowModality(Qt.WindowModality.ApplicationModal)
 
         def on_ended() -> None:
-            if not keeping.saving:
+            if not saver.saving:
                 dialog.accept()
 
-        keeping.save_ended.connect(on_ended)
+        saver.save_ended.connect(on_ended)
         dialog.exec()
-        keeping.save_ended.disconnect(on_ended)
+        saver.save_ended.disconnect(on_ended)
         dialog.deleteLater()
-        if keeping.saving:
-            keeping.drop_saves()
+        if saver.saving:
+            saver.drop_saves()
             return True
-        return keeping.failures == failures
+        return saver.failures == failures
 
 
 def _top(widget: QWidget) -> QWidget:

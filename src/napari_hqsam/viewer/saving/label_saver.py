@@ -16,7 +16,7 @@ from napari_hqsam.labels import check_writable, labels_digest
 from napari_hqsam.sessions import keep_others
 from napari_hqsam.viewer.files.journal_files import check_free
 from napari_hqsam.viewer.files.label_files import files_in_use, save_labels, tell_kept
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.session.snapshots import Snapshot
 from napari_hqsam.worker import Priority, Worker
 
@@ -35,13 +35,13 @@ class LabelSaver(QObject):
     Parameters
     ----------
     scene : Scene
-    labelling : SessionController
+    sessions : SessionController
     files : Worker
     has_outline : callable
         Whether an object is outlined that is not accepted yet.
     """
 
-    said = Signal(str)
+    message = Signal(str)
     save_begun = Signal()
     save_ended = Signal()
     """Labels are written, or are not going to be."""
@@ -49,12 +49,12 @@ class LabelSaver(QObject):
     def __init__(
         self,
         scene: Scene,
-        labelling: SessionController,
+        sessions: SessionController,
         files: Worker,
         has_outline: Callable[[], bool],
     ) -> None:
-        super().__init__(labelling)
-        self._scene, self._labelling, self._files = scene, labelling, files
+        super().__init__(sessions)
+        self._scene, self._sessions, self._files = scene, sessions, files
         self._has_outline = has_outline
         self.being_saved: list[str] = []
         """Files that labels are written to."""
@@ -72,8 +72,8 @@ class LabelSaver(QObject):
         In the file they were saved in last; else beside their image, named after it.
         Where that cannot be: among the user's documents.
         """
-        if self._labelling.file is not None:
-            return self._labelling.file
+        if self._sessions.file is not None:
+            return self._sessions.file
         image = self._scene.image
         if image is None:
             return _documents() / "labels.ome.tif"
@@ -94,22 +94,22 @@ class LabelSaver(QObject):
         As it is now, or a moment later, but no edit is saved half. Its journal goes
         with it.
         """
-        target = self._labelling.target
+        target = self._sessions.target
         if target is None:
-            self.said.emit("There are no labels to save yet")
+            self.message.emit("There are no labels to save yet")
             return
         try:
             check_writable(path, sources=files_in_use(self._scene.viewer))
-            check_free(path, self._labelling.session)
+            check_free(path, self._sessions.session)
         except HqsamError as error:
-            self.said.emit(f"Not saved: {error}")
-            tell(error)
+            self.message.emit(f"Not saved: {error}")
+            notify(error)
             return
         attributes = target.attributes
-        session = self._labelling.session
+        session = self._sessions.session
         self.being_saved.append(path)
         self.save_begun.emit()
-        self.said.emit(f"Saving {path}; go on meanwhile")
+        self.message.emit(f"Saving {path}; go on meanwhile")
         lines = 1
 
         def submit(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
@@ -140,15 +140,15 @@ class LabelSaver(QObject):
             submit(lambda: (labels_digest(labels), keep_others(path)), note)
 
         def done(written: str) -> None:
-            if self._labelling.target is target:
-                self._labelling.follow(written, lines)
-            self.said.emit(f"Saved {written}{self._open_object()}")
+            if self._sessions.target is target:
+                self._sessions.follow(written, lines)
+            self.message.emit(f"Saved {written}{self._open_object()}")
             self._end(path)
 
         def failed(error: Exception) -> None:
             self.failures += 1
-            self.said.emit(f"{path} is not saved")
-            tell(error)
+            self.message.emit(f"{path} is not saved")
+            notify(error)
             self._end(path)
 
         Snapshot(target, self._files, write, failed, parent=self)

@@ -20,8 +20,8 @@ from napari_hqsam.viewer.files.unsaved_sessions import (
     find_unsaved,
     remove_empty,
 )
-from napari_hqsam.viewer.main_thread import Soon, tell
-from napari_hqsam.viewer.saving import foreign_image
+from napari_hqsam.viewer.main_thread import DeferredCall, notify
+from napari_hqsam.viewer.saving import foreign_image_dialog as foreign_image_dialog
 from napari_hqsam.viewer.saving.session_context import (
     apply_choices,
     find_image,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.files.unsaved_sessions import Damaged, Found
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.session.verifier import Verifier
+    from napari_hqsam.viewer.session.provenance import ProvenanceCheck
 
 
 class SessionRestorer(QObject):
@@ -50,50 +50,50 @@ class SessionRestorer(QObject):
     Parameters
     ----------
     scene : Scene
-    labelling : SessionController
+    sessions : SessionController
     files : Worker
     work_on : callable
-        Works on an image, see `ImageFollower`.
+        Works on an image, see `ImageSwitcher`.
     """
 
     listed = Signal()
     """The unsaved sessions were looked up."""
-    said = Signal(str)
+    message = Signal(str)
 
     def __init__(
         self,
         scene: Scene,
-        labelling: SessionController,
+        sessions: SessionController,
         files: Worker,
         work_on: Callable[[Image], None],
     ) -> None:
-        super().__init__(labelling)
-        self._scene, self._labelling, self._files = scene, labelling, files
+        super().__init__(sessions)
+        self._scene, self._sessions, self._files = scene, sessions, files
         self._settings, self._work_on = scene.settings, work_on
         self.unsaved: list[Unsaved] = []
         self.damaged: list[Damaged] = []
         self._told = False
         self._tried: list[tuple[Layer, int]] = []
         self._resuming = False
-        self._soon = Soon(self, self._resume)
-        labelling.tell_context = lambda: tell_context(scene, scene.settings)
-        labelling.session_ended.connect(self.look_up)
+        self._soon = DeferredCall(self, self._resume)
+        sessions.tell_context = lambda: tell_context(scene, scene.settings)
+        sessions.session_ended.connect(self.find_unsaved_sessions)
         scene.layers_changed.connect(self._on_layers)
         scene.image_changed.connect(self._on_layers)
 
     def close(self) -> None:
         """Look for no sessions any more."""
-        self._labelling.session_ended.disconnect(self.look_up)
+        self._sessions.session_ended.disconnect(self.find_unsaved_sessions)
 
     @property
-    def verifier(self) -> Verifier:
+    def provenance(self) -> ProvenanceCheck:
         """What compares sessions with their images."""
-        return self._labelling.verifier
+        return self._sessions.provenance
 
-    def look_up(self) -> None:
+    def find_unsaved_sessions(self) -> None:
         """Look for sessions that were not saved."""
         self._files.submit(
-            Priority.PREFETCH, "unsaved", lambda _: _look(), self._list, tell
+            Priority.PREFETCH, "unsaved", lambda _: _look(), self._list, notify
         )
 
     def _list(self, found: Found) -> None:
@@ -102,7 +102,7 @@ class SessionRestorer(QObject):
         here = [one for one in found.sessions if self.fits(one)]
         if here and not self._told:
             self._told = True
-            self.said.emit(f"{here[0].text}. Restore goes on with it")
+            self.message.emit(f"{here[0].text}. Restore goes on with it")
 
     def fits(self, session: Unsaved) -> bool:
         """Whether a session was made on an image that is open."""
@@ -115,15 +115,15 @@ class SessionRestorer(QObject):
         until it is open.
         """
         if self._is_open(session.journal):
-            self.said.emit(f"The session on {session.image} is open already")
+            self.message.emit(f"The session on {session.image} is open already")
             return
         image = self._image_of(session)
         if image is None:
-            self.said.emit(what_to_open(session))
+            self.message.emit(what_to_open(session))
             return
         self._work_on(image)
-        self.verifier.check_image(
-            session.journal, lambda: self._restore(session, image), tell
+        self.provenance.check_image(
+            session.journal, lambda: self._restore(session, image), notify
         )
 
     def _restore(self, session: Unsaved, image: Image) -> None:
@@ -131,16 +131,16 @@ class SessionRestorer(QObject):
         if image not in viewer.layers or self._is_open(session.journal):
             return
         self._work_on(image)
-        self._labelling.let_go()
+        self._sessions.release_target()
         missing = apply_choices(session, self._scene, self._settings)
         show_plane(context, viewer, image)
 
         def restored() -> None:
             self._forget(session)
             if missing:
-                tell(HqsamWarning(f"{session.image}: {'; '.join(missing)}"))
+                notify(HqsamWarning(f"{session.image}: {'; '.join(missing)}"))
 
-        self._labelling.restore(session.journal, restored)
+        self._sessions.restore(session.journal, restored)
 
     def _image_of(self, session: Unsaved) -> Image | None:
         """Return the image of a session, opened if need be."""
@@ -150,25 +150,25 @@ class SessionRestorer(QObject):
         if open_already is not None or (image is None and not context):
             return open_already
         strange = "" if session.is_own else what_is_opened(context, session.journal)
-        if strange and not foreign_image.ask(strange, session.journal):
+        if strange and not foreign_image_dialog.ask(strange, session.journal):
             return None
         try:
             return open_image_of(viewer, session)
         except Exception as error:  # each reader has its own
-            tell(ImageError(f"{session.image} cannot be opened ({reason(error)})"))
+            notify(ImageError(f"{session.image} cannot be opened ({reason(error)})"))
             return None
 
     def _is_open(self, journal: Path) -> bool:
-        session = self._labelling.session
-        own = None if session is None else session.journal
-        return own is not None and same_file(own.path, journal)
+        session = self._sessions.session
+        open_one = None if session is None else session.journal
+        return open_one is not None and same_file(open_one.path, journal)
 
     def discard(self, session: Unsaved) -> None:
         """Remove what of a session was not saved, for good."""
         try:
             discard(session.journal)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
         self._forget(session)
 
@@ -192,17 +192,17 @@ class SessionRestorer(QObject):
                 if journal is not None:
                     self._go_on(layer, journal)
         except HqsamError as error:
-            tell(error)
+            notify(error)
         finally:
             self._resuming = False
 
     def _to_resume(self, layer: Layer) -> Path | None:
         """Return the journal of saved labels, if they can be gone on with."""
         scene, tried = self._scene, (layer, self._scene.key)
-        if scene.own(layer) or layer is scene.image or tried in self._tried:
+        if scene.is_own_layer(layer) or layer is scene.image or tried in self._tried:
             return None
         journal = journal_beside(layer)
-        if journal is None or self._labelling.target is not None:
+        if journal is None or self._sessions.target is not None:
             return None
         self._tried.append(tried)
         return journal
@@ -212,7 +212,7 @@ class SessionRestorer(QObject):
         session = Unsaved.of(read_session(journal))
         image = self._image_of(session)
         if image is None:
-            self.said.emit(
+            self.message.emit(
                 what_to_open(session).replace(", then press Restore again", "")
             )
             return
@@ -223,7 +223,7 @@ class SessionRestorer(QObject):
         for name, value in placement(image, scene.channel_axis).items():
             setattr(layer, name, value)
         show_plane(session.context, scene.viewer, image)
-        self._labelling.use_target(layer)
+        self._sessions.use_target(layer)
 
 
 def _look() -> Found:

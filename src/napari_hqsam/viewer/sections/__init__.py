@@ -1,11 +1,11 @@
 """The sections of the dock widget. They show state and call controllers."""
 
+from napari_hqsam.viewer.sections.channel_question import ChannelQuestion
 from napari_hqsam.viewer.sections.image import ImageSection
 from napari_hqsam.viewer.sections.labels import LabelsSection
 from napari_hqsam.viewer.sections.model import ModelSection
 from napari_hqsam.viewer.sections.object import ObjectSection
 from napari_hqsam.viewer.sections.prompts import PromptSection
-from napari_hqsam.viewer.sections.question import ChannelQuestion
 from napari_hqsam.viewer.sections.session import SessionSection
 from napari_hqsam.viewer.sections.stack import StackSection
 

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLineEdit
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.viewer.canvas.prompt_reader import plane_size
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.canvas.prompts.reader import plane_size
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.parts.fields import Choice, choice
 from napari_hqsam.viewer.parts.forms import Section, button, label
 from napari_hqsam.viewer.planes import layer_shape
@@ -22,9 +22,9 @@ from napari_hqsam.worker import Priority
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.parts.fields import Entry
-    from napari_hqsam.viewer.session.image_follower import ImageFollower
+    from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
 
 _SHOWN = 220
 """Side of the picture of what the model sees, screen pixels."""
@@ -39,15 +39,17 @@ class ImageSection(Section):
 
     Parameters
     ----------
-    controller : Controller
-    following : ImageFollower
+    controller : InferenceController
+    image_switcher : ImageSwitcher
     """
 
-    def __init__(self, controller: Controller, following: ImageFollower) -> None:
+    def __init__(
+        self, controller: InferenceController, image_switcher: ImageSwitcher
+    ) -> None:
         super().__init__("Image", "What is segmented", is_open=False)
         self.controller = controller
         scene = controller.scene
-        self.following = following
+        self.image_switcher = image_switcher
         self.layer = self.layer_choice(Image, tip="Image layer to segment")
         self.layer.changed.connect(self._on_layer)
         self.stretch = choice(
@@ -160,8 +162,8 @@ class ImageSection(Section):
 
     def _on_layer(self, layer: Image) -> None:
         """Work on the layer that was chosen, with the tool in the hand."""
-        self.following.work_on(layer)
-        self.controller.tools.take_first()
+        self.image_switcher.work_on(layer)
+        self.controller.tools.activate_first()
         self.refresh()
 
     def _on_channels(self) -> None:
@@ -185,9 +187,9 @@ class ImageSection(Section):
             image = controller.scene.image
             assert image is not None
             size = plane_size(image, view)
-            request = controller.asking.request(view, Prompt([(0, 0)]))
+            request = controller.requests.request(view, Prompt([(0, 0)]))
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
         region = controller.scene.viewport.part(image, view, size)
         controller.worker.submit(
@@ -195,7 +197,7 @@ class ImageSection(Section):
             "look",
             lambda _: controller.engine.view(request, region),
             self._show,
-            tell,
+            notify,
         )
 
     def _show(self, rgb: NDArray[np.uint8]) -> None:

@@ -10,9 +10,9 @@ from napari_hqsam.viewer.parts.fields import choice
 from napari_hqsam.viewer.parts.forms import Section, actions
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.object_actions import ObjectActions
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.session.object_actions import ObjectActions
 
 _OVERLAPS = (
     ("keep the others", "keep", "The object gets what is free"),
@@ -27,25 +27,25 @@ class LabelsSection(Section):
 
     Parameters
     ----------
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     objects : ObjectActions
     """
 
     def __init__(
         self,
-        controller: Controller,
-        labelling: SessionController,
+        controller: InferenceController,
+        sessions: SessionController,
         objects: ObjectActions,
     ) -> None:
         super().__init__("Labels", "Where accepted objects go", is_open=True)
-        self.labelling = labelling
+        self.sessions = sessions
         self.layer = self.layer_choice(
             Labels,
             tip="Labels layer that accepted objects go to; it must fit the image",
             nothing="a new layer",
         )
-        self.layer.changed.connect(labelling.use_target)
+        self.layer.changed.connect(sessions.use_target)
         self.overlap = choice(
             controller.settings,
             "overlap",
@@ -73,13 +73,13 @@ class LabelsSection(Section):
                 ("clean", f"Fill and smooth {_UNDER}", objects.clean),
             )
         )
-        labelling.changed.connect(self.refresh)
+        sessions.changed.connect(self.refresh)
         self.refresh()
 
     def reset_choices(self) -> None:
         """Update the list of layers; the target stays chosen."""
         super().reset_choices()
-        target = self.labelling.target
+        target = self.sessions.target
         self.layer.show_value(None if target is None else target.layer)
 
     def refresh(self) -> None:
@@ -89,9 +89,9 @@ class LabelsSection(Section):
 
     def _saved(self) -> str:
         """Say in the title what is saved: it is seen when folded as well."""
-        labelling = self.labelling
-        steps, file = labelling.unsaved_steps, labelling.file
-        if labelling.session is None:
+        sessions = self.sessions
+        steps, file = sessions.unsaved_steps, sessions.file
+        if sessions.session is None:
             return ""
         if steps:
             return f": {steps} change{'s' * (steps != 1)} not saved"

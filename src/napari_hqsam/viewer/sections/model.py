@@ -8,7 +8,7 @@ from magicgui.widgets import show_file_dialog
 from qtpy.QtWidgets import QHBoxLayout
 
 from napari_hqsam.models import find_checkpoint, is_cached, list_models
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.parts.fields import (
     Choice,
     choice,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.models.download import ProgressFactory
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.parts.fields import Entry
     from napari_hqsam.worker import Ticket, Worker
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class ModelSection(Section):
     """Which model, where it computes; fetching."""
 
-    def __init__(self, controller: Controller, files: Worker) -> None:
+    def __init__(self, controller: InferenceController, files: Worker) -> None:
         super().__init__("Model", "Which HQ-SAM, and where it computes", is_open=False)
         self.controller, self._files = controller, files
         form = self.form()
@@ -116,7 +116,7 @@ class ModelSection(Section):
 
         def failed(error: Exception) -> None:
             self._end()
-            tell(error)
+            notify(error)
 
         self._ticket = self._files.submit(Priority.BATCH, "fetch", work, done, failed)
 

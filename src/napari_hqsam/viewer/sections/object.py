@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QHBoxLayout, QLabel
 
 from napari_hqsam.masks.finishing import MAX_SMOOTHING
-from napari_hqsam.viewer.canvas.display_3d import SAYS
+from napari_hqsam.viewer.canvas.mouse.display_3d import SAYS
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.parts.fields import choice, number, switch
 from napari_hqsam.viewer.parts.forms import Section, actions, bar, label
@@ -15,8 +15,8 @@ from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.tools import BOX, EDIT, TOOLS
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.accept import Acceptor
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.state import Doubt
 
 
@@ -41,11 +41,11 @@ class ObjectSection(Section):
 
     Parameters
     ----------
-    controller : Controller
+    controller : InferenceController
     acceptor : Acceptor
     """
 
-    def __init__(self, controller: Controller, acceptor: Acceptor) -> None:
+    def __init__(self, controller: InferenceController, acceptor: Acceptor) -> None:
         super().__init__("Object", "The object with the yellow outline", is_open=True)
         self.controller = controller
         self.status = label(
@@ -79,7 +79,7 @@ class ObjectSection(Section):
         )
         controller.scene.image_changed.connect(self.refresh)
         controller.scene.plane_changed.connect(self.refresh)
-        controller.scene.hand_changed.connect(self.refresh)
+        controller.scene.tool_changed.connect(self.refresh)
         controller.settings.events.tool.connect(self.refresh)
         events = controller.current.events
         for name in ("masks", "chosen", "doubt", "waiting", "label_id"):
@@ -141,7 +141,7 @@ class ObjectSection(Section):
             self.controller.next_scale()
 
 
-def _instruction(controller: Controller) -> str:
+def _instruction(controller: InferenceController) -> str:
     """Return what the user can do while there is no current object."""
     scene, tool = controller.scene, controller.settings.tool
     if scene.image is None:

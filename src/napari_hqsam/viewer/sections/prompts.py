@@ -21,9 +21,9 @@ from napari_hqsam.viewer.tools import TOOLS
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
-    from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.prompt_batch import PromptBatch
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.objects.prompt_batch import PromptBatch
 
 _SCALES = (
     ("automatic", "auto", "By the objects accepted so far, else by trying"),
@@ -37,13 +37,13 @@ class PromptSection(Section):
 
     Parameters
     ----------
-    controller : Controller
+    controller : InferenceController
     acceptor : Acceptor
     batches : PromptBatch
     """
 
     def __init__(
-        self, controller: Controller, acceptor: Acceptor, batches: PromptBatch
+        self, controller: InferenceController, acceptor: Acceptor, batches: PromptBatch
     ) -> None:
         super().__init__("Prompts", "How to say which object is meant", is_open=True)
         self.controller, self.acceptor, self.batches = controller, acceptor, batches
@@ -58,7 +58,7 @@ class PromptSection(Section):
         self.source = self.layer_choice(
             *(Points, Shapes, Labels),
             tip="Points, Shapes or Labels layer: one object per point, shape or label",
-            skip=controller.scene.own,
+            skip=controller.scene.is_own_layer,
         )
         form = self.form()
         form.addRow("scale by", self.scale.native)
@@ -151,7 +151,7 @@ class PromptSection(Section):
 
     def _on_tool(self, tool: str) -> None:
         self.controller.settings.tool = tool
-        self.controller.tools.take()  # where the image is active, its own layer
+        self.controller.tools.activate()  # where the image is active, its own layer
         self.refresh()
 
     def _run(self) -> None:
@@ -160,7 +160,7 @@ class PromptSection(Section):
         elif self.source.value is not None:
             self.batches.run(self.source.value)
         else:
-            self.acceptor.said.emit("Choose a Points, Shapes or Labels layer first")
+            self.acceptor.message.emit("Choose a Points, Shapes or Labels layer first")
 
     def _on_progress(self, done: int, total: int) -> None:
         self.progress.visible = total > 0

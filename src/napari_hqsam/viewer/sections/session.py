@@ -9,15 +9,15 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox
 
 from napari_hqsam.viewer.parts.forms import Section, bar, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
-from napari_hqsam.viewer.sections.earlier import EarlierSessions
+from napari_hqsam.viewer.sections.earlier_sessions import EarlierSessions
 
 if TYPE_CHECKING:
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.objects.undo import Undo
     from napari_hqsam.viewer.saving.label_saver import LabelSaver
     from napari_hqsam.viewer.saving.restorer import SessionRestorer
-    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.session.image_follower import ImageFollower
-    from napari_hqsam.viewer.session.undo import Undo
+    from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
 
 _FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 
@@ -27,35 +27,35 @@ class SessionSection(Section):
 
     Parameters
     ----------
-    labelling : SessionController
+    sessions : SessionController
     acceptor : Acceptor
     undo : Undo
-    keeping : LabelSaver
+    saver : LabelSaver
     restorer : SessionRestorer
-    following : ImageFollower
+    image_switcher : ImageSwitcher
     """
 
     def __init__(
         self,
-        labelling: SessionController,
+        sessions: SessionController,
         acceptor: Acceptor,
         undo: Undo,
-        keeping: LabelSaver,
+        saver: LabelSaver,
         restorer: SessionRestorer,
-        following: ImageFollower,
+        image_switcher: ImageSwitcher,
     ) -> None:
         super().__init__(
             "Not saved", "Earlier sessions that were not saved", is_open=True
         )
-        self.labelling, self.keeping, self.restorer = labelling, keeping, restorer
+        self.sessions, self.saver, self.restorer = sessions, saver, restorer
         self.bar = bar(self._buttons(undo))
         self.earlier = EarlierSessions(restorer)
         self.rows.addWidget(self.earlier)
         self.status = label("", "What happened last", lines=2)
-        labelling.changed.connect(self.refresh)
+        sessions.changed.connect(self.refresh)
         restorer.listed.connect(self.refresh)
-        for says in (acceptor, keeping, restorer, following):
-            says.said.connect(self._say)
+        for says in (acceptor, saver, restorer, image_switcher):
+            says.message.connect(self._say)
         self.refresh()
 
     def _buttons(self, undo: Undo) -> QHBoxLayout:
@@ -92,8 +92,8 @@ class SessionSection(Section):
 
     def refresh(self) -> None:
         """Show what can be saved and restored."""
-        self.save.setEnabled(self.labelling.target is not None)
-        session = self.labelling.session
+        self.save.setEnabled(self.sessions.target is not None)
+        session = self.sessions.session
         journal = None if session is None else session.journal
         if journal is not None:
             self.status.setToolTip(f"Journal: {journal.path}")
@@ -103,14 +103,14 @@ class SessionSection(Section):
         self.status.setText(text)
 
     def _save(self) -> None:
-        suggested = str(self.keeping.suggested_path())
+        suggested = str(self.saver.suggested_path())
         path, kind = QFileDialog.getSaveFileName(
             self, "Save labels", suggested, _FILTER
         )
         named = with_suffix(path, kind)
         # The dialog has asked about the name that it was given.
         if path and (named == path or self._may_be_written(named)):
-            self.keeping.save(named)
+            self.saver.save(named)
 
     def _may_be_written(self, path: str) -> bool:
         """Ask before something is replaced."""

@@ -20,14 +20,14 @@ from napari_hqsam.viewer.parts.fields import (
 from napari_hqsam.viewer.parts.forms import Section, actions, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.parts.strip import ConfidenceStrip
-from napari_hqsam.viewer.stack.shown_slices import axes_of
+from napari_hqsam.viewer.stack.slices.shown_slices import axes_of
 from napari_hqsam.viewer.stack.tasks import TASKS
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.parts.fields import Entry
     from napari_hqsam.viewer.stack.controller import StackController
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
 _TASKS = [(task.title, name, task.tip) for name, task in TASKS.items()]
 _DIRECTIONS = (
@@ -42,11 +42,13 @@ class StackSection(Section):
 
     Parameters
     ----------
-    controller : Controller
+    controller : InferenceController
     stacks : StackController
     """
 
-    def __init__(self, controller: Controller, stacks: StackController) -> None:
+    def __init__(
+        self, controller: InferenceController, stacks: StackController
+    ) -> None:
         super().__init__("Stack", "Objects through many slices", is_open=False)
         self.controller, self.stacks = controller, stacks
         self.state = stacks.state
@@ -72,7 +74,7 @@ class StackSection(Section):
             tip="Whose prompts: the widget's own, or one object per point, shape or "
             "label",
             nothing="the current prompts",
-            skip=self.controller.scene.own,
+            skip=self.controller.scene.is_own_layer,
         )
         self.axis = Choice(tip="Slider to go along; the one moved last is taken")
         self.axis.changed.connect(self._on_axis)

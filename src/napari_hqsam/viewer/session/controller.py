@@ -12,7 +12,7 @@ from napari_hqsam.labels import labels_digest
 from napari_hqsam.viewer.canvas import label_layers
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.label_colours import give_colours
-from napari_hqsam.viewer.files import saved_elsewhere
+from napari_hqsam.viewer.files import save_listeners as save_listeners
 from napari_hqsam.viewer.files.journal_files import journal_beside, move_journal
 from napari_hqsam.viewer.files.sessions_folder import sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import (
@@ -20,7 +20,7 @@ from napari_hqsam.viewer.files.unsaved_sessions import (
     note_saved,
     saved_lines,
 )
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 from napari_hqsam.viewer.session.object_rows import ObjectRows
 from napari_hqsam.viewer.session.opening import SessionOpener
@@ -30,12 +30,12 @@ from napari_hqsam.viewer.session.parked_labels import (
     OpenLabels,
     ParkedLabels,
 )
-from napari_hqsam.viewer.session.target_labels import (
+from napari_hqsam.viewer.session.provenance import ProvenanceCheck
+from napari_hqsam.viewer.session.target.layer_target import (
     LayerTarget,
     check_target,
     reconcile,
 )
-from napari_hqsam.viewer.session.verifier import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,7 +65,7 @@ class SessionController(QObject):
 
     changed = Signal()
     """The target, or what can be undone."""
-    said = Signal(str)
+    message = Signal(str)
     """Something went well."""
     session_ended = Signal()
     """A session was closed; what of it was not saved can be restored."""
@@ -80,8 +80,8 @@ class SessionController(QObject):
     ) -> None:
         super().__init__(parent)
         self._scene = scene
-        self.verifier = Verifier(scene, engine, worker, files, self)
-        self._opener = SessionOpener(self, engine, worker, files, self.verifier)
+        self.provenance = ProvenanceCheck(scene, engine, worker, files, self)
+        self._opener = SessionOpener(self, engine, worker, files, self.provenance)
         self.target: LayerTarget | None = None
         self.session: Session | None = None
         self._rows: ObjectRows | None = None
@@ -96,7 +96,7 @@ class SessionController(QObject):
         scene.layers_changed.connect(self._on_layers)
         scene.image_changed.connect(self._on_image)
         scene.settings.events.channel_axis.connect(self._on_channel_axis)
-        saved_elsewhere.LISTENERS.add(self)
+        save_listeners.LISTENERS.add(self)
 
     # --- the target ----------------------------------------------------------
 
@@ -107,7 +107,7 @@ class SessionController(QObject):
         """
         if self.target is not None and layer == self.target.layer:
             return
-        self.let_go()
+        self.release_target()
         if layer is None or self._scene.image is None:
             return
         image, axis = self._scene.image, self._scene.channel_axis
@@ -116,7 +116,7 @@ class SessionController(QObject):
         try:
             check_target(layer, image, axis)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             self.changed.emit()
             return
         target = self._take(layer, is_new=False)
@@ -124,7 +124,7 @@ class SessionController(QObject):
         if beside is not None:
             self._opener.open_beside(target, beside)
 
-    def let_go(self) -> None:
+    def release_target(self) -> None:
         """Have no target; its layer stays, and so does its journal."""
         self._of_target.close()
         target, self.target = self.target, None
@@ -154,7 +154,7 @@ class SessionController(QObject):
         layer = label_layers.add_target(
             self._scene.viewer, image, self._scene.channel_axis
         )
-        self.let_go()
+        self.release_target()
         self._take(layer, is_new=True)
         return layer
 
@@ -167,7 +167,7 @@ class SessionController(QObject):
         restored : callable
             Called when that is done; else it is told what went wrong.
         """
-        self.let_go()
+        self.release_target()
 
         def done(opened: Opened) -> None:
             image, axis = self._scene.image, self._scene.channel_axis
@@ -178,7 +178,7 @@ class SessionController(QObject):
                 )
             except HqsamError as error:
                 opened.session.close()
-                tell(error)
+                notify(error)
                 return
             self._take(layer, is_new=False)
             self.adopt(opened)
@@ -226,7 +226,7 @@ class SessionController(QObject):
         target, image, there = self.target, self._image, self._scene.viewer.layers
         assert target is not None
         if self.opening or image not in there or target.layer not in there:
-            self.let_go()
+            self.release_target()
             return
         assert image is not None
         self._of_target.close()
@@ -273,8 +273,8 @@ class SessionController(QObject):
         return self.target
 
     def _leave(self, layer: Labels) -> None:
-        self.let_go()
-        self.said.emit(
+        self.release_target()
+        self.message.emit(
             f"{layer.name} stays as it is: its shape does not fit the image any more. "
             "Objects go to a new labels layer"
         )
@@ -323,7 +323,7 @@ class SessionController(QObject):
 
     def tell_aside(self, text: str) -> None:
         """Go on without the session that was beside the labels."""
-        self.said.emit(text)
+        self.message.emit(text)
         self.changed.emit()
 
     def adopt(self, opened: Opened) -> None:
@@ -338,7 +338,7 @@ class SessionController(QObject):
         try:
             note_saved(journal, self.saved_lines)
         except OSError as error:
-            tell(
+            notify(
                 OutputError(
                     f"a crash would not be noticed: {sessions_folder()} cannot be "
                     f"written to ({reason(error)})"
@@ -349,8 +349,8 @@ class SessionController(QObject):
         if opened.text:  # an old one
             self.target.show(opened.labels)
             self._rows.show(self.target.layer)
-            self.said.emit(opened.text)
-            self.verifier.check_weights(self.session)
+            self.message.emit(opened.text)
+            self.provenance.check_weights(self.session)
         self.changed.emit()
 
     def took_step(self, text: str) -> None:
@@ -358,7 +358,7 @@ class SessionController(QObject):
         assert self.session is not None
         self.note_rows()
         self.show_rows()
-        self.said.emit(text)
+        self.message.emit(text)
         self.changed.emit()
 
     def note_rows(self, *, back: bool = False) -> None:
@@ -384,7 +384,7 @@ class SessionController(QObject):
         try:
             done = self.session.undo() if which == "undo" else self.session.redo()
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return True
         if done:
             self.note_rows(back=which == "undo")
@@ -429,7 +429,7 @@ class SessionController(QObject):
                 move_journal(self.session, path, saved, self.saved_lines)
                 self.saved_lines = saved
             except HqsamError as error:
-                tell(error)
+                notify(error)
             self.changed.emit()
 
     # --- what happens ----------------------------------------------------------------
@@ -440,7 +440,7 @@ class SessionController(QObject):
             self.target is not None
             and self.target.layer not in self._scene.viewer.layers
         ):
-            self.let_go()
+            self.release_target()
 
     def _on_target_data(self, event: object) -> None:
         """Take over what others than us have undone in the layer, or replaced."""
@@ -456,7 +456,7 @@ class SessionController(QObject):
                 self.show_rows()
                 self.changed.emit()
         except HqsamError as error:
-            tell(error)
+            notify(error)
 
     def _on_paint(self, event: Any) -> None:  # noqa: ANN401
         """Take note of the brush, so that a replay paints the same."""
@@ -470,7 +470,7 @@ class SessionController(QObject):
             self.note_rows()
             self.show_rows()
         except (HqsamError, ValueError, TypeError, IndexError) as error:
-            tell(OutputError(f"a brush stroke is missing in the journal: {error}"))
+            notify(OutputError(f"a brush stroke is missing in the journal: {error}"))
 
     def holds(self, data: object) -> bool:
         """Whether these are the labels that are worked on."""

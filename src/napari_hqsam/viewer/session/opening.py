@@ -17,8 +17,8 @@ from napari_hqsam.viewer.files.journal_files import (
     journal_file,
     open_session,
 )
-from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.session import other_labels
+from napari_hqsam.viewer.main_thread import notify
+from napari_hqsam.viewer.session import other_labels_dialog as other_labels_dialog
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.session.target_labels import LayerTarget
-    from napari_hqsam.viewer.session.verifier import Verifier
+    from napari_hqsam.viewer.session.provenance import ProvenanceCheck
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.worker import Worker
 
 
@@ -50,7 +50,7 @@ class Owner(Protocol):
     def adopt(self, opened: Opened) -> None:
         """Go on with a session that is open on the target's labels, or a copy."""
 
-    def let_go(self) -> None:
+    def release_target(self) -> None:
         """Have no target."""
 
     def tell_aside(self, text: str) -> None:
@@ -68,7 +68,7 @@ class SessionOpener:
         That of the engine.
     files : Worker
         For what needs no model.
-    verifier : Verifier
+    provenance : Verifier
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class SessionOpener:
         engine: Engine,
         worker: Worker,
         files: Worker,
-        verifier: Verifier,
+        provenance: ProvenanceCheck,
     ) -> None:
-        self._owner, self._engine, self._verifier = owner, engine, verifier
+        self._owner, self._engine, self._provenance = owner, engine, provenance
         self._worker, self._files = worker, files
         self._waiting: list[Waiting] | None = None  # while a session is opened
 
@@ -136,7 +136,7 @@ class SessionOpener:
             if not isinstance(error, OtherLabelsError):
                 failed(error)
                 return
-            answer = other_labels.ask(error, name)
+            answer = other_labels_dialog.ask(error, name)
             if self._owner.target is not target:
                 return  # it went while the question was there
             if answer == "session":
@@ -145,17 +145,17 @@ class SessionOpener:
             elif answer == "labels":
                 self._go_on_without(target, journal, failed)
             else:
-                self._owner.let_go()
+                self._owner.release_target()
 
         def go_on() -> None:
             work = partial(open_session, journal, target.array)
             self._submit(work, done, refused)
 
-        self._verifier.check_image(journal, go_on, failed, "session")
+        self._provenance.check_image(journal, go_on, failed, "session")
 
     def restore(self, journal: Path, done: Callable[[Opened], None]) -> None:
         """Open a session without its labels."""
-        self._submit(partial(open_session, journal), done, tell)
+        self._submit(partial(open_session, journal), done, notify)
 
     def cancel(self, target: LayerTarget | None) -> list[Waiting]:
         """Open nothing any more; return what waited, for `give_up`."""
@@ -173,7 +173,7 @@ class SessionOpener:
                 "the labels went before what was accepted could be put into them; "
                 "accept it again"
             )
-            tell(error)
+            notify(error)
             for one in waiting:
                 one.give_up(error)
 
@@ -210,7 +210,7 @@ class SessionOpener:
         def failed(error: Exception) -> None:
             self._waiting = None
             target.layer.editable = True
-            tell(error)
+            notify(error)
             for one in waiting:
                 one.give_up(error)
 

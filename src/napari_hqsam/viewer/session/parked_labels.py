@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.session.object_rows import ObjectRows
-    from napari_hqsam.viewer.session.target_labels import LayerTarget
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
 
 UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
 REDO = KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.viewer.session.target_labels import LayerTarget
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
 
 STROKE_MS = 20
 """How long to wait for the end of a stroke, at a time."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import StackState
 
 
@@ -28,17 +28,17 @@ class ObjectConfidence:
 
     Parameters
     ----------
-    labelling : SessionController
+    sessions : SessionController
     state : StackState
     """
 
-    def __init__(self, labelling: SessionController, state: StackState) -> None:
-        self._labelling, self._state = labelling, state
+    def __init__(self, sessions: SessionController, state: StackState) -> None:
+        self._sessions, self._state = sessions, state
         self._followed: dict[int, tuple[SliceAxis, frozenset[int]]] = {}
 
     def objects(self) -> list[int]:
         """Return the ids of objects that were derived on some slice, ascending."""
-        session = self._labelling.session
+        session = self._sessions.session
         if session is None:
             return []
         derived = session.table.derived
@@ -46,7 +46,7 @@ class ObjectConfidence:
 
     def shown_object(self) -> int | None:
         """Return the object of the strip, if there still is one."""
-        session, label_id = self._labelling.session, self._state.object_id
+        session, label_id = self._sessions.session, self._state.object_id
         known = session is not None and bool(session.table.derived.get(label_id or 0))
         return label_id if known else None
 
@@ -56,7 +56,7 @@ class ObjectConfidence:
         Slices between those it was followed to, on which it was not found, have
         confidence 0.
         """
-        session = self._labelling.session
+        session = self._sessions.session
         label_id = self.shown_object() if label_id is None else label_id
         if session is None or label_id is None:
             return []

@@ -12,12 +12,12 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.stack.confidence import ObjectConfidence
-from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
 from napari_hqsam.viewer.stack.prompt_stash import PromptStash
+from napari_hqsam.viewer.stack.result_placer import ResultPlacer
 from napari_hqsam.viewer.stack.run import RunReports, StackRun
-from napari_hqsam.viewer.stack.shown_slices import slice_axis_of
+from napari_hqsam.viewer.stack.slices.shown_slices import slice_axis_of
 from napari_hqsam.viewer.stack.state import StackState
 from napari_hqsam.viewer.stack.tasks import TASKS
 from napari_hqsam.viewer.stack.tasks.find_all import FindAllOnPlane
@@ -28,10 +28,10 @@ from napari_hqsam.viewer.stack.worst_slice import WorstSliceFinder
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.accept import Acceptor
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import Cell
     from napari_hqsam.viewer.stack.tasks.task import StackTask
 
@@ -41,8 +41,8 @@ class StackController(QObject):
 
     Parameters
     ----------
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     acceptor : Acceptor
     """
 
@@ -54,15 +54,18 @@ class StackController(QObject):
     """What is known of the slices, or which slices there are."""
 
     def __init__(
-        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
+        self,
+        controller: InferenceController,
+        sessions: SessionController,
+        acceptor: Acceptor,
     ) -> None:
         super().__init__(acceptor)
-        self._controller, self._labelling = controller, labelling
-        self._scene, self._said = controller.scene, acceptor.said
+        self._controller, self._sessions = controller, sessions
+        self._scene, self._message = controller.scene, acceptor.message
         self.state = StackState()
-        self._confidence = ObjectConfidence(labelling, self.state)
+        self._confidence = ObjectConfidence(sessions, self.state)
         self._placer = ResultPlacer(
-            labelling, self.state, controller.outline.finished, acceptor.accept_options
+            sessions, self.state, controller.outline.finished, acceptor.accept_options
         )
         self._stash = PromptStash(controller)
         self._worst = WorstSliceFinder(
@@ -70,13 +73,13 @@ class StackController(QObject):
             controller.current,
             self.state,
             self._confidence,
-            self._said.emit,
+            self._message.emit,
         )
         self._run: StackRun | None = None
         self._connect()
 
     def _connect(self) -> None:
-        self._labelling.changed.connect(self._on_labelling)
+        self._sessions.changed.connect(self._on_sessions)
         self._scene.image_changed.connect(self._on_image)
         self._scene.data_changed.connect(self._on_data)
         self._scene.plane_changed.connect(self._on_plane)
@@ -145,24 +148,24 @@ class StackController(QObject):
     def _start(self, kind: type[StackTask], source: Layer | None = None) -> None:
         """Make a task and run it, as soon as there is a session if it needs one."""
         if self.running:
-            self._said.emit("Slices are being worked on; cancel that first")
+            self._message.emit("Slices are being worked on; cancel that first")
             return
         session = None
         try:
             task = kind(self._inputs(source))
             if task.writes:
-                session = self._labelling.ready(
+                session = self._sessions.ready(
                     task.plan.request,
                     lambda: self._start(kind, source),
                     lambda _: None,
                 )
                 if session is None:
                     return
-            assert self._labelling.target is not None
-            task.begin(self._labelling.target, session)
+            assert self._sessions.target is not None
+            task.begin(self._sessions.target, session)
             self._go(task)
         except HqsamError as error:
-            tell(error)
+            notify(error)
 
     def _inputs(self, source: Layer | None) -> TaskInputs:
         controller = self._controller
@@ -171,9 +174,9 @@ class StackController(QObject):
             state=self.state,
             confidence=self._confidence,
             current=controller.current,
-            requests=controller.asking,
+            requests=controller.requests,
             shown_request=controller.question,
-            target=self._labelling.target,
+            target=self._sessions.target,
             source=source,
         )
 
@@ -219,11 +222,11 @@ class StackController(QObject):
         session = task.plan.session
         self.progress.emit(0, 0)
         self._stash.put_back(task)
-        if session is not None and self._labelling.session is session:
-            self._labelling.note_objects(task.progress.ids.values())
-            self._labelling.show_rows()
-            self._labelling.changed.emit()
-        self._said.emit(text)
+        if session is not None and self._sessions.session is session:
+            self._sessions.note_objects(task.progress.ids.values())
+            self._sessions.show_rows()
+            self._sessions.changed.emit()
+        self._message.emit(text)
         self.changed.emit()
 
     # --- where to look ---------------------------------------------------------------
@@ -233,7 +236,7 @@ class StackController(QObject):
         try:
             stack = self.slice_axis()
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
         self._worst.go(stack)
 
@@ -244,11 +247,11 @@ class StackController(QObject):
 
     # --- what happens -----------------------------------------------------------------
 
-    def _on_labelling(self) -> None:
+    def _on_sessions(self) -> None:
         """Stop where the labels are gone, or what was done has been undone."""
         if self._run is not None:
-            plan, session = self._run.task.plan, self._labelling.session
-            gone = self._labelling.target is not plan.target
+            plan, session = self._run.task.plan, self._sessions.session
+            gone = self._sessions.target is not plan.target
             if plan.session is not None and session is not None:
                 gone |= session is not plan.session
                 gone |= self._run.task.progress.begun and bool(session.history.to_redo)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import Box, Plane
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
-    from napari_hqsam.viewer.stack.slice_results import SlicePrompt
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_results import SlicePrompt
 
 Crop = tuple[tuple[int, int, int, int], "NDArray[np.bool_]"]
 """Half-open box (y0, x0, y1, x1) of a plane, and the (h, w) bool mask in it."""

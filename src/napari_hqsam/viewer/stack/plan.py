@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.session.target_labels import LayerTarget
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.step_loop import Checkpoint
 
 
@@ -114,7 +114,7 @@ class SliceJob:
         """Return the ids of the objects that the run is about."""
         return list(self.progress.ids.values())
 
-    def other_labels(self, plane: Plane, box: Box) -> NDArray[Any]:
+    def other_labels_dialog(self, plane: Plane, box: Box) -> NDArray[Any]:
         """Read the labels of other objects in a region: those pixels are taken."""
         region = plane.read(self.plan.labels, box)
         return np.where(np.isin(region, self.own_ids()), 0, region)
@@ -137,4 +137,4 @@ class OtherLabels:
         (y0, y1, _), (x0, x1, _) = (
             part.indices(n) for part, n in zip(key, self.shape, strict=True)
         )
-        return self._job.other_labels(self._plane, (y0, x0, y1, x1))
+        return self._job.other_labels_dialog(self._plane, (y0, x0, y1, x1))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.stack.shown_slices import own_prompts
+from napari_hqsam.viewer.stack.slices.shown_slices import own_prompts
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.stack.tasks.task import StackTask
 
 
@@ -16,10 +16,10 @@ class PromptStash:
 
     Parameters
     ----------
-    controller : Controller
+    controller : InferenceController
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: InferenceController) -> None:
         self._controller = controller
         self._scene, self._current = controller.scene, controller.current
 

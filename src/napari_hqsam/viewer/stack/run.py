@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.stack.plan import SliceJob
 from napari_hqsam.viewer.step_loop import StepLoop
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from qtpy.QtCore import QObject
 
-    from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
-    from napari_hqsam.viewer.stack.slice_results import SliceResult
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.stack.result_placer import ResultPlacer
+    from napari_hqsam.viewer.stack.slices.slice_results import SliceResult
     from napari_hqsam.viewer.stack.tasks.task import StackTask
     from napari_hqsam.viewer.step_loop import Checkpoint
 
@@ -45,7 +45,7 @@ class StackRun:
     Parameters
     ----------
     task : StackTask
-    controller : Controller
+    controller : InferenceController
         Of the inference: its engine and worker do the steps.
     placer : ResultPlacer
     reports : RunReports
@@ -56,7 +56,7 @@ class StackRun:
     def __init__(
         self,
         task: StackTask,
-        controller: Controller,
+        controller: InferenceController,
         placer: ResultPlacer,
         reports: RunReports,
         parent: QObject,
@@ -121,7 +121,7 @@ class StackRun:
         """Say how far it came, and what went wrong."""
         self._ended = True
         self._reports.ended(f"Stopped after {len(self.task.progress.done)} slices")
-        tell(error)
+        notify(error)
 
     def _report_tiles(self, done: int, total: int) -> None:
         """Tell the main thread how far a slice is; on the worker's thread."""

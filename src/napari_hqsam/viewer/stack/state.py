@@ -10,7 +10,7 @@ from psygnal import SignalGroupDescriptor
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
     from napari_hqsam.segmentation.propagation import Confidence, Direction
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
 
 @dataclass

@@ -6,14 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.stack.shown_slices import own_prompts
+from napari_hqsam.viewer.stack.slices.shown_slices import own_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.stack.confidence import ObjectConfidence
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import StackState
     from napari_hqsam.viewer.state import CurrentObject
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack.plan import OtherLabels
-from napari_hqsam.viewer.stack.slice_axis import SinglePlane
-from napari_hqsam.viewer.stack.slice_results import ObjectOnSlice, SliceResult
+from napari_hqsam.viewer.stack.slices.slice_axis import SinglePlane
+from napari_hqsam.viewer.stack.slices.slice_results import ObjectOnSlice, SliceResult
 from napari_hqsam.viewer.stack.tasks.task import StackTask, objects_text
 from napari_hqsam.worker import Cancelled
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.stack.plan import SliceJob
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
 
 class FindAllOnSlices(StackTask):

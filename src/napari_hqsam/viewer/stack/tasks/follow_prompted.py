@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.viewer.stack.known_objects import KnownObject, known_object
-from napari_hqsam.viewer.stack.shown_slices import (
+from napari_hqsam.viewer.stack.slices.shown_slices import (
     check_inside,
     own_prompts,
     spacing_of,
 )
-from napari_hqsam.viewer.stack.slice_results import SlicePrompt
+from napari_hqsam.viewer.stack.slices.slice_results import SlicePrompt
 from napari_hqsam.viewer.stack.tasks.propagation import propagate, with_boxes
 from napari_hqsam.viewer.stack.tasks.task import BOX, StackTask
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.session.target_labels import LayerTarget
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.plan import SliceJob
-    from napari_hqsam.viewer.stack.slice_results import SliceResult
+    from napari_hqsam.viewer.stack.slices.slice_results import SliceResult
 
 KEY = 0
 """Of the only object."""

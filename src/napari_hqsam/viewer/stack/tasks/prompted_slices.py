@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_hqsam.viewer.stack.slice_results import (
+from napari_hqsam.viewer.stack.slices.slice_results import (
     ObjectOnSlice,
     SlicePrompt,
     SliceResult,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.stack.plan import SliceJob
-    from napari_hqsam.viewer.stack.slice_prompts import Keyed, SlicePrompts
+    from napari_hqsam.viewer.stack.slices.slice_prompts import Keyed, SlicePrompts
 
 
 class PromptedSlice(NamedTuple):

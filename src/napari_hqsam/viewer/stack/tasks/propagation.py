@@ -1,4 +1,4 @@
-"""ImageFollower objects through slices, as the two tasks that follow have it.
+"""Follow objects through slices, as the two tasks that follow have it.
 
 Runs on the worker's thread, and imports torch only there.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.viewer.stack.known_objects import boxes_on
-from napari_hqsam.viewer.stack.slice_results import ObjectOnSlice, SliceResult
+from napari_hqsam.viewer.stack.slices.slice_results import ObjectOnSlice, SliceResult
 from napari_hqsam.worker import Cancelled
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def propagate(
         index=stack.fixed_index,
         z_range=(start, stop),
         direction=direction,
-        taken=lambda index, box: job.other_labels(
+        taken=lambda index, box: job.other_labels_dialog(
             stack.plane(stack.slice_of_index(index)), box
         ),
         spacing=spacing,

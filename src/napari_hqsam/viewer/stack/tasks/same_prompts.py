@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.stack.slice_prompts import same_prompts
+from napari_hqsam.viewer.stack.slices.slice_prompts import same_prompts
 from napari_hqsam.viewer.stack.tasks.prompted_slices import PromptedSlices
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.stack.slice_prompts import SlicePrompts
+    from napari_hqsam.viewer.stack.slices.slice_prompts import SlicePrompts
 
 
 class SamePrompts(PromptedSlices):

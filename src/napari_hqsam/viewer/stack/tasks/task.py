@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.stack.plan import StackPlan, StackProgress
-from napari_hqsam.viewer.stack.shown_slices import slice_axis_of
+from napari_hqsam.viewer.stack.slices.shown_slices import slice_axis_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.request_builder import RequestBuilder
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.target_labels import LayerTarget
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.confidence import ObjectConfidence
-    from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
     from napari_hqsam.viewer.stack.plan import SliceJob
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
-    from napari_hqsam.viewer.stack.slice_results import SliceResult
+    from napari_hqsam.viewer.stack.result_placer import ResultPlacer
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_results import SliceResult
     from napari_hqsam.viewer.stack.state import StackState
     from napari_hqsam.viewer.state import CurrentObject
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.viewer.canvas.layer_placing import placement
-from napari_hqsam.viewer.stack.slice_results import SliceResult
+from napari_hqsam.viewer.stack.slices.slice_results import SliceResult
 from napari_hqsam.viewer.stack.tasks.task import StackTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hqsam.masks import Mask, Tracks
-    from napari_hqsam.viewer.stack.mask_placing import ResultPlacer
     from napari_hqsam.viewer.stack.plan import SliceJob
+    from napari_hqsam.viewer.stack.result_placer import ResultPlacer
 
 
 class MakeTracks(StackTask):
@@ -75,8 +75,10 @@ class MakeTracks(StackTask):
         if not len(tracks.table):
             return "There are no labels on these slices"
         viewer = self.inputs.scene.viewer
-        own = stack.layer_view_of(0)
-        rows = np.column_stack([tracks.table[:, 0], own.to_data(tracks.table[:, 2:])])
+        layer_view = stack.layer_view_of(0)
+        rows = np.column_stack(
+            [tracks.table[:, 0], layer_view.to_data(tracks.table[:, 2:])]
+        )
         rows[:, 1 + stack.layer_axis] = tracks.table[:, 1]
         active = viewer.layers.selection.active
         place: dict[str, Any] = placement(target.layer)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.sessions.journal.records import Accept
-from napari_hqsam.viewer.canvas.prompt_reader import current_prompt
+from napari_hqsam.viewer.canvas.prompts.reader import current_prompt
 from napari_hqsam.viewer.inference.requests import from_candidate
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.records import AcceptOptions, Event
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.accept_intent import Link
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.accept_intent import Link
     from napari_hqsam.viewer.session.controller import SessionController
 
 KEPT_REJECTS = 20
 
 
-class Made(NamedTuple):
+class ObjectOrigin(NamedTuple):
     """What an object was made from.
 
     Attributes
@@ -55,24 +55,29 @@ class Undo:
     ----------
     acceptor : Acceptor
         Tells what is accepted and dropped.
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     """
 
     def __init__(
-        self, acceptor: Acceptor, controller: Controller, labelling: SessionController
+        self,
+        acceptor: Acceptor,
+        controller: InferenceController,
+        sessions: SessionController,
     ) -> None:
-        self._acceptor, self._said = acceptor, acceptor.said
+        self._acceptor, self._message = acceptor, acceptor.message
         self._scene, self._current = controller.scene, controller.current
-        self._controller, self._labelling = controller, labelling
+        self._controller, self._sessions = controller, sessions
         self.link: Link | None = None
         """Of the current object, if a click on it accepted the one before."""
         self._taken_back: tuple[PlaneView, Prompt] | None = None
         self._due = False
-        self._splits: WeakKeyDictionary[Event, Made] = WeakKeyDictionary()
-        self._rejects: deque[tuple[Event | None, Made]] = deque(maxlen=KEPT_REJECTS)
+        self._splits: WeakKeyDictionary[Event, ObjectOrigin] = WeakKeyDictionary()
+        self._rejects: deque[tuple[Event | None, ObjectOrigin]] = deque(
+            maxlen=KEPT_REJECTS
+        )
         self._scene.image_changed.connect(self._on_image)
-        acceptor.next_begun.connect(self._on_next)
+        acceptor.next_started.connect(self._on_next)
         acceptor.rejecting.connect(self._on_reject)
         acceptor.split_off.connect(self._on_split)
         acceptor.placed.connect(self._on_placed)
@@ -85,13 +90,13 @@ class Undo:
 
     def _on_reject(self, view: PlaneView) -> None:
         """Keep the prompts of the current object, which is about to be rejected."""
-        own = view.in_layers
-        made = self._made_now(view)
+        layer_view = view.in_layers
+        made = self._current_origin(view)
         if made is None:
             return
-        session = self._labelling.session
+        session = self._sessions.session
         if made.label_id is not None and session is not None:
-            known = session.reopen(made.label_id, own.labels_plane)
+            known = session.reopen(made.label_id, layer_view.labels_plane)
             if known and known[-1].prompt == made.prompt:
                 return  # it was only looked at
         self._rejects.append((self._last(), made))
@@ -101,13 +106,13 @@ class Undo:
         event = self._last()
         if event is not None:
             where = view.labels_plane
-            self._splits[event] = Made(where, prompt, how, None)
+            self._splits[event] = ObjectOrigin(where, prompt, how, None)
 
     def _on_placed(self, link: Link | None) -> None:
         """Note the step of an object that is in the labels; undo it if that is due."""
         if link is not None:
             link.event = self._last()
-        if self._due and not self._acceptor.in_flight:
+        if self._due and not self._acceptor.unplaced:
             self._due = False
             self.undo()
 
@@ -121,16 +126,16 @@ class Undo:
         skip : sequence of float
             Position of a point that does not count.
         """
-        own = view.in_layers
-        if self._taken_back is None or self._taken_back[0] != own:
+        layer_view = view.in_layers
+        if self._taken_back is None or self._taken_back[0] != layer_view:
             return False
-        return self._prompt_on(own, skip) == self._taken_back[1]
+        return self._prompt_on(layer_view, skip) == self._taken_back[1]
 
     # --- undo and redo -------------------------------------------------------------
 
     def undo(self) -> None:
         """Take back the last prompt, reject or step of the session."""
-        if self._acceptor.in_flight:
+        if self._acceptor.unplaced:
             self._due = True  # first it must be there
             return
         try:
@@ -145,26 +150,26 @@ class Undo:
             layer, number = prompts[-1]
             layer.selected_data = {number}
             layer.remove_selected()
-            self._scene.prompts.forget_held()
+            self._scene.prompts.forget_removed()
             if len(prompts) == 1 and link is not None:
                 self._undo_click(link)
             return
         if self._undo_reject():
-            self._said.emit("The rejected object is back")
-        elif self._labelling.step("undo"):
-            self._said.emit("The last step is undone")
+            self._message.emit("The rejected object is back")
+        elif self._sessions.step("undo"):
+            self._message.emit("The last step is undone")
             self._restore()
         else:
-            self._said.emit("Nothing to undo")
+            self._message.emit("Nothing to undo")
 
     def _undo_click(self, link: Link) -> None:
         """Take back also the accept that the click made: all is as before it."""
         if link.event is None or self._last() is not link.event:
             return  # something was done since that has nothing to do with it
-        if self._labelling.step("undo") and self._restore():
+        if self._sessions.step("undo") and self._restore():
             self._taken_back = None  # it had not been accepted: nobody took it back
             self.link = link.before
-            self._said.emit("The click is undone, and what it had accepted")
+            self._message.emit("The click is undone, and what it had accepted")
 
     def _undo_reject(self) -> bool:
         if not self._rejects:
@@ -180,35 +185,35 @@ class Undo:
 
     def _restore(self) -> bool:
         """Show what was just undone, and lay the prompts of it again."""
-        session = self._labelling.session
+        session = self._sessions.session
         assert session is not None
         step = session.history.to_redo
-        view, made = self._show(_planes(step)), self._made(step)
+        view, made = self._show(_planes(step)), self._origin(step)
         if view is None or made is None or not self._lay(view, made):
             return False
-        own = view.in_layers
-        prompt = self._prompt_on(own)
-        self._taken_back = None if prompt is None else (own, prompt)
-        self._said.emit(
+        layer_view = view.in_layers
+        prompt = self._prompt_on(layer_view)
+        self._taken_back = None if prompt is None else (layer_view, prompt)
+        self._message.emit(
             "The accept is undone: correct the object, or click on another one"
         )
         return True
 
     def redo(self) -> None:
         """Do again what was undone last."""
-        session = self._labelling.session
-        made = None if session is None else self._made(session.history.to_redo)
-        if session is None or not self._labelling.step("redo"):
-            self._said.emit("Nothing to redo")
+        session = self._sessions.session
+        made = None if session is None else self._origin(session.history.to_redo)
+        if session is None or not self._sessions.step("redo"):
+            self._message.emit("Nothing to redo")
             return
-        self._said.emit("The step is done again")
+        self._message.emit("The step is done again")
         view = self._show(_planes(session.history.to_undo))
         if view is None:
             return
-        own = view.in_layers
-        same = made is not None and made.plane == own.labels_plane
+        layer_view = view.in_layers
+        same = made is not None and made.plane == layer_view.labels_plane
         if self.untouched(view) or (
-            same and made is not None and self._prompt_on(own) == made.prompt
+            same and made is not None and self._prompt_on(layer_view) == made.prompt
         ):
             self._acceptor.begin_next(view)  # it is accepted again
 
@@ -238,11 +243,11 @@ class Undo:
 
     def _last(self) -> Event | None:
         """Return the last event that is done."""
-        session = self._labelling.session
+        session = self._sessions.session
         step = [] if session is None else session.history.to_undo
         return step[-1] if step else None
 
-    def _made(self, step: Sequence[Event]) -> Made | None:
+    def _origin(self, step: Sequence[Event]) -> ObjectOrigin | None:
         """Tell from a step what was accepted; None: it was something else."""
         accepts = [event for event in step if isinstance(event, Accept)]
         edits = [event for event in step if not isinstance(event, Accept)]
@@ -255,39 +260,49 @@ class Undo:
         for edit in edits:
             if edit.kind == "merge":
                 before = edit.ids[1]
-        return Made(accept.plane, accept.prompt, accept.options, before)
+        return ObjectOrigin(accept.plane, accept.prompt, accept.options, before)
 
-    def _made_now(self, view: PlaneView) -> Made | None:
+    def _current_origin(self, view: PlaneView) -> ObjectOrigin | None:
         """Tell what the current object is made from."""
-        own = view.in_layers
-        prompt = self._prompt_on(own)
+        layer_view = view.in_layers
+        prompt = self._prompt_on(layer_view)
         if prompt is None:
             return None
         request, chosen = self._controller.question(view, prompt)
         how = self._acceptor.accept_options(request, chosen)
-        return Made(own.labels_plane, request.prompt, how, self._current.id_on(own))
+        return ObjectOrigin(
+            layer_view.labels_plane,
+            request.prompt,
+            how,
+            self._current.id_on(layer_view),
+        )
 
-    def _prompt_on(self, own: PlaneView, skip: Sequence[float] = ()) -> Prompt | None:
+    def _prompt_on(
+        self, layer_view: PlaneView, skip: Sequence[float] = ()
+    ) -> Prompt | None:
         scene = self._scene
         if scene.points is None or scene.shapes is None:
             return None
         try:
             return current_prompt(
-                scene.points, scene.shapes, own, skip={tuple(skip)} if skip else set()
+                scene.points,
+                scene.shapes,
+                layer_view,
+                skip={tuple(skip)} if skip else set(),
             )
         except HqsamError:
             return None
 
-    def _lay(self, view: PlaneView, made: Made) -> bool:
+    def _lay(self, view: PlaneView, made: ObjectOrigin) -> bool:
         """Make an object the current one again, if its plane is shown and empty."""
-        own = view.in_layers
-        if made.plane != own.labels_plane or self._scene.prompts.on(own):
+        layer_view = view.in_layers
+        if made.plane != layer_view.labels_plane or self._scene.prompts.on(layer_view):
             return False
         current = self._current
         if made.label_id is not None:
-            current.reopen(made.label_id, own)
+            current.reopen(made.label_id, layer_view)
         current.chosen = from_candidate(made.how.candidate)
-        self._scene.put_prompt(made.prompt, own)
+        self._scene.put_prompt(made.prompt, layer_view)
         self._controller.resume(view, made.prompt, made.how)
         return True
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.viewer.canvas.prompt_reader import layer_prompts, plane_size
-from napari_hqsam.viewer.stack.shown_slices import check_inside, own_prompts
+from napari_hqsam.viewer.canvas.prompts.reader import layer_prompts, plane_size
+from napari_hqsam.viewer.stack.slices.shown_slices import check_inside, own_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.viewer.canvas.scene import Scene
-    from napari_hqsam.viewer.stack.slice_axis import SliceAxis
+    from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
 Keyed = list[tuple["Hashable", "Prompt"]]
 """Prompts, each with the key of its object."""

@@ -103,10 +103,10 @@ class SliceAxis:
 
     def slice_of(self, plane: Plane) -> int | None:
         """Return which slice a plane of the labels is; None if it is none of them."""
-        own = self.layer_view_of(0).of_labels()
-        if plane.axes != own.axes:
+        layer_view = self.layer_view_of(0).of_labels()
+        if plane.axes != layer_view.axes:
             return None
-        at = dict(zip(own.others, plane.index, strict=True))
+        at = dict(zip(layer_view.others, plane.index, strict=True))
         z = at[self.labels_axis]
         return z if plane == self.plane(z) else None
 
@@ -115,17 +115,17 @@ class SliceAxis:
 
         The planes may have any orientation.
         """
-        own, along = self.layer_view_of(0).of_labels(), self.labels_axis
+        layer_view, along = self.layer_view_of(0).of_labels(), self.labels_axis
         found: set[int] = set()
         for plane, (y0, x0, y1, x1) in places:
             at = iter(plane.index)
             spans = {plane.axes[0]: (y0, y1), plane.axes[1]: (x0, x1)}
-            for axis in range(own.ndim):
+            for axis in range(layer_view.ndim):
                 if axis not in spans:
                     n = next(at)
                     spans[axis] = n, n + 1
-            fixed = [a for a in own.others if a != along]
-            if all(spans[a][0] <= own.position[a] < spans[a][1] for a in fixed):
+            fixed = [a for a in layer_view.others if a != along]
+            if all(spans[a][0] <= layer_view.position[a] < spans[a][1] for a in fixed):
                 found.update(range(*spans[along]))
         return found
 

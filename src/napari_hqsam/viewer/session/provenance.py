@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError, HqsamWarning
 from napari_hqsam.sessions import other_weights, read_session
 from napari_hqsam.viewer.inference.requests import Channels, ModelSpec
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.worker import Priority, Worker
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.engine import Engine
 
 
-class Verifier(QObject):
+class ProvenanceCheck(QObject):
     """Compares what a session was made with, and asks or tells where that differs.
 
     Parameters
@@ -102,7 +102,7 @@ class Verifier(QObject):
         def done(model: Model) -> None:
             text = other_weights(session.history.events, model)
             if text:
-                tell(
+                notify(
                     HqsamWarning(
                         f"{text}; to go on as before, choose the former weights under "
                         "Model"

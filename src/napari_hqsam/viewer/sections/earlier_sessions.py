@@ -64,7 +64,7 @@ class EarlierSessions(QWidget):
         rows.addLayout(row)
         self.damaged = label()
         rows.addWidget(self.damaged)
-        restorer.verifier.ask = self._ask
+        restorer.provenance.ask = self._ask
         restorer.listed.connect(self.refresh)
         self.refresh()
 

@@ -10,8 +10,8 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
-from napari_hqsam.viewer.canvas.prompt_reader import ask_layer, plane_size
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.canvas.prompts.reader import ask_layer, plane_size
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.step_loop import StepLoop
 from napari_hqsam.worker import Priority
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.headers import Setup
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.step_loop import Checkpoint
     from napari_hqsam.worker import Ticket
@@ -111,7 +111,7 @@ class PromptRun:
     def fail(self, error: Exception) -> None:
         """Say how far it came, and what went wrong."""
         self._ended(f"Stopped after {self._accepted} objects")
-        tell(error)
+        notify(error)
 
 
 class PromptBatch(QObject):
@@ -119,8 +119,8 @@ class PromptBatch(QObject):
 
     Parameters
     ----------
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     acceptor : Acceptor
     """
 
@@ -128,14 +128,17 @@ class PromptBatch(QObject):
     """Objects that are done, and how many there are; (0, 0): over."""
 
     def __init__(
-        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
+        self,
+        controller: InferenceController,
+        sessions: SessionController,
+        acceptor: Acceptor,
     ) -> None:
         super().__init__(acceptor)
-        self._controller, self._labelling = controller, labelling
+        self._controller, self._sessions = controller, sessions
         self._acceptor, self._scene = acceptor, controller.scene
         self._reading: Ticket | None = None  # of the layer
         self._loop: StepLoop[PromptResult] | None = None
-        labelling.changed.connect(self._on_labelling)
+        sessions.changed.connect(self._on_sessions)
         self._scene.image_changed.connect(self.cancel)
 
     @property
@@ -146,7 +149,7 @@ class PromptBatch(QObject):
     def run(self, source: Layer) -> None:
         """Segment one object per point, shape or label id of a layer."""
         if self.running:
-            self._acceptor.said.emit("A batch is running; cancel it first")
+            self._acceptor.message.emit("A batch is running; cancel it first")
             return
         scene = self._scene
         try:
@@ -154,7 +157,7 @@ class PromptBatch(QObject):
             assert image is not None
             read = ask_layer(source, image, view, scene.viewer.dims)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
 
         def done(prompts: list[Prompt]) -> None:
@@ -164,7 +167,7 @@ class PromptBatch(QObject):
 
         def failed(error: Exception) -> None:
             self._end()
-            tell(error)
+            notify(error)
 
         self.progress.emit(0, 1)
         self._reading = self._controller.worker.submit(
@@ -180,19 +183,19 @@ class PromptBatch(QObject):
         try:
             if not inside:
                 prompts[0].check_on(size)
-            request = self._controller.asking.request(view, inside[0])
-            ready = self._labelling.ready(
+            request = self._controller.requests.request(view, inside[0])
+            ready = self._sessions.ready(
                 request,
                 lambda: self._begin(name, image, view, prompts),
                 lambda _: None,
             )
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
         if ready is None:
             return
         if len(inside) < len(prompts):
-            tell(
+            notify(
                 PromptError(
                     f"{len(prompts) - len(inside)} of {len(prompts)} prompts of "
                     f"{name} lie off the image and are left out"
@@ -213,7 +216,7 @@ class PromptBatch(QObject):
         self, plan: BatchPlan, prompt: Prompt, mask: Mask, setup: Setup
     ) -> bool:
         """Put one object into the target; False if there is no room for it."""
-        session = self._labelling.session
+        session = self._sessions.session
         if session is None:
             raise OutputError("the labels are gone; choose a target and start again")
         try:
@@ -228,7 +231,7 @@ class PromptBatch(QObject):
                 )
         except PromptError:
             return False
-        self._labelling.note_rows()
+        self._sessions.note_rows()
         return True
 
     def cancel(self) -> None:
@@ -245,12 +248,12 @@ class PromptBatch(QObject):
 
     def _finish(self, text: str) -> None:
         self._end()
-        self._labelling.show_rows()
-        self._acceptor.said.emit(text)
-        self._labelling.changed.emit()
+        self._sessions.show_rows()
+        self._acceptor.message.emit(text)
+        self._sessions.changed.emit()
 
-    def _on_labelling(self) -> None:
-        if self._labelling.target is None and self._loop is not None:
+    def _on_sessions(self) -> None:
+        if self._sessions.target is None and self._loop is not None:
             self.cancel()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, from_labels, from_shape
 from napari_hqsam.viewer.canvas.layer_placing import Placing, transfer
-from napari_hqsam.viewer.canvas.prompt_layers import NEGATIVE, SIGN
+from napari_hqsam.viewer.canvas.prompts.layers import NEGATIVE, SIGN
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 
 if TYPE_CHECKING:
@@ -221,23 +221,26 @@ def _from_labels(
     """One object per label id, by its mask; the ids are kept."""
     shown_plane(dims, source)  # raises where it lacks an axis that is displayed
     shape, whole = layer_shape(source), layer_shape(image)[-source.ndim :]
-    own, place = view.last(source.ndim), Placing.of(image).last(source.ndim)
-    for axis in own.others:  # one step for all channels, see `placement`
+    layer_view, place = view.last(source.ndim), Placing.of(image).last(source.ndim)
+    for axis in layer_view.others:  # one step for all channels, see `placement`
         if axis and shape[axis] == 1 < whole[axis]:
             flat = place.without(axis, whole[axis])
             if Placing.of(source).agrees(flat, shape):
-                own, place = replace(own, channel_axis=axis).in_layers, flat
+                layer_view, place = (
+                    replace(layer_view, channel_axis=axis).in_layers,
+                    flat,
+                )
     same_place = Placing.of(source).agrees(place, shape)
-    size = plane_size(source, own)
+    size = plane_size(source, layer_view)
     if size != plane_size(image, view) or not same_place:
         raise PromptError(
             f"{source.name} has {size[0]} x {size[1]} pixels on this plane or lies "
             f"elsewhere than {image.name}; choose labels that cover the image"
         )
-    if any(own.position[a] >= shape[a] for a in own.others):
+    if any(layer_view.position[a] >= shape[a] for a in layer_view.others):
         return list
     data = source.data[0] if source.multiscale else source.data
-    window = own.window((0, 0, *size))
+    window = layer_view.window((0, 0, *size))
     return lambda: from_labels(np.asarray(data[window]), "mask")
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.viewer.canvas.layer_placing import Placing
-from napari_hqsam.viewer.canvas.prompt_reader import current_prompt, plane_size
+from napari_hqsam.viewer.canvas.prompts.reader import current_prompt, plane_size
 from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.stack.slice_axis import (
+from napari_hqsam.viewer.stack.slices.slice_axis import (
     SliceAxis,
     check_several,
     relative_spacing,

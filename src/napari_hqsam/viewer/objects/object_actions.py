@@ -11,16 +11,16 @@ from napari_hqsam.errors import HqsamError, PromptError
 from napari_hqsam.masks.finishing import finish_crop
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions.journal.records import AcceptOptions
-from napari_hqsam.viewer.canvas.prompt_reader import plane_size
+from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.inference.requests import from_candidate
-from napari_hqsam.viewer.main_thread import tell
+from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.session.target_labels import box_at, id_at
+from napari_hqsam.viewer.session.target.layer_target import box_at, id_at
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.accept import Acceptor
     from napari_hqsam.viewer.session.controller import SessionController
 
 
@@ -29,22 +29,25 @@ class ObjectActions:
 
     Parameters
     ----------
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     acceptor : Acceptor
     """
 
     def __init__(
-        self, controller: Controller, labelling: SessionController, acceptor: Acceptor
+        self,
+        controller: InferenceController,
+        sessions: SessionController,
+        acceptor: Acceptor,
     ) -> None:
-        self._controller, self._labelling = controller, labelling
+        self._controller, self._sessions = controller, sessions
         self._scene, self._current = controller.scene, controller.current
         self._settings, self._acceptor = controller.settings, acceptor
-        self.said = acceptor.said
+        self.message = acceptor.message
 
     def _under_cursor(self) -> tuple[PlaneView, int] | None:
         """Plane of the image, and the id pointed at."""
-        at, target = self._scene.cursor(), self._labelling.target
+        at, target = self._scene.cursor(), self._sessions.target
         if at is None or target is None:
             return None
         view, point = at
@@ -55,36 +58,38 @@ class ObjectActions:
         """Make the accepted object under the cursor the current one again."""
         found = self._under_cursor()
         if found is None:
-            self.said.emit("Point at an accepted object to open it again")
+            self.message.emit("Point at an accepted object to open it again")
             return
         view, label_id = found
-        own = view.in_layers
+        layer_view = view.in_layers
         try:
-            prompt, how = self._prompt_of(own, label_id)
+            prompt, how = self._prompt_of(layer_view, label_id)
             self._acceptor.begin_next(view)
             if self._current.opened_on is not None:  # elsewhere: one at a time
                 self._scene.prompts.remove_from(self._current.opened_on)
-            self._current.reopen(label_id, own)
+            self._current.reopen(label_id, layer_view)
             self._current.chosen = from_candidate(how.candidate)
-            self._scene.put_prompt(prompt, own)
+            self._scene.put_prompt(prompt, layer_view)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
-        self.said.emit(f"Object {label_id} is open again")
+        self.message.emit(f"Object {label_id} is open again")
         self._controller.resume(view, prompt, how)
 
-    def _prompt_of(self, own: PlaneView, label_id: int) -> tuple[Prompt, AcceptOptions]:
+    def _prompt_of(
+        self, layer_view: PlaneView, label_id: int
+    ) -> tuple[Prompt, AcceptOptions]:
         """Prompt that made the object under the cursor, and how; else its box."""
-        session, target = self._labelling.session, self._labelling.target
+        session, target = self._sessions.session, self._sessions.target
         at = self._scene.cursor()
         if session is not None:
             with suppress(PromptError):  # an object that the session does not know
-                made = session.reopen(label_id, own.labels_plane)
+                made = session.reopen(label_id, layer_view.labels_plane)
                 if made:
                     return made[-1].prompt, made[-1].options
         assert target is not None
         assert at is not None
-        y0, x0, y1, x1 = box_at(target.layer, own, at[1])
+        y0, x0, y1, x1 = box_at(target.layer, layer_view, at[1])
         box = y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5
         return Prompt(box=box), AcceptOptions()
 
@@ -92,22 +97,22 @@ class ObjectActions:
         """Add the current object to the accepted one under the cursor."""
         found = self._under_cursor()
         if found is None:
-            self.said.emit("Point at the accepted object to merge with")
+            self.message.emit("Point at the accepted object to merge with")
             return
         self._acceptor.accept(merge=found[1])
 
     def split(self) -> None:
         """Take the current object out of the accepted one that it lies on most."""
         mask, shown = self._current.mask, self._controller.shown
-        target = self._labelling.target
+        target = self._sessions.target
         if mask is None or shown is None or target is None:
-            self.said.emit("Outline the part to split off first")
+            self.message.emit("Outline the part to split off first")
             return
-        own = shown[0].in_layers
-        below = np.asarray(target.layer.data[own.window(mask.bbox)])[mask.data]
+        layer_view = shown[0].in_layers
+        below = np.asarray(target.layer.data[layer_view.window(mask.bbox)])[mask.data]
         ids, counts = np.unique(below[below > 0], return_counts=True)
         if not len(ids):
-            tell(
+            notify(
                 PromptError(
                     "there is no accepted object below the outline to split it from; "
                     "accept it as it is"
@@ -122,7 +127,7 @@ class ObjectActions:
         if found is None:
             return
         view, label_id = found
-        session = self._labelling.session
+        session = self._sessions.session
         assert session is not None
         where = view.labels_plane
         bbox, data = session.pixels(label_id, where)
@@ -138,9 +143,9 @@ class ObjectActions:
         try:
             session.reshape(label_id, bbox, data, where, overlap=overlap)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
-        self._labelling.took_step(f"Object {label_id} cleaned")
+        self._sessions.took_step(f"Object {label_id} cleaned")
 
     def delete(self) -> None:
         """Remove the accepted object under the cursor from the plane shown."""
@@ -148,24 +153,24 @@ class ObjectActions:
         if found is None:
             return
         view, label_id = found
-        session = self._labelling.session
+        session = self._sessions.session
         assert session is not None
         try:
             session.delete(label_id, view.labels_plane)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
         assert self._scene.image is not None
         several = view.index(layer_shape(self._scene.image))
         where_from = " from this slice" if several else ""
-        self._labelling.took_step(f"Object {label_id} deleted{where_from}")
+        self._sessions.took_step(f"Object {label_id} deleted{where_from}")
 
     def _accepted_under_cursor(self, what: str) -> tuple[PlaneView, int] | None:
         """Plane and id of an object that there is a session for, or say why not."""
         found = self._under_cursor()
         if found is None:
-            self.said.emit(f"Point at an accepted object to {what} it")
-        elif self._labelling.session is None:
-            self.said.emit("Accept an object first: then there is a journal")
+            self.message.emit(f"Point at an accepted object to {what} it")
+        elif self._sessions.session is None:
+            self.message.emit("Accept an object first: then there is a journal")
             return None
         return found

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.viewer.inference.hover import covers
-from napari_hqsam.viewer.main_thread import Soon
-from napari_hqsam.viewer.session.accept_intent import Link
+from napari_hqsam.viewer.main_thread import DeferredCall
+from napari_hqsam.viewer.objects.accept_intent import Link
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.inference.controller import Controller
-    from napari_hqsam.viewer.session.accept import Acceptor
-    from napari_hqsam.viewer.session.undo import Undo
+    from napari_hqsam.viewer.inference.controller import InferenceController
+    from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.objects.undo import Undo
 
 Row = tuple[float, ...]
 """Position of a point in the data of its layer."""
@@ -30,21 +30,23 @@ class ClickSorter:
 
     Parameters
     ----------
-    controller : Controller
+    controller : InferenceController
     acceptor : Acceptor
     undo : Undo
     """
 
-    def __init__(self, controller: Controller, acceptor: Acceptor, undo: Undo) -> None:
+    def __init__(
+        self, controller: InferenceController, acceptor: Acceptor, undo: Undo
+    ) -> None:
         self._controller, self._acceptor, self._undo = controller, acceptor, undo
         self._scene, self._current = controller.scene, controller.current
         self._accept_last = False
-        self._soon = Soon(acceptor, self._go_on)
-        acceptor.deferred.connect(self._on_deferred)
+        self._soon = DeferredCall(acceptor, self._go_on)
+        acceptor.accept_deferred.connect(self._on_accept_deferred)
         self._scene.prompts.point_added.connect(self._on_point)
         self._current.events.waiting.connect(self._on_waiting)
 
-    def _on_deferred(self) -> None:
+    def _on_accept_deferred(self) -> None:
         """Accept the last object once all clicks are sorted."""
         self._accept_last = True
 
@@ -54,34 +56,34 @@ class ClickSorter:
             view = self._scene.view()
         except HqsamError:
             return
-        own = view.in_layers
-        if not own.holds(row)[0] or len(self._scene.prompts.on(own)) < 2:
+        layer_view = view.in_layers
+        if not layer_view.holds(row)[0] or len(self._scene.prompts.on(layer_view)) < 2:
             return
         if not (
             self._controller.settings.accept_on_click
             or self._undo.untouched(view, skip=row)
         ):
             return
-        if self._controller.pending or self._scene.prompts.held:
-            self._scene.prompts.held[row] = None
+        if self._controller.pending or self._scene.prompts.unsorted:
+            self._scene.prompts.unsorted[row] = None
         else:
             self._sort(row)
 
     def _on_waiting(self, waiting: bool) -> None:
-        if not waiting and self._scene.prompts.held:
+        if not waiting and self._scene.prompts.unsorted:
             self._soon.start()
 
     def _go_on(self) -> None:
         """Sort the click that waited longest."""
-        self._scene.prompts.forget_held()
+        self._scene.prompts.forget_removed()
         if self._controller.pending:
             return
-        if self._scene.prompts.held:
-            row = next(iter(self._scene.prompts.held))
+        if self._scene.prompts.unsorted:
+            row = next(iter(self._scene.prompts.unsorted))
             self._sort(row)
-            self._scene.prompts.held.pop(row, None)
+            self._scene.prompts.unsorted.pop(row, None)
             self._controller.predict()
-        if self._accept_last and not self._scene.prompts.held:
+        if self._accept_last and not self._scene.prompts.unsorted:
             self._accept_last = False
             self._acceptor.accept()
 
@@ -91,16 +93,16 @@ class ClickSorter:
             view = self._scene.view()
         except HqsamError:
             return
-        own = view.in_layers
+        layer_view = view.in_layers
         if mask is not None:
-            point = own.to_plane(row)[0]
+            point = layer_view.to_plane(row)[0]
             outlined = self._controller.outline.finished(mask, view)
             if covers(outlined, (float(point[0]), float(point[1]))):
                 return
         if mask is None or self._undo.untouched(view, skip=row):
             self._acceptor.begin_next(view, keep=row)
             if mask is None:
-                self._acceptor.said.emit("Nothing was found at the click before")
+                self._acceptor.message.emit("Nothing was found at the click before")
             return
         link = Link(self._undo.link)
         self._acceptor.accept(keep=row, link=link)

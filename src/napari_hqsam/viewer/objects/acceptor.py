@@ -18,18 +18,18 @@ from napari_hqsam.sessions import recent_sizes
 from napari_hqsam.sessions.journal.records import AcceptOptions
 from napari_hqsam.viewer.inference.request_builder import TYPICAL_OF
 from napari_hqsam.viewer.inference.requests import to_candidate
-from napari_hqsam.viewer.main_thread import tell
-from napari_hqsam.viewer.session.accept_intent import AcceptIntent
+from napari_hqsam.viewer.main_thread import notify
+from napari_hqsam.viewer.objects.accept_intent import AcceptIntent
 from napari_hqsam.worker import Priority
 
 if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.objects.accept_intent import Link
     from napari_hqsam.viewer.planes import PlaneView
-    from napari_hqsam.viewer.session.accept_intent import Link
     from napari_hqsam.viewer.session.controller import SessionController
 
 PATIENCE = 5.0
@@ -41,13 +41,13 @@ class Acceptor(QObject):
 
     Parameters
     ----------
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     """
 
-    said = Signal(str)
+    message = Signal(str)
     """What happened, or what to do first."""
-    next_begun = Signal()
+    next_started = Signal()
     """The current object is dropped or accepted; another one begins."""
     rejecting = Signal(object)
     """The current object, on a `PlaneView`, is about to be dropped."""
@@ -55,19 +55,21 @@ class Acceptor(QObject):
     """A part was split off: plane, prompt and options that it was made from."""
     placed = Signal(object)
     """An accepted object is in the labels, or given up; with its `Link`, if any."""
-    deferred = Signal()
+    accept_deferred = Signal()
     """Accept was asked for while clicks wait: do it once they are sorted."""
 
-    def __init__(self, controller: Controller, labelling: SessionController) -> None:
+    def __init__(
+        self, controller: InferenceController, sessions: SessionController
+    ) -> None:
         super().__init__(controller)
-        self.controller, self.labelling = controller, labelling
+        self.controller, self.sessions = controller, sessions
         self.scene, self.current = controller.scene, controller.current
         self.settings = controller.settings
-        self._target = labelling.target
-        self.in_flight = 0
+        self._target = sessions.target
+        self.unplaced = 0
         """Accepted objects that are not in the labels yet."""
-        controller.asking.accepted_sizes = self._accepted_sizes
-        labelling.changed.connect(self._on_labelling)
+        controller.requests.accepted_sizes = self._accepted_sizes
+        sessions.changed.connect(self._on_sessions)
         self.scene.image_changed.connect(self._on_image)
         self.scene.image_leaving.connect(self._on_leaving)
 
@@ -93,15 +95,15 @@ class Acceptor(QObject):
             What undo is told of that click.
         """
         controller, current = self.controller, self.current
-        if keep is None and self.scene.prompts.held:
-            self.deferred.emit()
+        if keep is None and self.scene.prompts.unsorted:
+            self.accept_deferred.emit()
             return
-        if current.waiting and controller.asked is not None:
+        if current.waiting and controller.awaited_request is not None:
             # The next click belongs to the next object already.
-            view, request = controller.asked
+            view, request = controller.awaited_request
             intent = self._intent(view, merge, split, link)
             self.begin_next(view, keep=keep)
-            self.in_flight += 1
+            self.unplaced += 1
             controller.worker.submit(
                 Priority.CLICK,
                 "accept",
@@ -114,17 +116,19 @@ class Acceptor(QObject):
             view, answer = controller.shown
             intent = self._intent(view, merge, split, link)
             self.begin_next(view, keep=keep)
-            self.in_flight += 1
+            self.unplaced += 1
             self._place(view, answer, intent)
         elif self.scene.prompts_on_plane():
-            tell(PromptError("no object was found at these prompts; add or move some"))
+            notify(
+                PromptError("no object was found at these prompts; add or move some")
+            )
         else:
-            self.said.emit("Nothing to accept yet: click on an object")
+            self.message.emit("Nothing to accept yet: click on an object")
 
     def _on_lost(self, error: Exception) -> None:
         """No mask came for an object that was accepted."""
         self._count_out(None)
-        tell(error)
+        notify(error)
 
     def _intent(
         self,
@@ -133,10 +137,10 @@ class Acceptor(QObject):
         split: int | None,
         link: Link | None,
     ) -> AcceptIntent:
-        own, current = view.in_layers, self.current
+        layer_view, current = view.in_layers, self.current
         image = self.scene.image
         return AcceptIntent(
-            image, current.chosen, current.id_on(own), merge, split, link
+            image, current.chosen, current.id_on(layer_view), merge, split, link
         )
 
     def _place(self, view: PlaneView, answer: Answer, intent: AcceptIntent) -> None:
@@ -144,7 +148,7 @@ class Acceptor(QObject):
         mask = answer.masks[min(intent.chosen, len(answer.masks) - 1)]
         give_up = partial(self._take_back, view, answer, intent)
         try:
-            session = self.labelling.ready(
+            session = self.sessions.ready(
                 answer.request, partial(self._place, view, answer, intent), give_up
             )
             if session is None:
@@ -158,10 +162,10 @@ class Acceptor(QObject):
                 with session.grouped():
                     number = self._put(session, view, answer, mask, intent)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             give_up(error)
             return
-        self.labelling.took_step(f"Object {number} accepted")
+        self.sessions.took_step(f"Object {number} accepted")
         self._count_out(intent.link)
 
     def _put(
@@ -175,12 +179,12 @@ class Acceptor(QObject):
         """Make an object of a mask, or add it to one; return its id."""
         options = self.accept_options(answer.request, intent.chosen)
         how: dict[str, Any] = {"options": options, "setup": answer.setup}
-        prompt, own = answer.request.prompt, intent.label_id
+        prompt, label_id = answer.request.prompt, intent.label_id
         if intent.merge is None:
-            how |= {"label_id": own, "replaces": own is not None}
+            how |= {"label_id": label_id, "replaces": label_id is not None}
             return self.put(session, view, mask, prompt, **how)
-        if own not in (None, intent.merge) and mask.area:
-            session.merge((intent.merge, own))
+        if label_id not in (None, intent.merge) and mask.area:
+            session.merge((intent.merge, label_id))
         where = view.labels_plane
         return session.accept(mask, prompt, plane=where, label_id=intent.merge, **how)
 
@@ -218,9 +222,9 @@ class Acceptor(QObject):
         self._count_out(None)
         if scene.image is None or scene.image is not intent.image:
             return
-        own = view.in_layers
-        if scene.prompts.on(own):
-            tell(
+        layer_view = view.in_layers
+        if scene.prompts.on(layer_view):
+            notify(
                 PromptError(
                     "an object is lost, since there are other prompts already; "
                     "accept those and click on it again"
@@ -228,9 +232,9 @@ class Acceptor(QObject):
             )
             return
         self.current.chosen = intent.chosen
-        if intent.label_id is not None and self.labelling.target is not None:
-            self.current.reopen(intent.label_id, own)
-        scene.put_prompt(request.prompt, own)
+        if intent.label_id is not None and self.sessions.target is not None:
+            self.current.reopen(intent.label_id, layer_view)
+        scene.put_prompt(request.prompt, layer_view)
         self.controller.predict_soon()
 
     def accept_options(self, request: Request, chosen: int) -> AcceptOptions:
@@ -246,11 +250,11 @@ class Acceptor(QObject):
         self, view: PlaneView, *, keep: tuple[float, ...] | None = None
     ) -> None:
         """Drop the current object and its prompts, but for a click on the next."""
-        own = view.in_layers
-        self.scene.prompts.remove_from(own, keep)
-        self.next_begun.emit()
-        if self.current.opened_on in (None, own):
-            self.current.reopen(None, own)
+        layer_view = view.in_layers
+        self.scene.prompts.remove_from(layer_view, keep)
+        self.next_started.emit()
+        if self.current.opened_on in (None, layer_view):
+            self.current.reopen(None, layer_view)
         self.controller.begin_next()
 
     def reject(self) -> None:
@@ -258,49 +262,53 @@ class Acceptor(QObject):
         try:
             view = self.scene.view()
         except HqsamError as error:
-            tell(error)
+            notify(error)
             return
         self.rejecting.emit(view)
         self.begin_next(view)
 
     def _count_out(self, link: Link | None) -> None:
         """Note that an accepted object is there, or given up."""
-        self.in_flight = max(self.in_flight - 1, 0)
+        self.unplaced = max(self.unplaced - 1, 0)
         self.placed.emit(link)
 
     # --- images and labels that come and go ------------------------------------
 
     def _on_image(self) -> None:
-        self.in_flight = 0
+        self.unplaced = 0
 
     def _on_leaving(self) -> None:
         """Put what was accepted into its labels before they are let go."""
-        target, there = self.labelling.target, self.scene.viewer.layers
+        target, there = self.sessions.target, self.scene.viewer.layers
         if self.scene.image in there or (target is not None and target.layer in there):
             self.finish()
         elif self.controller.worker.has("accept"):
-            tell(OutputError("the last object is lost: its image went before it came"))
+            notify(
+                OutputError("the last object is lost: its image went before it came")
+            )
 
     def finish(self) -> None:
         """Wait until what was accepted is in the labels; at most for `PATIENCE`."""
         worker, end = self.controller.worker, time.monotonic() + PATIENCE
-        while worker.has("accept") or self.labelling.awaited:
+        while worker.has("accept") or self.sessions.awaited:
             if time.monotonic() > end:
-                tell(OutputError("the last object was accepted too late, and is lost"))
+                notify(
+                    OutputError("the last object was accepted too late, and is lost")
+                )
                 return
             time.sleep(0.005)
             self.controller.to_main.catch_up()
 
     def _accepted_sizes(self, view: PlaneView) -> list[int]:
         """Longer sides of the objects accepted last, on planes such as a view."""
-        session = self.labelling.session
+        session = self.sessions.session
         if session is None:
             return []
         axes = view.labels_plane.axes
         return recent_sizes(session.history, axes, TYPICAL_OF)
 
-    def _on_labelling(self) -> None:
+    def _on_sessions(self) -> None:
         """Forget what was reopened: it is no object of other labels."""
-        if self.labelling.target is not self._target:
-            self._target = self.labelling.target
+        if self.sessions.target is not self._target:
+            self._target = self.sessions.target
             self.current.label_id = None

@@ -14,7 +14,6 @@ import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
-from napari_hqsam.viewer.canvas import prompt_layers
 from napari_hqsam.viewer.canvas.channels import (
     channel_axis,
     channels_of,
@@ -22,6 +21,7 @@ from napari_hqsam.viewer.canvas.channels import (
     overlap,
 )
 from napari_hqsam.viewer.canvas.connections import Connections
+from napari_hqsam.viewer.canvas.prompts import layers as prompt_layers
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.tools import CLICK
@@ -29,7 +29,7 @@ from napari_hqsam.viewer.tools import CLICK
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_hqsam.viewer.inference.controller import Controller
+    from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.state import Settings
 
@@ -40,14 +40,14 @@ _OPAQUE = 0.9
 
 
 @dataclass
-class Work:
+class ImageState:
     """What is remembered of an image while another one is worked on.
 
     Attributes
     ----------
     axis : int or None
         Data axis that holds channels.
-    asked : bool
+    answered : bool
         Whether the user need not be asked about that axis any more.
     channels, more_layers : tuple
         As in the settings.
@@ -58,7 +58,7 @@ class Work:
     """
 
     axis: int | None = None
-    asked: bool = True
+    answered: bool = True
     channels: tuple[int, ...] = ()
     more_layers: tuple[str, ...] = ()
     points: list[tuple[Any, str]] = field(default_factory=list)
@@ -68,34 +68,38 @@ class Work:
     chosen: int = 0
 
 
-class ImageFollower(QObject):
+class ImageSwitcher(QObject):
     """Chooses the image, and keeps what was done on the others.
 
     Parameters
     ----------
-    controller : Controller
-    labelling : SessionController
+    controller : InferenceController
+    sessions : SessionController
     """
 
-    said = Signal(str)
+    message = Signal(str)
     """Which image is worked on, where that may surprise."""
-    asked = Signal()
+    question_changed = Signal()
     """Whether there is a question about channels has changed."""
 
-    def __init__(self, controller: Controller, labelling: SessionController) -> None:
+    def __init__(
+        self, controller: InferenceController, sessions: SessionController
+    ) -> None:
         super().__init__(controller)
-        self._controller, self._labelling = controller, labelling
+        self._controller, self._sessions = controller, sessions
         self._scene, self._viewer = controller.scene, controller.viewer
         self._new: list[Image] = []
-        self._works: dict[int, Work] = {}  # by the id of the layer, while it is there
-        self._soon = timer(self, SETTLE_MS, self._decide)
+        self._states: dict[
+            int, ImageState
+        ] = {}  # by the id of the layer, while it is there
+        self._soon = timer(self, SETTLE_MS, self._choose)
         self._connections = Connections()
         events = self._viewer.layers.events
         self._connections.add(events.inserted, self._on_inserted)
         self._connections.add(events.removed, self._on_removed)
         active = self._viewer.layers.selection.events.active
         self._connections.add(active, self._on_active)
-        self._scene.image_leaving.connect(self._keep)
+        self._scene.image_leaving.connect(self._store)
 
     @property
     def deciding(self) -> bool:
@@ -127,27 +131,27 @@ class ImageFollower(QObject):
             return
         channels = channels_of(image, self._viewer.layers)
         first = channels[0]
-        work = self._works.get(id(first))
-        if work is None:
+        state = self._states.get(id(first))
+        if state is None:
             found = channel_axis(first)
             more = tuple(layer.name for layer in channels[1:3])
-            work = Work(found.axis, found.sure, more_layers=more)
-            self._works[id(first)] = work
+            state = ImageState(found.axis, found.sure, more_layers=more)
+            self._states[id(first)] = state
         if scene.image is not None:
             scene.use(None)
-        settings.channel_axis = work.axis
-        settings.channels, settings.more_layers = work.channels, work.more_layers
+        settings.channel_axis = state.axis
+        settings.channels, settings.more_layers = state.channels, state.more_layers
         scene.use(first)
         self._uncover(first)
-        self._lay_prompts(work)
+        self._restore_prompts(state)
         if self._controller.tools.ready_for_layers and image == self._active():
             settings.tool = CLICK.name  # works while the image is the active layer
-        self.asked.emit()
+        self.question_changed.emit()
 
     def _active(self) -> Any:  # noqa: ANN401
         return self._viewer.layers.selection.active
 
-    def _decide(self) -> None:
+    def _choose(self) -> None:
         """Look at what came or became active, now that that is over."""
         if _napari_is_opening():
             self._soon.start()
@@ -161,9 +165,9 @@ class ImageFollower(QObject):
                 images.append(channels_of(layer, there))
         if images:
             self.work_on(images[0][0])
-            self._controller.tools.take_first()
+            self._controller.tools.activate_first()
             if len(images) > 1:
-                self.said.emit(
+                self.message.emit(
                     f"{len(images)} images were opened; this is the first of them. "
                     "Click on another one in the layer list to go on with it"
                 )
@@ -171,9 +175,9 @@ class ImageFollower(QObject):
         active = self._active()
         if self._scene.image is None:
             self.begin()
-            self._controller.tools.take_first()
+            self._controller.tools.activate_first()
             return
-        image = self._labelling.image_of(active) if not is_image(active) else active
+        image = self._sessions.image_of(active) if not is_image(active) else active
         if image is not None and image in there:
             image.visible = True
             self.work_on(image)
@@ -195,15 +199,19 @@ class ImageFollower(QObject):
             self._soon.start()
 
     def _on_removed(self, event: Any) -> None:  # noqa: ANN401
-        self._works.pop(id(event.value), None)
+        self._states.pop(id(event.value), None)
         if self._scene.image is None:
             self._soon.start()
 
     def _on_active(self, event: Any) -> None:  # noqa: ANN401
         layer = event.value
-        if layer is None or layer in self._scene.channels or self._scene.own(layer):
+        if (
+            layer is None
+            or layer in self._scene.channels
+            or self._scene.is_own_layer(layer)
+        ):
             return
-        if is_image(layer) or self._labelling.image_of(layer) is not None:
+        if is_image(layer) or self._sessions.image_of(layer) is not None:
             self._soon.start()
 
     # --- the channel axis ----------------------------------------------------------
@@ -211,61 +219,61 @@ class ImageFollower(QObject):
     def question(self) -> str:
         """Return what the user is to be asked about the axes of the image, or ""."""
         image = self._scene.image
-        work = None if image is None else self._works.get(id(image))
-        if image is None or work is None or work.asked or work.axis is None:
+        state = None if image is None else self._states.get(id(image))
+        if image is None or state is None or state.answered or state.axis is None:
             return ""
-        count = layer_shape(image)[work.axis]
-        return f"Axis {work.axis} has {count} steps, taken for channels. Are they?"
+        count = layer_shape(image)[state.axis]
+        return f"Axis {state.axis} has {count} steps, taken for channels. Are they?"
 
     def answer(self, *, channels: bool) -> None:
         """Take the answer to that question."""
         image = self._scene.image
         if image is not None:
-            work = self._works[id(image)]
-            work.asked = True
+            state = self._states[id(image)]
+            state.answered = True
             if not channels:
                 self._controller.settings.channel_axis = None
-            self.asked.emit()
+            self.question_changed.emit()
 
     # --- prompts -----------------------------------------------------------------
 
-    def _keep(self) -> None:
+    def _store(self) -> None:
         """Remember the prompts of the image that is left."""
         scene, settings = self._scene, self._controller.settings
-        work = self._works.get(id(scene.image))
-        if work is None:
+        state = self._states.get(id(scene.image))
+        if state is None:
             return
         current = self._controller.current
-        work.axis, work.channels = settings.channel_axis, settings.channels
-        work.more_layers = settings.more_layers
-        work.label_id, work.opened_on = current.label_id, current.opened_on
-        work.chosen = current.chosen
-        work.points, work.shapes = [], []
+        state.axis, state.channels = settings.channel_axis, settings.channels
+        state.more_layers = settings.more_layers
+        state.label_id, state.opened_on = current.label_id, current.opened_on
+        state.chosen = current.chosen
+        state.points, state.shapes = [], []
         if scene.points is not None:
             signs = scene.points.features[prompt_layers.SIGN]
-            work.points = list(zip(np.array(scene.points.data), signs, strict=True))
+            state.points = list(zip(np.array(scene.points.data), signs, strict=True))
         if scene.shapes is not None:
             signs = scene.shapes.features[prompt_layers.SIGN]
             kinds = scene.shapes.shape_type
-            work.shapes = list(zip(scene.shapes.data, kinds, signs, strict=True))
+            state.shapes = list(zip(scene.shapes.data, kinds, signs, strict=True))
 
-    def _lay_prompts(self, work: Work) -> None:
+    def _restore_prompts(self, state: ImageState) -> None:
         """Lay prompts again that were left on the image."""
-        if not work.points and not work.shapes:
+        if not state.points and not state.shapes:
             return
         scene, current = self._scene, self._controller.current
         points, shapes, _ = scene.ensure_layers()
-        with scene.prompts.unheard():
-            for place, sign in work.points:
+        with scene.prompts.blocked():
+            for place, sign in state.points:
                 scene.prompts.set_sign(negative=sign == prompt_layers.NEGATIVE)
                 points.add(place)
-            for vertices, kind, sign in work.shapes:
+            for vertices, kind, sign in state.shapes:
                 scene.prompts.set_sign(negative=sign == prompt_layers.NEGATIVE)
                 shapes.add(vertices, shape_type=kind)
             points.selected_data = shapes.selected_data = set()
             scene.prompts.set_sign(negative=self._settings.negative)
-        current.label_id, current.chosen = work.label_id, work.chosen
-        current.opened_on = work.opened_on
+        current.label_id, current.chosen = state.label_id, state.chosen
+        current.opened_on = state.opened_on
         self._controller.predict_soon()
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.main_thread import Soon, tell
+from napari_hqsam.viewer.main_thread import DeferredCall, notify
 from napari_hqsam.viewer.tools import CLICK, NO_TOOL
 
 if TYPE_CHECKING:
@@ -31,32 +31,32 @@ class ToolSync(QObject):
         self._last_tool = CLICK.name
         self.ready_for_layers = False
         """Whether own layers can be made quickly."""
-        self._hand = Soon(self, self._follow_mouse)
-        scene.hand_changed.connect(self._hand.start)
+        self._follow_mouse_soon = DeferredCall(self, self._follow_mouse)
+        scene.tool_changed.connect(self._follow_mouse_soon.start)
         settings.events.tool.connect(self._on_tool)
         settings.events.negative.connect(self._on_sign)
 
-    def take(self) -> None:
+    def activate(self) -> None:
         """Make the mouse do what the tool says; without one, take the last one."""
         tool = self._settings.tool
         tool = self._last_tool if tool == NO_TOOL else tool
         try:
             self._scene.use_tool(tool)
         except HqsamError as error:
-            tell(error)
+            notify(error)
             tool = NO_TOOL
         self._settings.tool = tool
 
-    def take_first(self) -> None:
+    def activate_first(self) -> None:
         """Take a tool for an image that was just opened."""
         if self.ready_for_layers and self._scene.image is not None:
-            self.take()
+            self.activate()
 
     def _on_tool(self, tool: str) -> None:
         if tool != NO_TOOL:
             self._last_tool = tool
-            if tool != self._scene.tool_in_hand():
-                self.take()
+            if tool != self._scene.active_tool():
+                self.activate()
 
     def _follow_mouse(self) -> None:
         """Let the tool that is shown be what the mouse does.
@@ -68,15 +68,15 @@ class ToolSync(QObject):
         if self._settings.tool != NO_TOOL and lacking:
             # Deleted by the user; with the layer the tool would be gone for good.
             with suppress(HqsamError):
-                if self._settings.tool == self._scene.tool_in_hand():
+                if self._settings.tool == self._scene.active_tool():
                     self._scene.ensure_layers()  # the image stays the active layer
                 else:
                     self._scene.use_tool(self._settings.tool)
-        self._settings.tool = self._scene.tool_in_hand()
+        self._settings.tool = self._scene.active_tool()
 
     def _on_sign(self) -> None:
         self._scene.prompts.set_sign(negative=self._settings.negative)
 
     def close(self) -> None:
         """Follow no more."""
-        self._hand.stop()
+        self._follow_mouse_soon.stop()

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.session.image_follower import ImageFollower
+    from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
 
 
 class ChannelQuestion(QWidget):
@@ -18,12 +18,12 @@ class ChannelQuestion(QWidget):
 
     Parameters
     ----------
-    following : ImageFollower
+    image_switcher : ImageSwitcher
     """
 
-    def __init__(self, following: ImageFollower) -> None:
+    def __init__(self, image_switcher: ImageSwitcher) -> None:
         super().__init__()
-        self._following = following
+        self._image_switcher = image_switcher
         self.text = label()
         row = QHBoxLayout()
         row.setSpacing(3)
@@ -31,18 +31,18 @@ class ChannelQuestion(QWidget):
             ("Channels", "All are shown to the model; one label image for all", True),
             ("Slices", "Each is an image of its own, with its own labels", False),
         ):
-            answer = partial(following.answer, channels=channels)
+            answer = partial(image_switcher.answer, channels=channels)
             row.addWidget(button(text, tip, answer))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 2, 2, 4)
         rows.setSpacing(3)
         rows.addWidget(self.text)
         rows.addLayout(row)
-        following.asked.connect(self.refresh)
+        image_switcher.question_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Show the question, if there is one."""
-        question = self._following.question()
+        question = self._image_switcher.question()
         self.text.setText(question)
         self.setVisible(bool(question))

@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_hqsam.masks.outlines import outlines
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.outline import are_coloured
-from napari_hqsam.viewer.canvas.prompt_layers import (
+from napari_hqsam.viewer.canvas.prompts.layers import (
     COLOURS,
     NEGATIVE,
     POSITIVE,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.state import Settings
 
 
-class PromptLayers:
+class PromptSet:
     """Points and shapes that say which object is meant, and which sign they have.
 
     Parameters
@@ -54,10 +54,10 @@ class PromptLayers:
         self.settings, self._viewer = settings, viewer
         self.points: Points | None = None
         self.shapes: Shapes | None = None
-        self.held: dict[tuple[float, ...], None] = {}
+        self.unsorted: dict[tuple[float, ...], None] = {}
         """Positions of points that wait to be sorted: no prompts yet, in order."""
         self._channel_axis: int | None = None
-        self._quiet = self._plain = False
+        self._blocked = self._plain = False
         self._connections = Connections()
 
     # --- the layers --------------------------------------------------------------
@@ -70,10 +70,10 @@ class PromptLayers:
     def make(self, image: Image, channel_axis: int | None) -> tuple[Points, Shapes]:
         """Return points and shapes layer on an image, made where they are missing."""
         if self.points is None or self.shapes is None:
-            own = self._viewer, image, channel_axis
+            layer_view = self._viewer, image, channel_axis
             self._channel_axis = channel_axis
-            self.shapes = self.shapes or add_shapes(*own)
-            self.points = self.points or add_points(*own)
+            self.shapes = self.shapes or add_shapes(*layer_view)
+            self.points = self.points or add_points(*layer_view)
             self._connections.close()
             for layer in self.layers:
                 self._connections.add(layer.events.data, self._on_prompts)
@@ -107,17 +107,17 @@ class PromptLayers:
 
     # --- prompts -----------------------------------------------------------------
 
-    def on(self, own: PlaneView) -> list[tuple[Layer, int]]:
+    def on(self, layer_view: PlaneView) -> list[tuple[Layer, int]]:
         """Layer and number of each prompt on a plane of the own layers."""
         return [
             (layer, i)
             for layer in (self.shapes, self.points)
             if layer is not None
             for i, data in enumerate(layer.data)
-            if own.holds(data).all()
+            if layer_view.holds(data).all()
         ]
 
-    def put(self, prompt: Prompt, own: PlaneView) -> None:
+    def put(self, prompt: Prompt, layer_view: PlaneView) -> None:
         """Lay a prompt into the layers again.
 
         A mask comes back as its outline, which gives the same mask again but
@@ -126,18 +126,18 @@ class PromptLayers:
         points, shapes = self.points, self.shapes
         assert points is not None
         assert shapes is not None
-        with self.unheard():
+        with self.blocked():
             if prompt.mask is not None and prompt.foreground is not None:
                 corner = prompt.mask_offset or (0, 0)
                 lines = outlines(corner, prompt.foreground)
-                shapes.add_polygons(own.to_data(max(lines, key=len)[:-1]))
+                shapes.add_polygons(layer_view.to_data(max(lines, key=len)[:-1]))
             elif prompt.box is not None:
                 y0, x0, y1, x1 = prompt.box
                 corners = [(y0, x0), (y0, x1), (y1, x1), (y1, x0)]
-                shapes.add_rectangles(own.to_data(corners))
+                shapes.add_rectangles(layer_view.to_data(corners))
             for point, label in zip(prompt.points, prompt.point_labels, strict=True):
                 self.set_sign(negative=not label)
-                points.add(own.to_data([point])[0])
+                points.add(layer_view.to_data([point])[0])
             points.selected_data = set()
             self.set_sign(negative=self.settings.negative)
 
@@ -151,19 +151,19 @@ class PromptLayers:
             gone = {i for i, d in enumerate(layer.data) if view.holds(d).all()}
             with_points = layer is self.points
             if with_points:
-                stay = {keep, *self.held} if keep is not None else set()
+                stay = {keep, *self.unsorted} if keep is not None else set()
                 rows = [tuple(row) for row in np.asarray(layer.data).tolist()]
                 gone = {i for i in gone if rows[i] not in stay}
             if gone:
-                with self.unheard():
+                with self.blocked():
                     layer.selected_data = gone
                     layer.remove_selected()
 
-    def forget_held(self) -> None:
+    def forget_removed(self) -> None:
         """Forget points that waited and are gone."""
         data = [] if self.points is None else np.asarray(self.points.data).tolist()
         there = {tuple(row) for row in data}
-        self.held = {row: None for row in self.held if row in there}
+        self.unsorted = {row: None for row in self.unsorted if row in there}
 
     def set_sign(self, *, negative: bool) -> None:
         """Say whether what comes next is negative."""
@@ -187,13 +187,13 @@ class PromptLayers:
             layer.selected_data = set()
 
     @contextmanager
-    def unheard(self) -> Iterator[None]:
+    def blocked(self) -> Iterator[None]:
         """Context in which changes are not told."""
-        self._quiet = True
+        self._blocked = True
         try:
             yield
         finally:
-            self._quiet = False
+            self._blocked = False
 
     def add_click(self, position: Any, modifiers: Any) -> None:  # noqa: ANN401
         """Add the point of a click at a position in the world.
@@ -230,7 +230,7 @@ class PromptLayers:
             if str(event.action) == "added":
                 self._put_on_all_channels()
                 self._show_signs()
-            if self._quiet:
+            if self._blocked:
                 return
             if str(event.action) == "added" and event.source is self.shapes:
                 self._deselect(self.shapes)  # napari selects what was drawn
@@ -238,7 +238,7 @@ class PromptLayers:
                 self._plain = False
                 row = tuple(np.asarray(self.points.data[-1]).tolist())
                 self.point_added.emit(row)
-                if row in self.held:
+                if row in self.unsorted:
                     return
             self.changed.emit()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.plan import StackPlan, StackProgress
-    from napari_hqsam.viewer.stack.slice_results import ObjectOnSlice
+    from napari_hqsam.viewer.stack.slices.slice_results import ObjectOnSlice
     from napari_hqsam.viewer.stack.state import StackState
 
 
@@ -29,7 +29,7 @@ class ResultPlacer:
 
     Parameters
     ----------
-    labelling : SessionController
+    sessions : SessionController
     state : StackState
         Gets the parts of the confidence.
     finished : callable
@@ -40,12 +40,12 @@ class ResultPlacer:
 
     def __init__(
         self,
-        labelling: SessionController,
+        sessions: SessionController,
         state: StackState,
         finished: Callable[[Mask, PlaneView], Mask],
         accept_options: Callable[[Request, int], AcceptOptions],
     ) -> None:
-        self._labelling, self._state = labelling, state
+        self._sessions, self._state = sessions, state
         self._finished, self._accept_options = finished, accept_options
 
     def place(
@@ -81,9 +81,9 @@ class ResultPlacer:
 
     def _session_of(self, plan: StackPlan) -> Session:
         """Return the session if its labels are those that the run began on."""
-        target, session = self._labelling.target, plan.session
+        target, session = self._sessions.target, plan.session
         assert session is not None
-        if target is None or self._labelling.session is not session:
+        if target is None or self._sessions.session is not session:
             raise OutputError("the labels are gone; choose a target and start again")
         wanted = session.header.labels.shape
         if target.shape != wanted:

@@ -27,7 +27,7 @@ class Display3D:
     scene : Scene
     """
 
-    said = Signal(str)
+    message = Signal(str)
     """What to do, when somebody clicks in 3D."""
 
     def __init__(self, scene: Scene) -> None:
@@ -66,4 +66,4 @@ class Display3D:
             moved = True
             yield
         if self.is_3d and not moved and self._scene.image is not None:
-            self.said.emit(SAYS)
+            self.message.emit(SAYS)

@@ -1,0 +1,1 @@
+"""A Labels layer as the target of a session."""

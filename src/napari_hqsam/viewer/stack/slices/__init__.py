@@ -1,0 +1,1 @@
+"""Slices of an image: their axis, prompts on them, results."""
