@@ -54,9 +54,9 @@ from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic.everything import proposer_for
 from napari_hqsam.segmentation.automatic.running import Area, Everything
-from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
-from napari_hqsam.segmentation.plane.levels import levels_to_try, look_again, tile_for
-from napari_hqsam.segmentation.plane.whole import whole_mask
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
+from napari_hqsam.segmentation.plane.levels import levels_to_try, second_tiles, tile_for
+from napari_hqsam.segmentation.plane.object_mask import object_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +101,7 @@ class Remembering(PlaneDecoder):
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__(segmenter.source, segmenter.model, segmenter.grid, ())
-        self.known: dict[tuple[Prompt, Tile, bool], Answer] = {}
+        self.known: dict[tuple[Prompt, Tile, bool], TilePrediction] = {}
         self.maps: dict[Tile, NDArray[np.float32] | None] = {}
         self.asked = 0
 
@@ -112,7 +112,7 @@ class Remembering(PlaneDecoder):
         *,
         hq: bool,
         masks: Sequence[NDArray[np.float32]] | None = None,
-    ) -> list[Answer]:
+    ) -> list[TilePrediction]:
         """As `PlaneDecoder.decode`."""
         self.asked += 0 if hq else len(prompts)
         if masks is not None:
@@ -183,17 +183,21 @@ class Scene:
         levels = levels_to_try(prompt, grid, tuning, **known)
         answers = [self.look(prompt, level) for level in levels]
         view = known.get("view_extent")
-        second = look_again(grid, {0: prompt}, {0: answers}, FOLLOWED, 0, tuning, view)
+        second = second_tiles(
+            grid, {0: prompt}, {0: answers}, FOLLOWED, 0, tuning, view
+        )
         best = max(answers, key=lambda a: a.scores[0]).tile
         last = second.get(0, best).address.level
         return [*(level for level in levels if level != last), last]
 
-    def look(self, prompt: Prompt, level: int) -> Answer:
-        """Answer on the tile of a level."""
+    def look(self, prompt: Prompt, level: int) -> TilePrediction:
+        """TilePrediction on the tile of a level."""
         tile = tile_for(prompt, self.segmenter.grid, level)
         (answer,) = self.decoder.decode([prompt], tile, hq=True)
         if len(answer.sam) > 1:  # the candidates are not needed: memory
-            answer = Answer(tile, answer.sam[:1].clone(), answer.hq, answer.scores)
+            answer = TilePrediction(
+                tile, answer.sam[:1].clone(), answer.hq, answer.scores
+            )
             self.decoder.known[prompt, tile, True] = answer
         return answer
 
@@ -203,7 +207,7 @@ class Scene:
             self.segmenter.source, self.segmenter.model, self.segmenter.grid, ()
         )
         answer = self.look(prompt, level)
-        return whole_mask(decoder, prompt, answer, FOLLOWED, 0, clean=True)
+        return object_mask(decoder, prompt, answer, FOLLOWED, 0, clean=True)
 
     # --- without
 

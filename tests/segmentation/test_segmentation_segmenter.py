@@ -176,7 +176,7 @@ def test_nothing_is_encoded_for_wrong_input(segmenter):
         with pytest.raises(PromptError, match='is unknown; use "auto"'):
             segmenter.segment(Prompt([(60, 160)]), level=level)
     for size in (0, -3, np.nan, np.inf):
-        with pytest.raises(PromptError, match="is no size"):
+        with pytest.raises(PromptError, match="must be above 0"):
             segmenter.segment(Prompt([(60, 160)]), typical_size=size)
     assert segmenter.segment_many([]) == []
     assert segmenter.source.encoded == 0

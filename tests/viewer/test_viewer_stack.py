@@ -123,7 +123,7 @@ def test_a_brush_stroke_while_it_runs_leaves_the_run_one_step(start):
 def test_the_mask_followed_is_the_candidate_that_was_chosen(start, monkeypatch):
     """Corrected by a second click, and of a mask that is shown: not another one."""
     # The network's readings are all the same: none is to be left out here.
-    monkeypatch.setattr("napari_hqsam.segmentation.judging.SAME_IOU", 2)
+    monkeypatch.setattr("napari_hqsam.segmentation.mask_checks.SAME_IOU", 2)
     hand = start(discs())
     hand.click(*centre(4))
     hand.key("K")

@@ -97,7 +97,7 @@ def propagate_file(
     """
     from napari_hqsam.geometry import Reslice
     from napari_hqsam.labels import check_axes_fit, copy_labels
-    from napari_hqsam.segmentation.propagation import check_walk
+    from napari_hqsam.segmentation.propagation import plan_propagation
     from napari_hqsam.sessions import in_place_of_session
 
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
@@ -130,7 +130,7 @@ def propagate_file(
         "direction": direction,
         "spacing": _spacing_of(turned, axis) if spacing is None else spacing,
     }
-    check_walk(turned, fixed, **where)  # before a model is loaded
+    plan_propagation(turned, fixed, **where)  # before a model is loaded
     kept = None
     if kept_path is not None:
         kept = KeptLabels.read(kept_path, opened, turned, resliced, ids)

@@ -1,7 +1,7 @@
-"""From prompts to masks.
+"""Segment objects: from prompts, through stacks, and automatically.
 
 Knows images, tiles, models and prompts; must not know label files or napari.
-The options need no torch; the rest is imported on first use.
+Imported on first use; the options need no torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""How an object is segmented: all that can be chosen beside the prompt."""
+"""Options of a segmentation, besides the prompt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_level(level: object) -> None:
 
 
 class OptionArgs(TypedDict, total=False):
-    """The keywords of `SegmentOptions`, for signatures that take them."""
+    """Keywords of `SegmentOptions`, for signatures with ``**options``."""
 
     level: Level
     output: Output
@@ -37,34 +37,35 @@ class OptionArgs(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentOptions:
-    """Options of a segmentation; one that exists is sound.
+    """Options of a segmentation, validated on creation.
 
     Attributes
     ----------
     level : {"auto", "whole"} or int
-        The scale at which the network looks: a network pixel covers 2^level
-        image pixels; a number beyond those that make sense is clipped to them
-        (-3 to the level at which the plane fits in one tile). "auto" goes by
-        the size of the box or mask, else by `typical_size`, else by what a
-        first look at a few levels finds (see `models.Tuning`).
-        "whole" shows the whole plane in one tile, as SAM's own predictor.
+        Scale at which the network sees the plane: a network pixel covers 2^level
+        image pixels. Numbers are clipped to the useful range, from -3 to the level
+        at which the plane fits in one tile. "auto" chooses by the size of the box
+        or mask, else by `typical_size`, else by predictions at a few levels (see
+        `models.Tuning`). "whole" shows the whole plane in one tile, as SAM's own
+        predictor does.
     output : {"sam+hq", "sam", "hq"}
         SAM's mask plus the HQ logits (as in the HQ-SAM paper), SAM's mask
         alone, or the HQ mask alone.
     clean : bool
-        Drop specks and fill pinholes; after clicks alone, also parts that
-        none of them is on. What negative clicks lie on is cut out.
+        Drop specks and fill pinholes; for a prompt of clicks only, also drop
+        components without a positive click. Cut out what negative clicks lie on.
     typical_size : float, optional
-        Longer side of an object such as this, pixels: of those accepted so far.
+        Expected longer side of the object, plane pixels, such as that of the
+        objects accepted so far.
     view_extent : float, optional
-        Longer side of what the user sees of the plane, pixels. Where nothing else
-        tells the size of what is clicked on, sizes that are usual in such a view
-        are preferred; see `levels.size_prior`.
+        Longer side of what the user sees of the plane, plane pixels. Where nothing
+        else tells the size of a clicked object, sizes usual in such a view are
+        preferred; see `levels.size_prior`.
 
     Raises
     ------
     PromptError
-        One of them cannot be used.
+        A value is outside its range.
     """
 
     level: Level = "auto"
@@ -74,7 +75,7 @@ class SegmentOptions:
     view_extent: float | None = None
 
     def arguments(self) -> OptionArgs:
-        """Return the keywords that make it."""
+        """Return the options as keywords."""
         return {
             "level": self.level,
             "output": self.output,
@@ -91,4 +92,4 @@ class SegmentOptions:
         sizes = ("typical size", self.typical_size), ("view extent", self.view_extent)
         for name, size in sizes:
             if size is not None and not 0 < size < math.inf:
-                raise PromptError(f"{name} {size} is no size; give pixels above 0")
+                raise PromptError(f"{name} {size} must be above 0 pixels")

@@ -1,4 +1,4 @@
-"""All ways to segment an image, in one class: the heart of the package."""
+"""The facade for all ways to segment an image: prompted, through stacks, automatic."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.propagation import StackObject, StackSlice
-    from napari_hqsam.segmentation.propagation.plan import Fixed
+    from napari_hqsam.segmentation.propagation.plan import KnownSlices
 
 
 class Segmenter(PlaneSegmenter):
-    """Prompts in, masks out: on a plane, through a stack, or without prompts.
+    """Segments objects of an image: on a plane, through a stack, or without prompts.
 
     Parameters as for `PlaneSegmenter`.
     """
@@ -32,9 +32,9 @@ class Segmenter(PlaneSegmenter):
         *,
         plane: PlaneIndex = (),
         disjoint: bool = True,
-        **how: Any,  # noqa: ANN401 - as iter_everything takes it
+        **options: Any,  # noqa: ANN401 - those of `iter_everything`
     ) -> list[Mask]:
-        """Find the objects of a plane without prompts; the best first.
+        """Segment all objects of a plane without prompts, best quality first.
 
         Parameters
         ----------
@@ -42,32 +42,32 @@ class Segmenter(PlaneSegmenter):
             Such as ``{"z": 12}``; see `geometry.PlaneIndex`.
         disjoint : bool
             Give each pixel to the best mask only.
-        **how
+        **options
             As for `automatic.iter_everything`, with its errors: ``level``,
             ``region``, ``taken``, ``typical_size``, ...
         """
-        found = list(iter_everything(self, plane=plane, **how))
+        found = list(iter_everything(self, plane=plane, **options))
         if disjoint:
             return make_disjoint(found)
         return sorted(found, key=lambda mask: -quality(mask))
 
     def iter_propagate(
         self,
-        objects: Fixed | Sequence[Fixed],
+        objects: KnownSlices | Sequence[KnownSlices],
         **options: Any,  # noqa: ANN401 - those of `iter_propagate`
     ) -> Iterator[StackSlice]:
-        """Follow objects through a stack; yield each slice as soon as it is final.
+        """Propagate objects through a stack; yield each slice once it is final.
 
-        Parameters, what is yielded and errors as for `propagation.iter_propagate`.
+        Parameters, return value and errors as for `propagation.iter_propagate`.
         """
         return iter_propagate(self, objects, **options)
 
     def propagate(
         self,
-        objects: Fixed | Sequence[Fixed],
+        objects: KnownSlices | Sequence[KnownSlices],
         **options: Any,  # noqa: ANN401 - those of `iter_propagate`
     ) -> list[StackObject]:
-        """Follow objects through a stack; one `StackObject` for each.
+        """Propagate objects through a stack; return one `StackObject` for each.
 
         Parameters and errors as for `propagation.iter_propagate`.
         """

@@ -1,4 +1,4 @@
-"""How long this machine takes for a tile and for a click."""
+"""Measure the time per tile and per click on this machine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from napari_hqsam.errors import ModelError
 from napari_hqsam.models import load_model
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.plane.segmenter import wait_for
+from napari_hqsam.segmentation.plane.segmenter import synchronize
 from napari_hqsam.segmentation.segmenter import Segmenter
 
 REPEATS = 5
 
 
 def time_per_tile(name: str = "micro") -> list[tuple[str, str]]:
-    """Rows of a report: median seconds for encoding a tile and for a click.
+    """Return rows of a report: median seconds for encoding a tile and for a click.
 
-    A model that cannot be loaded gives a row that says why.
+    A model that cannot be loaded gives one row with the reason.
     """
     try:
         model = load_model(name, download=False)
@@ -34,7 +34,7 @@ def time_per_tile(name: str = "micro") -> list[tuple[str, str]]:
         segmenter.source.memory.clear()
         start = time.perf_counter()
         segmenter.source.features((), whole)
-        wait_for(model.device)
+        synchronize(model.device)
         middle = time.perf_counter()
         segmenter.segment(prompt, level=0)
         tile.append(middle - start)

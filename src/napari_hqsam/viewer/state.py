@@ -94,7 +94,7 @@ class CurrentObject:
     chosen : int
         Which of them is shown.
     choices : tuple of int
-        Those of them that differ from one another; see `segmentation.judging`.
+        Those of them that differ from one another; see `segmentation.mask_checks`.
     doubt : {"", "score", "negative"}
         Why the mask shown is doubtful: its score, or a negative click it holds.
     label_id : int or None

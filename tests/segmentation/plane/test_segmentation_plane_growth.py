@@ -9,11 +9,10 @@ import torch
 
 from napari_hqsam import Prompt, Segmenter
 from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.segmentation.plane import field as fields
-from napari_hqsam.segmentation.plane import following, growth
+from napari_hqsam.segmentation.plane import growth, logit_canvas, tracing
+from napari_hqsam.segmentation.plane.boundary import boundary_tiles
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
-from napari_hqsam.segmentation.plane.field import Field
-from napari_hqsam.segmentation.plane.refining import boundary_tiles
+from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
 from napari_hqsam.tiling import Grid
 
 LIMITS = (0, 255)
@@ -64,7 +63,7 @@ def test_an_object_four_tiles_wide_comes_back_whole(drawn, soft, bright, unsure)
 def test_without_growth_it_would_be_cut(drawn, soft, bright, monkeypatch):
     shape = ellipse((400, 600), (180, 256))
     image = drawn((800, 1200), lambda y, x: soft(shape(y, x)))
-    monkeypatch.setattr(growth.Growth, "_is_cut", lambda *_: False)
+    monkeypatch.setattr(growth.MaskGrower, "_is_cut", lambda *_: False)
     mask = segmenter_of(image, bright()).segment(Prompt([(390, 610)]), level=0)
     truth = shape(*np.ogrid[:800, :1200]) > 0
     assert mask.area < 0.2 * truth.sum()
@@ -90,12 +89,12 @@ def test_a_long_thin_object_is_followed_from_tile_to_tile(drawn, soft, bright):
     assert model.network.encoded <= 2 * 20_000 / 224 + 10  # followed, then refined
 
 
-def test_the_bound_is_told_when_it_is_hit(drawn, soft, bright, monkeypatch):
-    monkeypatch.setattr(following, "MAX_TILES", 10)
+def test_a_limit_of_tiles_gives_a_warning(drawn, soft, bright, monkeypatch):
+    monkeypatch.setattr(tracing, "MAX_TILES", 10)
     image = drawn((600, 21_000), lambda y, x: soft(winding(y, x)))
     model = bright(448)
     segmenter = segmenter_of(image, model)
-    with pytest.warns(HqsamWarning, match="goes on beyond the .* tiles"):
+    with pytest.warns(HqsamWarning, match="continues beyond the .* tiles"):
         mask = segmenter.segment(Prompt([(300, 400 * 8 * np.pi)]), level=0)
     assert not mask.complete
     assert mask.area > 10_000  # what was found is given
@@ -119,8 +118,8 @@ def hairpin(gap, half_width, length):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """How often each tile was asked."""
+def decodings(monkeypatch):
+    """How often each tile was decoded."""
     counts = Counter()
     decode = PlaneDecoder.decode
 
@@ -137,7 +136,7 @@ def asked(monkeypatch):
     [(100, 16, 448), (300, 16, 448), (100, 6, 448), (30, 6, 128), (40, 6, 128)],
 )
 def test_an_object_that_comes_back_into_a_tile_is_whole(
-    drawn, soft, bright, asked, gap, half_width, size
+    drawn, soft, bright, decodings, gap, half_width, size
 ):
     """Also where the coarse look loses its thin joint, or tiles see one arm each."""
     shape = hairpin(gap, half_width, 1500)
@@ -151,43 +150,47 @@ def test_an_object_that_comes_back_into_a_tile_is_whole(
     assert mask.complete
     assert (found & truth).sum() > 0.99 * truth.sum()
     assert (found & ~truth).sum() < 0.12 * truth.sum()
-    assert max(asked.values()) <= following.MAX_LOOKS + 1  # upwards, then refined
+    assert max(decodings.values()) <= tracing.MAX_DECODINGS + 1  # upwards, then refined
 
 
-def test_what_a_tile_may_not_be_asked_again_is_told(
-    drawn, soft, bright, asked, monkeypatch
+def test_a_limit_of_decodings_gives_a_warning(
+    drawn, soft, bright, decodings, monkeypatch
 ):
-    monkeypatch.setattr(following, "MAX_LOOKS", 1)
+    monkeypatch.setattr(tracing, "MAX_DECODINGS", 1)
     shape = hairpin(40, 6, 1500)
     image = drawn((500, 1600), lambda y, x: soft(shape(y, x)))
-    monkeypatch.setattr(growth.Growth, "_ascend", lambda _, first: [first])
+    monkeypatch.setattr(
+        growth.MaskGrower, "_coarser_predictions", lambda _, first: [first]
+    )
     segmenter = segmenter_of(image, bright(448))
-    with pytest.warns(HqsamWarning, match="goes on beyond"):
+    with pytest.warns(HqsamWarning, match="continues beyond"):
         mask = segmenter.segment(Prompt([(100, 300)]), level=0)
     assert not mask.complete
-    assert max(asked.values()) == 1
+    assert max(decodings.values()) == 1
 
 
-def test_what_the_coarse_look_loses_beyond_the_bound_is_told(
+def test_what_the_coarse_level_loses_beyond_the_limit_gives_a_warning(
     drawn, soft, bright, monkeypatch
 ):
     shape = hairpin(3000, 6, 4000)
     image = drawn((3300, 4300), lambda y, x: soft(shape(y, x)))
-    monkeypatch.setattr(following, "MAX_TILES", 12)
-    with pytest.warns(HqsamWarning, match="goes on beyond"):
+    monkeypatch.setattr(tracing, "MAX_TILES", 12)
+    with pytest.warns(HqsamWarning, match="continues beyond"):
         mask = segmenter_of(image, bright(448)).segment(Prompt([(100, 700)]), level=0)
     assert not mask.complete
 
 
-def test_a_part_that_a_finer_tile_denies_stays(drawn, soft, bright, monkeypatch):
-    """Each tile answers for the first of the points that it is given alone."""
+def test_a_component_that_a_finer_tile_does_not_confirm_stays(
+    drawn, soft, bright, monkeypatch
+):
+    """Each tile segments only the component at its first point."""
     shape = hairpin(100, 16, 1500)
     image = drawn((500, 1600), lambda y, x: soft(shape(y, x)))
     model = bright(448)
-    ask = following.Question.ask
+    decode = tracing.TilePrompter.decode
 
-    def of_one(self, field, tile, parts, before=None):
-        logits = ask(self, field, tile, parts, before)
+    def of_one(self, canvas, tile, parts, before=None):
+        logits = decode(self, canvas, tile, parts, before)
         others = np.any(parts[1:], axis=0) if before is not None else np.False_
         if others.any():
             h, w = others.shape
@@ -195,7 +198,7 @@ def test_a_part_that_a_finer_tile_denies_stays(drawn, soft, bright, monkeypatch)
             logits[:h, :w][torch.from_numpy(others)] = -6.0
         return logits
 
-    monkeypatch.setattr(following.Question, "ask", of_one)
+    monkeypatch.setattr(tracing.TilePrompter, "decode", of_one)
     mask = segmenter_of(image, model).segment(Prompt([(100, 300)]), level=0)
     truth = shape(*np.ogrid[:500, :1600]) > 0
     found = mask.to_plane((500, 1600))
@@ -203,17 +206,17 @@ def test_a_part_that_a_finer_tile_denies_stays(drawn, soft, bright, monkeypatch)
 
 
 class Arms:
-    """A question that each tile answers for the one part it is asked about."""
+    """A prompter whose tiles each show one arm."""
 
     def __init__(self, vertical):
         self.vertical = vertical
 
-    def ask(self, field, tile, parts, before=None):
-        return said(self.vertical, field.rect(tile))
+    def decode(self, canvas, tile, parts, before=None):
+        return arm_logits(self.vertical, canvas.rect(tile))
 
 
-def said(arm, rect):
-    """Logits of a tile that knows only one arm: rows and columns of the canvas."""
+def arm_logits(arm, rect):
+    """Logits of a tile that shows one arm: rows and columns of the canvas."""
     logits = torch.full((32, 32), -6.0)
     (top, bottom), (left, right) = arm
     logits[
@@ -223,28 +226,28 @@ def said(arm, rect):
     return logits
 
 
-def test_a_tile_denies_nothing_that_it_was_not_asked_for():
-    """Neither what it is told before it is asked, nor what is found later."""
+def test_a_tile_suppresses_only_what_it_was_prompted_for():
+    """Neither what was there before it was decoded, nor what is found later."""
     grid = Grid((256, 256), 128)
     across, down = ((42, 44), (16, 48)), ((46, 64), (30, 32))
-    field = Field(grid, 0)
-    trail = following.Trail(Arms(down), field)
+    canvas = LogitCanvas(grid, 0)
+    tracer = tracing.TileTracer(Arms(down), canvas)
     first, second = grid.tile(0, 1, 1), grid.tile(0, 2, 1)
-    rect = field.rect(first)
-    both = torch.maximum(said(across, rect), said(down, rect))
-    trail.add(first, both, (both > 0).numpy())
-    assert trail.follow(trail.exits(first, (said(down, rect) > 0).numpy()))
-    assert field.tiles == [first, second]
-    assert (field.read((42, 18, 44, 46)) > 0).all()
-    assert (field.read((46, 30, 60, 32)) > 0).all()
+    rect = canvas.rect(first)
+    both = torch.maximum(arm_logits(across, rect), arm_logits(down, rect))
+    tracer.add(first, both, (both > 0).numpy())
+    assert tracer.trace(tracer.exits(first, (arm_logits(down, rect) > 0).numpy()))
+    assert canvas.tiles == [first, second]
+    assert (canvas.read((42, 18, 44, 46)) > 0).all()
+    assert (canvas.read((46, 30, 60, 32)) > 0).all()
 
-    field = Field(grid, 0)
-    trail = following.Trail(Arms(down), field)
-    high = ((34, 36), (18, 46))  # where the first tile's word weighs more
+    canvas = LogitCanvas(grid, 0)
+    tracer = tracing.TileTracer(Arms(down), canvas)
+    high = ((34, 36), (18, 46))  # where the first tile has more weight
     for tile, arm in ((first, across), (second, high)):
-        logits = said(arm, field.rect(tile))
-        trail.add(tile, logits, (logits > 0).numpy())
-    assert (field.read((34, 20, 36, 44)) > 0).all()
+        logits = arm_logits(arm, canvas.rect(tile))
+        tracer.add(tile, logits, (logits > 0).numpy())
+    assert (canvas.read((34, 20, 36, 44)) > 0).all()
 
 
 def test_the_boundary_of_a_long_diagonal_takes_little_memory():
@@ -253,11 +256,11 @@ def test_the_boundary_of_a_long_diagonal_takes_little_memory():
     grid = Grid((20_000, 20_000), 128)
     yy, xx = np.indices((32, 32))
     disc = torch.from_numpy(9 - np.hypot(yy - 16, xx - 16)).float()
-    coarse = Field.of(grid, grid.tile(0, 1, 1), disc)
+    coarse = LogitCanvas.of(grid, grid.tile(0, 1, 1), disc)
     rows, cols = grid.shape(0)
     coarse.add(grid.tile(0, rows - 2, cols - 2), disc)
     tracemalloc.start()
-    tiles = boundary_tiles(coarse, Field(grid, -1, coarse))
+    tiles = boundary_tiles(coarse, LogitCanvas(grid, -1, coarse))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(tiles) >= 8
@@ -267,7 +270,7 @@ def test_the_boundary_of_a_long_diagonal_takes_little_memory():
 def test_a_mask_too_large_to_be_held_is_one_clear_error(
     drawn, soft, bright, monkeypatch
 ):
-    monkeypatch.setattr(fields, "MAX_CROP", 1000)
+    monkeypatch.setattr(logit_canvas, "MAX_CROP", 1000)
     shape = ellipse((150, 200), (20, 20))
     image = drawn((400, 400), lambda y, x: soft(shape(y, x)))
     with pytest.raises(ImageError, match=r"at most 1000: prompt its parts") as error:
@@ -377,8 +380,10 @@ def test_a_line_is_followed_past_fatter_things_of_the_same_look(drawn, soft, bri
         return mask  # as if the network took them for one object
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(growth.Growth, "_object", both)
-        patch.setattr(growth.Growth, "_ascend", lambda _, first: [first])
+        patch.setattr(growth.MaskGrower, "_object", both)
+        patch.setattr(
+            growth.MaskGrower, "_coarser_predictions", lambda _, first: [first]
+        )
         mask = segmenter_of(image, bright()).segment(
             Prompt([(88, 60), (150, 110)]), level=0, clean=False
         )
@@ -405,9 +410,9 @@ def test_a_negative_click_at_the_deepest_point_is_no_error(drawn, soft, bright):
 def test_stability_of_a_field_without_finer_answers_is_that_below():
     grid = Grid((1000, 1000), 128)
     logits = torch.from_numpy(np.random.default_rng(0).normal(size=(32, 32)))
-    coarse = Field.of(grid, grid.tile(2, 1, 1), logits.float())
+    coarse = LogitCanvas.of(grid, grid.tile(2, 1, 1), logits.float())
     assert 0 < coarse.stability() < 1
-    assert Field(grid, 1, coarse).stability() == coarse.stability()
+    assert LogitCanvas(grid, 1, coarse).stability() == coarse.stability()
 
 
 def test_padding_beyond_the_plane_does_not_count():
@@ -415,13 +420,13 @@ def test_padding_beyond_the_plane_does_not_count():
     logits = torch.zeros(32, 32)  # neither sure nor unsure: all below -1 and above 1
     logits[:18, :18] = -5
     logits[4:9, 4:9] = 5
-    assert Field.of(grid, grid.tile(0, 0, 0), logits).stability() == 1
+    assert LogitCanvas.of(grid, grid.tile(0, 0, 0), logits).stability() == 1
 
 
 def test_a_boundary_too_long_to_refine_is_told(drawn, soft, bright, monkeypatch):
     shape = ellipse((400, 600), (180, 256))
     image = drawn((800, 1200), lambda y, x: soft(shape(y, x)))
-    monkeypatch.setattr(following, "MAX_TILES", 6)
+    monkeypatch.setattr(tracing, "MAX_TILES", 6)
     with pytest.warns(HqsamWarning, match="as fine as level"):
         mask = segmenter_of(image, bright()).segment(Prompt([(390, 610)]), level=0)
     assert mask.complete

@@ -10,10 +10,10 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry import StackAxis
 from napari_hqsam.segmentation.propagation import StopRules, affected_range, spacing_of
 from napari_hqsam.segmentation.propagation.plan import (
-    Leg,
+    Stage,
     checked_range,
     checked_spacing,
-    legs,
+    plan_stages,
 )
 from napari_hqsam.segmentation.propagation.rules import per_step
 
@@ -52,7 +52,7 @@ objects = st.lists(
 def test_every_slice_that_can_be_reached_is_final_once(fixed, forward, backward):
     if not (forward or backward):
         forward = True
-    planned = legs(fixed, (0, 15), forward=forward, backward=backward)
+    planned = plan_stages(fixed, (0, 15), forward=forward, backward=backward)
     walked = [z for leg in planned for z in range(leg.start, leg.stop)]
     every = set().union(*fixed)
     first = 0 if backward else min(every)
@@ -63,7 +63,7 @@ def test_every_slice_that_can_be_reached_is_final_once(fixed, forward, backward)
 @given(objects)
 def test_no_object_is_followed_backwards_out_of_a_leg(fixed):
     """So that its slices are final with it; but for the first, whose tail follows."""
-    planned = legs(fixed, (0, 15))
+    planned = plan_stages(fixed, (0, 15))
     for leg in planned[1:]:
         if leg.forward and leg.backward:
             for slices in fixed:
@@ -74,13 +74,13 @@ def test_no_object_is_followed_backwards_out_of_a_leg(fixed):
 
 
 def test_the_stack_is_cut_where_all_objects_are_prompted():
-    assert legs([{3, 6}, {3}], (0, 9)) == [
-        Leg(3, 4, True, True),
-        Leg(0, 3, False, True),
-        Leg(4, 7, True, True),
-        Leg(7, 9, True, False),
+    assert plan_stages([{3, 6}, {3}], (0, 9)) == [
+        Stage(3, 4, True, True),
+        Stage(0, 3, False, True),
+        Stage(4, 7, True, True),
+        Stage(7, 9, True, False),
     ]
-    assert legs([{3}, {6}], (3, 7)) == [Leg(3, 7, True, True)]
+    assert plan_stages([{3}, {6}], (3, 7)) == [Stage(3, 7, True, True)]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_spacing_comes_from_the_image_or_the_caller():
     assert checked_spacing(None, image, None) == 1
     assert checked_spacing(2.5, image, None) == 2.5
     for bad in (0, -1, float("nan"), float("inf")):
-        with pytest.raises(PromptError, match="no distance of slices"):
+        with pytest.raises(PromptError, match="not a number above 0"):
             checked_spacing(bad, image, None)
     scale = {"z": 2.0, "y": 0.5, "x": 0.5}
     micrometers = dict.fromkeys("zyx", "micrometer")

@@ -8,20 +8,20 @@ from hypothesis import strategies as st
 from napari_hqsam.masks import Logits, Mask
 from napari_hqsam.masks.algebra import iou
 from napari_hqsam.segmentation.propagation import Hints
-from napari_hqsam.segmentation.propagation.contest import (
-    FOLLOWED,
+from napari_hqsam.segmentation.propagation.hints import inner_points, next_prompts
+from napari_hqsam.segmentation.propagation.logit_maps import (
+    blend,
+    drop_unconnected,
+    to_pixels,
+)
+from napari_hqsam.segmentation.propagation.overlaps import (
     GIVEN,
+    PROPAGATED,
     Claim,
     resolve_overlaps,
 )
-from napari_hqsam.segmentation.propagation.covering import cover, level_of
-from napari_hqsam.segmentation.propagation.hints import inner_points, next_prompts
-from napari_hqsam.segmentation.propagation.maps import (
-    blended,
-    continued,
-    pixels,
-)
 from napari_hqsam.segmentation.propagation.spill_buffer import SpillBuffer
+from napari_hqsam.segmentation.propagation.tile_cover import assign_tiles, choose_level
 from napari_hqsam.tiling import Grid
 
 
@@ -33,7 +33,7 @@ def disc(centre, radius, shape=(64, 64)):
 
 
 def mask_of(logits, shape=(64, 64)):
-    offset, crop = pixels(logits, shape)
+    offset, crop = to_pixels(logits, shape)
     return Mask.from_crop(crop, offset, 0.9, 0.9)
 
 
@@ -64,7 +64,7 @@ def test_masks_are_disjoint_and_the_surest_wins(discs):
 
 def test_what_the_user_said_goes_first_and_what_is_taken_to_nobody():
     sure, said = disc((30, 30), 12), box_mask(30, 30, 50, 50)
-    claims = {0: Claim(mask_of(sure), sure, FOLLOWED), 1: Claim(said, None, GIVEN)}
+    claims = {0: Claim(mask_of(sure), sure, PROPAGATED), 1: Claim(said, None, GIVEN)}
     found = resolve_overlaps(claims, (), None)
     assert found[1] is said
     assert not found[0].to_plane((64, 64))[30:50, 30:50].any()
@@ -83,34 +83,34 @@ def test_what_the_user_said_goes_first_and_what_is_taken_to_nobody():
 def test_blending_moves_from_one_shape_to_the_other():
     one, other = disc((24, 30), 12), disc((36, 30), 12)
     rows = [
-        np.mean(np.nonzero(mask_of(blended(one, other, share)).to_plane((64, 64)))[0])
+        np.mean(np.nonzero(mask_of(blend(one, other, share)).to_plane((64, 64)))[0])
         for share in (0, 0.25, 0.5, 0.75, 1)
     ]
     assert rows == sorted(rows)
     assert np.abs(np.diff(rows) - 3).max() < 1.5
-    half = mask_of(blended(one, disc((24, 30), 6), 0.5))
+    half = mask_of(blend(one, disc((24, 30), 6), 0.5))
     assert 6 * 1.8 < half.bbox[2] - half.bbox[0] < 12 * 1.8
 
 
 def test_blending_of_maps_on_other_grids():
     one = disc((24, 30), 12)
     other = Logits(one.on_grid((8, 12), 1.0, (40, 44)).astype("f2"), (8, 12), 1.0)
-    assert iou(mask_of(blended(one, other, 0.5)), mask_of(one)) > 0.97
+    assert iou(mask_of(blend(one, other, 0.5)), mask_of(one)) > 0.97
 
 
 def test_only_parts_that_go_on_are_kept():
     values = np.maximum(disc((20, 20), 8).values, disc((50, 50), 8).values)
     both = Logits(values, (0, 0), 2.0)
-    kept = mask_of(continued(both, box_mask(15, 15, 25, 25), 2))
+    kept = mask_of(drop_unconnected(both, box_mask(15, 15, 25, 25), 2))
     assert kept.bbox[2] < 35
     split = Mask.from_crop(values > 0, (0, 0), 1, 1)
     before = Mask.from_crop(
         np.repeat(np.repeat(split.data, 2, 0), 2, 1), (12, 12), 1, 1
     )
-    assert continued(both, before, 2) is both or (
-        mask_of(continued(both, before, 2)).area == mask_of(both).area
+    assert drop_unconnected(both, before, 2) is both or (
+        mask_of(drop_unconnected(both, before, 2)).area == mask_of(both).area
     )
-    assert continued(both, box_mask(0, 60, 3, 63), 1) is both  # none goes on
+    assert drop_unconnected(both, box_mask(0, 60, 3, 63), 1) is both  # none goes on
 
 
 def test_each_part_gets_a_point_and_specks_none():
@@ -138,7 +138,7 @@ def test_the_hints_make_the_prompt():
         1,
     )
     said = disc((30, 30), 12)
-    offset, crop = pixels(said, (64, 64))
+    offset, crop = to_pixels(said, (64, 64))
     seen = {0: Mask.from_crop(crop, offset, 1, 1, logits=said)}
     pointed = next_prompts(seen, steps, (64, 64), Hints())
     assert pointed[0].box is None
@@ -157,22 +157,22 @@ def test_few_tiles_hold_many_objects():
     corners = [(y, x) for y in (20, 60, 94) for x in (20, 60, 94)]
     boxes = {i: ((y, x, y + 20.0, x + 20.0), 0) for i, (y, x) in enumerate(corners)}
     boxes[9] = (120.0, 120.0, 140.0, 140.0), 0  # too near to the side of that tile
-    chosen = cover(boxes, grid, 1 / 3)
+    chosen = assign_tiles(boxes, grid, 1 / 3)
     assert {chosen[i] for i in range(9)} == {grid.tile(0, 0, 0)}
     assert chosen[9] == grid.tile(0, 1, 1)
     middles = [((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b, _ in boxes.values()]
     assert len({grid.nearest(0, middle) for middle in middles}) == 4
     large = {0: ((100.0, 100.0, 300.0, 300.0), 0)}  # lies well in no tile
-    assert cover(large, grid, 1 / 3)[0] == grid.nearest(0, (200, 200))
+    assert assign_tiles(large, grid, 1 / 3)[0] == grid.nearest(0, (200, 200))
 
 
 def test_a_level_is_kept_while_the_object_fits():
     grid = Grid((4096, 4096), 128)
-    assert level_of((0, 0, 40, 40), grid, None, 1 / 3) == 0
-    assert level_of((0, 0, 50, 50), grid, 0, 1 / 3) == 0  # afresh it would be 1
-    assert level_of((0, 0, 50, 50), grid, None, 1 / 3) == 1
-    assert level_of((0, 0, 100, 100), grid, 0, 1 / 3) == 2
-    assert level_of((0, 0, 5, 5), grid, 0, 1 / 3) == -3
+    assert choose_level((0, 0, 40, 40), grid, None, 1 / 3) == 0
+    assert choose_level((0, 0, 50, 50), grid, 0, 1 / 3) == 0  # afresh it would be 1
+    assert choose_level((0, 0, 50, 50), grid, None, 1 / 3) == 1
+    assert choose_level((0, 0, 100, 100), grid, 0, 1 / 3) == 2
+    assert choose_level((0, 0, 5, 5), grid, 0, 1 / 3) == -3
 
 
 @pytest.mark.parametrize("in_memory", [1 << 20, 10])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_hqsam.geometry import Box
-    from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
+    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
     from napari_hqsam.tiling import Tile
 
 COARSEST = 3
@@ -87,7 +87,7 @@ def rate_levels(
     return rated
 
 
-def _rate(answer: Answer, tile: Tile) -> float:
+def _rate(answer: TilePrediction, tile: Tile) -> float:
     """Quality of SAM's single mask; see `Rules`."""
     h, w = (-(-side // 4) for side in tile.resized_shape)
     logits = answer.sam[0, :h, :w]

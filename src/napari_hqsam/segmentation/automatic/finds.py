@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.plane.field import Field
-from napari_hqsam.segmentation.plane.parts import pointed_at
+from napari_hqsam.segmentation.plane.components import prompted_components
+from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import FloatBox, Point
     from napari_hqsam.models import Tuning
-    from napari_hqsam.segmentation.plane.decoding import Answer
+    from napari_hqsam.segmentation.plane.decoding import TilePrediction
     from napari_hqsam.tiling import Grid
 
 
@@ -78,7 +78,7 @@ class Find:
     point : (y, x)
         The click, plane pixels.
     mask : Mask
-        In canvas pixels of its level (see `Field`), not of the plane.
+        In canvas pixels of its level (see `LogitCanvas`), not of the plane.
     pitch : float
         Plane pixels per canvas pixel.
     cut : bool
@@ -113,12 +113,14 @@ def quality(mask: Mask) -> float:
     return float(max(mask.score, 0.0) * mask.stability**0.5)
 
 
-def finds_of(answer: Answer, point: Point, grid: Grid, rules: Rules) -> list[Find]:
+def finds_of(
+    answer: TilePrediction, point: Point, grid: Grid, rules: Rules
+) -> list[Find]:
     """Take the masks of an answer to a click that rate well enough.
 
     Parameters
     ----------
-    answer : Answer
+    answer : TilePrediction
         SAM's masks on a tile of the grid.
     point : (y, x)
         The click.
@@ -127,7 +129,7 @@ def finds_of(answer: Answer, point: Point, grid: Grid, rules: Rules) -> list[Fin
     rules : Rules
     """
     tile = answer.tile
-    rect = Field(grid, tile.address.level if tile.address else 0).rect(tile)
+    rect = LogitCanvas(grid, tile.address.level if tile.address else 0).rect(tile)
     pitch = 4 * 2.0 ** (tile.address.level if tile.address else 0)
     h, w = rect[2] - rect[0], rect[3] - rect[1]
     found = []
@@ -140,7 +142,7 @@ def finds_of(answer: Answer, point: Point, grid: Grid, rules: Rules) -> list[Fin
         stability = int((logits > 1).sum()) / outer if outer else 0.0
         if score * stability**0.5 < least:
             continue
-        part = pointed_at(logits > 0, Prompt([point]), rect[:2], pitch)
+        part = prompted_components(logits > 0, Prompt([point]), rect[:2], pitch)
         mask = Mask.from_crop(part, rect[:2], score, stability)
         find = Find(point, mask, pitch, _is_cut(part, grid.open_sides(tile)))
         if (

@@ -1,4 +1,4 @@
-"""From prompts to masks on one plane: on which tiles, decoded, grown, refined.
+"""Segment prompted objects on one plane: choose tiles, decode, grow, refine.
 
-Must not know stacks, nor how objects are found without prompts.
+Must not know stacks, nor automatic segmentation.
 """

@@ -1,4 +1,4 @@
-"""Decode prompts on a tile; keep what all outputs can be made from."""
+"""Run the mask decoder for prompts on tiles; keep the logits of every output."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Grid, Tile
 
 CPU_BATCH, GPU_BATCH = 1, 64
-"""Prompts in one decoder batch; on a CPU the maps of one fill the caches."""
+"""Prompts per decoder batch: on a CPU one prompt's feature maps fill the caches."""
 STABILITY_OFFSET = 1.0
+"""Offset of the two thresholds of the stability score, logits; as SAM's."""
 MAX_PIXELS = 2**27
-"""Image pixels that a tile may be averaged from without being asked for."""
+"""Most image pixels read for a coarser tile that the user has not chosen."""
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What the decoder says to one prompt on one tile, on the CPU.
+class TilePrediction:
+    """The decoder's output for one prompt on one tile, on the CPU.
 
     Attributes
     ----------
     tile : Tile
-        Where it was asked.
+        Where it was decoded.
     sam : Tensor
         (4, S/4, S/4) float32 logits: SAM's single mask, then its three candidates.
     hq : Tensor or None
-        (S/4, S/4) float32 logits of the HQ token.
+        (S/4, S/4) float32 logits of the HQ token; None if not decoded.
     scores : tuple of float
-        IoU that SAM expects of each of its four masks.
+        Predicted IoU of each of SAM's four masks.
     """
 
     tile: Tile
@@ -52,17 +53,24 @@ class Answer:
     scores: tuple[float, ...]
 
     def logits(self, output: Output, which: int = 0) -> Tensor:
-        """(S/4, S/4) logits of one mask; see `network.combine`."""
+        """Return the (S/4, S/4) logits of one mask; see `network.combine`.
+
+        Parameters
+        ----------
+        output : {"sam+hq", "sam", "hq"}
+        which : int
+            0 for SAM's single mask, 1 to 3 for a candidate; not used by "hq".
+        """
         if output == "sam":
             return self.sam[which]
         assert self.hq is not None, "decoded without the HQ mask"
         return self.sam[which] + self.hq if output == "sam+hq" else self.hq
 
     def stability(self, output: Output, which: int = 0) -> float:
-        """IoU of one mask's logits above +1 and above -1; 0 where there are none.
+        """Return SAM's stability score of a mask, 0..1; 0 where there is no mask.
 
-        How little the mask depends on the threshold (reference file
-        ``utils/amg.py``).
+        IoU of the masks thresholded at logits +1 and -1 (reference file
+        ``utils/amg.py``, ``calculate_stability_score``).
         """
         h, w = self.tile.decoded_shape
         logits = self.logits(output, which)[:h, :w]
@@ -72,18 +80,18 @@ class Answer:
 
 
 class PlaneDecoder:
-    """The decoder on the tiles of one plane.
+    """Runs a model's mask decoder on the tiles of one plane.
 
     Parameters
     ----------
     source : TileSource
-        Gives the features of tiles.
+        Gives the embeddings of tiles.
     model : Model
-        Whose decoder.
+        The model.
     grid : Grid
         Tiles of the plane.
     index : tuple of int
-        Which plane.
+        Position of the plane along the image's leading axes.
     """
 
     def __init__(
@@ -91,10 +99,10 @@ class PlaneDecoder:
     ) -> None:
         self.source, self.model, self.grid, self.index = source, model, grid, index
 
-    def affordable(self, tile: Tile) -> bool:
-        """Whether a tile can be seen without reading too much of the image.
+    def is_affordable(self, tile: Tile) -> bool:
+        """Whether reading a tile takes at most `MAX_PIXELS` of the image.
 
-        A coarse tile of an image without a pyramid is averaged from all its pixels.
+        Without a pyramid, a coarse tile is averaged from full-resolution pixels.
         """
         assert tile.address is not None
         levels = self.source.image.levels
@@ -110,27 +118,32 @@ class PlaneDecoder:
         *,
         hq: bool,
         masks: Sequence[NDArray[np.float32]] | None = None,
-    ) -> list[Answer]:
-        """Decode prompts that are all looked at on one tile.
+    ) -> list[TilePrediction]:
+        """Decode prompts on one tile, in batches.
 
         Parameters
         ----------
         prompts : sequence of Prompt
             Plane coordinates.
         tile : Tile
-            Encoded first if it is not there yet.
+            Encoded first if its embedding is not stored.
         hq : bool
-            Whether the HQ mask is wanted.
+            Whether to compute the HQ mask.
         masks : sequence of ndarray, optional
-            One a prompt, (h, w) float32 logits at the decoder's own resolution,
-            at most (S/4, S/4): mask prompts instead of the prompts' own.
+            One per prompt, (h, w) float32 logits at the decoder's resolution, at
+            most (S/4, S/4): mask prompts that replace the prompts' own.
+
+        Returns
+        -------
+        list of TilePrediction
+            One per prompt.
 
         Raises
         ------
         PromptError
-            The HQ mask is wanted of a model without HQ modules.
+            `hq` for a model without HQ modules.
         """
-        # nothing is to be encoded ahead between the tile and its answers
+        # pause prefetching while somebody waits
         with self.source.foreground():
             features = self.source.features(self.index, tile)
             tokens = tokens_on_tile(
@@ -138,22 +151,22 @@ class PlaneDecoder:
             )
             device = self.model.device
             step = CPU_BATCH if device.type == "cpu" else GPU_BATCH
-            answers = []
+            predictions = []
             for i in range(0, len(prompts), step):
                 batch = tokens.select(slice(i, i + step)).to(device)
                 decoded = self.model.network.decode(features, batch, hq=hq)
                 if hq and decoded.hq is None:
                     raise PromptError(
-                        f"{self.model.name} is a SAM without HQ and has one output "
-                        'alone: choose the output "sam"'
+                        f"{self.model.name} is a SAM without HQ modules; choose the "
+                        'output "sam"'
                     )
                 sam, scores = (
                     decoded.sam.float().cpu(),
                     decoded.iou.float().cpu().tolist(),
                 )
                 fine = None if decoded.hq is None else decoded.hq.float().cpu()
-                answers += [
-                    Answer(
+                predictions += [
+                    TilePrediction(
                         tile,
                         sam[row],
                         None if fine is None else fine[row, 0],
@@ -161,11 +174,11 @@ class PlaneDecoder:
                     )
                     for row in range(len(sam))
                 ]
-        return answers
+        return predictions
 
     @torch.inference_mode()
     def instance_maps(self, tile: Tile) -> NDArray[np.float32] | None:
-        """Foreground and distances on a tile, without prompts.
+        """Run the instance decoder on a tile: foreground and distance maps.
 
         Returns
         -------
@@ -183,27 +196,43 @@ class PlaneDecoder:
         return cropped
 
 
-def place(tile: Tile) -> tuple[int, ...]:
-    """Sort key that brings tiles of one level and row together."""
+def tile_order(tile: Tile) -> tuple[int, ...]:
+    """Return a sort key that puts tiles of one level and row side by side."""
     return tile.address or (0, 0, 0)
 
 
 def decode_by_tile(
     decoder: PlaneDecoder,
     prompts: Mapping[int, Prompt],
-    looks: Mapping[int, Sequence[Tile]],
+    tiles: Mapping[int, Sequence[Tile]],
     *,
     hq: bool,
-) -> dict[int, list[Answer]]:
-    """Decode each of some numbered prompts on each of its tiles, tile by tile."""
+) -> dict[int, list[TilePrediction]]:
+    """Decode each numbered prompt on each of its tiles, grouped by tile.
+
+    Parameters
+    ----------
+    decoder : PlaneDecoder
+    prompts : mapping of int to Prompt
+        Plane coordinates.
+    tiles : mapping of int to sequence of Tile
+        Of each prompt; those of other numbers are ignored.
+    hq : bool
+        Whether to compute the HQ mask.
+
+    Returns
+    -------
+    dict of int to list of TilePrediction
+        For each prompt, ordered by level, row and column of the tile.
+    """
     groups: dict[Tile, list[int]] = {}
-    for i, tiles in looks.items():
-        for tile in tiles if i in prompts else ():
+    for i, each in tiles.items():
+        for tile in each if i in prompts else ():
             groups.setdefault(tile, []).append(i)
-    answers: dict[int, list[Answer]] = {i: [] for i in prompts}
-    for tile in sorted(groups, key=place):
+    predictions: dict[int, list[TilePrediction]] = {i: [] for i in prompts}
+    for tile in sorted(groups, key=tile_order):
         here = groups[tile]
         found = decoder.decode([prompts[i] for i in here], tile, hq=hq)
-        for i, answer in zip(here, found, strict=True):
-            answers[i].append(answer)
-    return answers
+        for i, prediction in zip(here, found, strict=True):
+            predictions[i].append(prediction)
+    return predictions

@@ -1,4 +1,4 @@
-"""Prompts in plane coordinates as the tokens of a tile."""
+"""Convert prompts from plane coordinates to the decoder's tokens on a tile."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Tile
 
 MASK_LOGIT = 8.0
-"""Logit of a sure pixel of a mask prompt; SAM's own answers reach about that."""
+"""Logit of a pixel inside a binary mask prompt; SAM's own logits reach about that."""
 _FINE = 4
-"""Mask pixels kept per pixel of the prompt, before they are averaged."""
+"""Mask pixels sampled per pixel of the mask prompt and axis, before averaging."""
 
 
 def tokens_on_tile(
@@ -33,20 +33,21 @@ def tokens_on_tile(
     *,
     plane_shape: tuple[int, int] | None = None,
 ) -> PromptTokens:
-    """Pack prompts for the decoder, on the CPU.
+    """Pack prompts into the tokens of a tile, on the CPU.
 
     Parameters
     ----------
     prompts : sequence of Prompt
         Plane coordinates.
     tile : Tile
-        Where they are looked at.
+        The tile to decode them on.
     masks : sequence of ndarray, optional
         (h, w) float32 logits, at most (S/4, S/4), instead of the prompts' masks.
     plane_shape : (h, w), optional
-        Of the plane: beyond it, a mask's border is repeated, as its pixels are.
+        Size of the plane. Beyond it the image's border is repeated, so a mask's is
+        too.
     """
-    prompts = [seen_on(p, tile) for p in prompts]
+    prompts = [clip_to_tile(p, tile) for p in prompts]
     return pack_tokens(
         points=[torch.tensor(tile.to_network(p.points).tolist()) for p in prompts],
         labels=[torch.tensor(p.point_labels, dtype=torch.long) for p in prompts],
@@ -56,21 +57,20 @@ def tokens_on_tile(
         ],
         masks=[mask_logits(p, tile, plane_shape) for p in prompts]
         if masks is None
-        else [padded(torch.from_numpy(mask), tile) for mask in masks],
+        else [pad_logits(torch.from_numpy(mask), tile) for mask in masks],
     )
 
 
-def seen_on(prompt: Prompt, tile: Tile) -> Prompt:
-    """Return what of a prompt lies on a tile.
+def clip_to_tile(prompt: Prompt, tile: Tile) -> Prompt:
+    """Drop the points of a prompt that lie off a tile, and clip its box to it.
 
-    The position code of a place off the network's input is that of some other place
-    on it. A box that sticks out is cut off at the tile's border, as the object is.
-    A prompt of which nothing positive lies there stays as it is.
+    The positional encoding of coordinates outside the network's input aliases others
+    inside. A prompt of which no positive part would be left is returned unchanged.
     """
     y0, x0, y1, x1 = tile.region
-    kept = {
-        point: on
-        for point, on in zip(prompt.points, prompt.point_labels, strict=True)
+    inside = {
+        point: sign
+        for point, sign in zip(prompt.points, prompt.point_labels, strict=True)
         if tile.holds(point)
     }
     box = prompt.box
@@ -82,29 +82,29 @@ def seen_on(prompt: Prompt, tile: Tile) -> Prompt:
             min(box[3], x1 - 0.5),
         )
         box = cut if cut[0] < cut[2] and cut[1] < cut[3] else None
-    if len(kept) == len(prompt.points) and box == prompt.box:
+    if len(inside) == len(prompt.points) and box == prompt.box:
         return prompt
-    if box is None and prompt.mask is None and 1 not in kept.values():
+    if box is None and prompt.mask is None and 1 not in inside.values():
         return prompt
     return replace(
-        prompt, points=tuple(kept), point_labels=tuple(kept.values()), box=box
+        prompt, points=tuple(inside), point_labels=tuple(inside.values()), box=box
     )
 
 
 def mask_logits(
     prompt: Prompt, tile: Tile, plane_shape: tuple[int, int] | None = None
 ) -> torch.Tensor | None:
-    """Turn a mask prompt into (S/4, S/4) logits, averaged down to that resolution.
+    """Convert a mask prompt to (S/4, S/4) logits; None if the prompt has none.
 
-    Logits of an earlier answer are sampled where the decoder wants them. A mask much
-    larger than that is thinned out first, so that the work is bounded whatever the
-    level of the tile.
+    Logits of an earlier prediction are interpolated at the decoder's pixels. A binary
+    mask is resized with antialiasing; one of many more pixels is subsampled first, so
+    that the cost does not grow with the level of the tile.
     """
     if prompt.logits is not None:
         there = prompt.logits.on_grid(
             (tile.y0, tile.x0), tile.decoded_pitch, tile.decoded_shape
         )
-        return padded(torch.from_numpy(there), tile)
+        return pad_logits(torch.from_numpy(there), tile)
     if prompt.mask is None:
         return None
     small = [max(1, round(side / 4)) for side in tile.resized_shape]
@@ -147,7 +147,7 @@ def mask_logits(
         align_corners=False,
         antialias=True,
     )[0, 0]
-    return padded(logits, tile)
+    return pad_logits(logits, tile)
 
 
 def _repeat_border(
@@ -156,7 +156,7 @@ def _repeat_border(
     plane_shape: tuple[int, int],
     steps: Sequence[int],
 ) -> None:
-    """Fill what of a tile lies beyond the plane with the plane's last pixels."""
+    """Repeat the plane's last pixels over the part of a tile beyond the plane."""
     corner = tile.y0, tile.x0
     for axis in (0, 1):
         end = -(-(plane_shape[axis] - corner[axis]) // steps[axis])
@@ -164,8 +164,8 @@ def _repeat_border(
         along[end:] = along[end - 1 : end]
 
 
-def padded(logits: torch.Tensor, tile: Tile) -> torch.Tensor:
-    """Logits (h, w) of a tile's plane pixels, clamped and padded to (S/4, S/4)."""
+def pad_logits(logits: torch.Tensor, tile: Tile) -> torch.Tensor:
+    """Clamp logits (h, w) to -32..32 and pad them with background to (S/4, S/4)."""
     side = tile.size // 4
     h, w = logits.shape
     return F.pad(logits.clamp(-32, 32), (0, side - w, 0, side - h), value=-MASK_LOGIT)

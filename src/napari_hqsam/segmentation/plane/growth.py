@@ -1,11 +1,11 @@
-"""From an answer that its tile may cut to one whole object.
+"""Grow a mask that its tile cuts off into the whole object.
 
-While the mask runs into a side of its tile where the plane goes on, the field
-grows: first upwards, to coarser levels, where one tile covers four times as
-much; then back down, where the finer tiles along the boundary are asked again
-with the coarse mask as prompt (`refining`). An object that coarser levels lose,
-since it is long and thin, is followed from tile to tile instead (`following`).
-Both are bounded, and a bound that is hit is told.
+While the mask touches a side of its tile where the plane goes on, the search goes
+coarse to fine: first to coarser levels, where one tile covers four times the area,
+until the object is closed; then back to finer ones, where the tiles along the boundary
+are decoded with the coarse mask as prompt (`boundary`). A long thin object that coarser
+levels lose is traced from tile to tile instead (`tracing`). Both have limits, and the
+result tells whether one was reached.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hqsam.masks.metrics import iou
-from napari_hqsam.segmentation.plane.field import Field
-from napari_hqsam.segmentation.plane.following import AGREEMENT, Question, Trail
-from napari_hqsam.segmentation.plane.parts import exits, pointed_at
-from napari_hqsam.segmentation.plane.refining import refine, seen_finer
+from napari_hqsam.segmentation.plane.boundary import read_one_level_finer, refine
+from napari_hqsam.segmentation.plane.components import exits, prompted_components
+from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
+from napari_hqsam.segmentation.plane.tracing import AGREEMENT, TilePrompter, TileTracer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,43 +26,43 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Box
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.plane.decoding import Answer, PlaneDecoder
+    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
     from napari_hqsam.tiling import Tile
 
 
 @dataclass(frozen=True, eq=False)
-class Grown:
-    """A whole object.
+class GrownMask:
+    """The logits of a whole object.
 
     Attributes
     ----------
-    field : Field
-        Its logits.
+    canvas : LogitCanvas
+        Its logits, at the finest level that was decoded.
     complete : bool
-        False if a bound was hit before the object ended.
+        False if a limit was reached before the object was closed.
     tiles : int
-        How many tiles were looked at.
+        Number of tiles decoded.
     refined : bool
-        False if the boundary runs through too many tiles to be looked at again
-        down to the level of the first answer.
+        False if the boundary runs through more than `tracing.MAX_TILES` tiles of
+        the first prediction's level, and is therefore coarser.
     """
 
-    field: Field
+    canvas: LogitCanvas
     complete: bool
     tiles: int
     refined: bool = True
 
 
 @dataclass(frozen=True, eq=False)
-class Growth:
-    """Lets one object grow.
+class MaskGrower:
+    """Grows the mask of one object beyond its first tile.
 
     Parameters
     ----------
     decoder : PlaneDecoder
-        Asked for every further tile.
+        Decodes further tiles.
     prompt : Prompt
-        What the user gave, plane coordinates.
+        The user's prompt, plane coordinates.
     output : {"sam+hq", "sam", "hq"}
         Which mask.
     which : int
@@ -74,81 +74,77 @@ class Growth:
     output: Output
     which: int = 0
 
-    def run(self, first: Answer) -> Grown:
-        """Grow from an answer on a tile of the grid until the object is closed."""
-        field = self._field(first)
-        if not self._is_cut(field, first.tile):
-            return Grown(field, complete=True, tiles=1)
-        question = Question(self.decoder, self.prompt, self.output)
-        answers = self._ascend(first)
-        last = answers[-1]
+    def run(self, first: TilePrediction) -> GrownMask:
+        """Grow a prediction on a tile of the grid until the object is closed."""
+        canvas = self._canvas(first)
+        if not self._is_cut(canvas, first.tile):
+            return GrownMask(canvas, complete=True, tiles=1)
+        prompter = TilePrompter(self.decoder, self.prompt, self.output)
+        predictions = self._coarser_predictions(first)
+        last = predictions[-1]
         assert last.tile.address is not None
-        trail = Trail(question, Field(self.decoder.grid, last.tile.address.level))
-        coarse = trail.field
-        part = self._on(self._field(last), last.tile)
-        trail.add(last.tile, last.logits(self.output, self.which), part)
-        complete = trail.follow(trail.exits(last.tile, part))
-        asked = len(answers) + len(coarse.tiles) - 1
-        while coarse.level > field.level:
-            finer = refine(question, coarse, follow=complete)
+        coarse = LogitCanvas(self.decoder.grid, last.tile.address.level)
+        tracer = TileTracer(prompter, coarse)
+        part = self._object_on(self._canvas(last), last.tile)
+        tracer.add(last.tile, last.logits(self.output, self.which), part)
+        complete = tracer.trace(tracer.exits(last.tile, part))
+        decoded = len(predictions) + len(coarse.tiles) - 1
+        while coarse.level > canvas.level:
+            finer = refine(prompter, coarse, trace=complete)
             if finer is None:
-                return Grown(coarse, complete, asked, refined=False)
-            coarse = finer.field
+                return GrownMask(coarse, complete, decoded, refined=False)
+            coarse = finer.canvas
             complete &= finer.complete
-            asked += len(coarse.tiles)
-        return Grown(coarse, complete, asked)
+            decoded += len(coarse.tiles)
+        return GrownMask(coarse, complete, decoded)
 
-    def _field(self, answer: Answer) -> Field:
-        logits = answer.logits(self.output, self.which)
-        return Field.of(self.decoder.grid, answer.tile, logits)
+    def _canvas(self, prediction: TilePrediction) -> LogitCanvas:
+        logits = prediction.logits(self.output, self.which)
+        return LogitCanvas.of(self.decoder.grid, prediction.tile, logits)
 
-    # --- is it whole? -----------------------------------------------------
-
-    def _is_cut(self, field: Field, tile: Tile) -> bool:
-        """Whether the object runs into a side of its only tile."""
-        part = self._on(field, tile)
+    def _is_cut(self, canvas: LogitCanvas, tile: Tile) -> bool:
+        """Whether the object touches an open side of its only tile."""
+        part = self._object_on(canvas, tile)
         return any(True for _ in exits(part, self.decoder.grid.open_sides(tile)))
 
-    def _on(self, field: Field, tile: Tile) -> NDArray[np.bool_]:
-        """Mask (h, w) of the object on a tile."""
-        rect = field.rect(tile)
-        return self._object(field.read(rect) > 0, rect, field.pitch)
+    def _object_on(self, canvas: LogitCanvas, tile: Tile) -> NDArray[np.bool_]:
+        """Return the mask (h, w) of the object on a tile."""
+        rect = canvas.rect(tile)
+        return self._object(canvas.read(rect) > 0, rect, canvas.pitch)
 
     def _object(
         self, mask: NDArray[np.bool_], rect: Box, pitch: float
     ) -> NDArray[np.bool_]:
-        return pointed_at(mask, self.prompt, rect[:2], pitch)
+        return prompted_components(mask, self.prompt, rect[:2], pitch)
 
-    # --- upwards ----------------------------------------------------------
+    def _coarser_predictions(self, first: TilePrediction) -> list[TilePrediction]:
+        """Decode coarser and coarser levels until the object is closed.
 
-    def _ascend(self, first: Answer) -> list[Answer]:
-        """Answers level by level, the first one's first, until the object is whole.
-
-        Ends early where the coarser look is not of the same object, or would mean
-        to read too much.
+        Returns the predictions, the first one first. Ends early where the coarser
+        level shows another object, or would read too many pixels.
         """
         grid = self.decoder.grid
-        found, field, tile = [first], self._field(first), first.tile
-        while field.level < grid.coarsest and self._is_cut(field, tile):
+        found, canvas, tile = [first], self._canvas(first), first.tile
+        while canvas.level < grid.coarsest and self._is_cut(canvas, tile):
             y0, x0, y1, x1 = tile.region
             above = grid.nearest(
-                field.level + 1, ((y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2)
+                canvas.level + 1, ((y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2)
             )
-            if not self.decoder.affordable(above):
+            if not self.decoder.is_affordable(above):
                 break
-            (answer,) = self.decoder.decode(
+            (prediction,) = self.decoder.decode(
                 [self.prompt], above, hq=self.output != "sam"
             )
-            coarser = self._field(answer)
-            if not self._agree(coarser, field, tile):
+            coarser = self._canvas(prediction)
+            if not self._agree(coarser, canvas, tile):
                 break
-            field, tile = coarser, above
-            found.append(answer)
+            canvas, tile = coarser, above
+            found.append(prediction)
         return found
 
-    def _agree(self, coarser: Field, field: Field, tile: Tile) -> bool:
+    def _agree(self, coarser: LogitCanvas, canvas: LogitCanvas, tile: Tile) -> bool:
         """Whether two levels show the same object within the finer one's tile."""
-        rect = field.rect(tile)
-        view = seen_finer(coarser, rect) > 0
-        there = self._object(view, rect, field.pitch)
-        return iou(self._on(field, tile), there) >= AGREEMENT
+        rect = canvas.rect(tile)
+        view = read_one_level_finer(coarser, rect) > 0
+        there = self._object(view, rect, canvas.pitch)
+        return iou(self._object_on(canvas, tile), there) >= AGREEMENT

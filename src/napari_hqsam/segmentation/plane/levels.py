@@ -1,7 +1,7 @@
-"""At which level, and on which tile, a prompt is looked at.
+"""Choose the level and the tile on which a prompt is decoded.
 
-What hangs on the weights, such as how large an object should be on a tile, is the
-model's own: see `models.Tuning`.
+Numbers that depend on the weights, such as how large an object should be on a tile,
+belong to the model: see `models.Tuning`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from napari_hqsam.geometry.boxes import shape_of
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.segmentation.plane.field import Field
-from napari_hqsam.segmentation.plane.parts import pointed_at
+from napari_hqsam.segmentation.plane.components import prompted_components
+from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Tuning
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.plane.decoding import Answer
+    from napari_hqsam.segmentation.plane.decoding import TilePrediction
     from napari_hqsam.tiling import Grid, Tile
 
-VIEW_SHARES = 1 / 40, 1 / 2
-"""Shares of the view's longer side that an object which is clicked on rarely leaves."""
+VIEW_FRACTIONS = 1 / 40, 1 / 2
+"""Usual sizes of clicked objects, as fractions of the view's longer side."""
 
 
 def levels_to_try(
@@ -36,13 +36,12 @@ def levels_to_try(
     typical_size: float | None = None,
     view_extent: float | None = None,
 ) -> list[int]:
-    """Levels at which a prompt is looked at first.
+    """Return the levels at which a prompt is decoded first, the finest first.
 
     One level if the size of the object is known: that of its box or mask, of the
-    answer so far, or of the objects accepted so far. Else, for
-    clicks alone, the model's first levels, and the surest answer tells the size; none
-    so fine that the positive clicks do not fit a tile, and none for objects of a size
-    that is rarely clicked on in a view such as the user's.
+    previous prediction, or of the objects accepted so far. For clicks alone the
+    model's first levels, limited to those at which the positive clicks fit in a tile
+    and objects of a usual size for the user's view are well resolved.
 
     Parameters
     ----------
@@ -68,7 +67,9 @@ def levels_to_try(
     levels = [grid.clip(level) for level in tuning.first_levels]
     if view_extent is not None:
         seen = _seen(grid, view_extent)
-        low, high = (grid.level_for(seen * s, tuning.object_share) for s in VIEW_SHARES)
+        low, high = (
+            grid.level_for(seen * part, tuning.object_share) for part in VIEW_FRACTIONS
+        )
         levels = [min(max(level, low), high) for level in levels]
     return sorted({max(level, finest) for level in levels})
 
@@ -76,10 +77,10 @@ def levels_to_try(
 def size_prior(
     grid: Grid, extent: float, view_extent: float | None, sigmas: float
 ) -> float:
-    """Rate the size of an object by how usual it is to click on such in a view.
+    """Return a prior, 0..1, for the size of a clicked object given the view.
 
-    A log-normal density over the share of the view, 1 at its mode: the geometric mean
-    of the two `VIEW_SHARES`, which lie `sigmas` from it.
+    A Gaussian in the logarithm of the size as a fraction of the view, 1 at its mode:
+    the geometric mean of the two `VIEW_FRACTIONS`, which lie `sigmas` from it.
 
     Parameters
     ----------
@@ -88,50 +89,68 @@ def size_prior(
     extent : float
         Longer side of the object, plane pixels.
     view_extent : float or None
-        Longer side of what the user sees, plane pixels; None: all sizes are 1.
+        Longer side of what the user sees, plane pixels; None: no preference.
     sigmas : float
-        `Tuning.view_sigmas`: standard deviations from the mode to either share.
+        `Tuning.view_sigmas`: standard deviations from the mode to either fraction.
     """
     if view_extent is None or not extent:
         return 1.0
-    low, high = (math.log(share) for share in VIEW_SHARES)
+    low, high = (math.log(part) for part in VIEW_FRACTIONS)
     sigma = (high - low) / 2 / sigmas
     off = math.log(extent / _seen(grid, view_extent)) - (low + high) / 2
     return math.exp(-((off / sigma) ** 2) / 2)
 
 
 def _seen(grid: Grid, view_extent: float) -> float:
-    """Longer side of the part of the plane in view: it may be larger than the plane."""
+    """Return the longer side of the view, at most that of the plane."""
     return min(view_extent, max(grid.plane_shape))
 
 
 def tile_for(prompt: Prompt, grid: Grid, level: int) -> Tile:
-    """Tile of a level whose centre is nearest to the middle of the prompt."""
+    """Return the tile of a level whose centre is nearest to the prompt's."""
     y0, x0, y1, x1 = prompt.focus
     return grid.nearest(level, ((y0 + y1) / 2, (x0 + x1) / 2))
 
 
-def look_again(
+def second_tiles(
     grid: Grid,
     prompts: Mapping[int, Prompt],
-    answers: Mapping[int, list[Answer]],
+    predictions: Mapping[int, list[TilePrediction]],
     output: Output,
     which: int,
     tuning: Tuning,
     view_extent: float | None = None,
 ) -> dict[int, Tile]:
-    """Tiles at the level that fits the size which the first looks found.
+    """Choose the tile of the second decoding, at the level that fits the object's size.
 
-    See `Tuning.first_levels` for how they are rated.
-    With a view, sizes that are rarely clicked on count less; see `size_prior`.
+    The size is that of the best first prediction: highest product of score,
+    stability, extent to the power of `Tuning.larger`, and `size_prior`.
 
-    None for prompts that were looked at on one level, or whose object was not found.
+    Parameters
+    ----------
+    grid : Grid
+        Of the plane.
+    prompts : mapping of int to Prompt
+        Plane coordinates.
+    predictions : mapping of int to list of TilePrediction
+        First predictions of each prompt.
+    output, which
+        Which of their masks, as for `TilePrediction.logits`.
+    tuning : Tuning
+        Of the model.
+    view_extent : float, optional
+        Longer side of what the user sees, plane pixels.
+
+    Returns
+    -------
+    dict of int to Tile
+        Without prompts that were decoded at one level only or whose mask is empty.
     """
     second = {}
-    for i, found in answers.items():
+    for i, found in predictions.items():
         if len(found) < 2:
             continue
-        extents = [extent_found(grid, prompts[i], a, output, which) for a in found]
+        extents = [predicted_extent(grid, prompts[i], a, output, which) for a in found]
         ratings = [
             a.scores[which]
             * a.stability(output, which)
@@ -147,11 +166,12 @@ def look_again(
     return second
 
 
-def extent_found(
-    grid: Grid, prompt: Prompt, answer: Answer, output: Output, which: int
+def predicted_extent(
+    grid: Grid, prompt: Prompt, prediction: TilePrediction, output: Output, which: int
 ) -> float:
-    """Longer side of the object in an answer, plane pixels; 0 if there is none."""
-    field = Field.of(grid, answer.tile, answer.logits(output, which))
-    rect = field.rect(answer.tile)
-    part = pointed_at(field.read(rect) > 0, prompt, rect[:2], field.pitch)
-    return max(shape_of(tight_box(part))) * field.pitch
+    """Return the longer side of the predicted object, plane pixels; 0 if empty."""
+    logits = prediction.logits(output, which)
+    canvas = LogitCanvas.of(grid, prediction.tile, logits)
+    rect = canvas.rect(prediction.tile)
+    part = prompted_components(canvas.read(rect) > 0, prompt, rect[:2], canvas.pitch)
+    return max(shape_of(tight_box(part))) * canvas.pitch

@@ -11,18 +11,22 @@ from napari_hqsam.embeddings import TileSource
 from napari_hqsam.errors import PromptError
 from napari_hqsam.images import Image, normalization, open_image
 from napari_hqsam.segmentation.options import SegmentOptions
-from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, decode_by_tile, place
+from napari_hqsam.segmentation.plane.decoding import (
+    PlaneDecoder,
+    decode_by_tile,
+    tile_order,
+)
 from napari_hqsam.segmentation.plane.levels import (
     levels_to_try,
-    look_again,
+    second_tiles,
     tile_for,
 )
-from napari_hqsam.segmentation.plane.whole import whole_mask
+from napari_hqsam.segmentation.plane.object_mask import object_mask
 from napari_hqsam.tiling import Grid, fit_plane
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Literal, Unpack
 
     from napari_hqsam.geometry import PlaneIndex
@@ -32,29 +36,30 @@ if TYPE_CHECKING:
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.options import OptionArgs
+    from napari_hqsam.segmentation.plane.decoding import TilePrediction
     from napari_hqsam.tiling import Tile
 
 MAX_WHOLE = 2**28
-"""Pixels of the largest plane that is shown whole in one tile."""
+"""Most pixels of a plane for level "whole", which reads it at once."""
 AT_ONCE = 64
-"""Prompts whose answers are held at a time."""
+"""Most prompts whose predictions are in memory at a time."""
 
 
 class PlaneSegmenter:
-    """Prompts in, masks out, on the planes of one image of any size.
+    """Segments prompted objects on the planes of one image of any size.
 
     Parameters
     ----------
     image : Image or array-like
-        As `open_image` takes or gives it.
+        An `Image`, or what `open_image` accepts.
     model : Model
         From `load_model`.
-    normalization : {"percentile", "none"} or (low, high) or one pair a channel
-        How pixel values become the 8-bit RGB that the network sees; one for all
+    normalization : {"percentile", "none"} or (low, high) or one pair per channel
+        How pixel values are mapped to the network's 8-bit RGB, the same for all
         planes. See `images.normalization`.
     cache : path, False or None
-        Folder for the embeddings of tiles; None: the user's cache folder. False:
-        in memory alone.
+        Folder for the embeddings of tiles; None: the user's cache folder; False:
+        memory only.
     """
 
     def __init__(
@@ -72,12 +77,12 @@ class PlaneSegmenter:
 
     @cached_property
     def normalization(self) -> Normalization:
-        """The one normalisation of the image, computed when first needed."""
+        """The normalisation of the whole image, computed when first needed."""
         return normalization(self.image, self._spec)
 
     @cached_property
     def source(self) -> TileSource:
-        """Gives the features of tiles: from memory, disk, or the encoder."""
+        """Source of tile embeddings: memory, disk, or the encoder."""
         return TileSource(self.image, self.model, self.normalization, cache=self._cache)
 
     @cached_property
@@ -99,12 +104,17 @@ class PlaneSegmenter:
         prompt : Prompt
             Points, box, mask, or any mix of them.
         plane : mapping of str to int, or tuple of int, optional
-            Index of the plane, such as ``{"z": 12}``. Where the image has exactly
-            one axis beside y, x and channels, an int or tuple will do. By default the
-            prompt's own.
+            Index of the plane, such as ``{"z": 12}``. An int or tuple is accepted
+            where the image has exactly one axis besides y, x and channels. By
+            default the prompt's own plane.
         **options
-            As of `SegmentOptions`: ``level``, ``output``, ``clean``,
+            Fields of `SegmentOptions`: ``level``, ``output``, ``clean``,
             ``typical_size``, ``view_extent``.
+
+        Returns
+        -------
+        Mask
+            Bounding box and bool crop in plane pixels, with its scores.
 
         Raises
         ------
@@ -117,11 +127,11 @@ class PlaneSegmenter:
         Warns
         -----
         HqsamWarning
-            The object was followed through `following.MAX_TILES` tiles and still
-            goes on; the mask is what was found.
+            The object continues beyond `tracing.MAX_TILES` tiles; the mask ends
+            there. Or its boundary was not refined on as many tiles.
         """
-        (found,) = self.iter_many([prompt], plane=plane, **options)
-        return found[1]
+        (result,) = self.iter_many([prompt], plane=plane, **options)
+        return result[1]
 
     def segment_many(
         self,
@@ -132,8 +142,13 @@ class PlaneSegmenter:
     ) -> list[Mask]:
         """Segment one object for each prompt, all on one plane.
 
-        Parameters and errors as in `segment`; nothing is computed if any of the
-        prompts is wrong.
+        Prompts of one tile are decoded in one batch. Parameters and errors as for
+        `segment`; nothing is computed if any of the prompts is invalid.
+
+        Returns
+        -------
+        list of Mask
+            In the order of the prompts.
         """
         found = dict(self.iter_many(prompts, plane=plane, **options))
         return [found[i] for i in range(len(prompts))]
@@ -145,12 +160,12 @@ class PlaneSegmenter:
         plane: PlaneIndex | None = None,
         **options: Unpack[OptionArgs],
     ) -> Iterator[tuple[int, Mask]]:
-        """Yield (number of the prompt, mask), prompts of one tile together.
+        """Yield (index of the prompt, mask), grouped by tile.
 
-        As `segment_many`, but only a few masks are held at a time.
+        As `segment_many`, in constant memory: at most `AT_ONCE` predictions are held.
         """
-        how = SegmentOptions(**options)
-        for i, masks in self._each(prompts, plane, how, [(how.output, 0)]):
+        chosen = SegmentOptions(**options)
+        for i, masks in self._segment(prompts, plane, chosen, [(chosen.output, 0)]):
             yield i, masks[0]
 
     def candidates(
@@ -160,17 +175,17 @@ class PlaneSegmenter:
         plane: PlaneIndex | None = None,
         **options: Unpack[OptionArgs],
     ) -> list[Mask]:
-        """SAM's three candidates for a prompt, best score first.
+        """Return SAM's three candidates for a prompt, best score first.
 
-        A click is ambiguous (part, object, group); these are SAM's three
-        readings, each with the HQ logits added unless `output` is "sam".
-        Parameters and errors as in `segment`; "hq" knows only one mask, which
-        is returned alone.
+        A click is ambiguous (part, object, group): SAM proposes a mask for each
+        (Kirillov et al. 2023, section 3). The HQ logits are added to each unless
+        `output` is "sam"; "hq" has a single mask. Parameters and errors as for
+        `segment`.
         """
-        how = SegmentOptions(**options)
-        numbers = [0] if how.output == "hq" else [1, 2, 3]
-        wanted = [(how.output, i) for i in numbers]
-        ((_, masks),) = self._each([prompt], plane, how, wanted)
+        chosen = SegmentOptions(**options)
+        numbers = [0] if chosen.output == "hq" else [1, 2, 3]
+        wanted = [(chosen.output, i) for i in numbers]
+        ((_, masks),) = self._segment([prompt], plane, chosen, wanted)
         return sorted(masks, key=lambda m: -m.score)
 
     def outputs(
@@ -180,13 +195,13 @@ class PlaneSegmenter:
         plane: PlaneIndex | None = None,
         **options: Unpack[OptionArgs],
     ) -> dict[Output, Mask]:
-        """Give the masks of all three outputs, from one decoding.
+        """Return the masks of all three outputs, from one run of the decoder.
 
-        Parameters and errors as in `segment`. The level is that of "sam+hq".
+        Parameters and errors as for `segment`. The level is chosen for "sam+hq".
         """
         names: tuple[Output, ...] = ("sam+hq", "sam", "hq")
-        how, wanted = SegmentOptions(**options), [(name, 0) for name in names]
-        ((_, masks),) = self._each([prompt], plane, how, wanted)
+        chosen, wanted = SegmentOptions(**options), [(name, 0) for name in names]
+        ((_, masks),) = self._segment([prompt], plane, chosen, wanted)
         return dict(zip(names, masks, strict=True))
 
     def prepare(
@@ -196,102 +211,123 @@ class PlaneSegmenter:
         plane: PlaneIndex | None = None,
         **options: Unpack[OptionArgs],
     ) -> int:
-        """Encode the tiles on which prompts are looked at first.
+        """Encode the tiles on which prompts will be decoded first.
 
-        So that they need not wait later. Parameters and errors as in `segment`.
+        A later `segment` of them runs the decoder only, unless an object needs
+        further tiles. Parameters and errors as for `segment`.
 
         Returns
         -------
         int
             Number of these tiles.
         """
-        how = SegmentOptions(**options)
-        index, on_plane = self._checked(prompts, plane, how)
-        tiles = {t for p in on_plane for t in self.first_tiles(p, how)}
-        for tile in sorted(tiles, key=place):
+        chosen = SegmentOptions(**options)
+        index, on_plane = self._validated(prompts, plane, chosen)
+        tiles = {t for p in on_plane for t in self.first_tiles(p, chosen)}
+        for tile in sorted(tiles, key=tile_order):
             self.source.features(index, tile)
-        wait_for(self.model.device)
+        synchronize(self.model.device)
         return len(tiles)
 
-    # --- how -------------------------------------------------------------
+    def first_tiles(self, prompt: Prompt, options: SegmentOptions) -> list[Tile]:
+        """Return the tiles on which a prompt is decoded first, the finest first."""
+        if options.level == "whole":
+            return [fit_plane(self.image.plane_shape, self.model.input_size)]
+        if options.level != "auto":
+            return [tile_for(prompt, self.grid, self.grid.clip(options.level))]
+        levels = levels_to_try(
+            prompt,
+            self.grid,
+            self.model.tuning,
+            options.typical_size,
+            options.view_extent,
+        )
+        return [tile_for(prompt, self.grid, k) for k in levels]
 
-    def _each(
+    def _segment(
         self,
         prompts: Sequence[Prompt],
         plane: PlaneIndex | None,
-        how: SegmentOptions,
+        options: SegmentOptions,
         wanted: Sequence[tuple[Output, int]],
     ) -> Iterator[tuple[int, list[Mask]]]:
-        """Yield the number of each prompt and the masks wanted of it, tile by tile."""
+        """Yield the index of each prompt and its masks, one for each of `wanted`."""
         if not prompts:
             return
-        index, on_plane = self._checked(prompts, plane, how)
+        index, on_plane = self._validated(prompts, plane, options)
         decoder = PlaneDecoder(self.source, self.model, self.grid, index)
-        looks = {i: self.first_tiles(p, how) for i, p in enumerate(on_plane)}
-        # neighbours one after another: their tiles are still in memory
-        order = sorted(looks, key=lambda i: place(looks[i][-1]))
+        tiles = {i: self.first_tiles(p, options) for i, p in enumerate(on_plane)}
+        # neighbours one after another: their embeddings are still in memory
+        order = sorted(tiles, key=lambda i: tile_order(tiles[i][-1]))
         hq = any(output != "sam" for output, _ in wanted)
         for start in range(0, len(order), AT_ONCE):
             chosen = order[start : start + AT_ONCE]
             here = {i: on_plane[i] for i in chosen}
-            answers = decode_by_tile(decoder, here, looks, hq=hq)
-            if how.level == "auto":
-                second = look_again(
-                    self.grid,
-                    here,
-                    answers,
-                    *wanted[0],
-                    self.model.tuning,
-                    how.view_extent,
+            predictions = decode_by_tile(decoder, here, tiles, hq=hq)
+            if options.level == "auto":
+                predictions = self._at_fitting_level(
+                    decoder, here, predictions, wanted[0], options, hq=hq
                 )
-                unseen = {
-                    i: [tile]
-                    for i, tile in second.items()
-                    if all(tile != answer.tile for answer in answers[i])
-                }
-                more = decode_by_tile(decoder, here, unseen, hq=hq)
-                for i, tile in second.items():
-                    answers[i] = [a for a in answers[i] + more[i] if a.tile == tile]
             for i in chosen:
-                best = max(answers[i], key=lambda a: a.scores[wanted[0][1]])
+                best = max(predictions[i], key=lambda p: p.scores[wanted[0][1]])
                 masks = [
-                    whole_mask(decoder, on_plane[i], best, *each, clean=how.clean)
+                    object_mask(decoder, on_plane[i], best, *each, clean=options.clean)
                     for each in wanted
                 ]
                 yield i, masks
 
-    def _checked(
+    def _at_fitting_level(
+        self,
+        decoder: PlaneDecoder,
+        prompts: Mapping[int, Prompt],
+        predictions: dict[int, list[TilePrediction]],
+        wanted: tuple[Output, int],
+        options: SegmentOptions,
+        *,
+        hq: bool,
+    ) -> dict[int, list[TilePrediction]]:
+        """Decode again at the level that fits the size of each predicted object.
+
+        Prompts without such a tile (see `second_tiles`) keep their predictions.
+        """
+        second = second_tiles(
+            self.grid,
+            prompts,
+            predictions,
+            *wanted,
+            self.model.tuning,
+            options.view_extent,
+        )
+        undecoded = {
+            i: [tile]
+            for i, tile in second.items()
+            if all(tile != prediction.tile for prediction in predictions[i])
+        }
+        more = decode_by_tile(decoder, prompts, undecoded, hq=hq)
+        return {
+            i: [p for p in [*found, *more[i]] if i not in second or p.tile == second[i]]
+            for i, found in predictions.items()
+        }
+
+    def _validated(
         self,
         prompts: Sequence[Prompt],
         plane: PlaneIndex | None,
-        how: SegmentOptions,
+        options: SegmentOptions,
     ) -> tuple[tuple[int, ...], list[Prompt]]:
-        """Plane and clipped prompts; raise unless all that was given is right."""
+        """Return the plane's position and the prompts, clipped to the plane."""
         h, w = self.image.plane_shape
-        if how.level == "whole" and h * w > MAX_WHOLE:
+        if options.level == "whole" and h * w > MAX_WHOLE:
             raise PromptError(
                 f'level "whole" would read all of the {h} x {w} pixels at once, more '
                 f'than {MAX_WHOLE}; use "auto" or an int'
             )
-        return self._plane(prompts, plane), [p.clip_to((h, w)) for p in prompts]
+        return self._position(prompts, plane), [p.clip_to((h, w)) for p in prompts]
 
-    def first_tiles(self, prompt: Prompt, how: SegmentOptions) -> list[Tile]:
-        """Return the tiles on which a prompt is looked at first, the finest first."""
-        if how.level == "whole":
-            return [fit_plane(self.image.plane_shape, self.model.input_size)]
-        levels = (
-            levels_to_try(
-                prompt, self.grid, self.model.tuning, how.typical_size, how.view_extent
-            )
-            if how.level == "auto"
-            else [self.grid.clip(how.level)]
-        )
-        return [tile_for(prompt, self.grid, k) for k in levels]
-
-    def _plane(
+    def _position(
         self, prompts: Sequence[Prompt], plane: PlaneIndex | None
     ) -> tuple[int, ...]:
-        """Which plane is meant: the one given, or that of the prompts."""
+        """Return the position of the given plane, or else of the prompts' own."""
         meant = {self.image.position(p.plane) for p in prompts if p.plane is not None}
         if plane is not None:
             meant.add(self.image.position(plane))
@@ -303,8 +339,8 @@ class PlaneSegmenter:
         return meant.pop() if meant else ()
 
 
-def wait_for(device: torch.device) -> None:
-    """Wait until a GPU has done what it was told."""
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has finished its queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,9 +1,8 @@
-"""Objects through a stack, from a few prompted slices to the whole volume.
+"""Propagate objects through a stack, from a few prompted slices.
 
-Each slice is prompted by its neighbour's masks, all objects of a slice together.
-Knows segmenters, prompts and masks; must not know label files, command lines or
-napari. See the design, "Through a stack". Imported on first use: rules and checks
-of what is asked for need no torch.
+Each slice is prompted with its neighbour's masks, all objects of a slice in one
+decoder batch. Knows segmenters, prompts and masks; must not know label files, command
+lines or napari. Imported on first use: rules and plans need no torch.
 """
 
 import lazy_loader

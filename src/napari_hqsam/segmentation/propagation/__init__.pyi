@@ -1,12 +1,6 @@
 from .hints import Hints
-from .plan import (
-    Direction,
-    affected_range,
-    check_walk,
-    range_to_walk,
-    redone_slices,
-    spacing_of,
-)
+from .plan import Direction, plan_propagation, spacing_of
+from .redo import affected_range, range_to_propagate, redone_slices
 from .result import Confidence, SliceMask, StackObject, StackSlice
 from .rules import StopRules
 from .run import collect, iter_propagate, propagate, revise
@@ -20,11 +14,11 @@ __all__ = [
     "StackSlice",
     "StopRules",
     "affected_range",
-    "check_walk",
     "collect",
     "iter_propagate",
+    "plan_propagation",
     "propagate",
-    "range_to_walk",
+    "range_to_propagate",
     "redone_slices",
     "revise",
     "spacing_of",

@@ -1,4 +1,4 @@
-"""From an object's mask on one slice to its prompt on the next."""
+"""Make the prompt of an object on the next slice from its mask on this one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_hqsam.masks.cleaning import SPECK_SHARE
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.plane.parts import EIGHT
+from napari_hqsam.segmentation.plane.components import EIGHT_CONNECTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,35 +23,36 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Tuning
 
 MAX_POINTS = 4
-"""Parts of an object that get a point of their own, the largest first."""
+"""Most components of an object that get a positive point, the largest first."""
 NEAR = 0.5
-"""Neighbours within this share of an object's longer side may get a point."""
+"""Gap, as a fraction of the object's longer side, up to which a neighbour may get a
+negative point."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What of a neighbour's mask is told to the network.
+    """Which prompts a mask gives on the next slice.
 
     Attributes
     ----------
     box : bool
-        The mask's box, wider by `margin`; a mask without logits, such as one drawn
-        by hand, is always told with its box. Told again and again, a box makes a
-        mask a box where an object fades.
+        Use the mask's box, widened by `margin`. A mask without logits, such as one
+        drawn by hand, always gives its box. Off by default: repeated box prompts
+        turn the mask of a fading object into its box.
     points : bool
-        The point furthest from the background, in each part of the mask.
+        Use the point furthest from the background in each component of the mask.
     logits : bool
-        SAM's own logits of the mask, blurred.
+        Use SAM's own logits of the mask, blurred, as mask prompt.
     blur : float, optional
-        Standard deviation that they are blurred by, in values; None: the model's
-        (`Tuning.logit_blur`). Sure logits are given back as they came, and a mask
-        would not change its outline from slice to slice, whatever the image shows.
+        Standard deviation of the Gaussian blur, pixels of the logits; None: the
+        model's (`Tuning.logit_blur`). Without it the decoder returns the logits as
+        they are, and the outline does not adapt to the image.
     negatives : int
-        At most so many negative points, in the nearest other objects.
+        Most negative points, placed in the nearest other objects.
     margin : float
-        Pixels that the box is widened by per pixel of distance along z.
+        Pixels by which the box is widened per pixel of distance along z.
     widest : float
-        The box is never widened by more than this share of its longer side.
+        Limit of that, as a fraction of the box's longer side.
     """
 
     box: bool = False
@@ -63,12 +64,14 @@ class Hints:
     widest: float = 0.15
 
     def for_model(self, tuning: Tuning) -> Hints:
-        """Fill what is left open with the model's own number."""
+        """Return hints with the model's own value where None was given."""
         return replace(self, blur=tuning.logit_blur) if self.blur is None else self
 
 
-def widened(bbox: Box, hints: Hints, step: float) -> tuple[float, float, float, float]:
-    """Box (y0, x0, y1, x1) round a mask's pixels, wider by the margin.
+def widened_box(
+    bbox: Box, hints: Hints, step: float
+) -> tuple[float, float, float, float]:
+    """Widen a mask's box by the margin.
 
     Parameters
     ----------
@@ -76,7 +79,12 @@ def widened(bbox: Box, hints: Hints, step: float) -> tuple[float, float, float, 
         Half-open, pixels.
     hints : Hints
     step : float
-        Distance of the slices, pixels.
+        Distance between the slices, pixels.
+
+    Returns
+    -------
+    (y0, x0, y1, x1)
+        Continuous plane coordinates, pixel centres at integers.
     """
     y0, x0, y1, x1 = bbox
     longer = max(y1 - y0, x1 - x0)
@@ -85,7 +93,7 @@ def widened(bbox: Box, hints: Hints, step: float) -> tuple[float, float, float, 
 
 
 def blurred(logits: Logits, sigma: float) -> Logits:
-    """Return logits that say less exactly where the outline was."""
+    """Blur logits with a Gaussian, so that the outline becomes uncertain."""
     values = ndimage.gaussian_filter(
         logits.values.astype(np.float32), sigma, mode="nearest"
     )
@@ -93,11 +101,11 @@ def blurred(logits: Logits, sigma: float) -> Logits:
 
 
 def inner_points(mask: Mask) -> list[tuple[float, float]]:
-    """(y, x) of the deepest pixel of each part of a mask, the largest part first.
+    """Return the (y, x) furthest from the background in each component of a mask.
 
-    Specks get none.
+    By the Euclidean distance transform; the largest component first, specks left out.
     """
-    parts, count = ndimage.label(mask.data, EIGHT)
+    parts, count = ndimage.label(mask.data, EIGHT_CONNECTED)
     areas = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     largest = np.argsort(-areas, kind="stable")[:MAX_POINTS]
     spans = ndimage.find_objects(parts)
@@ -119,18 +127,18 @@ def next_prompts(
     hints: Hints,
     around: Sequence[Mask] = (),
 ) -> dict[int, Prompt]:
-    """Prompt for each object on the next slice.
+    """Make the prompt of each object on the next slice.
 
     Parameters
     ----------
     masks : mapping of int to Mask
-        Of each object where it was seen last; none empty.
+        Last mask of each object; none empty.
     steps : mapping of int to float
-        Distance from there, pixels.
+        Distance from its slice, pixels.
     plane_shape : (h, w)
     hints : Hints
     around : sequence of Mask
-        Further objects, known already on the next slice; none empty.
+        Masks of other objects that are given on the next slice; none empty.
     """
     every = [*masks.values(), *around]
     inner = [inner_points(mask) for mask in every]
@@ -138,7 +146,7 @@ def next_prompts(
     h, w = plane_shape
     prompts = {}
     for k, (i, mask) in enumerate(masks.items()):
-        y0, x0, y1, x1 = widened(mask.bbox, hints, steps[i])
+        y0, x0, y1, x1 = widened_box(mask.bbox, hints, steps[i])
         logits = (
             blurred(mask.logits, hints.blur or 0.0)
             if hints.logits and mask.logits
@@ -146,7 +154,7 @@ def next_prompts(
         )
         boxed = hints.box or logits is None
         points = inner[k] if hints.points or not boxed else []
-        # one known on the next slice may lie where this one was
+        # an object given on the next slice may lie where this one was
         others = {inner[j][0] for j in near[k]} - set(points)
         prompts[i] = Prompt(
             [*points, *sorted(others)],
@@ -160,7 +168,7 @@ def next_prompts(
 
 
 def _nearest(masks: Sequence[Mask], count: int) -> list[list[int]]:
-    """Of each mask the nearest others, by the gap between their boxes."""
+    """Return the nearest other masks of each, by the gap between their boxes."""
     if count < 1 or len(masks) < 2:
         return [[] for _ in masks]
     boxes = np.array([mask.bbox for mask in masks])
@@ -175,6 +183,6 @@ def _nearest(masks: Sequence[Mask], count: int) -> list[list[int]]:
 
 
 def _gaps(boxes: NDArray[np.int_], box: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Distance of boxes (n, 4) from one box (4,), 0 where they meet."""
+    """Return the distance of boxes (n, 4) from one box (4,), 0 where they meet."""
     apart = np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:])
     return np.asarray(np.hypot(*np.maximum(apart, 0).T), np.float64)

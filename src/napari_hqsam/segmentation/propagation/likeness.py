@@ -1,8 +1,8 @@
-"""Whether what a mask holds still looks like the object, in the image itself.
+"""Measure whether a mask still shows the object, by its contrast in the image.
 
-SAM always finds something where it is told to look, and is as sure of it where an
-object has ended as within: neither its scores nor its embedding tell as well as
-the plain contrast of the pixels does (figures in ``docs/stacks.md``).
+SAM segments something wherever it is prompted, with scores as high after an object's
+end as within it. The contrast between the mask and its surroundings tells the end
+better than scores or embeddings (figures in ``docs/stacks.md``).
 """
 
 from __future__ import annotations
@@ -22,31 +22,32 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Logits
 
 GAP, RING = 1, 3
-"""An object is compared with what lies so many pixels from it, exclusive and
-inclusive; pixels about as large as the values of its logits."""
+"""Surroundings of an object: the ring from `GAP` (exclusive) to `RING` (inclusive)
+pixels around it, at the resolution of its logits."""
 
 
 def contrast(
     source: TileSource, index: tuple[int, ...], logits: Logits
 ) -> NDArray[np.float32] | None:
-    """Mean colour within an object less that around it.
+    """Return the mean colour inside an object minus that of a ring around it.
 
-    Read at the resolution of the logits, so that the work does not grow with the
+    Read at the resolution of the logits, so that the cost does not grow with the
     object.
 
     Parameters
     ----------
     source : TileSource
-        Whose image, normalised.
+        Gives the image and its normalisation.
     index : tuple of int
-        The slice.
+        Position of the slice.
     logits : Logits
-        The object's map.
+        Of the object.
 
     Returns
     -------
     ndarray or None
-        (3,) float32, 0..255; None if there is nothing within, or nothing around.
+        (3,) float32, differences of 8-bit RGB, -255..255; None if the object or the
+        ring has no pixels.
     """
     level = max(0, round(math.log2(logits.pitch)))
     rows, cols = (np.flatnonzero((logits.values > 0).any(axis)) for axis in (1, 0))
@@ -76,12 +77,14 @@ def contrast(
 
 
 def likeness(now: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
-    """How much of the reference's contrast is still there, 0..1.
+    """Return the fraction of the reference's contrast that is left, 0..1.
+
+    The scalar projection of `now` on `reference`, over the reference's length.
 
     Parameters
     ----------
     now, reference : ndarray
-        From `contrast`.
+        (3,) from `contrast`.
     """
     length = float(reference @ reference)
     return float(np.clip(now @ reference / length, 0, 1)) if length else 1.0

@@ -1,4 +1,4 @@
-"""What propagation finds: masks slice by slice, and how sure each is."""
+"""Results of a propagation: masks by slice, with confidences."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ if TYPE_CHECKING:
     from napari_hqsam.masks.mask import Mask
 
 Origin = Literal["kept", "prompted", "followed", "blended"]
-"""Given as a mask; segmented from a prompt; from one neighbour; from both sides."""
+"""Given as a mask; segmented from a prompt; propagated from one side; from both."""
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """How far a mask on a slice can be trusted, each part 0..1.
+    """Confidence in a mask on a slice, each part 0..1.
 
     Attributes
     ----------
     stability : float
-        `Mask.stability`: how little the mask depends on the threshold.
+        `Mask.stability`.
     overlap : float or None
-        IoU with the mask on the neighbouring slice that it came from, per step of
-        one pixel in z (`rules.per_step`). None where the slice was prompted.
+        IoU with the mask on the neighbouring slice that it was propagated from, per
+        pixel of distance in z (`rules.per_step`). None where given or prompted.
     likeness : float or None
-        How much of what sets the object apart from its surroundings, in the image,
-        is still there (`likeness.likeness`). None where the slice was
-        prompted.
+        Fraction of the object's contrast to its surroundings that is left
+        (`likeness.likeness`). None where given or prompted.
     agreement : float or None
-        IoU of what came from the prompted slice before and from the one behind;
-        0 where only one of the two arrived. None where only one was to come.
+        IoU of the forward and the backward mask; 0 where only one of them was
+        found. None where only one direction runs.
     """
 
     stability: float
@@ -42,7 +41,7 @@ class Confidence:
 
     @property
     def combined(self) -> float:
-        """One number 0..1: 1 where the user spoke, else the parts' geometric mean."""
+        """Geometric mean of the parts, 0..1; 1 where given or prompted."""
         if self.overlap is None:
             return 1.0
         known = (self.stability, self.overlap, self.likeness, self.agreement)
@@ -59,6 +58,7 @@ class SliceMask:
     mask : Mask
         Disjoint from all other masks of the slice; may be empty.
     origin : {"kept", "prompted", "followed", "blended"}
+        Given, prompted, propagated from one side, or from both.
     confidence : Confidence
     """
 
@@ -69,18 +69,18 @@ class SliceMask:
 
 @dataclass(frozen=True, eq=False)
 class StackSlice:
-    """One slice, final: all objects found on it.
+    """The final masks of all objects on one slice.
 
     Attributes
     ----------
     z : int
-        Position along the axis that is walked.
+        Index along the axis of propagation.
     plane : tuple of int
         Index of the slice over the image's leading axes.
     objects : mapping of int to SliceMask
         By the number of the object, counted from 0 in the order given.
     ended : mapping of int to str
-        Objects looked for here and not found, and why.
+        Objects that were not found here, with the reason.
     """
 
     z: int
@@ -96,9 +96,9 @@ class StackObject:
     Attributes
     ----------
     slices : dict of int to SliceMask
-        By position along the axis, ascending.
+        By index along the axis, ascending.
     ended : dict of int to str
-        Slices on which it was looked for and not found, and why.
+        Slices on which it was not found, with the reason.
     """
 
     slices: dict[int, SliceMask] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class StackObject:
 
     @property
     def fixed(self) -> dict[int, Mask]:
-        """Masks of the slices that were prompted or given: never redone."""
+        """Masks of the prompted and given slices, which are never recomputed."""
         return {
             z: found.mask
             for z, found in self.slices.items()
@@ -115,16 +115,13 @@ class StackObject:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """First slice with the object, and the one after the last; (0, 0): none."""
+        """Half-open range of slices with the object; (0, 0) if there are none."""
         on = [z for z, found in self.slices.items() if found.mask.area]
         return (min(on), max(on) + 1) if on else (0, 0)
 
     @property
     def confidences(self) -> dict[int, float]:
-        """Combined confidence of each slice from the first to the last.
-
-        0 on a slice between them on which the object was looked for in vain.
-        """
+        """Combined confidence by slice; 0 on gaps in which the object was not found."""
         start, stop = self.extent
         found = {z: each.confidence.combined for z, each in self.slices.items()}
         lost = {z: 0.0 for z in self.ended if start <= z < stop and z not in found}
@@ -132,7 +129,7 @@ class StackObject:
 
     @property
     def worst_slice(self) -> int | None:
-        """Slice of the lowest confidence; None if the user spoke on all of them."""
+        """Slice of the lowest confidence; None if all are given or prompted."""
         fixed = self.fixed
         open_ = {z: c for z, c in self.confidences.items() if z not in fixed}
         return min(open_, key=lambda z: (open_[z], z)) if open_ else None

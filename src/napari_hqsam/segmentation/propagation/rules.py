@@ -1,4 +1,4 @@
-"""When an object ends, and how change from slice to slice depends on z spacing.
+"""Stop rules of a propagation, scaled with the z spacing.
 
 Pure numbers; must not know images or networks.
 """
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def per_step(ratio: float, step: float) -> float:
-    """Change by a ratio over some pixels in z, as change over one pixel.
+    """Convert a ratio over a distance in z to the ratio per pixel of distance.
 
-    An IoU, or a ratio of areas, that decays evenly is q^d over d pixels: this is
-    q. Slices closer together than a pixel count as a pixel apart: the network's
-    own noise does not shrink with them.
+    An IoU, or a ratio of areas, that decays geometrically is q^d over d pixels; this
+    returns q. Distances below one pixel count as one, since the network's noise does
+    not shrink with them.
 
     Parameters
     ----------
     ratio : float
-        Over the whole step, 0..1.
+        Over the whole distance, 0..1.
     step : float
         Distance along z in pixels of the plane.
     """
@@ -33,31 +33,31 @@ def per_step(ratio: float, step: float) -> float:
 
 @dataclass(frozen=True)
 class StopRules:
-    """When an object is no longer followed.
+    """Limits at which the propagation of an object ends.
 
-    All limits are for a step of one pixel along z, and widen with the distance of
-    the slices: over d pixels an IoU may fall to `overlap`^d and the area change
-    by `area_jump`^d. An empty mask always ends an object.
+    Limits are per pixel of distance along z: over d pixels the IoU may fall to
+    `overlap`^d and the area change by a factor of `area_jump`^d. An empty mask
+    always ends an object.
 
     Attributes
     ----------
     likeness : float
-        Least `Confidence.likeness`, 0..1, whatever the distance.
+        Least `Confidence.likeness`, 0..1, independent of the distance.
     stability : float, optional
-        Least `Mask.stability`, 0..1, whatever the distance; None: the model's
-        (`Tuning.end_stability`).
+        Least `Mask.stability`, 0..1, independent of the distance; None: the
+        model's (`Tuning.end_stability`).
     overlap : float
-        Least IoU with the mask on the slice before, 0..1.
+        Least IoU with the mask on the last slice, 0..1.
     area_jump : float
-        Most that the area may grow or shrink by, a ratio of at least 1.
+        Largest factor by which the area may grow or shrink, at least 1.
     patience : int
-        Slices in a row that may fail before the object has ended: a dark or
-        saturated slice is stepped over, and has no mask.
+        Number of consecutive slices that may fail: a dark or saturated slice is
+        skipped and gets no mask.
 
     Raises
     ------
     PromptError
-        If a limit is outside its range.
+        A limit is outside its range.
     """
 
     likeness: float = 0.55
@@ -80,7 +80,7 @@ class StopRules:
             raise PromptError(f"stop rule patience {self.patience} is below 0")
 
     def for_model(self, tuning: Tuning) -> StopRules:
-        """Fill what is left open with the model's own limit."""
+        """Return rules with the model's own limit where None was given."""
         own = tuning.end_stability
         return replace(self, stability=own) if self.stability is None else self
 
@@ -92,16 +92,16 @@ class StopRules:
         areas: tuple[int, int],
         step: float,
     ) -> str | None:
-        """Say which rule a mask breaks, in a few words; None if it may stay.
+        """Return which rule a mask breaks, in a few words; None if it passes.
 
         Parameters
         ----------
         likeness, stability : float
             Of the mask.
         overlap : float
-            Its IoU with the mask it came from.
+            Its IoU with the last mask.
         areas : (int, int)
-            Pixels of the mask it came from, and its own.
+            Areas of the last mask and of this one, pixels.
         step : float
             Distance between the two along z, pixels.
         """
@@ -111,8 +111,8 @@ class StopRules:
             return f"likeness {likeness:.2f} below {self.likeness:g}"
         if self.stability is not None and stability < self.stability:
             return f"stability {stability:.2f} below {self.stability:g}"
-        if (kept := per_step(overlap, step)) < self.overlap:
-            return f"overlap {kept:.2f} below {self.overlap:g}"
+        if (scaled := per_step(overlap, step)) < self.overlap:
+            return f"overlap {scaled:.2f} below {self.overlap:g}"
         ratio = per_step(min(areas) / max(areas), step)
         if ratio * self.area_jump < 1:
             return f"area changed {1 / ratio:.1f} times, more than {self.area_jump:g}"

@@ -1,4 +1,4 @@
-"""What the forward pass found, until the backward pass comes to it."""
+"""A mapping that moves its entries to disk when they become large."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 IN_MEMORY = 1 << 26
-"""Bytes kept in memory; beyond, all goes to a temporary file."""
+"""Bytes in memory; beyond, everything moves to a temporary file."""
 
 T = TypeVar("T")
 
 
 class SpillBuffer(Generic[T]):
-    """Mapping that keeps its entries in memory while they are few, else on disk.
+    """Mapping of pickled entries in memory, and on disk beyond a limit.
 
-    So that memory stays bounded however far apart two prompted slices are.
+    Holds the results of the forward pass until the backward pass needs them, in
+    bounded memory however far apart two prompted slices are.
 
     Parameters
     ----------
     in_memory : int
-        Bytes.
+        Limit, bytes.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._file = SpooledTemporaryFile(in_memory)
-        self._places: dict[Hashable, int] = {}
+        self._offsets: dict[Hashable, int] = {}
 
     def __enter__(self) -> SpillBuffer[T]:
         return self
@@ -42,16 +43,16 @@ class SpillBuffer(Generic[T]):
     ) -> None:
         self._file.close()
 
-    def put(self, key: Hashable, thing: T) -> None:
-        """Keep a thing."""
-        self._places[key] = self._file.seek(0, 2)
-        pickle.dump(thing, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+    def put(self, key: Hashable, entry: T) -> None:
+        """Store an entry; it must be picklable."""
+        self._offsets[key] = self._file.seek(0, 2)
+        pickle.dump(entry, self._file, protocol=pickle.HIGHEST_PROTOCOL)
 
     def take(self, key: Hashable) -> T | None:
-        """Give a thing back, and forget it; None if there is none."""
-        place = self._places.pop(key, None)
-        if place is None:
+        """Remove an entry and return it; None if there is none."""
+        offset = self._offsets.pop(key, None)
+        if offset is None:
             return None
-        self._file.seek(place)
-        thing: T = pickle.load(self._file)
-        return thing
+        self._file.seek(offset)
+        entry: T = pickle.load(self._file)
+        return entry

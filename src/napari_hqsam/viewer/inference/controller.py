@@ -326,16 +326,16 @@ class InferenceController(QObject):
 
 def _choices(answer: Answer) -> tuple[int, ...]:
     """Tell which masks of an answer differ from one another."""
-    from napari_hqsam.segmentation.judging import distinct  # torch is there by now
+    from napari_hqsam.segmentation.mask_checks import distinct  # torch is there by now
 
     return tuple(distinct(answer.masks))
 
 
 def _doubt(answer: Answer, chosen: int) -> Doubt:
     """Tell why a mask of an answer is doubtful."""
-    from napari_hqsam.segmentation.judging import holds_negative, is_doubtful
+    from napari_hqsam.segmentation.mask_checks import holds_negative, is_uncertain
 
     mask = answer.masks[chosen]
     if holds_negative(mask, answer.request.prompt):
         return "negative"
-    return "score" if is_doubtful(mask, answer.tuning) else ""
+    return "score" if is_uncertain(mask, answer.tuning) else ""

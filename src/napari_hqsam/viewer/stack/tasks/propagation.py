@@ -38,7 +38,7 @@ def propagate(
     PromptError
         Prompts give no mask.
     """
-    from napari_hqsam.segmentation.propagation import iter_propagate, range_to_walk
+    from napari_hqsam.segmentation.propagation import iter_propagate, range_to_propagate
 
     plan, request = job.plan, job.plan.request
     stack = plan.stack
@@ -47,7 +47,7 @@ def propagate(
         return
     prompted = [_prompted_masks(known, job) for known in objects]
     given = [(*known.kept, *known.prompts) for known in objects]
-    start, stop = range_to_walk(set().union(*redo), given, plan.span)
+    start, stop = range_to_propagate(set().union(*redo), given, plan.span)
     masks = [
         {z: m for z, m in {**_masks(known.kept), **own}.items() if start <= z < stop}
         for known, own in zip(objects, prompted, strict=True)

@@ -1,4 +1,4 @@
-"""Pixels that several objects of a slice claim: each goes to one of them."""
+"""Resolve overlaps between the masks of a slice: each pixel goes to one object."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry.boxes import common, index_in, shape_of
 from napari_hqsam.masks.algebra import crop_of
-from napari_hqsam.segmentation.propagation.maps import at
+from napari_hqsam.segmentation.propagation.logit_maps import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,96 +23,96 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Logits
     from napari_hqsam.masks.mask import Mask
 
-Taken: TypeAlias = "Callable[[tuple[int, ...], Box], NDArray[Any]] | Any"
-"""Labels of accepted objects: an array (..., h, w), read by regions, or a callable
-(plane index, (y0, x0, y1, x1)) -> (h, w) array. What is not 0 is taken."""
+TakenLabels: TypeAlias = "Callable[[tuple[int, ...], Box], NDArray[Any]] | Any"
+"""Existing labels: an array (..., h, w), read by regions, or a callable
+(plane position, (y0, x0, y1, x1)) -> (h, w) array. 0 is free."""
 
-FOLLOWED, PROMPTED, GIVEN = 0, 1, 2
-"""Ranks: what the user said goes before what was followed."""
+PROPAGATED, PROMPTED, GIVEN = 0, 1, 2
+"""Ranks of masks: given ones go before prompted ones, those before propagated ones."""
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """What an object would have.
+    """A mask that takes part in resolving overlaps.
 
     Attributes
     ----------
     mask : Mask
     logits : Logits or None
-        Of that mask; None is never sure of a pixel.
+        Of that mask; None counts as 0 everywhere.
     rank : int
-        Claims of a higher rank go first, whatever the logits.
+        A higher rank wins, whatever the logits.
     """
 
     mask: Mask
     logits: Logits | None
-    rank: int = FOLLOWED
+    rank: int = PROPAGATED
 
 
-def check_taken(taken: Taken | None, image: Image) -> None:
+def check_taken(taken: TakenLabels | None, image: Image) -> None:
     """Raise ImageError if an array of labels does not fit the image."""
     if taken is None or callable(taken):
         return
     wanted = (*image.leading_shape, *image.plane_shape)
     if tuple(taken.shape) != wanted:
         raise ImageError(
-            f"labels of accepted objects have shape {tuple(taken.shape)}; "
+            f"the labels of accepted objects have shape {tuple(taken.shape)}, but "
             f"{image.name} needs {wanted}"
         )
 
 
 def resolve_overlaps(
-    claims: Mapping[int, Claim], plane: tuple[int, ...], taken: Taken | None
+    claims: Mapping[int, Claim], plane: tuple[int, ...], taken: TakenLabels | None
 ) -> dict[int, Mask]:
-    """Give every contested pixel to the claim with the highest logit there.
+    """Assign each pixel in several masks by argmax of the logits.
 
-    Compared pixel by pixel, since objects may be seen at different levels. Equal
-    logits: to the object with the lower number. What is taken goes to none.
+    Logits are interpolated to pixels, since masks may come from different levels.
+    Ties go to the object with the lower number. Taken pixels go to none.
 
     Parameters
     ----------
     claims : mapping of int to Claim
     plane : tuple of int
-        Index of the slice, for `taken`.
+        Position of the slice, for `taken`.
     taken : array-like, callable or None
 
     Returns
     -------
     dict of int to Mask
-        Disjoint; the very masks where nothing was lost.
+        Disjoint; the same `Mask` where it lost nothing.
     """
     numbers = sorted(i for i, claim in claims.items() if claim.mask.area)
-    left = {i: claims[i].mask.data for i in numbers}
+    pixels = {i: claims[i].mask.data for i in numbers}
     if numbers:
         boxes = np.array([claims[i].mask.bbox for i in numbers])
         meets = (boxes[:, None, :2] < boxes[None, :, 2:]).all(2)
         for a, b in np.argwhere(np.triu(meets & meets.T, 1)).tolist():
-            _settle(claims, numbers[a], numbers[b], left)
+            _resolve_pair(claims, numbers[a], numbers[b], pixels)
     if taken is not None:
         for i in numbers:
             free = read_taken(taken, plane, claims[i].mask.bbox) == 0
-            if (left[i] & ~free).any():
-                left[i] = left[i] & free
+            if (pixels[i] & ~free).any():
+                pixels[i] = pixels[i] & free
     return {
         i: claim.mask
-        if left.get(i) is claim.mask.data or i not in left
-        else claim.mask.with_pixels(left[i])
+        if pixels.get(i) is claim.mask.data or i not in pixels
+        else claim.mask.with_pixels(pixels[i])
         for i, claim in claims.items()
     }
 
 
-def read_taken(taken: Taken, plane: tuple[int, ...], box: Box) -> NDArray[Any]:
-    """Labels of accepted objects in a region of a plane; nothing else is read."""
+def read_taken(taken: TakenLabels, plane: tuple[int, ...], box: Box) -> NDArray[Any]:
+    """Read existing labels (h, w) in a box of a plane; nothing else is read."""
     y0, x0, y1, x1 = box
     if callable(taken):
         return np.asarray(taken(plane, box))
     return np.asarray(taken[(*plane, slice(y0, y1), slice(x0, x1))])
 
 
-def _settle(
-    claims: Mapping[int, Claim], i: int, j: int, left: dict[int, NDArray[np.bool_]]
+def _resolve_pair(
+    claims: Mapping[int, Claim], i: int, j: int, pixels: dict[int, NDArray[np.bool_]]
 ) -> None:
-    """Take from two objects what goes to the other; i is the lower number."""
+    """Resolve the overlap of two masks in place; i is the lower number."""
     one, other = claims[i], claims[j]
     box = common(one.mask.bbox, other.mask.bbox)
     both = crop_of(one.mask.bbox, one.mask.data, box)
@@ -122,15 +122,16 @@ def _settle(
     if one.rank != other.rank:
         first = np.full(both.shape, one.rank > other.rank)
     else:
-        first = _sureness(one, box) >= _sureness(other, box)
+        first = _logits_in(one, box) >= _logits_in(other, box)
     for k, lost in ((i, both & ~first), (j, both & first)):
         if not lost.any():
             continue
-        data = left[k] = left[k].copy()
+        data = pixels[k] = pixels[k].copy()
         data[index_in(box, claims[k].mask.bbox)] &= ~lost
 
 
-def _sureness(claim: Claim, box: Box) -> NDArray[np.float32]:
+def _logits_in(claim: Claim, box: Box) -> NDArray[np.float32]:
+    """Return the logits at the pixels of a box; 0 where there are none."""
     if claim.logits is None:
         return np.zeros(shape_of(box), np.float32)
-    return at(claim.logits, box)
+    return sample(claim.logits, box)

@@ -1,4 +1,4 @@
-"""Logits of whole objects: from tiles, blended, and as masks of pixels."""
+"""Cut, filter, blend and threshold the logits of whole objects."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from scipy import ndimage
 
 from napari_hqsam.masks import Logits
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.segmentation.plane.parts import EIGHT
+from napari_hqsam.segmentation.plane.components import EIGHT_CONNECTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box
     from napari_hqsam.masks.mask import Mask
-    from napari_hqsam.segmentation.plane.field import Field
+    from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
 
 MARGIN = 8
-"""Canvas pixels kept round an object."""
+"""Canvas pixels around an object that are stored with it."""
 SURE = 8.0
-"""Logits are cut at this before they are weighed: one direction that is very sure
-must not outweigh the distance."""
-_BAND = 1 << 22  # pixels made at once
+"""Logits are clipped to this before blending, so that the weights by distance decide
+where one direction is very confident."""
+_BAND = 1 << 22  # pixels computed at once
 
 
-def of_field(field: Field) -> Logits | None:
-    """Logits of the object in a field, cut close; None where there is none."""
-    r0, c0, r1, c1 = field.bounds()
+def from_canvas(canvas: LogitCanvas) -> Logits | None:
+    """Cut the logits of an object out of a canvas; None if the mask is empty."""
+    r0, c0, r1, c1 = canvas.bounds()
     if r1 <= r0:
         return None
-    rows, cols = (-(-side // 4) for side in field.grid.level_shape(field.level))
+    rows, cols = (-(-side // 4) for side in canvas.grid.level_shape(canvas.level))
     rect = (
         max(r0 - MARGIN, 0),
         max(c0 - MARGIN, 0),
         min(r1 + MARGIN, rows),
         min(c1 + MARGIN, cols),
     )
-    corner = rect[0] * field.pitch, rect[1] * field.pitch
-    return Logits(field.read(rect).astype(np.float16), corner, field.pitch)
+    corner = rect[0] * canvas.pitch, rect[1] * canvas.pitch
+    return Logits(canvas.read(rect).astype(np.float16), corner, canvas.pitch)
 
 
-def continued(logits: Logits, before: Mask, reach: float) -> Logits:
-    """Drop parts of an object that do not go on from its mask on the last slice.
+def drop_unconnected(logits: Logits, before: Mask, reach: float) -> Logits:
+    """Drop components of an object that do not meet its mask on the last slice.
 
-    Their logits change sign. Nothing is dropped if none goes on.
+    Their logits change sign. Nothing is dropped if no component meets it.
 
     Parameters
     ----------
     logits : Logits
     before : Mask
-        On the slice it comes from.
+        The last mask of the object.
     reach : float
-        Pixels that the object may have moved by.
+        Largest distance from it, pixels.
     """
-    parts, count = ndimage.label(logits.values > 0, EIGHT)
+    parts, count = ndimage.label(logits.values > 0, EIGHT_CONNECTED)
     if count < 2:
         return logits
     rows, cols = np.nonzero(parts)
@@ -79,13 +79,13 @@ def continued(logits: Logits, before: Mask, reach: float) -> Logits:
     return Logits(values, logits.offset, pitch)
 
 
-def blended(first: Logits, second: Logits, share: float) -> Logits:
-    """Weigh two maps of one object, on the finer of their grids.
+def blend(first: Logits, second: Logits, weight: float) -> Logits:
+    """Interpolate linearly between two logit maps, on the finer of their grids.
 
     Parameters
     ----------
     first, second : Logits
-    share : float
+    weight : float
         Weight of the second, 0..1.
     """
     pitch = min(first.pitch, second.pitch)
@@ -110,20 +110,21 @@ def blended(first: Logits, second: Logits, share: float) -> Logits:
         np.clip(each.on_grid((start[0], start[1]), pitch, (rows, cols)), -SURE, SURE)
         for each in (first, second)
     )
-    values = (1 - share) * one + share * other
+    values = (1 - weight) * one + weight * other
     return Logits(values.astype(np.float16), (start[0], start[1]), pitch)
 
 
-def pixels(
+def to_pixels(
     logits: Logits, plane_shape: tuple[int, int]
 ) -> tuple[tuple[int, int], NDArray[np.bool_]]:
-    """Mask of a map, bilinear logits above 0.
+    """Upsample logits bilinearly to plane pixels, and threshold them at 0.
 
     Returns
     -------
     offset : (y, x)
+        Plane position of the first pixel.
     mask : (h, w) bool array
-        As large as the object and a little more.
+        The object with a small margin.
     """
     r0, c0, r1, c1 = tight_box(logits.values > 0)
     if r1 <= r0:
@@ -140,18 +141,18 @@ def pixels(
     band = max(1, _BAND // max(1, x1 - x0))
     for top in range(y0, y1, band):
         bottom = min(top + band, y1)
-        mask[top - y0 : bottom - y0] = at(logits, (top, x0, bottom, x1)) > 0
+        mask[top - y0 : bottom - y0] = sample(logits, (top, x0, bottom, x1)) > 0
     return (y0, x0), mask
 
 
-def at(logits: Logits, box: Box) -> NDArray[np.float32]:
-    """Logits at the pixels of a half-open box (y0, x0, y1, x1)."""
+def sample(logits: Logits, box: Box) -> NDArray[np.float32]:
+    """Interpolate logits at the pixels of a half-open box (y0, x0, y1, x1)."""
     y0, x0, y1, x1 = box
     return logits.on_grid((y0, x0), 1.0, (y1 - y0, x1 - x0))
 
 
 def stability(logits: Logits, offset: float = 1.0) -> float:
-    """IoU of the map above `offset` and above -`offset`; see `Mask.stability`."""
+    """Return SAM's stability score: IoU of the masks at `offset` and -`offset`."""
     inner = np.count_nonzero(logits.values > offset)
     outer = np.count_nonzero(logits.values > -offset)
     return inner / outer if outer else 1.0

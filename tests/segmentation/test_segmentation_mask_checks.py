@@ -7,10 +7,10 @@ from napari_hqsam import Prompt
 from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.segmentation.judging import (
+from napari_hqsam.segmentation.mask_checks import (
     distinct,
     holds_negative,
-    is_doubtful,
+    is_uncertain,
 )
 
 
@@ -26,10 +26,10 @@ def discs(*centres, radius=10, shape=(40, 80)):
 
 def test_a_low_score_is_doubtful_by_the_measure_of_the_model():
     strict, lenient = Tuning(doubtful_score=0.7), Tuning(doubtful_score=0.5)
-    assert is_doubtful(square(0, 0, 5, 0.49), lenient)
-    assert not is_doubtful(square(0, 0, 5, 0.51), lenient)
-    assert is_doubtful(square(0, 0, 5, 0.51), strict)
-    assert not is_doubtful(square(0, 0, 5, 0.9), strict)
+    assert is_uncertain(square(0, 0, 5, 0.49), lenient)
+    assert not is_uncertain(square(0, 0, 5, 0.51), lenient)
+    assert is_uncertain(square(0, 0, 5, 0.51), strict)
+    assert not is_uncertain(square(0, 0, 5, 0.9), strict)
 
 
 def test_masks_that_say_the_same_are_found():

@@ -1,4 +1,4 @@
-"""Parts of a mask: which are meant, where they leave, how deep they are."""
+"""Connected components of a mask: which are prompted, where they leave their tile."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from napari_hqsam.prompts import Prompt
 
-EIGHT = np.ones((3, 3), bool)
-"""Pixels that touch at a corner are connected."""
+EIGHT_CONNECTED = np.ones((3, 3), bool)
+"""Structuring element: pixels that touch at a corner are connected."""
 REACH = 1
-"""Pixels from a side of a mask within which it runs into it."""
+"""Pixels from a side of a tile within which a mask touches it."""
 
 
-def pointed_at(
+def prompted_components(
     mask: NDArray[np.bool_], prompt: Prompt, corner: tuple[int, int], pitch: float
 ) -> NDArray[np.bool_]:
-    """Keep the parts of a mask that hold a positive click or lie in the box.
+    """Keep the components of a mask with a positive click, or that meet the box.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def pointed_at(
     Returns
     -------
     ndarray
-        (h, w) bool; the mask itself if the prompt points at nothing of it.
+        (h, w) bool; the whole mask if the prompt hits none of its components.
     """
-    labels, _ = ndimage.label(mask, EIGHT)
+    labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
     wanted: set[int] = set()
     for point, on in zip(prompt.points, prompt.point_labels, strict=True):
         if on:
@@ -67,22 +67,24 @@ def pointed_at(
     return np.isin(labels, sorted(wanted)) if wanted else mask
 
 
-def part_at(mask: NDArray[np.bool_], row: int, col: int) -> NDArray[np.bool_]:
-    """Keep the part of a mask that holds one of its pixels."""
-    labels, _ = ndimage.label(mask, EIGHT)
+def component_at(mask: NDArray[np.bool_], row: int, col: int) -> NDArray[np.bool_]:
+    """Keep the component of a mask that one of its pixels belongs to."""
+    labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
     return np.asarray(mask & (labels == labels[row, col]))
 
 
-def touching(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep the parts of a mask that share a pixel with another one."""
-    labels, _ = ndimage.label(mask, EIGHT)
+def components_touching(
+    mask: NDArray[np.bool_], part: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Keep the components of a mask that share a pixel with another mask."""
+    labels, _ = ndimage.label(mask, EIGHT_CONNECTED)
     shared = np.unique(labels[part])
     return np.isin(labels, shared[shared > 0])
 
 
-def sizeable(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Parts of a mask that are no specks, the deepest first."""
-    labels, count = ndimage.label(mask, EIGHT)
+def large_components(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Return the components of a mask without specks, the deepest first."""
+    labels, count = ndimage.label(mask, EIGHT_CONNECTED)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     areas[0] = 0
     kept = np.flatnonzero(areas >= max(SPECK_SHARE * areas.max(), 1))
@@ -90,19 +92,19 @@ def sizeable(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
 
 
 def depth(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Distance of each pixel of a mask to what is not; beyond the array nothing is."""
+    """Return the Euclidean distance transform; beyond the array is background."""
     return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
 
 
 def exits(
     part: NDArray[np.bool_], open_sides: Sequence[bool]
 ) -> Iterator[tuple[float, float]]:
-    """Yield where an object leaves its tile: (row, col), the middle of a crossing.
+    """Yield (row, col) where an object leaves its tile: the middle of each crossing.
 
     Parameters
     ----------
     part : ndarray
-        (h, w) bool, the whole tile.
+        (h, w) bool, of the tile's size.
     open_sides : sequence of bool
         Where the plane goes on: top, left, bottom, right.
     """
@@ -116,8 +118,8 @@ def exits(
                 yield (across, along) if side % 2 == 0 else (along, across)
 
 
-def covers(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> float:
-    """Share of a part that a mask covers."""
+def covered_fraction(mask: NDArray[np.bool_], part: NDArray[np.bool_]) -> float:
+    """Return the fraction of a part's pixels that a mask covers."""
     return int(np.count_nonzero(mask & part)) / max(int(np.count_nonzero(part)), 1)
 
 

@@ -1,4 +1,4 @@
-"""Logits over part of a plane, put together from overlapping tiles."""
+"""Logits over part of a plane, blended from overlapping tiles."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Grid, Tile
 
 UNKNOWN = -8.0
-"""Logit where no tile was looked at: surely not the object."""
+"""Logit where no tile was decoded: background."""
 COARSE_WEIGHT = 0.02
-"""Weight of the coarser field below a tile's; a tile's own falls from 1 to 0."""
+"""Weight of the coarser canvas; that of a tile falls from 1 to 0 at its border."""
 MAX_CROP = 1 << 31
-"""Pixels of the smallest box around an object, at most: bytes of its mask."""
+"""Most pixels of the tight box around an object, and bytes of its mask."""
 _BAND = 1 << 21  # plane pixels upsampled at once
 
 
-class Field:
+class LogitCanvas:
     """A sparse canvas of logits at one level.
 
-    A canvas pixel is 4 network pixels wide, as the decoder's logits are; they are
-    never resampled before they are blended. Each tile is weighted by a raised
-    cosine that falls to 0 at its border, where a tile knows least, unless the
-    plane ends there: half-stride neighbours then add up to 1, and the sum has no
-    seam. Where a coarser field is given, it takes over as the tiles fade out.
+    A canvas pixel is 4 network pixels wide, as the decoder's logits are, so that they
+    are blended without resampling. Tiles are weighted by a raised cosine (Hann window)
+    that falls to 0 at the border, where context is missing, except on sides where the
+    plane ends. Windows of neighbours at half a tile's stride add up to 1, so there is
+    no seam. Where the tiles fade out, a coarser canvas takes over, if there is one.
 
     Parameters
     ----------
@@ -44,23 +44,25 @@ class Field:
         Of the plane.
     level : int
         Of all tiles added.
-    coarser : Field, optional
-        One level up: what holds where there is no tile.
+    coarser : LogitCanvas, optional
+        The canvas one level coarser; used where there is no tile.
     """
 
-    def __init__(self, grid: Grid, level: int, coarser: Field | None = None) -> None:
+    def __init__(
+        self, grid: Grid, level: int, coarser: LogitCanvas | None = None
+    ) -> None:
         self.grid, self.level, self.coarser = grid, level, coarser
         self.tiles: list[Tile] = []
         self._cell = grid.size // 8  # canvas pixels from one tile to the next
         self._cells: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     @classmethod
-    def of(cls, grid: Grid, tile: Tile, logits: Tensor) -> Field:
-        """Make the field of one tile of the grid."""
+    def of(cls, grid: Grid, tile: Tile, logits: Tensor) -> LogitCanvas:
+        """Make a canvas from the (S/4, S/4) logits of one tile of the grid."""
         assert tile.address is not None
-        field = cls(grid, tile.address.level)
-        field.add(tile, logits)
-        return field
+        canvas = cls(grid, tile.address.level)
+        canvas.add(tile, logits)
+        return canvas
 
     @property
     def pitch(self) -> float:
@@ -68,7 +70,7 @@ class Field:
         return 4 * 2.0**self.level
 
     def rect(self, tile: Tile) -> Box:
-        """Canvas pixels of a tile, without its padding."""
+        """Return the box of a tile in canvas pixels, without its padding."""
         assert tile.address is not None
         r0, c0 = tile.address.row * self._cell, tile.address.col * self._cell
         h, w = tile.decoded_shape
@@ -78,21 +80,21 @@ class Field:
         """Blend in the (S/4, S/4) logits of a tile of this level."""
         assert tile.address is not None
         weight = self._weight(tile)
-        self._spread(tile, np.stack([logits.numpy() * weight, weight]))
+        self._accumulate(tile, np.stack([logits.numpy() * weight, weight]))
         self.tiles.append(tile)
 
-    def change(self, tile: Tile, by: NDArray[np.float32]) -> None:
-        """Add to the logits of a tile that is there, (h, w) without its padding."""
+    def add_to(self, tile: Tile, difference: NDArray[np.float32]) -> None:
+        """Add a difference (h, w) to the logits of a tile that was added before."""
         weight = self._weight(tile)
-        h, w = by.shape
+        h, w = difference.shape
         stacked = np.zeros((2, *weight.shape), np.float32)
-        stacked[0, :h, :w] = by * weight[:h, :w]
-        self._spread(tile, stacked)
+        stacked[0, :h, :w] = difference * weight[:h, :w]
+        self._accumulate(tile, stacked)
 
     def _weight(self, tile: Tile) -> NDArray[np.float32]:
         return _window(2 * self._cell, self.grid.open_sides(tile))
 
-    def _spread(self, tile: Tile, stacked: NDArray[np.float32]) -> None:
+    def _accumulate(self, tile: Tile, stacked: NDArray[np.float32]) -> None:
         """Add (2, S/4, S/4) weighted logits and weights to the cells of a tile."""
         assert tile.address is not None
         for dr in (0, 1):
@@ -107,7 +109,7 @@ class Field:
                 self._cells[key] = part.copy() if known is None else known + part
 
     def read(self, rect: Box) -> NDArray[np.float32]:
-        """Blended logits (r1 - r0, c1 - c0) of a rectangle of the canvas."""
+        """Return the blended logits (r1 - r0, c1 - c0) in a rectangle of the canvas."""
         r0, c0, r1, c1 = rect
         total = np.zeros((2, r1 - r0, c1 - c0), np.float32)
         size = self._cell
@@ -133,7 +135,7 @@ class Field:
         )
 
     def _from_coarser(self, rect: Box) -> NDArray[np.float32]:
-        """Twice enlarged logits of the coarser field, bilinear."""
+        """Read the coarser canvas, enlarged twice bilinearly."""
         assert self.coarser is not None
         r0, c0, r1, c1 = rect
         rows, cols = (self.coarser._extent(axis) for axis in (0, 1))
@@ -144,7 +146,7 @@ class Field:
             min(outer[2], rows),
             min(outer[3], cols),
         )
-        # beyond the plane nothing is known: its border pixels are repeated
+        # beyond the plane its border pixels are repeated, as `F.interpolate` does
         small = np.pad(
             self.coarser.read(inner),
             [
@@ -160,9 +162,10 @@ class Field:
         return np.asarray(large[top : top + r1 - r0, left : left + c1 - c0])
 
     def stability(self, offset: float = 1.0) -> float:
-        """IoU of the masks at logits above `offset` and above -`offset`, 0 if empty.
+        """Return the stability score of SAM; 0 if there is no mask.
 
-        Where tiles of this very level were looked at.
+        IoU of the masks at logits above `offset` and above -`offset`, over the tiles
+        of this level only (reference file ``utils/amg.py``).
         """
         if not self._cells and self.coarser is not None:
             return self.coarser.stability(offset)
@@ -181,7 +184,7 @@ class Field:
         return inner / outer if outer else 0.0
 
     def bounds(self) -> Box:
-        """Rectangle of the canvas that holds all the object: logits above 0."""
+        """Return a rectangle of the canvas that holds all logits above 0."""
         whole = EMPTY
         if self.coarser is not None:
             r0, c0, r1, c1 = (2 * v for v in self.coarser.bounds())
@@ -192,15 +195,16 @@ class Field:
         return whole
 
     def render(self) -> tuple[tuple[int, int], NDArray[np.bool_]]:
-        """Give the mask in plane pixels.
+        """Upsample the logits bilinearly and threshold them at 0.
+
+        Computed band by band, so that no float array of the mask's size is made.
 
         Returns
         -------
         offset : (y, x)
             Plane position of the first pixel.
         mask : ndarray
-            (h, w) bool, as large as the object; bilinear logits above 0. Nothing
-            larger than the mask is made, but for a band of it.
+            (h, w) bool, the object with at most one canvas pixel around it.
 
         Raises
         ------
@@ -228,7 +232,7 @@ class Field:
         return (y0, x0), mask
 
     def _upsampled(self, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
-        """Bilinear logits at the plane pixels of a box."""
+        """Interpolate the logits bilinearly at the plane pixels of a box."""
         top, ys = self._samples(y0, y1, 0)
         left, xs = self._samples(x0, x1, 1)
         rect = top, left, int(ys.max()) + 2 + top, int(xs.max()) + 2 + left
@@ -242,16 +246,16 @@ class Field:
     def _samples(
         self, start: int, stop: int, axis: int
     ) -> tuple[int, NDArray[np.float64]]:
-        """First canvas pixel, and where from it plane pixel centres fall."""
+        """Return the first canvas pixel, and plane pixel centres relative to it."""
         at = (np.arange(start, stop) + 0.5) / self.pitch - 0.5
-        # as torch does, nothing is known beyond the first and the last pixel
+        # as torch does, repeat the first and the last pixel
         last = max(self._extent(axis) - 1, 0)
         at = np.clip(at, 0, last)
         first = int(at[0])
         return first, at - first
 
     def _extent(self, axis: int) -> int:
-        """Canvas pixels of the plane along an axis, the padding of tiles included."""
+        """Return the canvas's size along an axis, the padding of tiles included."""
         return (self.grid.shape(self.level)[axis] + 1) * self._cell
 
 
@@ -259,7 +263,7 @@ class Field:
 def _window(
     side: int, open_sides: tuple[bool, bool, bool, bool]
 ) -> NDArray[np.float32]:
-    """Weights (side, side) of a tile: a raised cosine towards its open sides."""
+    """Return the weights (side, side) of a tile: Hann ramps at its open sides."""
     ramp = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(side) + 0.5) / side)
     top, left, bottom, right = open_sides
 

@@ -1,4 +1,4 @@
-"""Which masks are doubtful, and which say the same."""
+"""Checks of predicted masks: low score, negative clicks not obeyed, duplicates."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts import Prompt
 
 SAME_IOU = 0.95
-"""IoU from which on two masks say the same."""
+"""IoU at and above which two masks are duplicates."""
 
 
-def is_doubtful(mask: Mask, tuning: Tuning) -> bool:
-    """Whether a model of this tuning thinks little of its mask."""
+def is_uncertain(mask: Mask, tuning: Tuning) -> bool:
+    """Whether a mask's predicted IoU is below the model's threshold."""
     return mask.score < tuning.doubtful_score
 
 
 def holds_negative(mask: Mask, prompt: Prompt) -> bool:
-    """Whether a negative click lies on a mask all the same."""
+    """Whether a negative click lies on the mask."""
     y0, x0, y1, x1 = mask.bbox
     for (y, x), label in zip(prompt.points, prompt.point_labels, strict=True):
         row, column = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
@@ -36,10 +36,10 @@ def holds_negative(mask: Mask, prompt: Prompt) -> bool:
 
 
 def distinct(masks: Sequence[Mask]) -> list[int]:
-    """Return the numbers of those masks that differ from all before them.
+    """Return the indices of the masks without duplicates, the first of each kept.
 
-    Two are the same from an IoU of `SAME_IOU` on; empty ones do not count, but for the
-    first.
+    Two masks with an IoU of at least `SAME_IOU` are duplicates. Empty masks are
+    dropped, except where the first mask is empty.
     """
     found: list[int] = []
     for i, mask in enumerate(masks):

@@ -1,4 +1,4 @@
-"""Few tiles for many objects of a slice: the encoder is called once for each."""
+"""Cover the objects of a slice with few tiles, since each tile is encoded once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import FloatBox
     from napari_hqsam.tiling import Grid, Tile
 
-KEPT = (1 / 4, 1.5)
-"""Between these times the share of a tile's side that is meant for an object (see
-`Tuning.object_share`) it keeps its level."""
+SAME_LEVEL = (1 / 4, 1.5)
+"""An object stays at its level while its size is within these multiples of the
+intended one (`Tuning.object_share`): hysteresis."""
 
 
-def level_of(box: FloatBox, grid: Grid, before: int | None, share: float) -> int:
-    """Level at which an object is looked at: that before, as long as it fits.
+def choose_level(box: FloatBox, grid: Grid, before: int | None, share: float) -> int:
+    """Choose the level for an object: that of the last slice, as long as it fits.
 
     Parameters
     ----------
@@ -24,34 +24,39 @@ def level_of(box: FloatBox, grid: Grid, before: int | None, share: float) -> int
         Of the object, plane pixels.
     grid : Grid
     before : int or None
-        Its level on the slice before.
+        Its level on the last slice.
     share : float
-        Of a tile's side, for an object.
+        Intended size of an object, as a fraction of a tile's side.
     """
     extent = max(box[2] - box[0], box[3] - box[1])
     if before is not None:
-        taken = extent / (grid.size * 2.0**before)
-        if KEPT[0] * share < taken <= KEPT[1] * share:
+        relative = extent / (grid.size * 2.0**before)
+        if SAME_LEVEL[0] * share < relative <= SAME_LEVEL[1] * share:
             return grid.clip(before)
     return grid.level_for(extent, share)
 
 
-def cover(
+def assign_tiles(
     boxes: Mapping[int, tuple[FloatBox, int]], grid: Grid, share: float
 ) -> dict[int, Tile]:
-    """Choose a tile for each object, as few different ones as come to hand.
+    """Assign a tile to each object, with few different tiles: greedy set cover.
 
-    Greedily: again and again the tile that holds most of those still left. An
-    object that lies well inside no tile gets the one whose centre is nearest.
+    Each round takes the tile with the most objects not yet assigned (Chvatal 1979).
+    An object that lies well inside no tile gets the one whose centre is nearest.
 
     Parameters
     ----------
     boxes : mapping of int to ((y0, x0, y1, x1), level)
+        Plane pixels.
     grid : Grid
     share : float
-        Of a tile's side, for an object.
+        Intended size of an object, as a fraction of a tile's side.
+
+    Returns
+    -------
+    dict of int to Tile
     """
-    # so far from its sides an object of that share is kept by the nearest tile
+    # the nearest tile holds an object of that size with this margin
     rim = max(1 / 4 - share / 2, 0.0)
     holding: dict[Tile, list[int]] = {}
     chosen: dict[int, Tile] = {}
@@ -75,7 +80,7 @@ def cover(
 
 
 def _lies_well(box: FloatBox, tile: Tile, grid: Grid, rim: float) -> bool:
-    """Whether a box keeps off the open sides of a tile, by a share of their length."""
+    """Whether a box keeps a margin to the open sides of a tile, in tile sides."""
     assert tile.address is not None
     rim *= grid.size * 2.0**tile.address.level
     y0, x0, y1, x1 = tile.region
