@@ -40,8 +40,8 @@ from PIL import Image
 from reference import import_reference, load_reference
 
 # reference.py made these importable
-from cases import IMAGE_SHAPE, SIZE, image  # isort: skip
-from seeded import seeded_state_dict  # isort: skip
+from tests.parity.cases import IMAGE_SHAPE, SIZE, image  # isort: skip
+from tests.parity.seeded import seeded_state_dict  # isort: skip
 
 from napari_hqsam.models import choose_device, read_state_dict
 from napari_hqsam.network import (

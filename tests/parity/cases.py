@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from seeded import uniform
 from torch import Tensor
+
+from tests.parity.seeded import uniform
 
 SIZE = 1024
 LOW = SIZE // 4  # side of the low-resolution logits
@@ -107,3 +108,17 @@ def efficientnet_input(side: int) -> Tensor:
     """Make grey levels (1, 3, side, side) float32 for EfficientNet-Lite0."""
     pixels = torch.from_numpy(image()[:side, :side].astype(np.float32))
     return pixels.permute(2, 0, 1)[None].contiguous()
+
+
+def rows(asked: Prompts) -> list[tuple]:
+    """Points, labels, box and mask of each prompt, as `pack_tokens` wants them."""
+    count = next((len(v) for v in asked if v is not None), 1)
+    return [
+        (
+            torch.empty(0, 2) if asked.points is None else asked.points[i],
+            torch.empty(0) if asked.labels is None else asked.labels[i],
+            None if asked.boxes is None else asked.boxes[i],
+            None if asked.masks is None else asked.masks[i, 0],
+        )
+        for i in range(count)
+    ]

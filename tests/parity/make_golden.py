@@ -3,7 +3,7 @@
 Run once, when the cases or the seeded weights change (about 5 minutes on two
 cores, 8 GB of memory for vit_h)::
 
-    python tests/parity/make_golden.py [--reference FOLDER] [variant ...]
+    python -m tests.parity.make_golden [--reference FOLDER] [variant ...]
 
 It writes ``keys.json``, the keys and shapes of each variant's state dict, and
 ``golden_<variant>.npz``. In a golden file, arrays are `cases.sample` of what the
@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 import zlib
 from pathlib import Path
@@ -35,13 +34,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL
 import torch
-from cases import CLICKS, Prompts, image, prompts, sample
-from seeded import seeded_state_dict
+
+from benchmarks.reference import REQUIREMENT, import_reference, load_reference
+from tests.parity.cases import CLICKS, Prompts, image, prompts, sample
+from tests.parity.seeded import seeded_state_dict
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "benchmarks"))
-
-from reference import REQUIREMENT, import_reference, load_reference  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import Tensor

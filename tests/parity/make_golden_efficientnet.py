@@ -3,7 +3,7 @@
 Run once, when the case or the seeded weights change::
 
     pip install efficientnet-lite-pytorch==0.1.0
-    python tests/parity/make_golden_efficientnet.py
+    python -m tests.parity.make_golden_efficientnet
 
 It writes ``golden_efficientnet_lite0.npz``: for each side of the input in `SIDES`,
 ``<side>/<stage>``, a sample of the output of each stage of the trunk, and
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cases import efficientnet_input, sample
 from efficientnet_lite_pytorch import EfficientNet
-from seeded import seeded_state_dict
+
+from tests.parity.cases import efficientnet_input, sample
+from tests.parity.seeded import seeded_state_dict
 
 HERE = Path(__file__).resolve().parent
 SIDES = (224, 200)

@@ -3,7 +3,7 @@
 Run once, when the cases or the seeded weights change::
 
     pip install --no-deps segment-anything==1.0
-    python tests/parity/make_golden_sam.py
+    python -m tests.parity.make_golden_sam
 
 It writes ``golden_sam.npz``: for each kind of prompt, a sample of the four masks of
 the decoder, SAM's single mask first, and their predicted IoU. Encoders are those of
@@ -17,10 +17,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-import reference_standins
 import torch
-from cases import prompts, sam_features, sample
-from seeded import seeded_state_dict
+
+from tests.parity import reference_standins
+from tests.parity.cases import prompts, sam_features, sample
+from tests.parity.seeded import seeded_state_dict
 
 HERE = Path(__file__).resolve().parent
 STRIDE = 499

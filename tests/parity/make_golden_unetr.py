@@ -3,7 +3,7 @@
 Run once, when the case or the seeded weights change::
 
     pip install --no-deps torch-em==0.10.9
-    python tests/parity/make_golden_unetr.py
+    python -m tests.parity.make_golden_unetr
 
 It writes ``golden_unetr.npz``: for both kinds of upsampling a sample of the three maps
 (after the sigmoid) of a small embedding, and ``keys_unetr.json``, the keys and shapes
@@ -20,8 +20,9 @@ from types import ModuleType
 
 import numpy as np
 import torch
-from cases import sam_features, sample
-from seeded import seeded_state_dict
+
+from tests.parity.cases import sam_features, sample
+from tests.parity.seeded import seeded_state_dict
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"bilinear": False, "transposed": True}

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from bright import bright_model
+
+from tests.helpers.bright_network import bright_model
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ os.environ["NAPARI_CONFIG"] = os.path.join(_CONFIG.name, "settings.yaml")
 napari = pytest.importorskip("napari")
 pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
 
-from hand import Hand, ThresholdEngine  # noqa: E402
 from napari.utils._proxies import PublicOnlyProxy  # noqa: E402
 from qtpy.QtCore import QEvent, Qt, QTimer  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
@@ -30,6 +29,7 @@ import napari_hqsam.segmentation.segmenter  # noqa: E402, F401 - torch, before t
 from napari_hqsam.viewer.canvas.outline import OUTLINE  # noqa: E402
 from napari_hqsam.viewer.canvas.prompts.layers import POINTS, SHAPES  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
+from tests.viewer.helpers.hand import Hand, ThresholdEngine  # noqa: E402
 
 
 @pytest.fixture(scope="session")

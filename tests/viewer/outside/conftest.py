@@ -29,8 +29,9 @@ A machine without openbox or xdotool fails these tests; it does not skip them.
 """
 
 import pytest
-from desktop import SIZE, Desktop
-from program import Napari
+
+from tests.viewer.outside.desktop import SIZE, Desktop
+from tests.viewer.outside.program import Napari
 
 
 @pytest.fixture

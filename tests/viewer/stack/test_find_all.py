@@ -1,0 +1,126 @@
+"""All objects of one plane without prompts: a plain image, or one slice of a stack."""
+
+import numpy as np
+import pytest
+
+from napari_hqsam.viewer.time_left import TimeLeft
+from tests.viewer.helpers.stack import SIDE, discs, finish, starter
+
+
+@pytest.fixture
+def start(viewer, open_widget):
+    return starter(viewer, open_widget)
+
+
+def plane(size=SIDE, step=48):
+    """(size, size) uint8: bright discs of radius 12 on a lattice."""
+    yy, xx = np.mgrid[:size, :size]
+    image = np.full((size, size), 20, np.uint8)
+    image[np.hypot(yy % step - step // 2, xx % step - step // 2) < 12] = 220
+    return image
+
+
+def objects(hand):
+    labels = hand.labels
+    return [] if not labels.any() else np.unique(labels[labels > 0]).tolist()
+
+
+def press(hand):
+    hand.widget.find_all.run.click()
+
+
+def test_all_objects_of_a_plain_image_are_one_step(viewer, start):
+    hand = start(plane(), axis=1, z=0)
+    run = hand.widget.find_all.run
+    assert run.text() == "Find all objects"
+    assert run.isEnabled()
+    press(hand)
+    finish(hand)
+    assert len(objects(hand)) == 4
+    assert (hand.labels > 0).sum() == pytest.approx((plane() > 100).sum(), rel=0.15)
+    assert hand.message[-1] == "4 objects found"
+    assert not hand.notes
+    hand.key("U")
+    assert not hand.labels.any()
+    hand.undo.redo()
+    assert len(objects(hand)) == 4
+    expected = hand.labels.copy()
+    assert np.array_equal(hand.rebuilt(), expected)
+
+
+def test_accepted_objects_stay_and_are_not_found_again(start):
+    hand = start(plane(), axis=1, z=0)
+    hand.accept((24, 24))
+    before = hand.labels == 1
+    press(hand)
+    finish(hand)
+    assert len(objects(hand)) == 4
+    assert np.array_equal(hand.labels == 1, before)
+    hand.key("U")
+    assert np.array_equal(hand.labels, before)
+
+
+def test_one_slice_of_a_stack(viewer, start):
+    stack = discs()
+    hand = start(stack, z=4)
+    assert hand.widget.find_all.run.text() == "Find all on this slice"
+    press(hand)
+    finish(hand)
+    assert set(np.flatnonzero(hand.labels.any((1, 2)))) == {4}
+    assert len(objects(hand)) == 2
+
+
+def test_tiles_are_counted_and_it_is_cancelled_within_the_plane(viewer, start):
+    hand = start(plane(384), axis=1, z=0)
+    bar, told = hand.widget.find_all.progress.native, []
+    hand.stacks.advanced.connect(lambda share, text: told.append((share, text)))
+    hand.network.paced = True
+    press(hand)
+    hand.wait(lambda: hand.stacks.running)
+    assert hand.widget.find_all.run.text() == "Cancel"
+    assert "choosing the scale" in told[-1][1]
+
+    def counts():
+        hand.network.permits.release()
+        return any(0 < share < 1 and "tiles" in text for share, text in told)
+
+    hand.wait(counts)
+    assert bar.isVisibleTo(hand.widget)
+    assert " of " in bar.text()
+    press(hand)  # cancels
+    assert not hand.stacks.running
+    assert "Cancelled" in hand.message[-1]
+    hand.network.paced = False
+    hand.network.permits.release(1000)
+    hand.wait()
+    assert hand.widget.find_all.run.text() == "Find all objects"
+    assert not bar.isVisibleTo(hand.widget)
+    if hand.labels.any():  # what was found stays, as one step
+        hand.key("U")
+    assert not hand.labels.any()
+
+
+def test_the_stack_tells_tiles_of_a_slice_as_well(start):
+    hand = start(discs(6), z=1)
+    told = []
+    hand.stacks.advanced.connect(lambda share, text: told.append((share, text)))
+    hand.stacks.state.task = "auto"
+    hand.section.toggle()
+    finish(hand)
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert "0 of 6 slices, 2 of 25 tiles" in [text for _, text in told]
+
+
+def test_the_time_left():
+    now = [0.0]
+    left = TimeLeft(lambda: now[0])
+    assert not left.text(0.5)
+    now[0] = 30.0
+    assert not left.text(0.0)
+    assert left.text(0.5) == "30 s left"
+    assert left.text(0.1) == "4 min left"
+    assert left.text(0.5) == "30 s left"
+    now[0] = 4000.0
+    assert left.text(0.25) == "3.3 h left"
+    assert not left.text(1.0)
