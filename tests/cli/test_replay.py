@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image as Pillow
 
 from napari_hqsam import Segmenter, open_image, read_labels
-from napari_hqsam.geometry import Plane
+from napari_hqsam.geometry import Plane, Space
 from napari_hqsam.masks import Mask
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sample import NUCLEI
@@ -40,6 +40,9 @@ def command(monkeypatch, run_command, micro):
     )
 
     return partial(run_command, "replay")
+
+
+HALF = Space.of("yx", units="um", scale=(0.5, 0.5))
 
 
 def begin(path, segmenter, labels, **given):
@@ -85,7 +88,7 @@ def nuclei(tmp_path_factory, micro):
         AcceptOptions(candidate=1, overlap="overwrite"),
         accept_options("hq", level=0),
     ]
-    with begin(path, segmenter, labels, units="um", scale=(0.5, 0.5)) as session:
+    with begin(path, segmenter, labels, space=HALF) as session:
         for prompt, how in zip(prompts[:4], hows, strict=True):
             accept(session, segmenter, prompt, options=how)
         session.undo()

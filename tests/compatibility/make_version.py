@@ -18,7 +18,7 @@ import tifffile
 
 import napari_hqsam
 from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, run_batch
-from napari_hqsam.geometry import Plane
+from napari_hqsam.geometry import Plane, Space
 from napari_hqsam.sessions import (
     ArrayTarget,
     Corrected,
@@ -52,6 +52,9 @@ def segmenter_of(image, cache=False):
     return Segmenter(
         image, bright_model(INPUT, varied=True), normalization=(0, 255), cache=cache
     )
+
+
+ZYX = Space.pixels("zyx")
 
 
 def begin(path, labels, segmenter, **given):
@@ -131,7 +134,7 @@ def every_edit(folder, image):
     """All that is done to objects, undone and done again; steps that go on."""
     segmenter = segmenter_of(image)
     labels = np.zeros(SHAPE, np.uint16)
-    with begin(folder / "edits.tif.journal.jsonl", labels, segmenter, axes="zyx") as s:
+    with begin(folder / "edits.tif.journal.jsonl", labels, segmenter, space=ZYX) as s:
         for z in range(4):
             for n, (y, x, _) in enumerate(DISCS, 1):
                 known = {} if z == 0 else {"label_id": n}
@@ -178,7 +181,7 @@ def from_the_side(folder, path):
         ArrayTarget(labels),
         image=ImageRecord.of(flat),
         setup=Setup.of(segmenter),
-        axes="zyx",
+        space=ZYX,
     ) as session:
         for y, x in ((13, 15), (16, 40), (36, 20)):
             plane = Plane((y,), (0, 2))

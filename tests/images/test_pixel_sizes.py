@@ -58,7 +58,8 @@ def test_nonsense_is_left_out(tmp_path, size):
         metadata=None,
         photometric="minisblack",
     )
-    image = open_image(tmp_path / "a.ome.tif", axes="zyx")
+    with pytest.warns(HqsamWarning, match="taken as 1"):
+        image = open_image(tmp_path / "a.ome.tif", axes="zyx")
     assert image.scale == {"y": 0.5}
     assert image.units == {"y": "micrometer"}
 

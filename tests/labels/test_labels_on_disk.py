@@ -11,6 +11,7 @@ import tifffile
 import zarr
 
 from napari_hqsam.errors import ImageError, OutputError
+from napari_hqsam.geometry import Space
 from napari_hqsam.images import open_image
 from napari_hqsam.labels import (
     PromptPainter,
@@ -97,7 +98,10 @@ def test_a_tiff_made_of_tiles_is_the_one_written_whole(
     labels = np.random.default_rng(0).integers(0, 60_000, shape).astype(dtype)
     scale, units = (2.0,) * (len(axes) - 2) + (0.5, 0.25), "um"
     with labels_on_disk(
-        tmp_path / name, shape, dtype=dtype, axes=axes, scale=scale, units=units
+        tmp_path / name,
+        shape,
+        dtype=dtype,
+        space=Space.of(axes, scale=scale, units=units),
     ) as made:
         made[...] = labels
     sizes = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm"}
@@ -179,8 +183,7 @@ def test_what_fails_on_the_way_leaves_all_as_it_was(tmp_path, name, error):
         ((0, 5), {}, "2 dimensions or more"),
         ((4, 5), {"dtype": "uint8"}, "use uint32"),
         ((4, 5), {"dtype": "float32"}, "use uint32"),
-        ((4, 5), {"axes": "zyx"}, "3 dimensions"),
-        ((4, 5), {"scale": (1, -1)}, "one positive number"),
+        ((4, 5), {"space": Space.pixels("zyx")}, "3 dimensions"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_once(tmp_path, shape, given, message):

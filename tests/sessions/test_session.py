@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_hqsam.errors import ImageError, OutputError, PromptError
-from napari_hqsam.geometry import Plane
+from napari_hqsam.geometry import Plane, Space
 from napari_hqsam.labels import read_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
@@ -142,7 +142,8 @@ def test_runs_that_do_not_fit_are_refused():
 
 def test_features_tell_what_napari_shows(begin, square):
     session = begin(
-        np.zeros((4, 12, 14), np.uint8), scale=(2, 0.5, 0.25), units="micrometer"
+        np.zeros((4, 12, 14), np.uint8),
+        space=Space.of("zyx", scale=(2, 0.5, 0.25), units="micrometer"),
     )
     first = session.accept(square(1, 1, 2, 0.7), Prompt(box=(1, 1, 3, 3)), plane=(2,))
     same = {"plane": (3,), "label_id": first}
@@ -675,8 +676,8 @@ def test_sessions_that_cannot_be(begin, tmp_path):
         begin(np.zeros((5, 5)))
     with pytest.raises(ImageError, match="below 0"):
         begin(np.full((5, 5), -1))
-    with pytest.raises(ImageError, match="unit"):
-        begin(units="parsec", scale=(1, 1))
+    with pytest.raises(ImageError, match="name 3 dimensions"):
+        begin(space=Space.pixels("zyx"))
     with pytest.raises(OutputError, match="does not exist"):
         begin(name="no/folder")
     assert not list(tmp_path.glob("*.jsonl"))
@@ -803,7 +804,7 @@ def test_a_mask_that_took_the_place_of_another_does_so_again(begin, square):
 
 
 def test_a_plane_of_several_axes_is_named(begin, square):
-    session = begin(np.zeros((2, 1, 4, 12, 14), np.uint8), axes="tczyx")
+    session = begin(np.zeros((2, 1, 4, 12, 14), np.uint8), space=Space.pixels("tczyx"))
     number = session.accept(square(1, 1), CLICK, plane={"z": 3, "t": 1})
     own = Prompt([(2, 2)], plane={"t": 0, "z": 2})
     session.accept(square(1, 1), own, label_id=number)

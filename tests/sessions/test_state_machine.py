@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 
 from napari_hqsam import open_image, read_labels, write_labels
 from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.geometry import Space
 from napari_hqsam.jobs.resegment import Resegmenter
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import Segmenter, iter_propagate
@@ -144,7 +145,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.target,
             image=ImageRecord.of(self.image),
             setup=Setup.of(self.segmenter),
-            axes="zyx",
+            space=Space.pixels("zyx"),
             found=found,
         )
         self.draft = None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 COLOUR_SAMPLES = (3, 4)
 _COLOUR_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
+_DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
+"""Of labels that come without."""
 # Letters for leading dimensions of length 1, the innermost last.
 _SINGLE_AXES = "abdefghijklmnopqrsuvwtcz"
 # Names that differ from their letter; "s" is TIFF's name for colour samples.
@@ -108,6 +110,35 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
         f"cannot tell what the {len(shape)} dimensions of shape {shape} are; "
         f'pass axes, for example "{_example(len(shape))}"'
     )
+
+
+def label_axes(axes: str | None, ndim: int) -> str:
+    """Return the axes of labels.
+
+    Parameters
+    ----------
+    axes : str or None
+        One letter per dimension, in any order; None for the default.
+    ndim : int
+        Number of dimensions.
+
+    Returns
+    -------
+    str
+        The axes in lower case.
+
+    Raises
+    ------
+    ImageError
+        If they do not fit the labels.
+    """
+    if axes is None:
+        axes = _DEFAULT_AXES.get(ndim)
+        if axes is None:
+            raise ImageError(
+                f"labels have {ndim} dimensions; pass axes, one letter for each"
+            )
+    return parse_axes(axes, (1,) * ndim)
 
 
 def axes_from_names(names: Iterable[object] | None) -> str | None:

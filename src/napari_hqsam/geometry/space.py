@@ -1,261 +1,379 @@
-"""Axes, pixel size and units of a label image, in the words of each format."""
+"""The coordinate model: axis letters, a unit per axis, and an affine to the world.
+
+Data coordinates count pixels, centres at integers. World coordinates are lengths and
+times in the unit of each axis, or pixels where it has none; the world has the axes of
+the data. All else that says where pixels are (scale, translation, rotation, pixel
+size, spacing) is taken from here.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import HqsamWarning, ImageError
-from napari_hqsam.geometry.axes import parse_axes
-from napari_hqsam.geometry.units import convert, unit_name, unit_symbol
+import numpy as np
+
+from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.affine import Affine
+from napari_hqsam.geometry.compose import decompose, linear_of
+from napari_hqsam.geometry.units import convert, fits_axis, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
-_SPACE_AXES = "zyx"
-_MAX_RATIONAL = 2**32  # largest value of a TIFF resolution tag
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
 class Space:
-    """Where a label image lies: checked, one entry per dimension.
+    """Where the pixels of an array are. ``==`` is exact; compare with `agrees`.
 
     Attributes
     ----------
     axes : str
-        Lower-case letters; the last two are ``yx``.
-    scale : tuple of float or None
-        Size of a pixel along each axis, in its unit.
+        One lower-case letter per dimension, each once.
     units : tuple of (str or None)
-        Unit of each axis by its OME-Zarr name, such as "micrometer".
+        Unit of each axis by its OME-Zarr name, such as "micrometer"; None: pixels.
+    affine : Affine
+        From data to world coordinates.
     """
 
     axes: str
-    scale: tuple[float, ...] | None
     units: tuple[str | None, ...]
+    affine: Affine
 
-    def ome_zarr(self, name: str) -> dict[str, Any]:
-        """Metadata of an OME-Zarr 0.5 label image with one level, "0".
+    def __post_init__(self) -> None:
+        if not len(self.axes) == len(self.units) == self.affine.ndim:
+            raise ImageError(
+                f'axes "{self.axes}", units {self.units} and an affine map of '
+                f"{self.affine.ndim} axes do not fit together"
+            )
+
+    @classmethod
+    def pixels(cls, axes: str) -> Space:
+        """Return the space of an array of which only the axes are known."""
+        return cls(axes, (None,) * len(axes), Affine.scaling((1.0,) * len(axes)))
+
+    @classmethod
+    def of(
+        cls,
+        axes: str,
+        *,
+        scale: Sequence[float] | None = None,
+        units: str | Sequence[object] | None = None,
+        translate: Sequence[float] | None = None,
+        rotate: ArrayLike | None = None,
+        shear: ArrayLike | None = None,
+        affine: ArrayLike | None = None,
+    ) -> Space:
+        """Make a space from what a caller or a napari layer tells.
+
+        As in napari, a point is scaled, sheared, rotated and translated, and then
+        mapped by `affine`.
 
         Parameters
         ----------
-        name : str
-            Name of the image.
+        axes : str
+            One letter per dimension.
+        scale : sequence of float, optional
+            Size of a pixel along each axis; negative where the axis runs backwards.
+        units : str or sequence, optional
+            Unit of each axis; one name stands for the axes z, y and x.
+        translate : sequence of float, optional
+            World coordinates of the centre of the first pixel.
+        rotate : (m, m) array or float, optional
+            Rotation of the last m axes, or of the last two in degrees.
+        shear : (m, m) array or 1D array, optional
+            Unit triangular matrix, or the upper triangle of one, row by row.
+        affine : (m + 1, m + 1) or (m, m) array, optional
+            Homogeneous matrix, or a linear one, of the last m axes.
+
+        Raises
+        ------
+        ImageError
+            If a number, a unit or a size is not fit for these axes.
+        """
+        n = len(axes)
+        sizes = _one_each("scale", scale, axes, 1.0)
+        offset = _one_each("translate", translate, axes, 0.0)
+        if units is None or isinstance(units, str):
+            units = [units if letter in "zyx" else None for letter in axes]
+        if len(units) != n:
+            raise ImageError(f'units {units} must be one for each axis of "{axes}"')
+        names = tuple(unit_name(u, a) for u, a in zip(units, axes, strict=True))
+        own = Affine.of(linear_of(sizes, rotate, shear), offset)
+        if affine is not None:
+            matrix = np.asarray(affine, np.float64)
+            m = min(len(matrix), n)
+            outer = np.eye(n + 1)
+            outer[n - m : n, n - m : n] = matrix[:m, :m]
+            if len(matrix) == n + 1:
+                outer[:n, n] = matrix[:n, n]
+            own = Affine.of(outer[:n, :n], outer[:n, n]) @ own
+        return cls(axes, names, own)
+
+    # --- what is known -----------------------------------------------------------
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """Size of a pixel along each axis; negative where it runs backwards."""
+        return self.affine.scale
+
+    @property
+    def translation(self) -> tuple[float, ...]:
+        """World coordinates of the centre of the first pixel."""
+        return self.affine.translation
+
+    @property
+    def known(self) -> str:
+        """Letters of the axes of which a unit, or a size other than 1, is known."""
+        each = zip(self.axes, self.affine.pixel_size, self.units, strict=True)
+        return "".join(a for a, size, unit in each if unit or size != 1)
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """Size of a pixel, positive, along each of the axes that are `known`."""
+        each = zip(self.axes, self.affine.pixel_size, strict=True)
+        return {letter: size for letter, size in each if letter in self.known}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the axes is known: world coordinates are pixels."""
+        return self == Space.pixels(self.axes)
+
+    def spacing(self, letter: str, plane: str = "yx") -> float | None:
+        """Return the distance of slices over the size of a pixel of the planes.
+
+        Parameters
+        ----------
+        letter : str
+            Axis along which the slices follow each other.
+        plane : str
+            The two axes of the slices; the geometric mean of their sizes counts.
+
+        Returns
+        -------
+        float or None
+            None where it is unknown: no size is, or units do not compare (time and
+            length, pixels and micrometers).
+        """
+        if not set(self.known) & {letter, *plane}:
+            return None
+        at = [self.axes.index(each) for each in (letter, *plane)]
+        sizes = self.affine.pixel_size
+        z, y, x = (convert(sizes[i], self.units[i], self.units[at[2]]) for i in at)
+        return None if z is None or y is None or x is None else z / math.sqrt(y * x)
+
+    def area(self, plane: str = "yx") -> tuple[float, str] | None:
+        """Return the area of a pixel of a plane, and its unit such as "micrometer^2".
+
+        None where a side has no unit of length.
+        """
+        y, x = (self.axes.index(letter) for letter in plane)
+        unit = self.units[x]
+        sizes = self.affine.pixel_size
+        height = convert(sizes[y], self.units[y], unit)
+        if unit is None or height is None:
+            return None
+        columns = self.affine.matrix[:, [y, x]]  # sheared, they are no rectangle
+        angle = columns[:, 0] @ columns[:, 1] / (sizes[y] * sizes[x])
+        return height * sizes[x] * math.sqrt(
+            max(0.0, 1 - float(angle) ** 2)
+        ), f"{unit}^2"
+
+    # --- points ------------------------------------------------------------------
+
+    def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map (..., n) data coordinates to world coordinates."""
+        return self.affine(points)
+
+    def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map (..., n) world coordinates to data coordinates."""
+        return self.affine.inverse()(points)
+
+    # --- other spaces ------------------------------------------------------------
+
+    def select(self, axes: str, at: Mapping[str, float] | None = None) -> Space:
+        """Keep some axes, in the order given: drop, transpose, or take a plane.
+
+        Parameters
+        ----------
+        axes : str
+            Letters to keep.
+        at : mapping of str to float, optional
+            Data coordinates along those that are dropped; 0 by default.
+
+        Raises
+        ------
+        ImageError
+            If an axis is not there.
+        """
+        if missing := [letter for letter in axes if letter not in self.axes]:
+            raise ImageError(f'no axis {", ".join(missing)} in "{self.axes}"')
+        keep = [self.axes.index(letter) for letter in axes]
+        fixed = [(at or {}).get(letter, 0.0) for letter in self.axes]
+        units = tuple(self.units[i] for i in keep)
+        return Space(axes, units, self.affine.select(keep, fixed))
+
+    def with_axis(self, letter: str, position: int) -> Space:
+        """Insert an axis without size and unit, at a position among the others."""
+        old = [i for i in range(len(self.axes) + 1) if i != position]
+        linear = np.eye(len(old) + 1)
+        linear[np.ix_(old, old)] = self.affine.matrix
+        offset = np.zeros(len(old) + 1)
+        offset[old] = self.affine.offset
+        axes = self.axes[:position] + letter + self.axes[position:]
+        units = (*self.units[:position], None, *self.units[position:])
+        return Space(axes, units, Affine.of(linear, offset))
+
+    def renamed(self, axes: str) -> Space:
+        """Return the same under other letters, in the same order.
+
+        An axis that its unit does not fit any more (seconds along z) is in pixels.
+        """
+        fits = [fits_axis(u, a) for u, a in zip(self.units, axes, strict=True)]
+        units = tuple(u if ok else None for u, ok in zip(self.units, fits, strict=True))
+        if all(fits) or not self.affine.is_diagonal:
+            return Space(axes, units, self.affine)
+        sizes = [s if ok else 1.0 for s, ok in zip(self.scale, fits, strict=True)]
+        offset = [
+            t if ok else 0.0 for t, ok in zip(self.translation, fits, strict=True)
+        ]
+        return Space(axes, units, Affine.scaling(sizes, offset))
+
+    def of_crop(self, start: Sequence[float]) -> Space:
+        """Return the space of a crop that begins at a pixel, n data coordinates."""
+        shift = Affine.scaling((1.0,) * len(self.axes), start)
+        return replace(self, affine=self.affine @ shift)
+
+    def of_level(self, factors: Sequence[float]) -> Space:
+        """Return the space of a copy with pixels so many times as large.
+
+        Its pixels cover whole pixels of this one, from the corner of the first on:
+        their centres are half a pixel of the difference further in.
+        """
+        centre = [(factor - 1) / 2 for factor in factors]
+        return replace(self, affine=self.affine @ Affine.scaling(factors, centre))
+
+    def in_units(self, units: Sequence[str | None]) -> Space | None:
+        """Return the same in other units; None where these do not compare."""
+        pairs = zip(self.units, units, strict=True)
+        factors = [convert(1.0, unit, to) for unit, to in pairs]
+        known = [factor for factor in factors if factor is not None]
+        if len(known) < len(factors):
+            return None
+        return replace(
+            self, units=tuple(units), affine=Affine.scaling(known) @ self.affine
+        )
+
+    def distance(self, other: Space, shape: Sequence[int] | None = None) -> float:
+        """Return how far apart two spaces put the same array, in pixels.
+
+        Parameters
+        ----------
+        other : Space
+        shape : sequence of int, optional
+            Of the array, whose corners are compared; by default one pixel along each
+            axis.
+
+        Returns
+        -------
+        float
+            Largest deviation of a data coordinate; infinite if the axes differ or
+            the units do not compare.
+        """
+        same = None if self.axes != other.axes else other.in_units(self.units)
+        if same is None:
+            return math.inf
+        n = len(self.axes)
+        far = np.eye(n) if shape is None else np.diag(np.asarray(shape, float))
+        corners = np.vstack([np.zeros(n), far])
+        return float(np.abs(self.to_data(same.to_world(corners)) - corners).max())
+
+    def agrees(
+        self, other: Space, shape: Sequence[int] | None = None, tolerance: float = 1e-6
+    ) -> bool:
+        """Whether both put an array in the same place, to a share of a pixel."""
+        return self.distance(other, shape) < tolerance
+
+    # --- in other words ----------------------------------------------------------
+
+    def to_napari(self, labels: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return where it puts a layer, as keywords of napari's layers.
+
+        Parameters
+        ----------
+        labels : sequence of str, optional
+            Names of the axes, where they are other than the letters.
 
         Returns
         -------
         dict
-            Attributes of the zarr group. Source: OME-Zarr 0.5, sections
-            "multiscales" and "labels".
+            ``scale``, ``translate``, ``units``, ``axis_labels``; and ``rotate`` and
+            ``shear``, (n, n) matrices, where there is any.
         """
-        axes = []
-        for letter, unit in zip(self.axes, self.units, strict=True):
-            axis = {"name": letter, "type": _axis_type(letter)}
-            axes.append(axis | {"unit": unit} if unit else axis)
-        scale = list(self.scale or (1.0,) * len(self.axes))
-        level = {
-            "path": "0",
-            "coordinateTransformations": [{"type": "scale", "scale": scale}],
+        found: dict[str, Any] = {
+            "scale": self.scale,
+            "translate": self.translation,
+            "units": tuple(unit or "pixel" for unit in self.units),
+            "axis_labels": tuple(labels or self.axes),
         }
-        image = {"name": name, "axes": axes, "datasets": [level]}
-        label = {"version": "0.5"}
-        return {"ome": {"version": "0.5", "multiscales": [image], "image-label": label}}
+        if not self.affine.is_diagonal:
+            scale, rotate, shear = decompose(self.affine.matrix)
+            found |= {"scale": tuple(scale.tolist()), "rotate": rotate, "shear": shear}
+        return found
 
-    def ome_xml(self) -> dict[str, Any]:
-        """Metadata of an OME-TIFF, as tifffile takes them.
+    def to_dict(self) -> dict[str, Any]:
+        """Return scale, units, translation and linear map as JSON can hold them.
 
-        Returns
-        -------
-        dict
-            ``axes`` and attributes of OME-XML's ``Pixels``.
+        What is trivial is None or left out.
         """
-        found: dict[str, Any] = {"axes": self.axes.upper()}
-        if self.scale is None:
+        found: dict[str, Any] = {"scale": None, "units": None}
+        if self.is_plain:
             return found
-        for letter, size, unit in zip(self.axes, self.scale, self.units, strict=True):
-            if letter in _SPACE_AXES:
-                attribute = f"PhysicalSize{letter.upper()}"
-            elif letter == "t":
-                attribute = "TimeIncrement"
-            else:
-                continue
-            if unit:
-                found |= {attribute: size, f"{attribute}Unit": unit_symbol(unit)}
-            elif letter != "t":
-                found |= {attribute: size, f"{attribute}Unit": "pixel"}
+        found = {"scale": list(self.scale), "units": list(self.units)}
+        if any(self.translation):
+            found["translation"] = list(self.translation)
+        if not self.affine.is_diagonal:
+            found["linear"] = [list(row) for row in self.affine.linear]
         return found
 
-    def tiff(self) -> dict[str, Any]:
-        """Metadata of a plain TIFF, as tifffile takes them.
+    @classmethod
+    def from_dict(cls, axes: str, found: Mapping[str, Any]) -> Space:
+        """Read what `to_dict` returned.
 
-        Returns
-        -------
-        dict
-            ``axes``, and ``scale`` and ``units`` where known, for the
-            description.
+        Raises
+        ------
+        ImageError
+            If the numbers or units are not fit for these axes.
         """
-        found: dict[str, Any] = {"axes": self.axes.upper()}
-        if self.scale is not None:
-            found |= {"scale": self.scale, "units": self.units}
-        return found
-
-    def tiff_resolution(self) -> tuple[float, float] | None:
-        """Pixels per centimetre along x and y.
-
-        Returns
-        -------
-        tuple of float or None
-            None if the pixel size is not a length or no resolution tag holds
-            it.
-        """
-        if self.scale is None:
-            return None
-        sizes = zip(self.scale[-2:], self.units[-2:], strict=True)
-        y_size, x_size = (convert(size, unit, "centimeter") for size, unit in sizes)
-        if y_size is None or x_size is None:
-            return None
-        y, x = 1 / y_size, 1 / x_size
-        return (x, y) if all(0 < n < _MAX_RATIONAL for n in (x, y)) else None
+        plain = cls.of(
+            axes,
+            scale=found.get("scale"),
+            units=found.get("units"),
+            translate=found.get("translation"),
+        )
+        if found.get("linear") is None:
+            return plain
+        affine = Affine.of(found["linear"], plain.translation)
+        return cls(axes, plain.units, affine)
 
 
-def label_axes(axes: str | None, ndim: int) -> str:
-    """Return the axes of labels.
-
-    Parameters
-    ----------
-    axes : str or None
-        One letter per dimension, ending in ``yx``; None for the default.
-    ndim : int
-        Number of dimensions.
-
-    Returns
-    -------
-    str
-        The axes in lower case.
-
-    Raises
-    ------
-    ImageError
-        If they do not fit the labels.
-    """
-    if axes is None:
-        axes = _DEFAULT_AXES.get(ndim)
-        if axes is None:
-            raise ImageError(
-                f"labels have {ndim} dimensions; pass axes, one letter for each"
-            )
-    letters = parse_axes(axes, (1,) * ndim)
-    if not letters.endswith("yx"):
-        raise ImageError(f'axes "{axes}" of labels must end in yx; transpose them')
-    return letters
-
-
-def make_space(
-    axes: str,
-    scale: Sequence[float] | None,
-    units: str | Sequence[str | None] | None,
-) -> Space:
-    """Check pixel size and units against the axes.
-
-    Parameters
-    ----------
-    axes : str
-        As `label_axes` returns them.
-    scale : sequence of float or None
-        Size of a pixel along each axis.
-    units : str or sequence of (str or None) or None
-        Unit of each axis; one name stands for the axes of space.
-
-    Returns
-    -------
-    Space
-        The same, with OME-Zarr's names of units.
-
-    Raises
-    ------
-    ImageError
-        If there is not one positive number and one known unit per axis.
-    """
-    if scale is not None:
-        scale = tuple(float(size) for size in scale)
-        if len(scale) != len(axes) or not all(0 < s < math.inf for s in scale):
-            raise ImageError(
-                f'scale {scale} must be one positive number for each axis of "{axes}"'
-            )
-    if units is None or isinstance(units, str):
-        units = [units if letter in _SPACE_AXES else None for letter in axes]
-    if len(units) != len(axes):
-        raise ImageError(f'units {units} must be one for each axis of "{axes}"')
-    names = tuple(unit_name(u, axis) for u, axis in zip(units, axes, strict=True))
-    return Space(axes, scale, names)
-
-
-def space_of_image(
-    axes: str,
-    scale: Mapping[str, float] | None,
-    units: Mapping[str, str | None] | None,
-) -> tuple[tuple[float, ...] | None, tuple[str | None, ...] | None]:
-    """Pixel size and units of an image, for its labels.
-
-    What the metadata of an image say may be nonsense, and is no reason to lose
-    its labels: what cannot be written is left out with a warning.
-
-    Parameters
-    ----------
-    axes : str
-        Axes of the labels.
-    scale : mapping of str to float, or None
-        Size of a pixel along the axes of the image, by their letters.
-    units : mapping of str to (str or None), or None
-        Their units.
-
-    Returns
-    -------
-    scale, units : tuple or None
-        One entry for each of the axes, 1 and None where nothing is known, or
-        None where that is so for all; `make_space` takes them.
-
-    Warns
-    -----
-    HqsamWarning
-        If a size is not a positive number or a unit is unknown.
-    """
-    known = {a: s for a, s in (scale or {}).items() if a in axes}
-    bad = {a: s for a, s in known.items() if not _is_size(s)}
-    if bad:
-        _warn_left_out(", ".join(f"{a} = {s!r}" for a, s in bad.items()), "pixel size")
-    sizes = {a: float(s) for a, s in known.items() if a not in bad}
-    names: dict[str, str | None] = {}
-    for letter in sizes:
-        try:
-            names[letter] = unit_name((units or {}).get(letter), letter)
-        except ImageError as error:
-            _warn_left_out(str(error), "unit")
-    if not sizes:
-        return None, None
-    return tuple(sizes.get(a, 1.0) for a in axes), tuple(names.get(a) for a in axes)
-
-
-def _is_size(value: object) -> bool:
-    """Whether a value can be the size of a pixel."""
+def _one_each(
+    name: str, values: Sequence[float] | None, axes: str, default: float
+) -> list[float]:
+    """Return one finite number for each axis."""
+    if values is None:
+        return [default] * len(axes)
     try:
-        return 0 < float(value) < math.inf  # type: ignore[arg-type]
+        numbers = [float(value) for value in values]
     except (TypeError, ValueError):
-        return False
-
-
-def _warn_left_out(what: str, kind: str) -> None:
-    warnings.warn(
-        f"the image's metadata have a {kind} that labels cannot take over, so it is "
-        f"left out: {what}",
-        HqsamWarning,
-        stacklevel=4,
-    )
-
-
-def _axis_type(letter: str) -> str:
-    """Type of an axis in OME-Zarr."""
-    return {"t": "time", "c": "channel"}.get(letter, "space")
+        numbers = []
+    if len(numbers) != len(axes) or not all(map(math.isfinite, numbers)):
+        raise ImageError(
+            f'{name} {values} must be one number for each axis of "{axes}"'
+        )
+    if name == "scale" and 0 in numbers:
+        raise ImageError(f'scale {values} holds 0: a pixel of "{axes}" has a size')
+    return numbers

@@ -13,7 +13,7 @@ from napari_hqsam.geometry.planes import as_ints, check_position, resolve_plane
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.geometry import PlaneIndex, Space
     from napari_hqsam.images.source import LazyArray
 
 
@@ -27,8 +27,8 @@ class Image:
         The source as it is; never written to.
     name : str
         Name of the file, or "array".
-    axes : str
-        One letter per dimension of the source; see `geometry.axes`.
+    space : Space
+        Axes of the source, and where its pixels are, as far as it or the caller tells.
     channels : tuple of int
         Channel mapping: which channels become the network's R, G and B.
     is_rgb : bool
@@ -37,20 +37,30 @@ class Image:
         The image at lower resolution, as its file has it: a pixel at level k
         covers 2^k pixels of `array` along y and along x, and no other axis
         differs. Empty for most images; `scaled.read_rgb8` needs none.
-    scale : mapping of str to float
-        Size of a pixel by axis letter, as far as the file tells it.
-    units : mapping of str to str
-        Unit of `scale` by axis letter, by its OME-Zarr name: "micrometer".
     """
 
     array: LazyArray
     name: str
-    axes: str
+    space: Space
     channels: tuple[int, int, int]
     is_rgb: bool
     pyramid: Mapping[int, LazyArray] = field(default_factory=dict)
-    scale: Mapping[str, float] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def axes(self) -> str:
+        """One letter per dimension of the source; see `geometry.axes`."""
+        return self.space.axes
+
+    @property
+    def scale(self) -> dict[str, float]:
+        """Size of a pixel by axis letter, where it is known; positive."""
+        return self.space.sizes
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of `scale` by axis letter, by its OME-Zarr name: "micrometer"."""
+        units = zip(self.axes, self.space.units, strict=True)
+        return {letter: unit for letter, unit in units if unit is not None}
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry import Space
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, guess_axes, parse_axes
 from napari_hqsam.geometry.planes import as_ints
 from napari_hqsam.images.chunks import watched
@@ -19,12 +21,17 @@ if TYPE_CHECKING:
 
     from napari_hqsam.images.source import Source
 
+T = TypeVar("T")
+
 
 def open_image(
     source: object,
     *,
     axes: str | None = None,
     channels: int | Sequence[int] | None = None,
+    scale: Sequence[float] | Mapping[str, float] | None = None,
+    units: str | Sequence[str | None] | Mapping[str, str | None] | None = None,
+    translate: Sequence[float] | Mapping[str, float] | None = None,
     key: str | None = None,
     allow_missing: bool = False,
 ) -> Image:
@@ -49,6 +56,15 @@ def open_image(
         where they agree. By default: grey (0, 0, 0); two channels (0, 1, 1);
         colour and three or more channels (0, 1, 2). Alpha is not shown unless
         asked for by its number.
+    scale : sequence of float or mapping of str to float, optional
+        Size of a pixel along each axis, or along those that are named such as
+        ``{"z": 2, "y": 0.25, "x": 0.25}``. By default the file's own, as are the two
+        that follow.
+    units : str, sequence of str, or mapping of str to str, optional
+        Unit of each axis, such as "micrometer" or "s"; one name stands for the axes
+        z, y and x.
+    translate : sequence of float or mapping of str to float, optional
+        World coordinates of the centre of the first pixel.
     key : str, optional
         Which image of several: a path inside a zarr group ("labels/cells"), or
         the number of a TIFF series.
@@ -86,10 +102,54 @@ def open_image(
     pyramid = pyramid_levels(opened.array, letters, opened.reduced)
     array, *coarser = watched([opened.array, *pyramid.values()], opened.name)
     pyramid = dict(zip(pyramid, coarser, strict=True))
-    size = opened.pixel_size
-    return Image(
-        array, opened.name, letters, mapping, is_rgb, pyramid, size.scale, size.units
+    space = _space(opened, letters, scale, units, translate)
+    return Image(array, opened.name, space, mapping, is_rgb, pyramid)
+
+
+def _space(
+    opened: Source,
+    letters: str,
+    scale: Sequence[float] | Mapping[str, float] | None,
+    units: str | Sequence[str | None] | Mapping[str, str | None] | None,
+    translate: Sequence[float] | Mapping[str, float] | None,
+) -> Space:
+    """Where the pixels are: as the caller says, else the file, else in pixels."""
+    own = opened.space
+    own = Space.pixels(letters) if own is None else own.renamed(letters)
+    if scale is None and units is None and translate is None:
+        return own
+    if not own.affine.is_diagonal:
+        raise ImageError(
+            f"{opened.name} is rotated or sheared: scale, units and translate of a "
+            "caller would not fit; leave them out"
+        )
+    if isinstance(units, str):
+        units = dict.fromkeys((a for a in letters if a in "zyx"), units)
+    return Space.of(
+        letters,
+        scale=_by_axis("scale", scale, letters, own.scale),
+        units=_by_axis("units", units, letters, own.units),
+        translate=_by_axis("translate", translate, letters, own.translation),
     )
+
+
+def _by_axis(
+    name: str,
+    given: Sequence[T] | Mapping[str, T] | None,
+    letters: str,
+    own: Sequence[T],
+) -> Sequence[T]:
+    """Return a value for each axis: those given by letter, else the image's own."""
+    if given is None:
+        return own
+    if not isinstance(given, Mapping):
+        return given
+    if strange := sorted(set(given) - set(letters)):
+        raise ImageError(
+            f"{name} names the axis {', '.join(strange)}, the image has "
+            f"{', '.join(letters)}"
+        )
+    return [given.get(a, value) for a, value in zip(letters, own, strict=True)]
 
 
 def _check_array(opened: Source) -> tuple[int, ...]:

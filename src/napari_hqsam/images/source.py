@@ -5,10 +5,11 @@ Nothing above the format modules cares which file an array came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from napari_hqsam.images.physical import PixelSize
+if TYPE_CHECKING:
+    from napari_hqsam.geometry import Space
 
 
 class LazyArray(Protocol):
@@ -61,8 +62,9 @@ class Source:
         Whether the last channel is opacity rather than colour.
     reduced : tuple of Reduced
         Copies at lower resolution, of any factor; see ``images.pyramid``.
-    pixel_size : PixelSize
-        As far as the file tells it.
+    space : Space or None
+        Where the pixels are, as far as the file tells it, under the letters `axes`.
+        Where these are None, its letters stand for the dimensions in their order.
     """
 
     array: LazyArray
@@ -71,4 +73,4 @@ class Source:
     is_rgb: bool | None = None
     has_alpha: bool = False
     reduced: tuple[Reduced, ...] = ()
-    pixel_size: PixelSize = field(default_factory=PixelSize)
+    space: Space | None = None

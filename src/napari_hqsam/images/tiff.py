@@ -20,7 +20,6 @@ from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
 from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.memory import check_decoded, check_fits
-from napari_hqsam.images.physical import PixelSize, tiff_pixel_size
 from napari_hqsam.images.source import LazyArray, Reduced, Source
 from napari_hqsam.images.tiff_missing import (
     check_complete,
@@ -31,11 +30,14 @@ from napari_hqsam.images.tiff_missing import (
 )
 from napari_hqsam.images.tiff_pictures import bound_pictures
 from napari_hqsam.images.tiff_planes import check_planes
+from napari_hqsam.images.tiff_space import tiff_space
 from napari_hqsam.images.tiff_tables import check_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from napari_hqsam.geometry import Space
 
 # A page up to this size is decoded whole: faster than one request per strip.
 # Larger ones are read strip by strip, so that a small region stays cheap,
@@ -89,11 +91,12 @@ def open_tiff(
             kept = Kept(_KEPT_BYTES)
             numbers = range(len(series.levels))
             arrays = [_open_level(series, n, path, kept) for n in numbers]
-            pixel_size = tiff_pixel_size(tif, tif.series.index(series))
+            letters = _letters(series, arrays[0].shape)
+            space = tiff_space(tif, tif.series.index(series), letters)
             stores = [array for array in arrays if isinstance(array, zarr.Array)]
             if stores:
                 _after_all(stores, stack.pop_all().close)
-        except ImageError:
+        except (ImageError, HqsamWarning):
             raise
         except Exception as error:  # tifffile lets errors of any kind through
             raise ImageError(
@@ -101,7 +104,7 @@ def open_tiff(
             ) from error
     if complaints:
         _warn(f"{path.name}: {complaints[0]}; check its planes and axes")
-    return _describe(arrays, series, path, pixel_size)
+    return _describe(arrays, series, path, space)
 
 
 def _choose_series(
@@ -201,14 +204,12 @@ def _describe(
     arrays: list[LazyArray],
     series: tifffile.TiffPageSeries,
     path: Path,
-    pixel_size: PixelSize,
+    space: Space,
 ) -> Source:
     """Add what the tags say about axes and colour."""
     array, *coarser = arrays
     page = series.keyframe
-    letters: Any = series.axes  # of whatever type the metadata are
-    if not isinstance(letters, str) or len(letters) != len(array.shape):
-        letters = ""
+    letters = _named(series.axes, array.shape)
     samples = dict(zip(letters, array.shape, strict=False)).get("S", 1)
     photometric = getattr(page.photometric, "name", "")
     if photometric == "PALETTE" and not page.is_imagej:
@@ -219,16 +220,32 @@ def _describe(
     return Source(
         array,
         path.name,
-        axes=axes_from_names(_named(letters) or None),
+        axes=axes_from_names(letters or None),
         is_rgb=samples in COLOUR_SAMPLES and photometric in _COLOUR_PHOTOMETRICS,
         has_alpha=samples > 1 and _ends_in_alpha(page),
         reduced=tuple(map(Reduced, coarser)),
-        pixel_size=pixel_size,
+        space=space,
     )
 
 
-def _named(letters: str) -> str:
-    """Call the one axis that tifffile found but could not name ``Z``."""
+def _letters(series: tifffile.TiffPageSeries, shape: tuple[int, ...]) -> str:
+    """One letter for each dimension; any that is free where there is no name."""
+    named = _named(series.axes, shape)
+    axes = axes_from_names(named or None)
+    if axes is not None:
+        return axes
+    free = iter("abdefghijklmnopqruvw")
+    known = [a.lower() if a in "XY" else next(free) for a in named or "Q" * len(shape)]
+    return "".join(known)
+
+
+def _named(letters: Any, shape: tuple[int, ...]) -> str:  # noqa: ANN401
+    """Return tifffile's axes, the one that it could not name as ``Z``; "" if none fit.
+
+    They may be of any type, as are the metadata.
+    """
+    if not isinstance(letters, str) or len(letters) != len(shape):
+        return ""
     unnamed = [letter for letter in letters if letter in "IQ"]
     if len(unnamed) == 1 and "Z" not in letters:
         return letters.replace(unnamed[0], "Z")

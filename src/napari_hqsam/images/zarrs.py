@@ -6,7 +6,6 @@ are read when the array is indexed. Specification: https://ngff.openmicroscopy.o
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import PureWindowsPath
@@ -15,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 import zarr
 from zarr.errors import ZarrUserWarning
 
-from napari_hqsam.errors import ImageError, reason
+from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import axes_from_names
-from napari_hqsam.images.physical import zarr_pixel_size
+from napari_hqsam.geometry.ome_zarr import axis_names, read_space
 from napari_hqsam.images.source import Reduced, Source
 from napari_hqsam.images.zarr_check import checked_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from napari_hqsam.geometry import Space
+
+_PLACEHOLDERS = "abdefghijklmnopq"
+"""Letters for axes that have no names."""
 
 
 def open_zarr(path: Path, key: str | None = None) -> Source:
@@ -184,7 +188,7 @@ def _open_multiscale(
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{array.path} is no array")
     array = checked_array(array, where)
-    axes = axes_from_names(_axis_names(image, array.ndim))
+    axes = axes_from_names(axis_names(image, array.ndim))
     if axes is not None and len(axes) != array.ndim:
         raise ImageError(
             f'{where}: the metadata name the axes "{axes}", the array has shape '
@@ -194,64 +198,52 @@ def _open_multiscale(
         array,
         name,
         axes,
-        reduced=tuple(_reduced(group, image["datasets"], where)),
-        pixel_size=zarr_pixel_size(image, axes, _overall(image, array.ndim)),
+        reduced=tuple(_reduced(group, image, where)),
+        space=_space(image, axes or _PLACEHOLDERS[: array.ndim], where),
     )
 
 
-def _reduced(group: zarr.Group, datasets: list[Any], where: str) -> Iterator[Reduced]:
+def _reduced(group: zarr.Group, image: dict[str, Any], where: str) -> Iterator[Reduced]:
     """Yield the lower resolutions; what is damaged there is done without."""
-    for dataset in datasets[1:]:
+    for dataset in image["datasets"][1:]:
         try:
             array = _inside(group, dataset["path"])
             if isinstance(array, zarr.Array):
                 array = checked_array(array, where)
-                yield Reduced(array, _factors(dataset, datasets[0], array.ndim))
+                yield Reduced(array, _factors(image, dataset, array.ndim, where))
         except MemoryError:
             raise
         except Exception:  # missing, unreadable in its own way, or not to be read
             continue
 
 
-def _factors(dataset: Any, full: Any, ndim: int) -> tuple[float, ...] | None:  # noqa: ANN401
+def _factors(
+    image: dict[str, Any], dataset: dict[str, Any], ndim: int, where: str
+) -> tuple[float, ...] | None:
     """Return a dataset's declared pixel size over that of full resolution."""
-    sizes, units = _pixel_size(dataset), _pixel_size(full)
-    if not len(sizes) == len(units) == ndim:
-        return None
-    factors = tuple(size / unit for size, unit in zip(sizes, units, strict=True))
-    return factors if all(0 < factor < math.inf for factor in factors) else None
+    letters = _PLACEHOLDERS[:ndim]
+    sizes = []
+    for each in (dataset, image["datasets"][0]):
+        if not each.get("coordinateTransformations"):
+            return None
+        space, problems = read_space({}, each, letters, where)
+        if problems or min(space.scale) < 0:
+            return None
+        sizes.append(space.scale)
+    return tuple(size / full for size, full in zip(*sizes, strict=True))
 
 
-def _overall(image: dict[str, Any], ndim: int) -> list[float]:
-    """Return the pixel size at full resolution: its own times that of the image."""
-    own, common = _pixel_size(image["datasets"][0]), _pixel_size(image)
-    if len(common) != ndim:
-        return own
-    if len(own) != ndim:
-        return common
-    return [size * factor for size, factor in zip(own, common, strict=True)]
-
-
-def _pixel_size(dataset: Any) -> list[float]:  # noqa: ANN401 - whatever the JSON holds
-    """Pixel size that a dataset declares, per dimension; [] if none makes sense."""
-    try:
-        for transform in dataset["coordinateTransformations"]:
-            if transform["type"] == "scale":
-                sizes = [float(size) for size in transform["scale"]]
-                return sizes if 0 not in sizes else []
-    except (KeyError, TypeError, ValueError):
-        pass
-    return []
-
-
-def _axis_names(image: dict[str, Any], ndim: int) -> list[str] | None:
-    """Axis names of a multiscale image, whatever the version of its metadata."""
-    axes = image.get("axes")
-    if axes is None and "coordinateSystems" in image:  # 0.6
-        axes = image["coordinateSystems"][0]["axes"]
-    if axes is None:  # 0.1 and 0.2 know five dimensions only
-        return list("tczyx") if ndim == 5 else None
-    return [axis if isinstance(axis, str) else axis["name"] for axis in axes]
+def _space(image: dict[str, Any], letters: str, where: str) -> Space:
+    """Where the pixels of the highest resolution are; a warning if that is unclear."""
+    space, problems = read_space(image, image["datasets"][0], letters, where)
+    if problems:
+        warnings.warn(
+            f"{where}: of its coordinateTransformations is left out: "
+            f"{'; '.join(problems)}",
+            HqsamWarning,
+            stacklevel=7,
+        )
+    return space
 
 
 def _dimension_names(array: zarr.Array[Any]) -> Sequence[str | None] | None:

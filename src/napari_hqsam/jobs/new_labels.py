@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.geometry.space import space_of_image
-
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -21,7 +19,7 @@ def new_labels(
     Parameters
     ----------
     image : Image
-        Gives shape, axes, scale and units.
+        Gives shape and space.
     out : Path
         Where the labels are when the block ends without an error.
     highest : int
@@ -32,13 +30,10 @@ def new_labels(
     from napari_hqsam.labels import id_dtype, labels_on_disk
 
     axes = f"{image.leading_axes}yx"
-    scale, units = space_of_image(axes, image.scale, image.units)
     return labels_on_disk(
         out,
         (*image.leading_shape, *image.plane_shape),
         dtype=id_dtype(highest),
-        axes=axes,
-        scale=scale,
-        units=units,
+        space=image.space.select(axes),
         overwrite=overwrite,
     )

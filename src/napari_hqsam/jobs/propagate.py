@@ -185,7 +185,7 @@ def _spacing_of(image: Image, axis: str) -> float:
     """Distance of slices over the size of a pixel; 1 with a warning if unknown."""
     from napari_hqsam.segmentation.propagation import spacing_of
 
-    found = spacing_of(image.scale, image.units, axis)
+    found = spacing_of(image.space, axis)
     if found is None:
         warnings.warn(
             f"{image.name} does not tell how far apart its slices are: taken as one "

@@ -103,7 +103,7 @@ def replay_file(
             f"{objects} object{'s' * (objects != 1)} in {header.image.name}, with "
             f"{header.setup.model}"
         )
-    check_axes_fit(out, header.labels.axes)
+    check_axes_fit(out, header.labels.space.axes)
     check_labels(out, *_sources(recorded), overwrite=overwrite)
     setup = JobSetup(
         key=key,
@@ -201,9 +201,7 @@ def _labels(
         out,
         header.shape,
         dtype=id_dtype(recorded.history.table.highest),
-        axes=header.axes,
-        scale=header.scale,
-        units=header.units,
+        space=header.space,
         overwrite=overwrite or None,
     )
 

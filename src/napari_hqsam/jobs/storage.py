@@ -22,7 +22,6 @@ from napari_hqsam.files import (
     sync_tree,
     try_lock,
 )
-from napari_hqsam.geometry.space import space_of_image
 from napari_hqsam.images.zarr_check import checked_array
 from napari_hqsam.jobs.ledger import Ledger, differing
 from napari_hqsam.jobs.new_labels import new_labels
@@ -273,15 +272,13 @@ class Storage:
             raise self.unwritable(error) from error
 
     def _make(self, batch: Batch) -> None:
-        scale, units = space_of_image(self.axes, self.image.scale, self.image.units)
+        # What is to be a TIFF may have axes that OME-Zarr does not know.
+        space = self.image.space.select(self.axes) if self._is_zarr else None
         with labels_on_disk(
             self._labels_path,
             self.shape,
             dtype=id_dtype(batch.highest_id),
-            # what is to be a TIFF may have axes that OME-Zarr does not know
-            axes=self.axes if self._is_zarr else None,
-            scale=scale if self._is_zarr else None,
-            units=units if self._is_zarr else None,
+            space=space,
         ):
             pass
 

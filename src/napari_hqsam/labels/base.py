@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_hqsam.geometry.space import Space
+    from napari_hqsam.geometry import Space
 
 _SIDE, _PIXELS = 1024, 2**24
 """How far blocks go along y and x, and how many pixels they have, at most; but for
@@ -33,7 +33,7 @@ def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
     path : pathlib.Path
         The file, ``.tif``.
     space : Space
-        Axes, pixel size and units.
+        Where they lie.
 
     Returns
     -------
@@ -57,9 +57,7 @@ def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
             path,
             array.shape,
             dtype=id_dtype(min(int(np.iinfo(array.dtype).max), MAX_ID)),
-            axes=space.axes,
-            scale=space.scale,
-            units=space.units,
+            space=space,
             overwrite=False,
         ) as kept,
     ):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import ImageError, OutputError
-from napari_hqsam.geometry.space import label_axes
+from napari_hqsam.geometry.axes import label_axes
 
 if TYPE_CHECKING:
     import os
@@ -42,11 +42,13 @@ class LabelFormat:
     def check_axes(self, axes: str | None, ndim: int) -> str:
         """Return the axes of labels, in lower case, if the format can hold them.
 
-        Parameters and errors as for `geometry.space.label_axes`.
+        Parameters and errors as for `geometry.axes.label_axes`.
         """
         letters = label_axes(axes, ndim)
         if self.axes is None:
             return letters
+        if not letters.endswith("yx"):
+            raise ImageError(f'axes "{axes}" of labels must end in yx; transpose them')
         in_order = "".join(letter for letter in self.axes if letter in letters)
         if not set(letters) <= set(self.axes) or (self.ordered and letters != in_order):
             known = ", ".join(self.axes)

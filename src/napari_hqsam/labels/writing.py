@@ -17,9 +17,16 @@ import tifffile
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.files import replacing
-from napari_hqsam.geometry.space import Space, make_space
+from napari_hqsam.geometry import Space
+from napari_hqsam.geometry.axes import label_axes
 from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.formats import OME_TIFF, format_of
+from napari_hqsam.labels.metadata import (
+    ome_xml_attributes,
+    ome_zarr_attributes,
+    tiff_description,
+    tiff_resolution,
+)
 from napari_hqsam.labels.ours import MADE_BY, MADE_BY_KEY
 from napari_hqsam.labels.target import check_writable
 
@@ -74,9 +81,7 @@ def labels_on_disk(
     shape: Sequence[int],
     *,
     dtype: DTypeLike = np.uint32,
-    axes: str | None = None,
-    scale: Sequence[float] | None = None,
-    units: str | Sequence[str | None] | None = None,
+    space: Space | None = None,
     overwrite: bool | None = True,
 ) -> Iterator[zarr.Array[Any]]:
     """Make a label image on the disk, wholly or not at all.
@@ -96,14 +101,9 @@ def labels_on_disk(
         ``(..., h, w)``.
     dtype : dtype
         uint16 or uint32; see `id_dtype`.
-    axes : str, optional
-        One letter per dimension, ending in ``yx``. By default "yx", "zyx",
-        "tzyx" or "tczyx".
-    scale : sequence of float, optional
-        Size of a pixel along each axis.
-    units : str or sequence of (str or None), optional
-        Unit of each axis, such as "micrometer" or "µm"; one name stands for
-        all axes of space.
+    space : Space, optional
+        Axes, and where the pixels are. By default in pixels, with the axes "yx",
+        "zyx", "tzyx" or "tczyx".
     overwrite : bool or None
         Whether labels that are already there may be replaced, see `check_writable`.
 
@@ -117,7 +117,7 @@ def labels_on_disk(
     Raises
     ------
     ImageError
-        If shape, data type, axes, scale or units do not fit, or not the format.
+        If shape, data type or space do not fit, or not the format.
     OutputError
         If the file cannot be written (see `check_writable`), the disk being
         full for one. Then nothing is left of it, and what was there before is
@@ -129,7 +129,8 @@ def labels_on_disk(
     _check_shape(sizes)
     check_writable(target, overwrite=overwrite)
     kind = format_of(target)
-    space = make_space(kind.check_axes(axes, len(sizes)), scale, units)
+    axes = kind.check_axes(None if space is None else space.axes, len(sizes))
+    space = space or Space.pixels(axes)
     from napari_hqsam.labels.chunk_files import chunk_files  # zarr, see below
 
     with replacing(target, new=overwrite is False) as partial:
@@ -152,17 +153,30 @@ def write_labels(
     axes: str | None = None,
     scale: Sequence[float] | None = None,
     units: str | Sequence[str | None] | None = None,
+    translate: Sequence[float] | None = None,
+    space: Space | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write a label image, wholly or not at all.
 
     Parameters
     ----------
-    path, axes, scale, units, overwrite
+    path, overwrite
         As for `labels_on_disk`.
     labels : numpy.ndarray
         Integers (or bool), not negative, shape ``(..., h, w)``; stored as
         uint16 if all ids fit, else uint32.
+    axes : str, optional
+        One letter per dimension. By default "yx", "zyx", "tzyx" or "tczyx".
+    scale : sequence of float, optional
+        Size of a pixel along each axis.
+    units : str or sequence of (str or None), optional
+        Unit of each axis, such as "micrometer" or "µm"; one name stands for the
+        axes z, y and x.
+    translate : sequence of float, optional
+        World coordinates of the centre of the first pixel.
+    space : Space, optional
+        All of these in one, such as ``image.space.select("zyx")``.
 
     Raises
     ------
@@ -174,13 +188,14 @@ def write_labels(
     """
     labels = np.asarray(labels)
     dtype = _check_ids(labels)
+    if space is None:
+        letters = label_axes(axes, labels.ndim)
+        space = Space.of(letters, scale=scale, units=units, translate=translate)
     with labels_on_disk(
         path,
         labels.shape,
         dtype=dtype,
-        axes=axes,
-        scale=scale,
-        units=units,
+        space=space,
         overwrite=overwrite,
     ) as stored:
         # One chunk at a time: of several at once, some would still be being
@@ -222,7 +237,7 @@ def _create_zarr(
     group = zarr.create_group(
         store=files,
         zarr_format=3,
-        attributes=space.ome_zarr(title) | {MADE_BY_KEY: MADE_BY},
+        attributes=ome_zarr_attributes(space, title) | {MADE_BY_KEY: MADE_BY},
     )
     return group.create_array(
         "0",
@@ -264,7 +279,7 @@ def _write_tiff(
     path: Path, tiles: zarr.Array[Any], folder: Path, space: Space, *, is_ome: bool
 ) -> None:
     """Write one page per plane."""
-    resolution = space.tiff_resolution()
+    resolution = tiff_resolution(space)
     with path.open("xb") as file:
         tifffile.imwrite(
             file,
@@ -281,7 +296,7 @@ def _write_tiff(
             extrasamples=(),
             compression="zlib",
             tile=tiles.chunks[-2:],
-            metadata=space.ome_xml() if is_ome else space.tiff(),
+            metadata=(ome_xml_attributes if is_ome else tiff_description)(space),
             resolution=resolution,
             resolutionunit="CENTIMETER" if resolution else None,
             software=MADE_BY,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.geometry.space import label_axes, make_space
+from napari_hqsam.geometry import Space
+from napari_hqsam.geometry.axes import label_axes
 from napari_hqsam.labels.base import keep_base
 from napari_hqsam.sessions.journal.file import Journal
 from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
@@ -18,7 +19,6 @@ from napari_hqsam.sessions.recorded import understand
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
@@ -32,9 +32,7 @@ def begin_journal(
     target: Target,
     image: ImageRecord,
     setup: Setup,
-    axes: str | None,
-    scale: Sequence[float] | None,
-    units: str | Sequence[str | None] | None,
+    space: Space | None,
     *,
     found: bool,
 ) -> tuple[Header, Journal]:
@@ -46,7 +44,8 @@ def begin_journal(
     shape = tuple(map(int, array.shape))
     if np.dtype(array.dtype).kind not in "iu":
         raise ImageError(f"labels are {array.dtype}; convert them to integers")
-    space = make_space(label_axes(axes, len(shape)), scale, units)
+    axes = label_axes(None if space is None else space.axes, len(shape))
+    space = space or Space.pixels(axes)
     base, made = base_path(path), False
     header: Header
 
@@ -55,9 +54,7 @@ def begin_journal(
         highest = keep_base(array, base, space) if found else 0
         made = highest > 0
         name = base.name if made else None
-        labels = LabelsRecord(
-            shape, space.axes, space.scale, space.units, name, highest
-        )
+        labels = LabelsRecord(shape, space, name, highest)
         header = Header(image, labels, setup)
         return {"package": version("napari-hqsam"), **header.to_json()}
 

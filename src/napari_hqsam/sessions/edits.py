@@ -260,7 +260,7 @@ class EditBuilder:
 
     def _plane(self, given: OnPlane) -> Plane:
         """Return the plane that is meant; axes of one plane need not be named."""
-        shape, axes = self._array.shape, self._log.header.labels.axes
+        shape, axes = self._array.shape, self._log.header.labels.space.axes
         if given is None or isinstance(given, Plane):
             return Plane.of(shape, given)
         single = {a: 0 for a, n in zip(axes[:-2], shape[:-2], strict=True) if n == 1}

@@ -106,12 +106,7 @@ def _parts(prompt: Prompt) -> int:
 
 def _pixel_area(labels: LabelsRecord) -> tuple[float, str]:
     """Area of a pixel of a plane along the last two dimensions, and its unit."""
-    if labels.scale is None or labels.units is None:
-        return math.nan, ""
-    y, x = labels.units[-2:]
-    if y is None or y != x:
-        return math.nan, ""
-    return labels.scale[-2] * labels.scale[-1], f"{y}^2"
+    return labels.space.area(labels.space.axes[-2:]) or (math.nan, "")
 
 
 def _span(planes: Iterable[Plane]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box, Plane, PlaneIndex
+    from napari_hqsam.geometry import Box, Plane, PlaneIndex, Space
     from napari_hqsam.labels.painting import Overlap
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
@@ -81,9 +81,7 @@ class Session:
         *,
         image: ImageRecord,
         setup: Setup,
-        axes: str | None = None,
-        scale: Sequence[float] | None = None,
-        units: str | Sequence[str | None] | None = None,
+        space: Space | None = None,
         found: bool = True,
     ) -> Session:
         """Begin a session and its journal.
@@ -98,8 +96,8 @@ class Session:
             What is segmented.
         setup : Setup
             With which model.
-        axes, scale, units
-            Of the labels, as for `write_labels`.
+        space : Space, optional
+            Of the labels, as for `labels_on_disk`.
         found : bool
             Whether the labels may hold objects already. They are read once, and
             if there are any, copied to a TIFF beside the journal, from which
@@ -110,11 +108,9 @@ class Session:
         OutputError
             If the journal exists or cannot be written.
         ImageError
-            If axes, scale or units do not fit the labels, or those are no
-            integers.
+            If the space does not fit the labels, or those are no integers.
         """
-        where = axes, scale, units
-        begun = begin_journal(Path(path), target, image, setup, *where, found=found)
+        begun = begin_journal(Path(path), target, image, setup, space, found=found)
         header, journal = begun
         return cls(target, header, journal=journal)
 

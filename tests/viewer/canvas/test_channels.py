@@ -169,7 +169,7 @@ def test_it_is_replayed_without_the_viewer(start, path, tmp_path, monkeypatch):
     hand.wait()
     out = tmp_path / "again.tif"
     journal = tmp_path / "own.tif.journal.jsonl"
-    assert read_session(journal).header.labels.axes[-2:] == "yx"
+    assert read_session(journal).header.labels.space.axes[-2:] == "yx"
     args = "replay", journal, path, "-o", out
     monkeypatch.setattr(sys, "argv", ["napari-hqsam", *map(str, args)])
     with pytest.raises(SystemExit, match="0"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam import Prompt, open_image
+from napari_hqsam.geometry import Space
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Segmenter, SegmentOptions
@@ -39,7 +40,7 @@ def session():
     labels = np.zeros((100, 130), np.uint16)
     header = Header(
         ImageRecord("a", "yx", labels.shape, "0"),
-        LabelsRecord(labels.shape, "yx", (0.5, 0.5), ("micrometer",) * 2),
+        LabelsRecord(labels.shape, Space.of("yx", scale=(0.5, 0.5), units="um")),
         Setup("threshold", "0", (0, 0, 0), ((0, 1),)),
     )
     return Counting(ArrayTarget(labels), header)

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.stack import StackAxis
-from napari_hqsam.geometry.units import convert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from typing import TypeAlias
 
-    from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.geometry import PlaneIndex, Space
     from napari_hqsam.images import Image
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.prompts import Prompt
@@ -87,17 +86,15 @@ def checked_direction(direction: Direction) -> tuple[bool, bool]:
     return direction != "backward", direction != "forward"
 
 
-def spacing_of(
-    scale: Mapping[str, float], units: Mapping[str, str], letter: str
-) -> float | None:
+def spacing_of(space: Space, letter: str) -> float | None:
     """Return the distance between slices in pixels of the plane.
 
     The step along the axis over the geometric mean of the pixel's sides.
 
     Parameters
     ----------
-    scale, units : mapping
-        As `Image.scale` and `Image.units`.
+    space : Space
+        Of the image.
     letter : str
         Of the axis to propagate along. A step in time counts as one pixel.
 
@@ -106,17 +103,7 @@ def spacing_of(
     float or None
         None where a size is unknown.
     """
-    if letter == "t":
-        return 1.0
-    known = [
-        convert(scale[a], units.get(a), units.get("x"))
-        for a in (letter, "y", "x")
-        if scale.get(a, 0) > 0
-    ]
-    z, y, x = known if len(known) == 3 else (None, None, None)
-    if z is None or y is None or x is None:
-        return None
-    return z / math.sqrt(y * x)
+    return 1.0 if letter == "t" else space.spacing(letter)
 
 
 def checked_spacing(spacing: float | None, image: Image, axis: str | None) -> float:
@@ -129,7 +116,7 @@ def checked_spacing(spacing: float | None, image: Image, axis: str | None) -> fl
     """
     if spacing is None:
         letter = image.leading_axes[-1:] if axis is None else axis
-        return spacing_of(image.scale, image.units, letter) or 1.0
+        return spacing_of(image.space, letter) or 1.0
     if not (math.isfinite(spacing) and spacing > 0):
         raise PromptError(
             f"spacing {spacing:g} is not a number above 0; give the z spacing divided "

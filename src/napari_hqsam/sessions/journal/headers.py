@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import shown
+from napari_hqsam.errors import ImageError, shown
+from napari_hqsam.geometry import Space
+from napari_hqsam.geometry.axes import parse_axes
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels.writing import MAX_ID
 from napari_hqsam.sessions.journal.paths import BASE_SUFFIX
@@ -44,6 +46,19 @@ def _shape(said: object) -> tuple[int, ...]:
     if len(shape) > _MAX_AXES or math.prod(shape) > HIGHEST:
         raise ValueError(f"no array has the shape {shown(shape)}")
     return shape
+
+
+def _space(axes: str, said: Mapping[str, Any]) -> Space:
+    """Read where labels lie; sizes that make no sense count as none."""
+    plain = {
+        name: None if values is None else items(values)
+        for name in ("scale", "units", "translation", "linear")
+        for values in [said.get(name)]
+    }
+    try:
+        return Space.from_dict(parse_axes(axes, (1,) * len(axes)), plain)
+    except ImageError as error:
+        raise ValueError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -160,12 +175,8 @@ class LabelsRecord:
     ----------
     shape : tuple of int
         ``(..., h, w)``.
-    axes : str
-        One letter per dimension.
-    scale : tuple of float, optional
-        Size of a pixel along each dimension.
-    units : tuple of (str or None)
-        Its unit, by OME-Zarr's name.
+    space : Space
+        Axes, and where the pixels are.
     base : str, optional
         Name of the file, beside the journal, with the labels that the session
         started from; None where it started from nothing.
@@ -174,9 +185,7 @@ class LabelsRecord:
     """
 
     shape: tuple[int, ...]
-    axes: str
-    scale: tuple[float, ...] | None = None
-    units: tuple[str | None, ...] | None = None
+    space: Space
     base: str | None = None
     highest: int = 0
 
@@ -184,9 +193,8 @@ class LabelsRecord:
         """Return plain values."""
         return {
             "shape": list(self.shape),
-            "axes": self.axes,
-            "scale": None if self.scale is None else list(self.scale),
-            "units": None if self.units is None else list(self.units),
+            "axes": self.space.axes,
+            **self.space.to_dict(),
             "base": self.base,
             "highest": self.highest,
         }
@@ -194,7 +202,7 @@ class LabelsRecord:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> LabelsRecord:
         """Read them back."""
-        scale, units, base = said["scale"], said["units"], said["base"]
+        base = said["base"]
         if base is not None and (
             Path(text(base)).name != base or not base.endswith(BASE_SUFFIX)
         ):
@@ -202,16 +210,9 @@ class LabelsRecord:
         axes, shape = text(said["axes"]), _shape(said["shape"])
         if len(shape) < 2 or len(axes) != len(shape):
             raise ValueError(f"labels of shape {shape} with the axes {axes!r}")
-        for known in (scale, units):
-            if known is not None and len(items(known)) != len(shape):
-                raise ValueError(f"{shown(known)} for labels of shape {shape}")
         return cls(
             shape,
-            axes,
-            None if scale is None else tuple(real(size) for size in scale),
-            None
-            if units is None
-            else tuple(None if unit is None else text(unit) for unit in units),
+            _space(axes, said),
             base,
             whole(said["highest"], 0, MAX_ID),
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.errors import ImageError, OutputError
+from napari_hqsam.errors import OutputError
 from napari_hqsam.files import same_file
 from napari_hqsam.sessions import (
     ArrayTarget,
@@ -123,15 +123,10 @@ def begin_session(
         As `Session.create`.
     """
     space = space_of(attributes, len(target.array.shape))
-    how: dict[str, Any] = {"image": image, "setup": setup, "found": found}
-    try:
-        return Opened(Session.create(path, target, **how, **space))
-    except ImageError:
-        if not space["units"] or path.exists():
-            raise
-        # A unit that files do not know is no reason to lose the journal.
-        space["units"] = None
-        return Opened(Session.create(path, target, **how, **space))
+    made = Session.create(
+        path, target, image=image, setup=setup, space=space, found=found
+    )
+    return Opened(made)
 
 
 def open_session(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hqsam.geometry import Space
+from napari_hqsam.geometry.axes import axes_from_names, label_axes
+from napari_hqsam.geometry.units import unit_or_pixel
 from napari_hqsam.images.memory import check_fits
 from napari_hqsam.viewer.planes import without_axis
 
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
 FLAT = "napari-hqsam: axis of all channels"
 """Where a layer's metadata tell of an axis that its labels lack, see `LayerTarget`."""
-_OME_AXES = "tczyx"
+
+_PLACE = ("scale", "translate", "rotate", "shear", "affine")
+_ANY_AXES = "abcdefghijklmnopqrstuvwxyz"
 
 
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # noqa: ANN401
@@ -46,27 +51,29 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # 
     from napari_hqsam.labels import write_labels
 
     space = space_of(attributes, len(data.shape))
-    write_labels(path, np.asarray(data), **space)
+    write_labels(path, np.asarray(data), space=space)
     return path
 
 
-def space_of(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
-    """Axes, scale and units of a layer, as keywords of `write_labels`.
+def space_of(attributes: Mapping[str, Any], ndim: int) -> Space:
+    """Return where a layer lies.
 
     Parameters
     ----------
     attributes : mapping
         Of the layer, as napari hands them to writers.
     ndim : int
+
+    Warns
+    -----
+    HqsamWarning
+        A unit is none of length or time: it is taken as pixels.
     """
-    scale = [abs(float(s)) for s in attributes.get("scale", np.ones(ndim))]
-    units = [_unit(u) for u in attributes.get("units") or [None] * ndim]
-    known = any(s != 1 for s in scale) or any(units)
-    return {
-        "axes": axes_of(attributes.get("axis_labels"), ndim),
-        "scale": scale if known else None,
-        "units": units if known else None,
-    }
+    axes = label_axes(axes_of(attributes.get("axis_labels"), ndim), ndim)
+    units = attributes.get("units") or [None] * ndim
+    place: dict[str, Any] = {name: attributes.get(name) for name in _PLACE}
+    known = [unit_or_pixel(u, a, "the layer") for u, a in zip(units, axes, strict=True)]
+    return Space.of(axes, units=known, **place)
 
 
 def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, Any]:
@@ -79,9 +86,16 @@ def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, A
     axis : int, optional
         None: there is none.
     """
-    found = dict(attributes)
-    for name in ("scale", "translate", "units", "axis_labels"):
-        if axis is not None and found.get(name) is not None:
+    if axis is None:
+        return dict(attributes)
+    place: dict[str, Any] = {name: attributes.get(name) for name in _PLACE}
+    letters = _ANY_AXES[: len(attributes["scale"])]
+    kept = letters.replace(letters[axis], "")
+    moved = Space.of(letters, **place).select(kept).to_napari()
+    found = {name: v for name, v in attributes.items() if name not in _PLACE}
+    found |= {name: v for name, v in moved.items() if name in _PLACE}
+    for name in ("units", "axis_labels"):
+        if found.get(name) is not None:
             found[name] = without_axis(found[name], axis)
     return found
 
@@ -113,21 +127,12 @@ def tell_kept(path: str, kept: Path) -> None:
 
 
 def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401
-    """Axes letters from napari's axis labels, where these are such.
+    """Axes letters from napari's axis labels, in whatever order they come.
 
-    None, for the default, where they are numbers, as napari's own default is. In
-    whatever order they come: which formats can hold that is not decided here.
+    None, for the default, where they are numbers, as napari's own default is.
     """
-    letters = "".join(str(n).lower() for n in names or ())
-    known = set(letters) <= set(_OME_AXES) and len(set(letters)) == len(letters)
-    if len(letters) == ndim and known and letters[-2:] == "yx":
-        return letters
-    return None
-
-
-def _unit(unit: object) -> str | None:
-    name = str(unit or "pixel")
-    return None if name in ("pixel", "dimensionless", "") else name
+    letters = axes_from_names(names)
+    return letters if letters is not None and len(letters) == ndim else None
 
 
 def empty_labels(shape: tuple[int, ...]) -> NDArray[np.uint32]:

@@ -1,0 +1,165 @@
+"""A space in the terms of OME-Zarr: axes and coordinateTransformations.
+
+Written: scale and translation, which is what versions 0.4 and 0.5 have. Read: all that
+is affine in 0.1 to 0.6. Source: OME-Zarr 0.4 and 0.5, "axes", "multiscales"; 0.6,
+"coordinateSystems", "coordinateTransformations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_hqsam.geometry.affine import Affine
+from napari_hqsam.geometry.space import Space
+from napari_hqsam.geometry.units import unit_or_pixel
+
+Json = Any
+"""Whatever the JSON of a file holds."""
+
+
+def axes_metadata(space: Space) -> list[dict[str, str]]:
+    """Return ``axes`` of a multiscale image."""
+    types = {"t": "time", "c": "channel"}
+    found = []
+    for letter, unit in zip(space.axes, space.units, strict=True):
+        axis = {"name": letter, "type": types.get(letter, "space")}
+        found.append(axis | {"unit": unit} if unit else axis)
+    return found
+
+
+def transforms_metadata(space: Space) -> list[dict[str, Any]]:
+    """Return ``coordinateTransformations`` of a dataset: scale, and translation if any.
+
+    What they cannot hold is left out, see `not_held`.
+    """
+    sizes = [abs(size) for size in space.scale]
+    found: list[dict[str, Any]] = [{"type": "scale", "scale": sizes}]
+    if any(space.translation):
+        offset = list(space.translation)
+        found.append({"type": "translation", "translation": offset})
+    return found
+
+
+def not_held(space: Space) -> str | None:
+    """Say what of a space OME-Zarr 0.4 and 0.5 cannot hold; None if nothing."""
+    if not space.affine.is_diagonal:
+        return "rotation or shear"
+    backwards = [a for a, s in zip(space.axes, space.scale, strict=True) if s < 0]
+    return f"negative scale along {', '.join(backwards)}" if backwards else None
+
+
+def axis_names(image: Mapping[str, Json], ndim: int) -> list[str] | None:
+    """Return the names of the axes of a multiscale image, of any version.
+
+    None where they are not told: 0.1 and 0.2 know five dimensions only.
+    """
+    axes = _axes(image)
+    if axes is None:
+        return list("tczyx") if ndim == 5 else None
+    return [axis if isinstance(axis, str) else str(axis["name"]) for axis in axes]
+
+
+def read_space(
+    image: Mapping[str, Json], dataset: Mapping[str, Json], letters: str, name: str
+) -> tuple[Space, list[str]]:
+    """Return where a dataset of a multiscale image lies.
+
+    Parameters
+    ----------
+    image : mapping
+        Its entry under ``multiscales``.
+    dataset : mapping
+        Its entry under ``datasets``.
+    letters : str
+        Axes letters of its array.
+    name : str
+        Of the file, for warnings.
+
+    Returns
+    -------
+    space : Space
+    problems : list of str
+        What of the transformations could not be read, and was left out.
+
+    Warns
+    -----
+    HqsamWarning
+        A unit is unknown; it is read as pixels.
+    """
+    axes = _axes(image) or []
+    units = [axis.get("unit") if isinstance(axis, Mapping) else None for axis in axes]
+    units += [None] * (len(letters) - len(units))
+    names = tuple(
+        None if letter == "c" else unit_or_pixel(unit, letter, name)
+        for unit, letter in zip(units, letters, strict=False)
+    )
+    problems: list[str] = []
+    n = len(letters)
+    affine = _composed(dataset.get("coordinateTransformations"), n, problems)
+    if not _has_systems(image):  # of 0.6 they lead on to other systems, to choose from
+        overall = _composed(image.get("coordinateTransformations"), n, problems)
+        affine = overall @ affine
+    return replace(Space.pixels(letters), units=names, affine=affine), problems
+
+
+def _has_systems(image: Mapping[str, Json]) -> bool:
+    return isinstance(image.get("coordinateSystems"), list)
+
+
+def _axes(image: Mapping[str, Json]) -> list[Json] | None:
+    """Axes of a multiscale image; of 0.6 those of the system its datasets are in."""
+    if not _has_systems(image):
+        axes = image.get("axes")
+        return axes if isinstance(axes, list) else None
+    systems = image["coordinateSystems"]
+    first = image["datasets"][0].get("coordinateTransformations") or [{}]
+    output = first[0].get("output")
+    wanted = output.get("name") if isinstance(output, Mapping) else output
+    fitting = [system for system in systems if system.get("name") == wanted]
+    return list((fitting or systems)[0]["axes"])
+
+
+def _composed(transforms: Json, n: int, problems: list[str]) -> Affine:
+    """Compose a list of transformations, the first first; skip what is not affine."""
+    whole = Affine.scaling((1.0,) * n)
+    for transform in transforms if isinstance(transforms, Sequence) else ():
+        try:
+            whole = _affine(transform, n, problems) @ whole
+        except Exception as error:  # whatever the JSON holds
+            kind = transform.get("type") if isinstance(transform, Mapping) else None
+            problems.append(f"{kind or 'a transformation'} ({error})")
+    return whole
+
+
+def _affine(transform: Mapping[str, Json], n: int, problems: list[str]) -> Affine:
+    """Return one transformation; raise an error of any kind if it is none of n axes."""
+    kind = transform["type"]
+    if kind == "identity":
+        return Affine.scaling((1.0,) * n)
+    if kind == "scale":
+        return Affine.scaling(_numbers(transform, "scale", (n,)))
+    if kind == "translation":
+        offset = _numbers(transform, "translation", (n,))
+        return Affine.scaling((1.0,) * n, offset)
+    if kind == "rotation":
+        return Affine.of(_numbers(transform, "rotation", (n, n)), np.zeros(n))
+    if kind == "affine":
+        matrix = _numbers(transform, "affine", (n, n + 1))
+        return Affine.of(matrix[:, :n], matrix[:, n])
+    if kind == "sequence":
+        return _composed(transform["transformations"], n, problems)
+    raise ValueError("which is not read: it is not affine, or renames axes")
+
+
+def _numbers(transform: Mapping[str, Json], key: str, shape: tuple[int, ...]) -> Any:  # noqa: ANN401
+    """Return its parameters as an array."""
+    if key not in transform:
+        raise ValueError("its numbers are not in the metadata")
+    values = np.asarray(transform[key], np.float64)
+    if values.shape != shape:
+        raise ValueError(f"it has shape {values.shape}, for the axes {shape}")
+    return values

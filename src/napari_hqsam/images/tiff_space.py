@@ -1,0 +1,204 @@
+"""Where the pixels of a TIFF are: OME-XML, ImageJ, our own description, or tags.
+
+Tags and attributes are looked up by axis letter; an axis that a file is silent about
+is in pixels, and so is one whose size is no number.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import tifffile
+
+from napari_hqsam.errors import HqsamWarning, reason
+from napari_hqsam.geometry import Affine, Space
+from napari_hqsam.geometry.units import convert, unit_name, unit_or_pixel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PRINTED = 20.0
+"""Micrometers: 1270 dots per inch. What programs write by default, 72 to 1200, tells
+how to print a picture and nothing of the microscope."""
+_TAG_X, _TAG_Y = "XResolution", "YResolution"
+_OME_SIZES = {
+    "x": "PhysicalSizeX",
+    "y": "PhysicalSizeY",
+    "z": "PhysicalSizeZ",
+    "t": "TimeIncrement",
+}
+_OME_DEFAULT = {"t": "s"}  # of the OME schema; µm for lengths
+_OME_POSITIONS = {"x": "PositionX", "y": "PositionY", "z": "PositionZ"}
+# ImageJ's names; without one, the tag says inch or centimetre.
+_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+
+Found = dict[str, tuple[Any, Any, Any]]
+"""Size, unit and translation by axis letter, as the file has them."""
+
+
+def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
+    """Read where the pixels of one series of a TIFF are.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+    series : int
+        Its number.
+    letters : str
+        One for each of its dimensions; those that it does not name may be any.
+
+    Warns
+    -----
+    HqsamWarning
+        A unit is unknown, a size is not a number, or the metadata are damaged: what
+        cannot be read counts as pixels.
+    """
+    name = tif.filehandle.name
+    try:
+        if tif.is_ome and tif.ome_metadata:
+            found = _ome(tifffile.xml2dict(tif.ome_metadata), series)
+        elif tif.is_imagej:
+            found = _imagej(tif)
+        else:
+            described = _described(tif, series, letters)
+            if described is not None:
+                return described
+            found = _tagged(tif.series[series].keyframe)
+    except HqsamWarning:  # made an error by the caller's filters
+        raise
+    except Exception as error:  # whatever a writer put there, the pixels can be read
+        warnings.warn(
+            f"{name}: what it tells of the size of a pixel cannot be read "
+            f"({reason(error)}); it is taken as 1",
+            HqsamWarning,
+            stacklevel=2,
+        )
+        found = {}
+    return space_of(found, letters, name)
+
+
+def space_of(
+    found: Mapping[str, tuple[Any, Any, Any]], letters: str, name: str
+) -> Space:
+    """Make a space of size, unit and translation by axis letter.
+
+    Warns
+    -----
+    HqsamWarning
+        A unit is unknown, or a size is not a number above 0.
+    """
+    scale = dict.fromkeys(letters, 1.0)
+    offset = dict.fromkeys(letters, 0.0)
+    units: dict[str, str | None] = dict.fromkeys(letters)
+    for letter, (size, unit, start) in found.items():
+        if letter not in letters or size is None:
+            continue
+        number = _number(size)
+        if number <= 0:
+            warnings.warn(
+                f"{name} tells that a pixel has the size {size!r} along {letter}, "
+                "which is left out: it is taken as 1",
+                HqsamWarning,
+                stacklevel=2,
+            )
+            continue
+        scale[letter] = number
+        units[letter] = unit_or_pixel(unit, letter, name)
+        offset[letter] = _number(start)
+    affine = Affine.scaling(list(scale.values()), list(offset.values()))
+    return Space(letters, tuple(units.values()), affine)
+
+
+def _number(value: Any) -> float:  # noqa: ANN401
+    """Return a finite number, 0 for all else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return 0.0
+    return number if math.isfinite(number) else 0.0
+
+
+def _ome(metadata: dict[str, Any], series: int) -> Found:
+    """Read ``Pixels``, and from its first plane where the stage was.
+
+    Source: OME schema 2016-06, elements Pixels and Plane.
+    """
+    images = metadata["OME"]["Image"]
+    image = images[series] if isinstance(images, list) else images
+    pixels = image["Pixels"]
+    plane = pixels.get("Plane", {})
+    plane = plane[0] if isinstance(plane, list) else plane
+    found: Found = {}
+    for letter, name in _OME_SIZES.items():
+        unit = pixels.get(f"{name}Unit", _OME_DEFAULT.get(letter, "µm"))
+        found[letter] = pixels.get(name), unit, _position(plane, letter, unit)
+    return found
+
+
+def _position(plane: Mapping[str, Any], letter: str, unit: str) -> float:
+    """Return where the stage was, in a unit; 0 where it is not a length."""
+    name = _OME_POSITIONS.get(letter, "")
+    if name not in plane:
+        return 0.0
+    own = plane.get(f"{name}Unit", "reference frame")
+    try:
+        there, to = unit_name(own, letter), unit_name(unit, letter)
+    except ValueError:  # such as "reference frame", of which nobody knows the size
+        return 0.0
+    return convert(_number(plane[name]), there, to) or 0.0
+
+
+def _imagej(tif: tifffile.TiffFile) -> Found:
+    """Read ImageJ's description: spacing, units, the pixel of the origin.
+
+    Source: ImageJ 1.53, ij.io.FileInfo and ij.measure.Calibration: world = (pixel -
+    origin) * size.
+    """
+    metadata = tif.imagej_metadata or {}
+    tags = tif.pages.first.tags
+    unit = metadata.get("unit") or _RESOLUTION_UNITS.get(
+        int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 0
+    )
+    spacing = metadata.get("spacing")
+    if isinstance(spacing, (int, float)):
+        spacing = abs(spacing)  # negative where the stack was taken downwards
+    interval, unit_t = metadata.get("finterval"), metadata.get("tunit", "s")
+    found: Found = {
+        "z": (spacing, metadata.get("zunit", unit), None),
+        "t": (interval or None, unit_t, None),
+    }
+    for letter, name in (("x", _TAG_X), ("y", _TAG_Y)):
+        if name in tags and unit:
+            dots, per = tags[name].value
+            own = metadata.get("yunit", unit) if letter == "y" else unit
+            found[letter] = (per / dots if dots else None, own, None)
+    return {
+        letter: (size, own, -_number(metadata.get(f"{letter}origin")) * _number(size))
+        for letter, (size, own, _) in found.items()
+    }
+
+
+def _described(tif: tifffile.TiffFile, series: int, letters: str) -> Space | None:
+    """Return what a plain TIFF of ours says in its description."""
+    metadata = (tif.shaped_metadata or ())[series : series + 1]
+    if not metadata or not metadata[0].get("scale"):
+        return None
+    one = metadata[0]
+    return Space.from_dict(str(one["axes"]).lower(), one).renamed(letters)
+
+
+def _tagged(page: tifffile.TiffPage) -> Found:
+    """Return what the resolution tags say, where it is no resolution to print with."""
+    unit = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 2
+    name = {2: "inch", 3: "centimeter"}.get(int(unit))
+    found: Found = {}
+    for letter, tag in (("x", _TAG_X), ("y", _TAG_Y)):
+        if name is None or tag not in page.tags:
+            continue
+        dots, per = page.tags[tag].value
+        size = convert(per / dots, name, "micrometer") if dots else None
+        if size is not None and size < _PRINTED:
+            found[letter] = size, "micrometer", None
+    return found if len(found) == 2 else {}
