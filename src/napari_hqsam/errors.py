@@ -1,23 +1,23 @@
-"""One root for every error a user can cause or mend.
+"""The errors and warnings of this package, with one root.
 
-Each subclass is also the builtin a script would expect. The message is one
-line: the value, the limit, the remedy. The command line prints it and exits
-with code 2; the viewer shows it as a notification.
+Each error is also a subclass of the builtin that a script would expect. Its message is
+one line: the value, the limit, the remedy. The command line prints it and exits with
+code 2; the viewer shows it as a notification.
 """
 
 from reprlib import Repr
 
 LONGEST = 60
 LONGEST_REASON = 500
-"""Characters that are shown of what another library or the system says."""
-# Neither long nor deep values are gone through to their end.
+"""Most characters shown of a message of another library or the system."""
+# long and deep values are not formatted completely
 _brief = Repr()
 _brief.maxlevel, _brief.maxstring, _brief.maxother = 3, 4 * LONGEST, 4 * LONGEST
 _brief.maxlist = _brief.maxdict = _brief.maxtuple = _brief.maxlong = LONGEST
 
 
 class HqsamError(Exception):
-    """Root of all errors raised on purpose by this package."""
+    """Root of all errors that this package raises on purpose."""
 
 
 class ImageError(HqsamError, ValueError):
@@ -29,7 +29,7 @@ class PromptError(HqsamError, ValueError):
 
 
 class ModelError(HqsamError, ValueError):
-    """No such model, or the device or precision asked for is not to be had."""
+    """The model is unknown, or the device or precision is not available."""
 
 
 class CheckpointError(ModelError):
@@ -41,36 +41,36 @@ class FetchError(ModelError, OSError):
 
 
 class OutputError(HqsamError, OSError):
-    """The result cannot be written where it was asked for."""
+    """The result cannot be written to the given path."""
 
 
 class HqsamWarning(UserWarning):
-    """Something was mended (NaN pixels filled, say); the result still stands."""
+    """Something was corrected, such as NaN pixels; the result is valid."""
 
 
 def shown(value: object) -> str:
-    """Return the repr of a value on one line, cut short if need be."""
+    """Return the repr of a value on one line, truncated to `LONGEST` characters."""
     try:
         text = " ".join(_brief.repr(value).split())
-    except ValueError:  # of more digits than Python turns into text
+    except ValueError:  # more digits than Python converts to text
         text = "a number of endless digits"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, on one line, for the end of a message.
+    """Return why something failed, on one line, for the end of a message.
 
     Parameters
     ----------
     error : BaseException
-        What another library or the operating system raised.
+        Raised by another library or the operating system.
 
     Returns
     -------
     str
-        Its text without line breaks, cut short if need be: it may hold whatever a
-        file says. Its type where it has none.
+        Its text without line breaks, truncated to `LONGEST_REASON` characters, since
+        it may quote a file; its type if it has no text.
     """
-    told = error.strerror if isinstance(error, OSError) else None
-    text = " ".join((told or str(error)).split()) or type(error).__name__
+    own = error.strerror if isinstance(error, OSError) else None
+    text = " ".join((own or str(error)).split()) or type(error).__name__
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."

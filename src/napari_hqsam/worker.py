@@ -1,10 +1,9 @@
 """A thread with a priority queue: the package's only executor.
 
-Knows nothing of this package: it runs what it is given. Results go back
-through `deliver`, which a program with a window lets run on its main thread.
-Each `Worker` has one thread: the viewer has one for inference and one for files,
-the embeddings one for tiles that are encoded ahead, so that a click on a tile in
-memory does not wait until a large encoder is through with another tile.
+Knows nothing of this package. Results go back through `deliver`, which a program with
+a window runs on its main thread. Each `Worker` has one thread: the viewer has one for
+inference and one for files, the embeddings have one for prefetching, so that a click on
+a tile in memory does not wait while a large encoder works on another tile.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 
 class Priority(IntEnum):
-    """Order in which work is begun; the least number first."""
+    """Order in which work starts; the lowest number first."""
 
     CLICK = 0
     HOVER = 1
@@ -31,12 +30,12 @@ class Priority(IntEnum):
 
 
 class Cancelled(Exception):
-    """Raised by work that nobody waits for any more, to end it."""
+    """Raised by cancelled work to end it."""
 
 
 @dataclass(eq=False)
 class Ticket:
-    """One piece of submitted work.
+    """One submitted task: a handle to cancel it or wait for it.
 
     Attributes
     ----------
@@ -57,37 +56,37 @@ class Ticket:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for it any more."""
+        """Whether it was cancelled."""
         return self._gone.is_set()
 
     def cancel(self) -> None:
-        """Drop it: if it runs, its answer is thrown away."""
+        """Cancel it; if it is running, its result is dropped."""
         self._gone.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until its work is over; False if that takes longer (seconds)."""
+        """Wait until its work has ended; False after a timeout in seconds."""
         return self._over.wait(seconds)
 
     def check(self) -> None:
-        """Raise if it was cancelled: for long work, between two steps."""
+        """Raise `Cancelled` if it was cancelled; for long work, between two steps."""
         if self.cancelled:
             raise Cancelled
 
 
 class Worker:
-    """A thread with a priority queue; it lives only while there is work.
+    """A thread with a priority queue; the thread exists only while there is work.
 
-    A program that ends waits for the ticket in work, and for none after it.
+    A program that exits waits for the running ticket, but not for queued ones.
 
     Parameters
     ----------
     deliver : callable
-        Gets a function without arguments, which it must run where results are
-        wanted: on the main thread.
+        Receives a function without arguments and must call it on the thread that
+        handles results, such as the main thread.
     name : str
         Of the thread.
     synchronous : bool
-        Run everything at once, in the calling thread: for tests, and to debug.
+        Run work immediately in the calling thread: for tests and debugging.
     """
 
     def __init__(
@@ -102,8 +101,8 @@ class Worker:
         self._deliver = deliver
         self._waiting: list[Ticket] = []
         self._running: Ticket | None = None
-        self._aside: Ticket | None = None  # lets others go first
-        self._posted: list[Ticket] = []  # answered, and on their way
+        self._yielding: Ticket | None = None  # suspended for more urgent work
+        self._posted: list[Ticket] = []  # finished, result not delivered yet
         self._numbers = count()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -126,17 +125,17 @@ class Worker:
         ----------
         priority : Priority
         topic : str
-            What it is about.
+            Groups tickets: see `replace` and `cancel`.
         work : callable
-            Gets its ticket; runs on the worker's thread.
+            Receives its ticket; runs on the worker's thread.
         done, failed : callable
-            Get the result, or the exception, where `deliver` runs them; neither
-            is called once the ticket is cancelled.
+            Receive the result, or the exception, through `deliver`; not called once
+            the ticket is cancelled.
         replace : bool
-            Cancel what else there is of this topic: its answer would be stale.
+            Cancel other tickets of this topic: their results would be stale.
         discard : callable, optional
-            Gets the result instead of `done` if the ticket was cancelled
-            meanwhile: to close what must be closed.
+            Receives the result instead of `done` if the ticket was cancelled
+            meanwhile, such as to close it.
 
         Raises
         ------
@@ -162,30 +161,30 @@ class Worker:
         return ticket
 
     def cancel(self, topic: str | None = None) -> None:
-        """Drop what waits and runs of a topic; of all topics by default."""
+        """Cancel all tickets of a topic; of all topics by default."""
         with self._changed:
-            begun = [self._running, self._aside]
+            begun = [self._running, self._yielding]
             for ticket in [*self._waiting, *self._posted, *begun]:
                 if ticket is not None and topic in (None, ticket.topic):
                     ticket.cancel()
             self._waiting = [t for t in self._waiting if not t.cancelled]
 
     def has(self, topic: str) -> bool:
-        """Whether somebody waits for work of a topic, or for its answer."""
+        """Whether a ticket of a topic is queued, running, or not delivered yet."""
         with self._changed:
-            tickets = [*self._waiting, *self._posted, self._running, self._aside]
+            tickets = [*self._waiting, *self._posted, self._running, self._yielding]
             return any(
                 t is not None and t.topic == topic and not t.cancelled for t in tickets
             )
 
     def waiting(self, topic: str) -> bool:
-        """Whether work of a topic is queued and not begun."""
+        """Whether a ticket of a topic is queued."""
         with self._changed:
             return any(ticket.topic == topic for ticket in self._waiting)
 
     @property
     def busy(self) -> bool:
-        """Whether there is work that somebody still waits for, or for its answer."""
+        """Whether a ticket is queued, running, or not delivered yet."""
         with self._changed:
             begun = [self._running, *self._posted]
             running = any(t is not None and not t.cancelled for t in begun)
@@ -193,17 +192,17 @@ class Worker:
 
     @property
     def pending(self) -> int:
-        """Tickets that wait; not the one in work."""
+        """Number of queued tickets, without the running one."""
         return len(self._waiting)
 
     def close(self) -> None:
-        """Drop everything; the thread ends with the step it is in."""
+        """Cancel everything; the thread ends after the running step."""
         with self._changed:
             self._closed = True
         self.cancel()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until nothing runs; False if that takes longer (seconds)."""
+        """Wait until nothing runs; False after a timeout in seconds."""
         with self._changed:
             thread = self._thread
         if thread is not None:
@@ -213,15 +212,15 @@ class Worker:
     def run_pending_above(self, priority: Priority) -> None:
         """Yield to queued work of higher priority; for long work, between two steps.
 
-        To be called on the worker's thread.
+        Call it on the worker's thread.
         """
         with self._changed:
             mine = self._running
-            self._aside = mine
+            self._yielding = mine
         while (ticket := self._next_above(priority)) is not None:
             self._run(ticket)
         with self._changed:
-            self._running, self._aside = mine, None
+            self._running, self._yielding = mine, None
 
     def _next_above(self, priority: Priority) -> Ticket | None:
         with self._changed:
@@ -243,7 +242,7 @@ class Worker:
             return self._begin(self._waiting)
 
     def _begin(self, tickets: list[Ticket]) -> Ticket:
-        """Take the ticket of the highest priority, the oldest of several."""
+        """Start the ticket of the highest priority, the oldest of several."""
         ticket = min(tickets, key=lambda t: (t.priority, t._number))
         self._waiting.remove(ticket)
         self._running = ticket
@@ -258,13 +257,13 @@ class Worker:
         except Cancelled:
             ticket._over.set()
             return
-        except Exception as error:  # all end as a notification
+        except Exception as error:  # passed to `failed`
             call, drop, value = ticket._failed, None, error
 
-        def answer() -> None:
+        def handle() -> None:
             with self._changed:
                 self._posted.remove(ticket)
-            # Asked only here: it may have become stale on its way.
+            # checked here: it may have been cancelled since its work ended
             if not ticket.cancelled:
                 call(value)
             elif drop is not None:
@@ -272,5 +271,5 @@ class Worker:
 
         with self._changed:
             self._posted.append(ticket)
-        self._deliver(answer)
+        self._deliver(handle)
         ticket._over.set()

@@ -17,10 +17,10 @@ from napari_hqsam.sample import NUCLEI
 from napari_hqsam.sessions import (
     AcceptOptions,
     ArrayTarget,
-    Corrected,
+    CorrectedPrediction,
     ImageRecord,
+    ModelRecord,
     Session,
-    Setup,
     journal_path,
 )
 from tests.helpers.accept_options import accept_options
@@ -51,7 +51,7 @@ def begin(path, segmenter, labels, **given):
         path,
         ArrayTarget(labels),
         image=ImageRecord.of(segmenter.image),
-        setup=Setup.of(segmenter),
+        setup=ModelRecord.of(segmenter),
         **given,
     )
 
@@ -67,7 +67,7 @@ def accept(session, segmenter, prompt, *, options=None, plane=None, **more):
     else:
         mask = segmenter.candidates(prompt, **asked)[how.candidate]
     return session.accept(
-        mask, prompt, options=how, setup=Setup.of(segmenter), plane=plane, **more
+        mask, prompt, options=how, setup=ModelRecord.of(segmenter), plane=plane, **more
     )
 
 
@@ -136,7 +136,7 @@ def test_clicks_that_corrected_an_answer_are_given_click_by_click(
     first = segmenter.candidates(clicks.first(1), output="sam")[2]
     second = segmenter.segment(replace(clicks.first(2), logits=first.logits))
     third = segmenter.segment(replace(clicks, logits=second.logits))
-    answers = Corrected(1, 2, "sam"), Corrected(2)
+    answers = CorrectedPrediction(1, 2, "sam"), CorrectedPrediction(2)
     with begin(path, segmenter, labels) as session:
         session.accept(third, clicks, options=AcceptOptions(corrects=answers))
     out = tmp_path / "labels.tif"
@@ -166,7 +166,7 @@ def test_a_volume_looked_at_from_the_side(command, tmp_path, micro, discs):
         path,
         ArrayTarget(labels),
         image=ImageRecord.of(flat),
-        setup=Setup.of(segmenter),
+        setup=ModelRecord.of(segmenter),
     ) as session:
         click = Prompt([(50, 60)])
         mask = segmenter.segment(click, plane=7)
@@ -181,7 +181,7 @@ def test_a_volume_looked_at_from_the_side(command, tmp_path, micro, discs):
     assert "0 of 1 masks differ" in said
 
 
-SETUP = Setup("micro", "00", (0, 0, 0), ((0.0, 255.0),))
+SETUP = ModelRecord("micro", "00", (0, 0, 0), ((0.0, 255.0),))
 
 
 def small_session(folder, pixels, found=None, setup=SETUP):
@@ -230,7 +230,7 @@ def test_masks_that_differ_are_told(command, tmp_path, small, monkeypatch):
 def test_other_weights_of_the_same_name_are_told(
     command, tmp_path, micro, monkeypatch, change, warned
 ):
-    setup = Setup(
+    setup = ModelRecord(
         "micro", micro.digest, (0, 0, 0), ((0.0, 255.0),), micro.decoder_digest
     )
     pixels = np.arange(2000, dtype=np.uint8).reshape(40, 50)

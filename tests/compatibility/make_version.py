@@ -21,10 +21,10 @@ from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, run_batch
 from napari_hqsam.geometry import Plane, Space
 from napari_hqsam.sessions import (
     ArrayTarget,
-    Corrected,
+    CorrectedPrediction,
     ImageRecord,
+    ModelRecord,
     Session,
-    Setup,
     Stroke,
 )
 from tests.helpers.accept_options import accept_options
@@ -63,7 +63,7 @@ def begin(path, labels, segmenter, **given):
         path,
         ArrayTarget(labels),
         image=ImageRecord.of(segmenter.image),
-        setup=Setup.of(segmenter),
+        setup=ModelRecord.of(segmenter),
         **given,
     )
 
@@ -94,7 +94,7 @@ def every_prompt(folder, image):
     labels[3, 2:9, 40:50] = 7
     given = {"axes": "zyx", "scale": (2.0, 0.5, 0.5), "units": "micrometer"}
     with begin(folder / "prompts.tif.journal.jsonl", labels, segmenter, **given) as s:
-        s.tell_context = lambda: {"plane": [1], "by": "make_version.py"}
+        s.current_context = lambda: {"plane": [1], "by": "make_version.py"}
         accept(s, segmenter, Prompt([(13, 14)]))
         accept(s, segmenter, Prompt([(16, 40), (20, 44)], [1, 0]), how=accept_options(
             "sam", None, 0, overlap="overwrite"))  # fmt: skip
@@ -121,7 +121,7 @@ def every_prompt(folder, image):
         third = segmenter.segment(
             replace(clicks, logits=second.logits), plane=2, level=0
         )
-        told = Corrected(1, 2, "sam"), Corrected(2)
+        told = CorrectedPrediction(1, 2, "sam"), CorrectedPrediction(2)
         corrected = accept_options("sam+hq", None, 0, corrects=told)
         s.accept(third, clicks, plane=2, options=corrected)
         found = answer(segmenter, Prompt([(5, 45)]), accept_options(level=0), 3)
@@ -153,7 +153,7 @@ def every_edit(folder, image):
         painted[2, 40:44, 5:50] = True
         stroke = Stroke(np.nonzero(painted), labels[painted], 9)
         labels[painted] = 9
-        s.record([stroke])
+        s.record_strokes([stroke])
         with s.grouped("followed"):
             s.derive(12, (2, 2, 5, 6), np.ones((3, 4), bool), 0, confidence=0.75)
         accept(s, segmenter, Prompt([(13, 14)]), 0, label_id=1, replaces=True)
@@ -180,7 +180,7 @@ def from_the_side(folder, path):
         journal,
         ArrayTarget(labels),
         image=ImageRecord.of(flat),
-        setup=Setup.of(segmenter),
+        setup=ModelRecord.of(segmenter),
         space=ZYX,
     ) as session:
         for y, x in ((13, 15), (16, 40), (36, 20)):

@@ -12,7 +12,7 @@ import tifffile
 from napari_hqsam import Prompt, Segmenter, open_image, plan_batch, read_labels
 from napari_hqsam.jobs import run_batch
 from napari_hqsam.jobs.resegment import Resegmenter
-from napari_hqsam.sessions import ArrayTarget, Session, read_session, rebuild, remake
+from napari_hqsam.sessions import ArrayTarget, Session, read_session, rebuild, resegment
 from napari_hqsam.tiling import Grid
 from tests.helpers.bright_network import bright_model
 
@@ -59,7 +59,7 @@ def test_a_journal_gives_the_labels_as_they_were(journal):
     assert rebuild(recorded, ArrayTarget(again)) == 0
     np.testing.assert_array_equal(again, labels)
     for label_id, pixels in recorded.history.table.pixels.items():
-        if not recorded.history.table.was_found(label_id):
+        if not recorded.history.table.was_preexisting(label_id):
             assert pixels == (labels == label_id).sum()
 
 
@@ -76,7 +76,7 @@ def test_the_network_gives_them_again_from_the_prompts(journal):
         False,
     )
     again = begun(recorded, labels)
-    masks = remake(recorded, ArrayTarget(again), segment)
+    masks = resegment(recorded, ArrayTarget(again), segment)
     assert [each.pixels for each in masks] == [0] * len(masks)
     assert len(masks) >= 3
     np.testing.assert_array_equal(again, labels)

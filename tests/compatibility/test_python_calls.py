@@ -112,7 +112,7 @@ def replay_edits_again():
         model=bright_model(64, varied=True),
         cache=False,
     )
-    assert not any(each.pixels for each in done.remade)
+    assert not any(each.pixels for each in done.resegmented)
 
 
 CALLS = (

@@ -13,12 +13,8 @@ from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.files import try_lock
 from napari_hqsam.labels import read_labels, write_labels
 from napari_hqsam.sessions import JournalError
-from napari_hqsam.sessions.journal.file import (
-    Journal,
-    cut_journal,
-    in_use,
-    remove_journal,
-)
+from napari_hqsam.sessions.journal.file import Journal
+from napari_hqsam.sessions.journal.locking import cut_journal, is_in_use, remove_journal
 
 fcntl = pytest.importorskip("fcntl")
 NO_LOCKS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO]
@@ -35,7 +31,7 @@ sys.stdin.read()
 
 @pytest.fixture(params=NO_LOCKS, ids=errno.errorcode.get)
 def no_locks(request, monkeypatch):
-    """A disk that knows no locks."""
+    """A disk that does not support locks."""
 
     def refuse(*_):
         raise OSError(request.param, os.strerror(request.param))
@@ -98,7 +94,7 @@ def test_where_there_are_no_locks_it_is_told_in_one_line(tmp_path, no_locks):
     assert not lock.confirmed
     assert not other.confirmed
     with pytest.warns(HqsamWarning, match=no_locks) as told:
-        lock.tell("writing")
+        lock.warn_if_unconfirmed("writing")
     assert len(told) == 1
     assert "\n" not in str(told[0].message)
 
@@ -127,11 +123,11 @@ def test_labels_are_written_without_locks(tmp_path, no_locks, name):
 
 def test_a_journal_without_locks_loses_nothing(tmp_path, no_locks):
     path = tmp_path / "a.tif.journal.jsonl"
-    with pytest.warns(HqsamWarning, match="knows no locks"):
+    with pytest.warns(HqsamWarning, match="does not support locks"):
         journal = Journal.create(path, {"header": True})
     journal.append({"number": 1})
     # Another program may be at work: what it has just written is not to be lost.
-    assert not in_use(path)
+    assert not is_in_use(path)
     content = path.read_bytes()
     for take in (lambda: cut_journal(path, 1), lambda: remove_journal(path)):
         with pytest.raises(JournalError, match="may be in use"):

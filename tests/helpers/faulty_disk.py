@@ -50,7 +50,7 @@ class Disk:
     ----------
     folder : Path
     kind : str
-        One of `KINDS`, or "ENOLCK": it knows no locks.
+        One of `KINDS`, or "ENOLCK": it does not support locks.
     at : int, optional
         At which operation; None: never.
     """

@@ -42,7 +42,7 @@ def test_labels_are_the_old_or_the_new_and_the_batch_goes_on(
         if "ENOLCK" in fault.where:
             assert np.array_equal(now, new)
             (told,) = fault.told
-            assert "knows no locks" in told
+            assert "does not support locks" in told
             assert "running the same batch" in told
         if now is None:  # between two renamings
             assert fault.killed or fault.told, fault.where

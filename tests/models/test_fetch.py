@@ -283,7 +283,7 @@ def test_where_there_are_no_locks_it_is_told_and_fetched(cache, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.warns(HqsamWarning, match="knows no locks") as told:
+    with pytest.warns(HqsamWarning, match="does not support locks") as told:
         assert fetch("small", progress=False).read_bytes() == CONTENT
     assert len(told) == 1
     assert "fetching the same file" in str(told[0].message)

@@ -22,15 +22,15 @@ from napari_hqsam.sessions import (
     ArrayTarget,
     ImageRecord,
     JournalError,
-    OtherLabelsError,
+    LabelsMismatchError,
+    ModelRecord,
     Session,
-    Setup,
-    check_labels_fit,
+    archive_session,
+    check_labels_match,
     journal_path,
     read_session,
-    set_aside,
 )
-from napari_hqsam.sessions.journal.file import cut_journal
+from napari_hqsam.sessions.journal.locking import cut_journal
 from napari_hqsam.sessions.journal.paths import base_path
 from tests.helpers.hostile_files import HEADER, accept, header, sealed
 
@@ -38,7 +38,7 @@ fcntl = pytest.importorskip("fcntl")
 unsaved = pytest.importorskip("napari_hqsam.viewer.files.unsaved_sessions")
 
 IMAGE = ImageRecord("cells.tif", "yx", (12, 14), "ab" * 32)
-SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
+SETUP = ModelRecord("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
 MASK = SimpleNamespace(
     bbox=(2, 3, 4, 6),
     data=np.ones((2, 3), bool),
@@ -76,7 +76,7 @@ def begin():
 
 @pytest.fixture
 def no_locks(monkeypatch):
-    """A disk that knows no locks."""
+    """A disk that does not support locks."""
 
     def refuse(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
@@ -92,7 +92,7 @@ def days_pass(folder):
 # --- listing ------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:.*knows no locks")
+@pytest.mark.filterwarnings("ignore:.*does not support locks")
 def test_listing_removes_nothing_where_there_are_no_locks(folder, begin, no_locks):
     """A second napari lists the sessions when the first has just begun one."""
     folder.mkdir()
@@ -227,7 +227,7 @@ def test_who_creates_last_leaves_the_labels_of_the_first_alone(tmp_path, begin):
     assert (read_session(path).read_base() == 1).all()
 
 
-@pytest.mark.filterwarnings("ignore:.*knows no locks")
+@pytest.mark.filterwarnings("ignore:.*does not support locks")
 def test_the_same_where_there_are_no_locks(tmp_path, begin, no_locks):
     path, winner = tmp_path / "a.tif.journal.jsonl", []
 
@@ -295,7 +295,7 @@ def saved(tmp_path, begin):
         labels = np.zeros((12, 14), np.uint16) if found is None else found
         session = begin(journal_path(path), labels)
         session.accept(MASK, Prompt([(3, 4)]))
-        session.note_save(labels_digest(labels), session.journal.lines)
+        session.record_save(labels_digest(labels), session.journal.lines)
         write_labels(path, labels)
         session.close()
         return journal_path(path)
@@ -307,14 +307,14 @@ def saved(tmp_path, begin):
 def test_labels_are_known_by_their_digest(saved, tmp_path, name):
     path = saved(name)
     labels = read_labels(tmp_path / name)
-    check_labels_fit(path, labels)
-    check_labels_fit(path, labels.astype(np.int64)[None])
+    check_labels_match(path, labels)
+    check_labels_match(path, labels.astype(np.int64)[None])
     write_labels(tmp_path / "again.ome.zarr", labels)
-    check_labels_fit(path, open_image(tmp_path / "again.ome.zarr").array)
+    check_labels_match(path, open_image(tmp_path / "again.ome.zarr").array)
     for change in (0, 7):
         labels[2, 3] = change
-        with pytest.raises(OtherLabelsError, match=name) as told:
-            check_labels_fit(path, labels)
+        with pytest.raises(LabelsMismatchError, match=name) as told:
+            check_labels_match(path, labels)
         assert "\n" not in str(told.value)
 
 
@@ -325,9 +325,9 @@ def test_a_save_that_was_interrupted_leaves_labels_that_fit(saved, tmp_path):
     labels = before.copy()
     with Session.open(path, ArrayTarget(labels)) as session:
         session.delete(1)
-        session.note_save(labels_digest(labels), session.journal.lines)
-    check_labels_fit(path, before)  # killed before the file was in place
-    check_labels_fit(path, labels)  # killed after
+        session.record_save(labels_digest(labels), session.journal.lines)
+    check_labels_match(path, before)  # killed before the file was in place
+    check_labels_match(path, labels)  # killed after
 
 
 def test_telling_of_a_save_is_no_change(saved):
@@ -346,7 +346,7 @@ def test_what_tells_of_a_save_stays_when_later_lines_are_cut_off(saved, tmp_path
     cut_journal(path, 2)
     recorded = read_session(path)
     assert (recorded.lines, len(recorded.saves)) == (2, 1)
-    check_labels_fit(path, labels)
+    check_labels_match(path, labels)
 
 
 def test_journals_of_before_are_compared_with_what_they_say(begin, tmp_path):
@@ -356,11 +356,11 @@ def test_journals_of_before_are_compared_with_what_they_say(begin, tmp_path):
     session.accept(MASK, Prompt([(3, 4)]))
     then = labels.copy()
     session.delete(1)
-    check_labels_fit(path, labels)
-    check_labels_fit(path, then, saved=2)
+    check_labels_match(path, labels)
+    check_labels_match(path, then, saved=2)
     for others in (then, np.full_like(labels, 3), labels[:5]):
-        with pytest.raises(OtherLabelsError):
-            check_labels_fit(path, others)
+        with pytest.raises(LabelsMismatchError):
+            check_labels_match(path, others)
 
 
 @pytest.mark.parametrize(
@@ -440,16 +440,16 @@ def test_a_replay_over_its_own_labels_leaves_its_session_there(
     assert code == 0, text
     assert not read_labels(out).any()
     assert not list(tmp_path.glob("*.old*"))
-    check_labels_fit(path, read_labels(out))
-    with pytest.raises(OtherLabelsError):
-        check_labels_fit(path, np.full((12, 14), 5, np.uint8))
+    check_labels_match(path, read_labels(out))
+    with pytest.raises(LabelsMismatchError):
+        check_labels_match(path, np.full((12, 14), 5, np.uint8))
 
 
 def test_what_was_set_aside_before_stays(saved, tmp_path):
     kept = []
     for _ in range(3):
         path = saved(found=np.eye(12, 14, dtype=np.uint16))
-        kept.append((set_aside(path), path))
+        kept.append((archive_session(path), path))
     names = [aside.name.removesuffix(".journal.jsonl") for aside, _ in kept]
     assert names == ["cells.tif.old", "cells.tif.old-1", "cells.tif.old-2"]
     assert all(base_path(aside).exists() for aside, _ in kept)
@@ -467,7 +467,7 @@ def test_a_session_that_cannot_be_set_aside_is_as_it_was(saved, tmp_path, monkey
 
     monkeypatch.setattr(type(path), "rename", refuse)
     with pytest.raises(OutputError, match="cannot be renamed"):
-        set_aside(path)
+        archive_session(path)
     assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
 
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_hqsam.sessions import ArrayTarget, ImageRecord, Session, Setup
+from napari_hqsam.sessions import ArrayTarget, ImageRecord, ModelRecord, Session
 
 IMAGE = ImageRecord("cells.tif", "zyx", (3, 12, 14), "ab" * 32)
-SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
+SETUP = ModelRecord("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
 
 
 @pytest.fixture

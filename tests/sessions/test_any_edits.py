@@ -28,8 +28,8 @@ from napari_hqsam.sessions import (
     AcceptOptions,
     ArrayTarget,
     ImageRecord,
+    ModelRecord,
     Session,
-    Setup,
     Stroke,
     patches,
     read_session,
@@ -39,7 +39,7 @@ from napari_hqsam.sessions import (
 
 SHAPE = (2, 9, 8)
 IMAGE = ImageRecord("a.tif", "zyx", SHAPE, "ab" * 32)
-SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((0.0, 1.0),))
+SETUP = ModelRecord("micro", "cd" * 32, (0, 0, 0), ((0.0, 1.0),))
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ class Sessions(RuleBasedStateMachine):
             told.append(Stroke(np.nonzero(where), painted[where], label_id))
             painted[where] = label_id
         self.labels[...] = painted  # as a viewer does it itself
-        self.session.record(told)
+        self.session.record_strokes(told)
         if (painted != self.expected).any():
             self.step()
         self.expected = painted
@@ -282,7 +282,7 @@ class Sessions(RuleBasedStateMachine):
         if not hasattr(self, "session"):
             return
         for label_id in self.session.table.ids:
-            if not self.session.table.was_found(label_id):
+            if not self.session.table.was_preexisting(label_id):
                 assert self.session.table.pixels[label_id] == np.count_nonzero(
                     self.expected == label_id
                 )
@@ -326,7 +326,7 @@ def do(session, labels, doing):
         )
         stroke = Stroke(where, window[data].copy(), which)
         window[data] = which
-        session.record([stroke])
+        session.record_strokes([stroke])
         return
     mask = SimpleNamespace(
         bbox=box, data=data, score=0.5, stability=0.5, level=1, complete=True,

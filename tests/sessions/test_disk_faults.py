@@ -12,8 +12,8 @@ from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (
     ArrayTarget,
     ImageRecord,
+    ModelRecord,
     Session,
-    Setup,
     journal_path,
     read_session,
 )
@@ -21,7 +21,7 @@ from napari_hqsam.sessions import (
 faulty_disk = pytest.importorskip("tests.helpers.faulty_disk", reason="POSIX alone")
 
 IMAGE = ImageRecord("cells.tif", "yx", (12, 14), "ab" * 32)
-SETUP = Setup("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
+SETUP = ModelRecord("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
 
 
 def mask(y, x):
@@ -55,7 +55,7 @@ def begun():
         session.close()
 
 
-def remade(path):
+def resegmented(path):
     """The labels as a journal tells them."""
     recorded = read_session(path)
     labels = np.zeros((12, 14), np.uint16)
@@ -84,7 +84,7 @@ def test_an_object_is_in_labels_and_journal_or_in_neither(tmp_path, begun):
             accept(session, 4, 9)  # when there is space again
             assert np.array_equal(remade_while(session), labels), fault.where
         session.close()
-        again = remade(path)
+        again = resegmented(path)
         if not fault.killed:
             assert np.array_equal(again, labels), fault.where
         assert again[2, 3] == 1
@@ -118,10 +118,10 @@ def test_a_session_begins_wholly_or_not_at_all(tmp_path, begun, found):
         if hasattr(state, "session"):
             accept(state.session, 7, 7)
             state.session.close()
-            assert (remade(state.path) == state.labels).all(), fault.where
+            assert (resegmented(state.path) == state.labels).all(), fault.where
         elif state.path.exists():
             assert fault.killed or "EROFS" in fault.where, fault.where
-            assert (remade(state.path) == state.labels).all()
+            assert (resegmented(state.path) == state.labels).all()
         else:
             assert fault.killed or fault.told, fault.where
             with warnings.catch_warnings():
@@ -145,7 +145,7 @@ def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, o
         if others:
             with begun(journal_path(to), 3 * np.eye(12, 14, dtype=np.uint16)) as other:
                 accept(other, 6, 9)
-        session.note_save(labels_digest(labels), 2)
+        session.record_save(labels_digest(labels), 2)
         write_labels(to, labels)
         return session
 
@@ -165,7 +165,7 @@ def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, o
         if "ENOLCK" in fault.where:  # whether others are at work there is not known
             (told,) = fault.told
             assert moved != others
-            assert ("may be in use" if others else "knows no locks") in told
+            assert ("may be in use" if others else "does not support locks") in told
         if not fault.killed:
             assert moved or fault.told, fault.where
             accept(session, 8, 9)
@@ -175,7 +175,7 @@ def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, o
             whole = [p for p in places if p.exists() and same(p, labels)]
             assert whole, fault.where
         else:
-            assert (remade(session.journal.path) == labels).all(), fault.where
+            assert (resegmented(session.journal.path) == labels).all(), fault.where
         if others:
             content = [
                 p
@@ -190,13 +190,13 @@ def test_a_journal_is_moved_wholly_or_not_at_all(tmp_path, begun, monkeypatch, o
 
 def same(path, labels):
     try:
-        return (remade(path) == labels).all()
+        return (resegmented(path) == labels).all()
     except HqsamError:
         return False
 
 
 def is_others(path):
     try:
-        return remade(path)[11, 11] == 3
+        return resegmented(path)[11, 11] == 3
     except HqsamError:
         return False

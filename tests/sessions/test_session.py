@@ -22,14 +22,14 @@ from napari_hqsam.sessions import (
     AcceptOptions,
     ArrayTarget,
     JournalError,
+    ModelRecord,
     Session,
-    Setup,
     Stroke,
     Write,
     indices_of,
     read_session,
     rebuild,
-    remake,
+    resegment,
 )
 from napari_hqsam.sessions.journal.prompt_records import (
     prompt_from_json,
@@ -71,7 +71,7 @@ def test_an_object_is_reopened_with_its_prompts_and_changed(begin, square):
 def test_all_of_it_survives_closing(begin, square):
     array = np.zeros((12, 14), np.uint16)
     session = begin(array)
-    other = Setup("vit_b", "ee" * 32, (0, 2, 1), ((0.1, 0.30000000000000004),))
+    other = ModelRecord("vit_b", "ee" * 32, (0, 2, 1), ((0.1, 0.30000000000000004),))
     prompt = Prompt([(1, 1)], mask=np.eye(3) - 0.5, mask_offset=(-1, 2), label_id=9)
     session.accept(square(0, 0), prompt, setup=other)
     before = session.features()
@@ -337,7 +337,7 @@ def test_strokes_of_others_are_kept(begin, square):
         Stroke((np.full(8, 3), np.arange(2, 10)), before[3, 2:10], 7),
         Stroke((3, [8]), 7, 0),
     ]
-    session.record(dabs)
+    session.record_strokes(dabs)
     painted = array.copy()
     again = np.zeros_like(array)
     assert rebuild(read_session(session.journal.path), ArrayTarget(again)) == 0
@@ -351,9 +351,9 @@ def test_strokes_of_others_are_kept(begin, square):
 
 def test_nothing_painted_is_nothing_done(begin):
     session = begin()
-    session.record([])
-    session.record([Stroke(np.nonzero(session.target.array), [], 3)])
-    session.record([Stroke(([1], [1]), 0, 0)])
+    session.record_strokes([])
+    session.record_strokes([Stroke(np.nonzero(session.target.array), [], 3)])
+    session.record_strokes([Stroke(([1], [1]), 0, 0)])
     assert not session.undo()
 
 
@@ -510,7 +510,7 @@ def test_a_group_is_one_step_whatever_is_done_elsewhere_meanwhile(begin, square)
     session.accept(square(1, 5), CLICK, plane=1)
     dab = (np.array([2]), np.array([2]), np.array([4]))  # beside it
     array[dab] = 7
-    session.record([Stroke(dab, np.array([0]), 7)])
+    session.record_strokes([Stroke(dab, np.array([0]), 7)])
     slices(session, square, "run", 1, 2, label_id=1)
     slices(session, square, "run", 1, label_id=8, corner=(8, 8))
     assert session.next_id == 9
@@ -768,18 +768,18 @@ def test_masks_made_anew_are_compared_and_edits_repeated(begin, square, mask):
     wider = {a: square(1, 1, 4), b: square(1, 6, 5), c: square(7, 1, 5)}
     nothing = mask(0, 0, np.zeros((1, 1)))
     labels = np.zeros((12, 14), np.uint8)
-    remade = remake(
+    resegmented = resegment(
         read_session(session.journal.path),
         ArrayTarget(labels),
         lambda accept: wider.get(accept.label_id, nothing),
     )
-    assert [(r.pixels, r.lost) for r in remade] == [
+    assert [(r.pixels, r.lost) for r in resegmented] == [
         (0, False),
         (9, False),
         (9, False),
         (4, True),
     ]
-    assert remade[1].iou == pytest.approx(16 / 25)
+    assert resegmented[1].iou == pytest.approx(16 / 25)
     wanted = np.zeros_like(labels)
     wanted[1:5, 1:5] = wanted[1:6, 6:11] = a
     np.testing.assert_array_equal(labels, wanted)
@@ -790,12 +790,12 @@ def test_a_mask_that_took_the_place_of_another_does_so_again(begin, square):
     label_id = session.accept(square(1, 1, 4), CLICK)
     session.accept(square(3, 3, 4), CLICK, label_id=label_id, replaces=True)
     labels = np.zeros((12, 14), np.uint8)
-    remade = remake(
+    resegmented = resegment(
         read_session(session.journal.path),
         ArrayTarget(labels),
         lambda accept: square(*accept.mask.bbox[:2], 4),
     )
-    assert [r.pixels for r in remade] == [0, 0]
+    assert [r.pixels for r in resegmented] == [0, 0]
     np.testing.assert_array_equal(labels, session.target.array)
     assert labels[1, 1] == 0
 

@@ -34,14 +34,14 @@ from napari_hqsam.segmentation import Segmenter, iter_propagate
 from napari_hqsam.sessions import (
     AcceptOptions,
     ArrayTarget,
-    Corrected,
+    CorrectedPrediction,
     ImageRecord,
+    ModelRecord,
     Session,
-    Setup,
     journal_path,
     read_session,
     rebuild,
-    remake,
+    resegment,
 )
 from tests.helpers.accept_options import accept_options
 from tests.helpers.bright_network import bright_model
@@ -144,7 +144,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.path,
             self.target,
             image=ImageRecord.of(self.image),
-            setup=Setup.of(self.segmenter),
+            setup=ModelRecord.of(self.segmenter),
             space=Space.pixels("zyx"),
             found=found,
         )
@@ -196,7 +196,7 @@ class SessionMachine(RuleBasedStateMachine):
         except PromptError:  # a place both on and off
             return
         shown = draft.options
-        told = Corrected(len(points) - 1, shown.candidate, shown.output)
+        told = CorrectedPrediction(len(points) - 1, shown.candidate, shown.output)
         asked = replace(prompt, logits=draft.mask.logits)
         draft.prompt = prompt
         draft.options = replace(shown, corrects=(*shown.corrects, told))
@@ -469,7 +469,7 @@ class SessionMachine(RuleBasedStateMachine):
             return
         there = Counter(self.labels[self.labels > 0].tolist())
         for label_id in self.session.table.ids:
-            if not self.session.table.was_found(label_id):
+            if not self.session.table.was_preexisting(label_id):
                 assert self.session.table.pixels[label_id] == there[label_id]
 
     def start_of(self, recorded):
@@ -485,7 +485,7 @@ class SessionMachine(RuleBasedStateMachine):
         again = self.start_of(recorded)
         path = Path(self.folder.name) / "cells.npy"
         segment = Resegmenter(self.image, path, recorded, self.model, None, False)
-        for each in remake(recorded, ArrayTarget(again), segment):
+        for each in resegment(recorded, ArrayTarget(again), segment):
             assert each.pixels == 0
         np.testing.assert_array_equal(again, self.labels)
 

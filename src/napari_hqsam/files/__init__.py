@@ -1,7 +1,7 @@
-"""Files that are whole or not there, and locks on them, whatever the disk does.
+"""Atomic replacement of files and folders, locks, and checks of paths.
 
-Must not know what is in a file. Every write of this package that takes the place of
-a file, and every lock, goes through here.
+Must not know what is in a file. Every write of this package that replaces a file, and
+every lock, goes through here.
 """
 
 from napari_hqsam.files.locks import Lock, try_lock

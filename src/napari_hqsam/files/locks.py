@@ -1,9 +1,9 @@
-"""Locks on files: taken at once or not at all.
+"""Non-blocking locks on files.
 
-A lock is held by an open file, so the system lets go of it when its process dies.
-Some disks, network drives above all, know no locks. There a lock is not confirmed:
-work goes on, and whoever took it says so; but what would be wrong if another process
-were at work as well, such as deleting what seems to be left behind, must not be done.
+A lock belongs to an open file, so the system releases it when its process dies. Some
+file systems, mostly network drives, do not support locks. There a lock is not
+confirmed: work continues with a warning, but nothing may be done that is wrong while
+another process works too, such as deleting its temporary files.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Lock:
     Attributes
     ----------
     path : pathlib.Path
-        The file that is locked; it stays when the lock is released.
+        The lock file; it is not removed on release.
     why_not : str
-        Why the lock is not confirmed; empty where it is.
+        Why the lock is not confirmed; empty if it is.
     """
 
     def __init__(self, path: Path, lock: FileLock, why_not: str = "") -> None:
@@ -38,16 +38,16 @@ class Lock:
 
     @property
     def confirmed(self) -> bool:
-        """Whether no other process can hold it."""
+        """Whether no other process can hold the lock."""
         return not self.why_not
 
-    def tell(self, what: str) -> None:
+    def warn_if_unconfirmed(self, what: str) -> None:
         """Warn if the lock is not confirmed.
 
         Parameters
         ----------
         what : str
-            What it would keep others from, for the message.
+            What the lock prevents, for the message.
 
         Warns
         -----
@@ -56,20 +56,20 @@ class Lock:
         """
         if not self.confirmed:
             warnings.warn(
-                f"{self.path.parent} knows no locks ({self.why_not}): nothing keeps "
-                f"another program from {what} at the same time, so do not",
+                f"{self.path.parent} does not support locks ({self.why_not}): nothing "
+                f"keeps another program from {what} at the same time, so do not",
                 HqsamWarning,
                 stacklevel=3,
             )
 
     def release(self, *, remove: bool = False) -> None:
-        """Let go of it. May be called twice.
+        """Release the lock. May be called twice.
 
         Parameters
         ----------
         remove : bool
-            Remove its file first, where the system can do that: whoever opened it
-            meanwhile makes a new one.
+            Remove the lock file first, where the system allows that: a process that
+            opened it meanwhile creates a new one.
         """
         if remove and self.confirmed:
             with suppress(OSError):
@@ -90,15 +90,14 @@ def try_lock(path: Path) -> Lock | None:
     Parameters
     ----------
     path : pathlib.Path
-        A file that serves as lock alone; it is made if there is none.
+        A file that is used as lock only; created if missing.
 
     Returns
     -------
     Lock or None
         None if another process, or another part of this one, holds it.
     """
-    # A lock that is a file which exists, as where there is no flock, would outlive a
-    # process that is killed.
+    # no soft locks (a file that exists): they would outlive a killed process
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     if not path.parent.is_dir():  # else it would be made
         return Lock(path, lock, "there is no such folder")

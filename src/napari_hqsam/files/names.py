@@ -1,7 +1,7 @@
-"""What a path says before anything is looked at, and what only a look tells.
+"""Compare paths, and check paths from untrusted files.
 
-Whether two paths are one file, text does not tell, for links and upper case. Whether
-a path may be looked at at all, only its text may tell.
+Whether two paths are the same file, their text does not tell, because of links and
+upper case. Whether a path may be accessed at all is decided by its text only.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def same_file(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
-    """Whether two paths are, or would be, one file or folder.
+    """Whether two paths are, or would be, the same file or folder.
 
     Parameters
     ----------
     first, second : path
-        There need be nothing at them.
+        They need not exist.
     """
     try:
         return os.path.samefile(first, second)
-    except (OSError, ValueError):  # at least one of them is not there
+    except (OSError, ValueError):  # at least one of them does not exist
         pass
     if os.path.lexists(first) != os.path.lexists(second):
         return False
@@ -43,40 +43,40 @@ def _split(path: str | os.PathLike[str]) -> tuple[str, str]:
 def names_other_computer(path: str) -> bool:
     """Whether a path may lead to another computer, or to a device.
 
-    On Windows a mere look at such a path (UNC) tells that computer who looks, with
-    something to guess the password from. What a stranger's file names is asked here
-    first, on any system: the answer does not depend on it, and nothing is looked at.
+    On Windows, accessing such a (UNC) path sends that computer the user's name and a
+    hash of the password. So paths from untrusted files are checked here first. The
+    result does not depend on the system, and the path is not accessed.
 
     Parameters
     ----------
     path : str
-        As it stands in the file.
+        As written in the file.
     """
     text = path.strip().replace("/", "\\")
     return text.startswith(("\\\\", "\\??\\")) or "://" in path
 
 
 def below(folder: Path, name: str) -> Path | None:
-    """Return the path of what a file of a stranger names below its folder.
+    """Resolve a path, named in an untrusted file, below the folder of that file.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where that file is.
+        The folder of the file.
     name : str
-        As it stands in it.
+        As written in the file.
 
     Returns
     -------
     pathlib.Path or None
-        None if it is, through ``..`` or links, not below the folder, is no path,
-        or names another computer. There need be nothing at the path.
+        None if it lies, through ``..`` or links, outside the folder, is no path, or
+        names another computer. It need not exist.
     """
     if names_other_computer(name) or ".." in PurePath(name).parts:
         return None
     try:
         path, root = (folder / name).resolve(), folder.resolve()
-    except (OSError, ValueError, RuntimeError):  # no name of a file; links in a circle
+    except (OSError, ValueError, RuntimeError):  # an invalid name; a loop of links
         return None
     return path if root in path.parents else None
 

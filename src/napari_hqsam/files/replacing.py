@@ -1,9 +1,9 @@
-"""Making a file or folder all or nothing.
+"""Atomic replacement of files and folders.
 
-What is written goes to a temporary neighbour, is brought to the disk, and is renamed
-when complete: renaming within a folder either happens or does not. A folder cannot be
-renamed over another, so the old one is renamed first; a process that is killed between
-the two leaves it under a hidden name, from which it is put back.
+Content is written to a temporary neighbour, synced to the disk, and renamed when
+complete; renaming within a folder is atomic. A folder cannot be renamed over another,
+so the old one is renamed first; if the process is killed between the two, the next
+write restores it from its hidden name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOCK = "lock"
-_YOUNG = 60.0  # seconds: until then a workshop may be about to be locked
+_YOUNG = 60.0  # seconds in which a new workspace may not be locked yet
 _ID = "[0-9a-f]{8}"
 
 
@@ -35,55 +35,55 @@ _ID = "[0-9a-f]{8}"
 def replacing(
     path: Path, *, mode: int | None = None, new: bool = False
 ) -> Iterator[Path]:
-    """Give a temporary name to write to; rename it to the path if all went well.
+    """Yield a temporary path to write to; rename it to the final one on success.
 
-    The name lies in a hidden folder beside the path, a workshop of this one
-    write: whatever else is needed on the way may be put there as well, and goes
-    with it. A process that is killed leaves its workshop behind; the next write
-    to the same path removes it, and puts back what was being replaced.
+    The temporary path lies in a hidden folder beside the final one, the workspace of
+    this write; other temporary files may be put there too. A killed process leaves its
+    workspace behind; the next write to the same path removes it, and restores what was
+    being replaced.
 
     Parameters
     ----------
     path : pathlib.Path
-        Final name of a file or folder. A symbolic link is followed.
+        Final path of a file or folder. Symbolic links are resolved.
     mode : int, optional
-        Permissions of what is made where there was nothing. By default those that
-        the system gives. What is replaced keeps its own.
+        Permissions of a new file; by default those of the system. A replaced file
+        keeps its own.
     new : bool
-        Whether nothing may be at the path, whoever puts it there meanwhile.
+        Fail if something exists at the path, even if it was created meanwhile.
 
     Yields
     ------
     pathlib.Path
-        A name on the same disk at which nothing exists. Whatever is written
-        there is removed if an error leaves the block.
+        A free path on the same disk. What is written there is removed if the block
+        raises.
 
     Raises
     ------
     OutputError
-        For any error of the operating system, the disk being full for one.
+        For any error of the operating system, such as a full disk.
 
     Warns
     -----
     HqsamWarning
-        If an earlier write was killed while it replaced something.
+        An earlier write was killed while it replaced something.
     """
     try:
         final = path.resolve()
         _clear_up(final)
-    except (OSError, RuntimeError) as error:  # the latter: links in a circle
-        raise _refused(path, error) from error
-    workshop = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
+    except (OSError, RuntimeError) as error:  # the latter: a loop of links
+        raise _output_error(path, error) from error
+    workspace = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
     lock: Lock | None = None
     try:
-        workshop.mkdir()
-        lock = try_lock(workshop / _LOCK)
-        partial = workshop / f"{final.name}.partial"
+        workspace.mkdir()
+        lock = try_lock(workspace / _LOCK)
+        partial = workspace / f"{final.name}.partial"
         yield partial
         _set_mode(partial, final, mode)
         sync_tree(partial)
         if new:
-            _put_where_nothing_is(partial, final)
+            _put_new(partial, final)
         else:
             _put_in_place(partial, final)
         sync_folder(final.parent)
@@ -92,31 +92,32 @@ def replacing(
     except OutputError:
         raise
     except OSError as error:
-        raise _refused(path, error) from error
+        raise _output_error(path, error) from error
     finally:
         if lock is not None:
             lock.release()
-        _remove(workshop)
+        _remove(workspace)
 
 
 def interrupted(path: Path) -> Path | None:
-    """Return what a killed process was about to replace, if nothing is in its place.
+    """Return what a killed process was replacing, if the path is missing now.
 
     Parameters
     ----------
     path : pathlib.Path
-        A name at which there is nothing.
+        A path that does not exist.
     """
     with suppress(OSError, RuntimeError):
         final = path.resolve()
         if not os.path.lexists(final):
             found = _leftovers(final)
-            return next((_aside(each) for each in found if _aside(each).exists()), None)
+            backups = map(_backup, found)
+            return next((backup for backup in backups if backup.exists()), None)
     return None
 
 
 def free_name(path: Path) -> Path:
-    """Return a path, or one like it, at which there is nothing."""
+    """Return a path, or one with a number appended, that does not exist."""
     number, free = 0, path
     while os.path.lexists(free):
         number += 1
@@ -125,9 +126,9 @@ def free_name(path: Path) -> Path:
 
 
 def sync_tree(path: Path) -> None:
-    """Bring a file, or a folder with all that is in it, to the disk.
+    """Sync a file, or a folder with its content, to the disk.
 
-    Else a power cut after it was renamed could leave it empty.
+    Otherwise a power cut after the renaming could leave it empty.
     """
     if not path.is_dir():
         _sync(path)
@@ -139,7 +140,7 @@ def sync_tree(path: Path) -> None:
 
 
 def sync_folder(path: str | os.PathLike[str]) -> None:
-    """Bring the names in a folder to the disk, where the system can do that."""
+    """Sync the entries of a folder to the disk, where the system supports that."""
     with suppress(OSError):
         _sync(path)
 
@@ -153,64 +154,64 @@ def _sync(path: str | os.PathLike[str]) -> None:
 
 
 def _set_mode(partial: Path, final: Path, mode: int | None) -> None:
-    """Give what is made the permissions of what it replaces."""
+    """Set the permissions to those of the replaced file."""
     if final.exists():
         mode = stat.S_IMODE(final.stat().st_mode)
     if mode is not None:
-        with suppress(PermissionError):  # some disks know none
+        with suppress(PermissionError):  # not supported by some file systems
             partial.chmod(mode)
 
 
 def _put_in_place(partial: Path, final: Path) -> None:
-    """Rename; a folder, which cannot be renamed over, is first moved aside."""
+    """Rename to the final path; rename an existing folder first."""
     if not (partial.is_dir() and final.exists()):
         partial.replace(final)
         return
-    # Beside the workshop, not in it: a kill between the two renamings must not
-    # leave what was there where the next write clears up.
-    aside = _aside(partial.parent)
-    final.rename(aside)
+    # beside the workspace, not in it: the next write removes workspaces, and a kill
+    # between the two renamings must not lose the old folder
+    backup = _backup(partial.parent)
+    final.rename(backup)
     try:
         partial.rename(final)
     except BaseException as error:
         try:
-            aside.rename(final)
+            backup.rename(final)
         except OSError:
             raise OutputError(
                 f"{final} was not written ({error}), and what was there is now "
-                f"{aside}: rename it"
+                f"{backup}: rename it"
             ) from error
         raise
-    _remove(aside)
+    _remove(backup)
 
 
-def _put_where_nothing_is(partial: Path, final: Path) -> None:
-    """Rename; raise FileExistsError if there is something."""
+def _put_new(partial: Path, final: Path) -> None:
+    """Rename to the final path; raise FileExistsError if it exists."""
     if partial.is_dir():
         if os.path.lexists(final):  # an empty folder could be renamed over
             raise FileExistsError(errno.EEXIST, "exists", str(final))
         partial.rename(final)
         return
     try:
-        os.link(partial, final)  # which never replaces a file, as renaming does
+        os.link(partial, final)  # unlike renaming, never replaces a file
     except FileExistsError:
         raise
-    except OSError:  # no links on this disk
+    except OSError:  # no links on this file system
         if os.path.lexists(final):
             raise FileExistsError(errno.EEXIST, "exists", str(final)) from None
         partial.rename(final)
 
 
-# --- what killed processes leave ------------------------------------------------
+# --- leftovers of killed processes ----------------------------------------------
 
 
-def _aside(workshop: Path) -> Path:
-    """Name of what is being replaced, while it is neither here nor there."""
-    return workshop.with_suffix(".old")
+def _backup(workspace: Path) -> Path:
+    """Return the path of the replaced folder until the new one is in place."""
+    return workspace.with_suffix(".old")
 
 
 def _leftovers(final: Path) -> list[Path]:
-    """Workshops of a path, those that are gone as well if they left something."""
+    """Return the workspaces of a path, including removed ones with a backup."""
     ours = re.compile(rf"\.{re.escape(final.name)}\.{_ID}\.(partial|old)")
     with suppress(FileNotFoundError):
         names = {n for n in os.listdir(final.parent) if ours.fullmatch(n)}
@@ -220,24 +221,24 @@ def _leftovers(final: Path) -> list[Path]:
 
 
 def _clear_up(final: Path) -> None:
-    """Remove the workshops of processes that were killed; put back what they took."""
-    for workshop in _leftovers(final):
+    """Remove the workspaces of killed processes; restore what they were replacing."""
+    for workspace in _leftovers(final):
         lock = None
-        if workshop.exists():
-            lock = _lock_abandoned(workshop)
+        if workspace.exists():
+            lock = _lock_abandoned(workspace)
             if lock is None:
-                continue  # in use, or none of our business
+                continue  # in use, or not ours
         try:
-            _put_back(workshop, final)
+            _restore(workspace, final)
         finally:
             if lock is not None:
                 lock.release()
-        _remove(workshop)
+        _remove(workspace)
 
 
-def _lock_abandoned(workshop: Path) -> Lock | None:
-    """Take the lock of a workshop; None unless its process is surely gone."""
-    path = workshop / _LOCK
+def _lock_abandoned(workspace: Path) -> Lock | None:
+    """Lock a workspace; None unless its process has certainly ended."""
+    path = workspace / _LOCK
     try:
         if time.time() - path.stat().st_mtime < _YOUNG:
             return None
@@ -250,30 +251,30 @@ def _lock_abandoned(workshop: Path) -> Lock | None:
     return None
 
 
-def _put_back(workshop: Path, final: Path) -> None:
-    """Put back what was to be replaced, unless that was done."""
-    aside = _aside(workshop)
-    if not aside.exists():
+def _restore(workspace: Path, final: Path) -> None:
+    """Restore what was being replaced, unless the replacement was complete."""
+    backup = _backup(workspace)
+    if not backup.exists():
         return
     if not os.path.lexists(final):
-        aside.rename(final)
-        told = f"{final} is again as it was before"
-    elif workshop.exists() and not (workshop / f"{final.name}.partial").exists():
-        _remove(aside)  # it was killed only after the new was in place
+        backup.rename(final)
+        outcome = f"{final} is again as it was before"
+    elif workspace.exists() and not (workspace / f"{final.name}.partial").exists():
+        _remove(backup)  # killed after the new folder was in place
         return
-    else:  # and something else has been put in its place since
+    else:  # something else was put there since
         kept = free_name(final.with_name(f"{final.name}.old"))
-        aside.rename(kept)
-        told = f"what was there before is kept as {kept}"
+        backup.rename(kept)
+        outcome = f"what was there before is kept as {kept}"
     warnings.warn(
-        f"a program was killed while it replaced {final}: {told}",
+        f"a program was killed while it replaced {final}: {outcome}",
         HqsamWarning,
         stacklevel=6,
     )
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or folder if it is there; never hide the error at hand."""
+    """Remove a file or folder if it exists; ignore errors."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
         return
@@ -281,8 +282,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _refused(path: Path, error: Exception) -> OutputError:
-    """Say what to do about an error of the operating system."""
+def _output_error(path: Path, error: Exception) -> OutputError:
+    """Make an OutputError from an error of the operating system."""
     remedy = "choose another name or folder"
     if isinstance(error, OSError) and error.errno in (
         errno.ENOSPC,

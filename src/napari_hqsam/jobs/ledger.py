@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import replacing
 from napari_hqsam.masks.linking import Sight
-from napari_hqsam.sessions.journal.plain import items, real, whole
+from napari_hqsam.sessions.journal.json_values import as_float, as_int, as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,28 +84,33 @@ class PlaneDone:
         KeyError, TypeError, ValueError
             It makes no sense for labels of the shape.
         """
-        index = tuple(whole(i) for i in items(line["plane"]))
+        index = tuple(as_int(i) for i in as_list(line["plane"]))
         height, width = shape[-2:]
         if len(index) != len(shape) - 2 or any(
             i >= n for i, n in zip(index, shape, strict=False)
         ):
             raise ValueError(f"there is no plane {index}")
         sights, boxes = [], []
-        for fields in map(items, items(line["objects"])):
+        for fields in map(as_list, as_list(line["objects"])):
             label_id, y0, x0, y1, x1, y, x, area, parents = fields
-            box = (whole(y0), whole(x0), whole(y1, 0, height), whole(x1, 0, width))
+            box = (as_int(y0), as_int(x0), as_int(y1, 0, height), as_int(x1, 0, width))
             if box[0] > box[2] or box[1] > box[3]:
                 raise ValueError(f"there is no box {box}")
-            centre, above = (real(y), real(x)), tuple(map(whole, items(parents)))
-            sights.append(Sight(whole(label_id, 1), number, centre, whole(area), above))
+            centre, above = (
+                (as_float(y), as_float(x)),
+                tuple(map(as_int, as_list(parents))),
+            )
+            sights.append(
+                Sight(as_int(label_id, 1), number, centre, as_int(area), above)
+            )
             boxes.append(box)
         level = line["level"]
         return cls(
             index,
             tuple(sights),
             tuple(boxes),
-            whole(line["lost"]),
-            None if level is None else whole(level, -_MAX_LEVEL, _MAX_LEVEL),
+            as_int(line["lost"]),
+            None if level is None else as_int(level, -_MAX_LEVEL, _MAX_LEVEL),
             _written(line.get("chunks")),
         )
 
@@ -223,7 +228,9 @@ def _written(record: object) -> Written | None:
     for key, content in record.items():
         if not _CHUNK.fullmatch(key):
             raise ValueError(f"{key[:60]!r} is no chunk")
-        size, checksum = (None, None) if content is None else map(whole, items(content))
+        size, checksum = (
+            (None, None) if content is None else map(as_int, as_list(content))
+        )
         found[key] = None if size is None or checksum is None else (size, checksum)
     return found
 

@@ -45,13 +45,13 @@ def check_labels(
         The image that is read as well.
     """
     from napari_hqsam.labels import check_writable
-    from napari_hqsam.sessions import check_not_worked_on
+    from napari_hqsam.sessions import check_session_not_open
 
     read = [each for each in (image, *sources) if each is not None]
     check_writable(out, overwrite=overwrite or None, sources=read)
     if image is not None:
         check_outside(out, image)
-    check_not_worked_on(out)
+    check_session_not_open(out)
 
 
 def check_file_to_write(

@@ -98,7 +98,7 @@ def propagate_file(
     from napari_hqsam.geometry import Reslice
     from napari_hqsam.labels import check_axes_fit, copy_labels
     from napari_hqsam.segmentation.propagation import plan_propagation
-    from napari_hqsam.sessions import in_place_of_session
+    from napari_hqsam.sessions import archiving_session
 
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     files, reporter = prompt_files(prompts), setup.reporter
@@ -150,7 +150,7 @@ def propagate_file(
         reporter.on_interrupt(f"{out} is as it was before"),
         ExitStack() as open_labels,
     ):
-        open_labels.enter_context(in_place_of_session(out))
+        open_labels.enter_context(archiving_session(out))
         labels = open_labels.enter_context(
             new_labels(opened, out, highest, overwrite=overwrite or None)
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_hqsam.images import Image
     from napari_hqsam.masks import Mask
     from napari_hqsam.models import Model
-    from napari_hqsam.sessions import Accept, Recorded, Remade
+    from napari_hqsam.sessions import Accept, RecordedSession, ResegmentedMask
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Replayed:
         Objects of the session.
     model : str or None
         Name of the model that segmented again; None: the accepted masks were taken.
-    remade : tuple of Remade
+    resegmented : tuple of ResegmentedMask
         How each new mask compares with the accepted one.
     """
 
     objects: int
     model: str | None = None
-    remade: tuple[Remade, ...] = ()
+    resegmented: tuple[ResegmentedMask, ...] = ()
 
 
 def replay_file(
@@ -90,7 +90,7 @@ def replay_file(
         Image, weights or labels are not those of the session.
     """
     from napari_hqsam.labels import check_axes_fit
-    from napari_hqsam.sessions import in_place_of_session, read_session
+    from napari_hqsam.sessions import archiving_session, read_session
 
     journal, source, out = Path(journal), Path(image), Path(out)
     reporter = reporter or Reporter()
@@ -121,7 +121,7 @@ def replay_file(
     with reporter.on_interrupt(f"{out} is as it was before"):
         if model is None:
             with (
-                in_place_of_session(out) as replaced,
+                archiving_session(out) as replaced,
                 _labels(recorded, out, overwrite=overwrite) as labels,
             ):
                 _rebuild(recorded, labels, reporter)
@@ -141,17 +141,17 @@ def replay_file(
             allow_missing=allow_missing,
         )
         with (
-            in_place_of_session(out) as replaced,
+            archiving_session(out) as replaced,
             _labels(recorded, out, overwrite=overwrite) as labels,
         ):
-            remade = _remake(recorded, labels, again, reporter)
-            if not any(each.pixels or each.lost for each in remade):
+            resegmented = _remake(recorded, labels, again, reporter)
+            if not any(each.pixels or each.lost for each in resegmented):
                 replaced.made_from = journal
-        _warn_of_lost(remade)
-    return Replayed(objects, loaded.name, tuple(remade))
+        _warn_of_lost(resegmented)
+    return Replayed(objects, loaded.name, tuple(resegmented))
 
 
-def _sources(recorded: Recorded) -> list[Path]:
+def _sources(recorded: RecordedSession) -> list[Path]:
     """List the files beside the journal that are read; raise if one is missing."""
     if recorded.base is None:
         return []
@@ -163,7 +163,7 @@ def _sources(recorded: Recorded) -> list[Path]:
     return [recorded.base]
 
 
-def _check_same(recorded: Recorded, image: Image) -> None:
+def _check_same(recorded: RecordedSession, image: Image) -> None:
     """Raise if the image does not fit the labels; warn if its pixels differ."""
     from napari_hqsam.images import fingerprint
 
@@ -177,11 +177,11 @@ def _check_same(recorded: Recorded, image: Image) -> None:
         )
 
 
-def _warn_of_other_weights(recorded: Recorded, model: Model) -> None:
+def _warn_of_other_weights(recorded: RecordedSession, model: Model) -> None:
     """Warn if objects were accepted from a model of this name with other weights."""
-    from napari_hqsam.sessions import other_weights
+    from napari_hqsam.sessions import weights_difference
 
-    text = other_weights(recorded.history.events, model)
+    text = weights_difference(recorded.history.events, model)
     if text:
         warnings.warn(
             f"{text}; to repeat it, give the former weights: --model FILE",
@@ -191,7 +191,7 @@ def _warn_of_other_weights(recorded: Recorded, model: Model) -> None:
 
 
 def _labels(
-    recorded: Recorded, out: Path, *, overwrite: bool
+    recorded: RecordedSession, out: Path, *, overwrite: bool
 ) -> AbstractContextManager[Any]:
     """Open labels like those of the session on the disk, all background."""
     from napari_hqsam.labels import id_dtype, labels_on_disk
@@ -206,7 +206,7 @@ def _labels(
     )
 
 
-def _copy_base(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
+def _copy_base(recorded: RecordedSession, labels: Any) -> None:  # noqa: ANN401
     """Copy the labels that the session began with, if there were any."""
     from napari_hqsam.labels import copy_labels
 
@@ -215,7 +215,7 @@ def _copy_base(recorded: Recorded, labels: Any) -> None:  # noqa: ANN401
         copy_labels(base, labels)
 
 
-def _rebuild(recorded: Recorded, labels: Any, reporter: Reporter) -> None:  # noqa: ANN401
+def _rebuild(recorded: RecordedSession, labels: Any, reporter: Reporter) -> None:  # noqa: ANN401
     """Put the accepted masks into labels, and do all edits."""
     from napari_hqsam.sessions import ArrayTarget, rebuild
 
@@ -233,13 +233,13 @@ def _rebuild(recorded: Recorded, labels: Any, reporter: Reporter) -> None:  # no
 
 
 def _remake(
-    recorded: Recorded,
+    recorded: RecordedSession,
     labels: Any,  # noqa: ANN401 - a zarr array
     segment: Resegmenter,
     reporter: Reporter,
-) -> list[Remade]:
+) -> list[ResegmentedMask]:
     """Segment all prompts, put the masks into labels, and do all edits."""
-    from napari_hqsam.sessions import ArrayTarget, remake
+    from napari_hqsam.sessions import ArrayTarget, resegment
 
     with reporter.step("segment again") as details:
         _copy_base(recorded, labels)
@@ -249,14 +249,14 @@ def _remake(
                 advance(1)
                 return segment(accept)
 
-            remade = remake(recorded, ArrayTarget(labels), segment_one)
-        details.append(f"{len(remade)} masks")
-    return remade
+            resegmented = resegment(recorded, ArrayTarget(labels), segment_one)
+        details.append(f"{len(resegmented)} masks")
+    return resegmented
 
 
-def _warn_of_lost(remade: Sequence[Remade]) -> None:
+def _warn_of_lost(resegmented: Sequence[ResegmentedMask]) -> None:
     """Warn if masks gave no pixels."""
-    lost = sorted({each.accept.label_id for each in remade if each.lost})
+    lost = sorted({each.accept.label_id for each in resegmented if each.lost})
     if lost:
         warnings.warn(
             f"{len(lost)} masks gave no pixels of their own, of objects "

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Model
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.sessions import Accept, AcceptOptions, Corrected, Recorded
+    from napari_hqsam.sessions import (
+        Accept,
+        AcceptOptions,
+        CorrectedPrediction,
+        RecordedSession,
+    )
 
 
 class Resegmenter:
@@ -30,7 +35,7 @@ class Resegmenter:
         The image, with its axes as they are.
     path : pathlib.Path
         Its file: opened again for other channels and orientations.
-    recorded : Recorded
+    recorded : RecordedSession
         The session.
     model : Model
         The model.
@@ -48,7 +53,7 @@ class Resegmenter:
         self,
         image: Image,
         path: Path,
-        recorded: Recorded,
+        recorded: RecordedSession,
         model: Model,
         channels: Sequence[int] | None,
         cache: Cache,
@@ -107,7 +112,7 @@ class Resegmenter:
 def _chosen(
     segmenter: Segmenter,
     prompt: Prompt,
-    options: AcceptOptions | Corrected,
+    options: AcceptOptions | CorrectedPrediction,
     keywords: dict[str, Any],
 ) -> Mask:
     """Segment a prompt, and return the candidate that was chosen."""
@@ -118,7 +123,7 @@ def _chosen(
     return candidates[min(options.candidate, len(candidates) - 1)]
 
 
-def label_axes(recorded: Recorded, image: Image) -> str:
+def label_axes(recorded: RecordedSession, image: Image) -> str:
     """Return the axis letter of the image for each dimension of a session's labels.
 
     Raises

@@ -78,7 +78,7 @@ def segment_file(
         Prompts gave no pixels of their own.
     """
     from napari_hqsam.labels import PromptPainter, check_axes_fit, label_ids
-    from napari_hqsam.sessions import in_place_of_session
+    from napari_hqsam.sessions import archiving_session
 
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     picture = None if overlay is None else Path(overlay)
@@ -105,7 +105,7 @@ def segment_file(
             import_module("napari_hqsam.segmentation.segmenter")
         segmenter = setup.segmenter(opened, normalization)
         with ExitStack() as open_labels:
-            open_labels.enter_context(in_place_of_session(out))
+            open_labels.enter_context(archiving_session(out))
             highest = max(map(max, ids.values()))
             labels = open_labels.enter_context(
                 new_labels(opened, out, highest, overwrite=overwrite or None)

@@ -33,7 +33,7 @@ from napari_hqsam.labels import (
 )
 from napari_hqsam.labels.chunk_files import ChunkFiles, fits
 from napari_hqsam.labels.formats import format_of
-from napari_hqsam.sessions import check_not_worked_on, in_place_of_session
+from napari_hqsam.sessions import archiving_session, check_session_not_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ class Storage:
         self.axes = f"{image.leading_axes}yx"
         self.folder = out.with_name(out.name + SUFFIX)
         check_writable(out, axes=self.axes, overwrite=overwrite)
-        check_not_worked_on(out)
+        check_session_not_open(out)
         self.ledger = Ledger(self.folder / _LEDGER)
         self._is_zarr = format_of(out).is_folder
         self._labels_path = self.folder / (out.name if self._is_zarr else "labels.zarr")
@@ -139,7 +139,7 @@ class Storage:
         except BaseException:
             lock.release(remove=True)
             raise
-        lock.tell("running the same batch")
+        lock.warn_if_unconfirmed("running the same batch")
         try:
             yield
         finally:
@@ -258,7 +258,7 @@ class Storage:
             They cannot be put there.
         """
         check_writable(self.out, overwrite=self.overwrite)  # hours have passed
-        with in_place_of_session(self.out):
+        with archiving_session(self.out):
             if self._is_zarr:
                 self._move()
             else:

@@ -192,7 +192,7 @@ def _waited_for(path: Path) -> Lock:
                 stacklevel=2,
             )
         time.sleep(_POLL)
-    lock.tell("fetching the same file")
+    lock.warn_if_unconfirmed("fetching the same file")
     return lock
 
 

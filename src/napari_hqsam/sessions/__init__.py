@@ -1,66 +1,71 @@
-"""Sessions: labels that are changed object by object, with undo and a journal.
+"""Sessions: edit labels object by object, with undo and a journal.
 
-Knows labels, prompts and masks as they are accepted. It must NOT know how masks
-are made, nor torch or napari.
+Knows labels, prompts and accepted masks. It must NOT know how masks are made, nor
+torch or napari.
 
-Invariant: what a session has done is in its journal, on the disk, before it is in
+Invariant (write-ahead log): an edit is in the journal, on the disk, before it is in
 the labels.
 """
 
-from napari_hqsam.sessions.aside import (
-    OtherLabelsError,
-    check_labels_fit,
-    check_not_worked_on,
-    in_place_of_session,
-    keep_others,
-    set_aside,
+from napari_hqsam.sessions.changes.strokes import Stroke
+from napari_hqsam.sessions.changes.target import ArrayTarget, Target, Write, indices_of
+from napari_hqsam.sessions.files.archiving import (
+    archive_session,
+    archiving_session,
+    back_up_foreign_labels,
+    check_session_not_open,
 )
-from napari_hqsam.sessions.catching_up import catch_up
+from napari_hqsam.sessions.files.unsaved_events import apply_unsaved
+from napari_hqsam.sessions.files.verification import (
+    LabelsMismatchError,
+    check_labels_match,
+)
 from napari_hqsam.sessions.history import History
-from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+from napari_hqsam.sessions.journal.accept_options import (
+    AcceptOptions,
+    CorrectedPrediction,
+)
+from napari_hqsam.sessions.journal.events import Accept, Edit
+from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
 from napari_hqsam.sessions.journal.lines import JournalError
 from napari_hqsam.sessions.journal.paths import journal_path
-from napari_hqsam.sessions.journal.records import Accept, AcceptOptions, Corrected, Edit
-from napari_hqsam.sessions.patches import (
-    ArrayTarget,
-    Target,
-    Write,
-    indices_of,
+from napari_hqsam.sessions.recorded_session import (
+    RecordedSession,
+    read_session,
+    weights_difference,
 )
-from napari_hqsam.sessions.recorded import Recorded, other_weights, read_session
-from napari_hqsam.sessions.replay import Remade, rebuild, remake
+from napari_hqsam.sessions.replay import ResegmentedMask, rebuild, resegment
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.sessions.sizes import recent_sizes
-from napari_hqsam.sessions.strokes import Stroke
 
 __all__ = [
     "Accept",
     "AcceptOptions",
     "ArrayTarget",
-    "Corrected",
+    "CorrectedPrediction",
     "Edit",
     "History",
     "ImageRecord",
     "JournalError",
-    "OtherLabelsError",
-    "Recorded",
-    "Remade",
+    "LabelsMismatchError",
+    "ModelRecord",
+    "RecordedSession",
+    "ResegmentedMask",
     "Session",
-    "Setup",
     "Stroke",
     "Target",
     "Write",
-    "catch_up",
-    "check_labels_fit",
-    "check_not_worked_on",
-    "in_place_of_session",
+    "apply_unsaved",
+    "archive_session",
+    "archiving_session",
+    "back_up_foreign_labels",
+    "check_labels_match",
+    "check_session_not_open",
     "indices_of",
     "journal_path",
-    "keep_others",
-    "other_weights",
     "read_session",
     "rebuild",
     "recent_sizes",
-    "remake",
-    "set_aside",
+    "resegment",
+    "weights_difference",
 ]

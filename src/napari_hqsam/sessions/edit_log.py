@@ -1,9 +1,9 @@
-"""Labels that are changed step by step, back and forth, and nothing of it is lost.
+"""Apply events to labels, with undo, redo and a write-ahead journal.
 
-What is to be done comes as events, whose patches say what changes. Each is put
-into the journal first, and only then written to the labels: so the journal is
-never behind them, and what it says can be done and undone on any labels, with
-or without a viewer. How labels are written to is the business of the `Target`.
+Each event carries the patches that it changes. It is appended to the journal first and
+then written to the labels, so the journal is never behind them, and its events can be
+applied and undone on any labels, with or without a viewer. How labels are written is up
+to the `Target`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from napari_hqsam.errors import HqsamError, OutputError, reason
 from napari_hqsam.files import replacing
 from napari_hqsam.labels.target import check_writable
 from napari_hqsam.sessions.history import History
+from napari_hqsam.sessions.journal.events import Save
 from napari_hqsam.sessions.journal.paths import base_path, find_base
-from napari_hqsam.sessions.journal.records import Save
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
+    from napari_hqsam.sessions.changes.target import Target, Write
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.sessions.journal.file import Journal
     from napari_hqsam.sessions.journal.headers import Header
     from napari_hqsam.sessions.journal.lines import Json
-    from napari_hqsam.sessions.journal.records import Event
-    from napari_hqsam.sessions.patches import Target, Write
 
 
 class EditLog:
-    """Labels, their history and its journal, kept in step.
+    """Labels with their history and journal, which always agree.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class EditLog:
     header : Header
         Image, labels, model.
     history : History, optional
-        What was done already.
+        Events so far.
     journal : Journal, optional
-        Where all that is done is written to; None: nowhere.
+        Receives each event; None: they are not recorded.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class EditLog:
         self.history = history or History(header.labels)
         self._group: str | None = None
         self.context: Json = {}
-        """What the journal told last of how the session is worked on."""
-        self.tell_context: Callable[[], Json] | None = None
-        """Gives what the next line shall tell of that; written where it changed."""
+        """State of the program, such as the chosen tool, as recorded last."""
+        self.current_context: Callable[[], Json] | None = None
+        """Returns that state now; recorded with the next line if it changed."""
 
     def move(self, path: str | os.PathLike[str], *, keep: int | None = None) -> None:
         """Move the journal, such as to where the labels have just been saved.
@@ -69,16 +69,16 @@ class EditLog:
         Parameters
         ----------
         path : str or os.PathLike
-            Where there is no journal; see `journal_path`. The labels that the
-            session started from, if any, go with it.
+            A file that does not exist; see `journal_path`. The labels that the
+            session began with, if any, move with it.
         keep : int, optional
-            Leave a journal of so many lines here, header included: that of labels
-            which were saved here before.
+            Leave the first so many lines here, header included: for labels that
+            were saved beside them before.
 
         Raises
         ------
         OutputError
-            If files exist there or cannot be written; then the journal stays.
+            Files exist there or cannot be written; then the journal stays.
         """
         if self.journal is None:
             return
@@ -100,32 +100,32 @@ class EditLog:
                 with suppress(OSError):
                     copy.unlink(missing_ok=True)
             raise
-        # One of another name may be another session's as well.
+        # a base of another name may be shared with another session
         if base == base_path(here) and keep is None:
             with suppress(OSError):
                 base.unlink(missing_ok=True)
 
-    def note_save(self, digest: str, lines: int) -> None:
-        """Tell the journal that labels are about to be saved.
+    def record_save(self, digest: str, lines: int) -> None:
+        """Record that the labels are about to be saved.
 
         Parameters
         ----------
         digest : str
-            `labels_digest` of them.
+            Their `labels_digest`.
         lines : int
-            How many lines of the journal they have, as `Journal.lines` counts them.
+            Number of journal lines that they contain, as `Journal.lines` counts them.
 
         Raises
         ------
         OutputError
-            If it cannot be written to.
+            The journal cannot be written to.
         """
         if self.journal is not None:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             self.journal.append({"time": now, **Save(digest, lines).to_json()})
 
     def close(self) -> None:
-        """Let go of the journal. May be called twice."""
+        """Close the journal. May be called twice."""
         if self.journal is not None:
             self.journal.close()
 
@@ -136,35 +136,35 @@ class EditLog:
         self.close()
 
     def do(self, event: Event, *, written: bool = False) -> None:
-        """Do something, as one step or as a part of one.
+        """Apply an event, as a step of its own or as part of the open group.
 
         Parameters
         ----------
         event : Event
-            What.
+            The event.
         written : bool
-            Whether the labels have it already.
+            Whether the labels have its changes already.
 
         Raises
         ------
         OutputError
-            If the journal or the labels cannot be written to.
+            The journal or the labels cannot be written to.
         """
         group = {} if self._group is None else {"group": self._group}
         later = self.history.later(event, self._group)
         passed = {"later": later} if later else {}
-        with self._entered(event.to_json() | group | passed):
+        with self._journaled(event.to_json() | group | passed):
             if not written:
                 self._write([event])
         self.history.do(event, self._group, later)
 
     def repeat(self, event: Event, group: str | None, later: int) -> None:
-        """Do what a journal tells, as the part of a step that it was; see `History`.
+        """Apply an event of a journal, in its group; see `History.do`. Not recorded.
 
         Raises
         ------
         OutputError
-            If the labels cannot be written to.
+            The labels cannot be written to.
         """
         self._write([event])
         self.history.do(event, group, later)
@@ -179,13 +179,13 @@ class EditLog:
         """
         step = self.history.to_undo
         if step:
-            with self._entered({"event": "undo"}):
+            with self._journaled({"event": "undo"}):
                 self._write(step, back=True)
             self.history.undo()
         return bool(step)
 
     def redo(self) -> bool:
-        """Do the step undone last once more; False if there is none.
+        """Redo the step undone last; False if there is none.
 
         Raises
         ------
@@ -194,21 +194,21 @@ class EditLog:
         """
         step = self.history.to_redo
         if step:
-            with self._entered({"event": "redo"}):
+            with self._journaled({"event": "redo"}):
                 self._write(step)
             self.history.redo()
         return bool(step)
 
     @contextmanager
     def grouped(self, name: str | None = None) -> Iterator[None]:
-        """Make one step, to be undone at once, of all that is done in the block.
+        """Make one undo step of all events in the block.
 
         Parameters
         ----------
         name : str, optional
-            Blocks of one name are one step together, unless something was undone
-            in between, or done to the same pixels or objects on the same plane.
-            For names that are never used again, such as those of `uuid.uuid4`.
+            Blocks with the same name form one step, unless there was an undo in
+            between, or an event on the same pixels, or on the same object and
+            plane. Use names that do not recur, such as from `uuid.uuid4`.
         """
         outer = self._group
         if outer is None:
@@ -219,38 +219,39 @@ class EditLog:
             self._group = outer
 
     def restore(self) -> None:
-        """Bring the labels to the state that the session is in.
+        """Bring the labels to the state of the session.
 
-        From the labels that it started from (new ones, or a copy of its base), or
-        from its own of any time: the last step may be written to them in part or not
-        at all, and they may hold steps that were undone since.
+        From those that it began with (empty, or a copy of its base), or from any of
+        its later states: with the last step written in part, or with steps that were
+        undone since.
 
         Raises
         ------
         OutputError
-            If the labels cannot be written to.
+            The labels cannot be written to.
         """
-        with _refusals():
+        with _write_errors():
             self.target.write(self._writes([*self.history.dropped], back=True))
             self.target.write(self._writes([*self.history.undone], back=True))
             self.target.write(self._writes([*self.history.events]))
 
     @contextmanager
-    def _entered(self, line: Json) -> Iterator[None]:
-        """Write a line to the journal; it is taken back if the block raises."""
+    def _journaled(self, line: Json) -> Iterator[None]:
+        """Append a line to the journal; remove it if the block raises."""
         if self.journal is None:
             yield
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        context = self.context if self.tell_context is None else self.tell_context()
+        current = self.current_context
+        context = self.context if current is None else current()
         changed = {} if context == self.context else {"context": context}
         with self.journal.appended({"time": now, **line, **changed}):
             yield
         self.context = context
 
     def _write(self, events: Sequence[Event], *, back: bool = False) -> None:
-        """Write what events change to the labels, or what was there before."""
-        with _refusals():
+        """Write the changes of events to the labels, or undo them with `back`."""
+        with _write_errors():
             try:
                 self.target.write(self._writes(events, back=back))
             except BaseException:
@@ -261,7 +262,7 @@ class EditLog:
     def _writes(
         self, events: Sequence[Event], *, back: bool = False
     ) -> Iterator[Write]:
-        """Yield what to write to the labels to do events, or to undo them."""
+        """Yield the writes that apply events, or undo them with `back`."""
         dtype = self.target.array.dtype
         patches = [patch for event in events for patch in event.patches]
         for patch in reversed(patches) if back else patches:
@@ -269,8 +270,8 @@ class EditLog:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """Say in one line why labels could not be written to."""
+def _write_errors() -> Iterator[None]:
+    """Turn any error of writing to the labels into an OutputError."""
     try:
         yield
     except (HqsamError, MemoryError):

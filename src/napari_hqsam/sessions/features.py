@@ -1,4 +1,4 @@
-"""What is known of each object, as a table for people and for napari."""
+"""Features of objects: scores, size, prompts, confidence, as a table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
-    """Tell what is known of one object.
+    """Return the features of one object.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
         model: name of the model, or of several. prompts: number of points,
         boxes and masks that it was made from. level: the coarsest level at
         which it was segmented, NaN if there is none. confidence: the lowest of the
-        planes on which it was derived (followed through a stack, or found
+        planes on which it was derived (propagated through a stack, or found
         automatically), NaN without any; worst: index of that plane, such as "17".
     """
     made = table.made.get(label_id, {})
@@ -60,9 +60,9 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
     planes = list(dict.fromkeys([*made, *derived]))
     unsure = {p: c for p, c in derived.items() if c is not None}
     worst = min(unsure, key=lambda p: (unsure[p], p.index), default=None)
-    if not (planes or table.was_found(label_id)):
+    if not (planes or table.was_preexisting(label_id)):
         planes = [plane for plane, _ in table.places(label_id)]
-    pixels = math.nan if table.was_found(label_id) else table.pixels[label_id]
+    pixels = math.nan if table.was_preexisting(label_id) else table.pixels[label_id]
     size, unit = _pixel_area(table.labels)
     levels = [a.mask.level for a in masks if a.mask.level is not None]
     return [
@@ -82,7 +82,7 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
 
 
 def feature_table(table: ObjectTable) -> dict[str, list[Any]]:
-    """Tell what is known of all objects.
+    """Return the features of all objects.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def feature_table(table: ObjectTable) -> dict[str, list[Any]]:
     Returns
     -------
     dict of str to list
-        By the names of `COLUMNS`, one value for each object, by ascending ids:
-        what napari's ``Labels.features`` and pandas take.
+        By the names of `COLUMNS`, one value per object, by ascending id: the format
+        of napari's ``Labels.features`` and of pandas.
     """
     rows = [feature_row(table, label_id) for label_id in table.ids]
     return {name: [row[i] for row in rows] for i, name in enumerate(COLUMNS)}
@@ -105,11 +105,11 @@ def _parts(prompt: Prompt) -> int:
 
 
 def _pixel_area(labels: LabelsRecord) -> tuple[float, str]:
-    """Area of a pixel of a plane along the last two dimensions, and its unit."""
+    """Return the area of a pixel (y, x), and its unit; NaN and "" if unknown."""
     return labels.space.area(labels.space.axes[-2:]) or (math.nan, "")
 
 
 def _span(planes: Iterable[Plane]) -> str:
-    """First and last plane, in words."""
+    """Return the indices of the first and last plane as text."""
     names = [",".join(map(str, p.index)) for p in sorted(planes, key=lambda p: p.index)]
     return " .. ".join(dict.fromkeys([names[0], names[-1]])) if names else ""

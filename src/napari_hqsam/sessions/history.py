@@ -1,37 +1,37 @@
-"""What was done in a session, step by step, back to the first.
+"""The undo history of a session, back to its first step.
 
-Knows neither labels nor files: who undoes a step writes the patches back.
+Knows neither labels nor files: the `EditLog` writes the patches.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.events import Accept
 from napari_hqsam.sessions.objects import ObjectTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.sessions.journal.headers import LabelsRecord
-    from napari_hqsam.sessions.journal.records import Event
     from napari_hqsam.sessions.objects import Entry
 
     Step: TypeAlias = list[Entry]
 
 
 class History:
-    """What was done, what was undone of it, and the objects that are left.
+    """Stacks of steps done and undone, and the resulting objects.
 
-    Steps are undone and redone whole: one event, or several of one group, which
-    may begin long before the last step. An event that joins such a step is put
-    before what was done since, so it must have nothing to do with that.
+    A step is one event, or the events of one group. An event may join the step of its
+    group even when later steps exist, if it commutes with them: it is then inserted
+    before them.
 
     Parameters
     ----------
     labels : LabelsRecord
-        The labels, with what was found in them.
+        The labels that the session began with.
     """
 
     def __init__(self, labels: LabelsRecord) -> None:
@@ -39,75 +39,74 @@ class History:
         self._done: list[Step] = []
         self._undone: list[list[Event]] = []
         self._dropped: list[Event] = []
-        self._groups: dict[object, int] = {}  # where in `_done` each one's step is
+        self._groups: dict[object, int] = {}  # index in `_done` of each group's step
 
     @property
     def events(self) -> Iterator[Event]:
-        """All that is done and not undone, in order."""
+        """Events that are in effect, in order."""
         return (entry.event for step in self._done for entry in step)
 
     @property
     def latest(self) -> Iterator[Event]:
-        """All that is done and not undone, the last one first."""
+        """Events that are in effect, the last one first."""
         return (e.event for step in reversed(self._done) for e in reversed(step))
 
     @property
     def to_undo(self) -> list[Event]:
-        """The last step, in order; empty if there is none."""
+        """Events of the step to undo next, in order; empty if there is none."""
         return [entry.event for entry in self._done[-1]] if self._done else []
 
     @property
     def to_redo(self) -> list[Event]:
-        """The step undone last, in order; empty if there is none."""
+        """Events of the step to redo next, in order; empty if there is none."""
         return self._undone[-1] if self._undone else []
 
     @property
     def undone(self) -> Iterator[Event]:
-        """All that can be redone, in the order in which it was done."""
+        """Events that can be redone, in the order in which they were done."""
         return (event for step in reversed(self._undone) for event in step)
 
     @property
     def dropped(self) -> Iterator[Event]:
-        """All that was undone and cannot be redone.
+        """Events that were undone and can no longer be redone.
 
-        Back to front they can be taken back one by one: steps dropped together the
-        last one first, before those that were dropped later.
+        In an order in which, from back to front, they can be undone one by one.
         """
         return reversed(self._dropped)
 
     def later(self, event: Event, group: object) -> int:
-        """Count the steps done since that of a group, which an event can pass.
+        """Count the steps since that of a group, if an event commutes with them.
 
         Returns
         -------
         int
-            For `do`. 0 if the group has no step, that is the last one, or one
-            since has to do with the event.
+            For `do`. 0 if the group has no step, if its step is the last one, or if
+            the event does not commute with a later step.
         """
         at = self._groups.get(group)
         steps = [] if at is None else self._done[at + 1 :]
         since = (entry.event for step in steps for entry in step)
-        return 0 if any(_concerns(other, event) for other in since) else len(steps)
+        return 0 if any(_conflict(other, event) for other in since) else len(steps)
 
     def do(self, event: Event, group: object = None, later: int = 0) -> None:
-        """Take in an event; what was undone is gone for good.
+        """Add an event; undone events can no longer be redone.
 
         Parameters
         ----------
         event : Event
-            What was done.
+            The event.
         group : object, optional
-            Events of the same group are one step, unless something was undone
-            or redone in between.
+            Events of the same group form one step, unless there was an undo or redo
+            in between.
         later : int
-            How many steps may have been done since that of the group; if there
-            are others, the event begins a step of its own. See `later`.
+            Number of steps since that of the group, from `later`; if the number
+            differs, the event begins a step of its own.
         """
         at = self._groups.get(group)
         if at is None or at != len(self._done) - 1 - later:
             at = len(self._done)
             self._done.append([])
-        # The table is that of the events in the order of the steps.
+        # the table must see the events in the order of the steps
         since = self._done[at + 1 :]
         for entry in (entry for step in reversed(since) for entry in reversed(step)):
             self.table.remove(entry)
@@ -120,7 +119,7 @@ class History:
         self._undone.clear()
 
     def undo(self) -> None:
-        """Take back the last step.
+        """Undo the last step.
 
         Raises
         ------
@@ -136,7 +135,7 @@ class History:
         self._groups.clear()
 
     def redo(self) -> None:
-        """Do the step undone last once more.
+        """Redo the step undone last.
 
         Raises
         ------
@@ -149,10 +148,10 @@ class History:
         self._groups.clear()
 
 
-def _concerns(first: Event, second: Event) -> bool:
-    """Whether the order of two events counts.
+def _conflict(first: Event, second: Event) -> bool:
+    """Whether two events do not commute.
 
-    They change a pixel both, or the same object on the same plane or everywhere.
+    Both change the same pixel, or the same object on the same plane or on all planes.
     """
     if _ids(first) & _ids(second):
         planes = {first.plane, second.plane}

@@ -1,7 +1,7 @@
-"""The objects of a session.
+"""The objects of a session: where they are, what they were made from.
 
-What is kept of an object follows from the events alone, one after another, so
-it is the same whether they happen now or are read from a journal.
+Computed from the events alone (event sourcing), so the table is the same for a live
+session and for one read from a journal.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 
 from napari_hqsam.geometry import Plane
 from napari_hqsam.geometry.boxes import around
-from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.events import Accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from napari_hqsam.geometry import Box
+    from napari_hqsam.sessions.changes.patches import Patch
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.sessions.journal.headers import LabelsRecord
-    from napari_hqsam.sessions.journal.records import Event
-    from napari_hqsam.sessions.patches import Patch
 
 Made = dict[Plane, tuple[Accept, ...]]
 """The masks that make up an object, by their planes."""
@@ -30,32 +30,33 @@ Derived = dict[Plane, float | None]
 """The planes on which an object was derived, see `ObjectTable`."""
 Index = tuple[int, ...]
 Counts = tuple[tuple["Counter[int]", "Counter[int]"], ...]
-"""Of each patch of an event, the pixels that ids gain, and those that they lose."""
+"""For each patch of an event, the pixels that each id gains, and loses."""
 
 
 class ObjectTable:
-    """The objects that the events so far have made.
+    """The objects that result from the events so far.
+
+    Objects that were in the labels before the session are called preexisting; their
+    positions and sizes are unknown.
 
     Attributes
     ----------
     made : dict of int to dict
-        By label id: the masks that it was made from, by plane, in order. None
-        for objects that came about otherwise (brush, split, found).
+        By label id: the accepted masks that it was made from, by plane, in order.
+        Empty for objects made otherwise (brush, split, preexisting).
     pixels : Counter
-        By label id: its number of pixels in the labels; of objects that were
-        found, how many more or less than then.
+        By label id: its number of pixels in the labels; for preexisting objects
+        the change since the session began.
     derived : dict of int to dict
-        By label id: the planes on which it was derived (followed from others, or
-        found automatically), and its confidence there. None: it was, and has been
-        changed by hand since.
+        By label id: the planes on which it was derived (propagated from others, or
+        found automatically), with its confidence there. None: changed by hand since.
     highest : int
         The highest id so far.
 
     Parameters
     ----------
     labels : LabelsRecord
-        The labels. Of the objects that were found in them nobody knows where
-        they are.
+        The labels that the session began with.
     """
 
     def __init__(self, labels: LabelsRecord) -> None:
@@ -65,46 +66,45 @@ class ObjectTable:
         self.pixels: Counter[int] = Counter()
         self.highest = labels.highest
         self._places: dict[int, dict[Index, Box]] = {}
-        self._looked: dict[Plane, Mapping[int, Box]] = {}
+        self._preexisting: dict[Plane, Mapping[int, Box]] = {}
 
     @property
     def ids(self) -> list[int]:
-        """The ids of all objects that are known, ascending.
-
-        Those with pixels, and those that were found and have got a mask since.
-        """
-        made = {i for i, made in self.made.items() if made and self.was_found(i)}
-        full = {i for i, n in self.pixels.items() if n > 0 and not self.was_found(i)}
+        """Ids of objects with pixels, and preexisting ones with a mask, ascending."""
+        made = {i for i, made in self.made.items() if made and self.was_preexisting(i)}
+        full = {
+            i for i, n in self.pixels.items() if n > 0 and not self.was_preexisting(i)
+        }
         return sorted(made | full)
 
-    def was_found(self, label_id: int) -> bool:
-        """Whether an object may have been there before the session."""
+    def was_preexisting(self, label_id: int) -> bool:
+        """Whether an object may have been in the labels before the session."""
         return 1 <= label_id <= self.labels.highest
 
     def knows(self, label_id: int) -> bool:
-        """Whether there is such an object, or may be."""
-        return self.was_found(label_id) or self.pixels[label_id] > 0
+        """Whether an object exists, or may exist."""
+        return self.was_preexisting(label_id) or self.pixels[label_id] > 0
 
     def places(self, label_id: int) -> list[tuple[Plane, Box]]:
-        """Boxes in planes along the last two dimensions that hold all of an object."""
+        """Return boxes, in (y, x) planes of the labels, that hold all of an object."""
         shape = self.labels.shape
         places: Iterable[tuple[Index, Box]] = self._places_of(label_id)
-        if self.was_found(label_id):
+        if self.was_preexisting(label_id):
             whole = (0, 0, shape[-2], shape[-1])
             places = ((index, whole) for index in np.ndindex(shape[:-2]))
         return [(Plane.of(shape, index), box) for index, box in places]
 
     def _places_of(self, label_id: int) -> list[tuple[Index, Box]]:
-        """Copy them at once: other threads may look while an event is taken in."""
+        """Return a copy: other threads may read while an event is added."""
         return list(self._places.get(label_id, {}).items())
 
     def box_on(self, label_id: int, plane: Plane) -> Box:
         """Return a box that holds all of an object on a plane, of any orientation."""
         found: Box = (0, 0, 0, 0)
-        if self.was_found(label_id):
-            if plane not in self._looked:
+        if self.was_preexisting(label_id):
+            if plane not in self._preexisting:
                 return 0, 0, *plane.size(self.labels.shape)
-            found = self._looked[plane].get(label_id, found)
+            found = self._preexisting[plane].get(label_id, found)
         for index, (y0, x0, y1, x1) in self._places_of(label_id):
             spans = [(i, i + 1) for i in index] + [(y0, y1), (x0, x1)]
             across = [s for a, s in enumerate(spans) if a not in plane.axes]
@@ -113,8 +113,8 @@ class ObjectTable:
                 found = around(found, (top, left, bottom, right))
         return found
 
-    def look(self, plane: Plane, boxes: Mapping[int, Box]) -> None:
-        """Learn where all objects that were found in the labels lie on a plane.
+    def set_preexisting_boxes(self, plane: Plane, boxes: Mapping[int, Box]) -> None:
+        """Set where the preexisting objects lie on a plane.
 
         Parameters
         ----------
@@ -122,10 +122,10 @@ class ObjectTable:
         boxes : mapping of int to tuple
             By label id: a box that holds the object as it is there now.
         """
-        self._looked[plane] = boxes
+        self._preexisting[plane] = boxes
 
     def add(self, event: Event, counts: Counts | None = None) -> Entry:
-        """Take in an event; its counts need not be told, but save the counting."""
+        """Add an event; known `counts` save counting its pixels again."""
         if counts is None:
             counts = tuple(patch.counts() for patch in event.patches)
         entry = Entry(event, self.highest, counts)
@@ -138,13 +138,13 @@ class ObjectTable:
         for patch, (gained, lost) in zip(event.patches, counts, strict=True):
             self.pixels.update(gained)
             self.pixels.subtract(lost)
-            # What an object that was found loses may come back: see `look`.
-            self._extend(patch, [*gained, *filter(self.was_found, lost)])
+            # pixels that a preexisting object loses may come back by undo
+            self._extend(patch, [*gained, *filter(self.was_preexisting, lost)])
             self.highest = max(self.highest, *gained, *lost)
         return entry
 
     def remove(self, entry: Entry) -> None:
-        """Take back the event that was taken in last."""
+        """Remove the event that was added last."""
         self.made.update(entry.made_before)
         self.derived.update(entry.derived_before)
         for gained, lost in entry.counts:
@@ -153,7 +153,7 @@ class ObjectTable:
         self.highest = entry.highest_before
 
     def _new_made(self, event: Event) -> dict[int, Made]:
-        """Tell what the objects that an event concerns are made from after it."""
+        """Return the new `made` of the objects that an event changes."""
         if isinstance(event, Accept):
             made = self.made.get(event.label_id, {})
             there = () if event.replaces else made.get(event.plane, ())
@@ -172,7 +172,7 @@ class ObjectTable:
         return {}
 
     def _new_derived(self, event: Event) -> dict[int, Derived]:
-        """Tell on which planes the objects that an event concerns are derived then."""
+        """Return the new `derived` of the objects that an event changes."""
         if isinstance(event, Accept):
             return self._by_hand([event.label_id], [event.plane])
         first = event.ids[0] if event.ids else 0
@@ -202,7 +202,7 @@ class ObjectTable:
     def _by_hand(
         self, label_ids: Iterable[int], planes: Iterable[Plane]
     ) -> dict[int, Derived]:
-        """Tell of objects changed by hand on planes; only derived ones count."""
+        """Return the new `derived` of objects that were changed by hand on planes."""
         return {
             i: {**there, **dict.fromkeys(planes)}
             for i in label_ids
@@ -210,9 +210,9 @@ class ObjectTable:
         }
 
     def _extend(self, patch: Patch, ids: Iterable[int]) -> None:
-        """Widen the places of ids that a patch gives pixels to, or takes from.
+        """Enlarge the boxes of ids that a patch gives pixels to, or takes from.
 
-        They are never narrowed: an undone change may come back.
+        They never shrink: an undone change may be redone.
         """
         for index, box in _along_last(patch.plane, patch.bbox):
             for label_id in ids:
@@ -222,7 +222,7 @@ class ObjectTable:
 
 @dataclass
 class Entry:
-    """An event that was taken in, and what it takes to take it back."""
+    """An event that was added, with the state that removing it restores."""
 
     event: Event
     highest_before: int
@@ -232,7 +232,7 @@ class Entry:
 
 
 def _along_last(plane: Plane, box: Box) -> Iterator[tuple[Index, Box]]:
-    """Yield a box of any plane as boxes of planes along the last two dimensions."""
+    """Yield a box of any plane as boxes in (y, x) planes of the labels."""
     *leading, rows, cols = (
         range(part.start, part.stop)
         if isinstance(part, slice)

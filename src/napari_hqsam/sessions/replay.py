@@ -1,4 +1,4 @@
-"""Making the labels of a session again from its journal."""
+"""Replay the journal of a session: repaint its masks, or segment its prompts again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_hqsam.errors import PromptError
 from napari_hqsam.masks.algebra import intersection
 from napari_hqsam.sessions.edit_log import EditLog
-from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.events import Accept
 from napari_hqsam.sessions.journal.runs import mask_digest
 from napari_hqsam.sessions.session import Session
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.masks import Mask
-    from napari_hqsam.sessions.journal.records import Edit
-    from napari_hqsam.sessions.patches import Target
-    from napari_hqsam.sessions.recorded import Recorded
+    from napari_hqsam.sessions.changes.target import Target
+    from napari_hqsam.sessions.journal.events import Edit
+    from napari_hqsam.sessions.recorded_session import RecordedSession
 
 
 @dataclass(frozen=True, eq=False)
-class Remade:
-    """A mask that was accepted, and how the one made anew compares to it.
+class ResegmentedMask:
+    """An accepted mask compared with the one segmented again.
 
     Attributes
     ----------
     accept : Accept
-        What was accepted.
+        The event of the accepted mask.
     pixels : int
         Number of pixels in which the masks differ.
     iou : float
         Intersection over union of the two.
     lost : bool
-        Whether the new mask is empty, or has no pixel of its own.
+        Whether the new mask is empty, or all of its pixels have another id.
     """
 
     accept: Accept
@@ -43,28 +43,28 @@ class Remade:
     lost: bool
 
 
-def rebuild(recorded: Recorded, target: Target) -> int:
-    """Put the labels together as they were, from what the journal holds.
+def rebuild(recorded: RecordedSession, target: Target) -> int:
+    """Rebuild the labels of a session from its recorded masks and edits.
 
-    No network is needed, and the result is the same on every machine.
+    Needs no model; the result is the same on every machine.
 
     Parameters
     ----------
-    recorded : Recorded
+    recorded : RecordedSession
         The session.
     target : Target
-        Labels as it found them: 0, or a copy of its base.
+        Labels as it began with them: 0, or a copy of its base.
 
     Returns
     -------
     int
-        Number of events that found other ids than they did in the session: not
-        0 if something else changed the labels there.
+        Number of events whose patches do not fit: above 0 if the labels were also
+        changed by something that the journal does not record.
 
     Raises
     ------
     OutputError
-        If the labels cannot be written to.
+        The labels cannot be written to.
     """
     log, unfit = EditLog(target, recorded.header), 0
     for event in recorded.history.events:
@@ -73,47 +73,47 @@ def rebuild(recorded: Recorded, target: Target) -> int:
     return unfit
 
 
-def remake(
-    recorded: Recorded, target: Target, segment: Callable[[Accept], Mask]
-) -> list[Remade]:
-    """Make the labels anew: every mask from its prompts, every edit repeated.
+def resegment(
+    recorded: RecordedSession, target: Target, segment: Callable[[Accept], Mask]
+) -> list[ResegmentedMask]:
+    """Segment every prompt of a session again, and repeat every edit.
 
-    Objects are deleted and merged as they are now; what was drawn by hand, split
-    or reshaped is repeated pixel by pixel.
+    Deletions and merges apply to the new objects; brush strokes, splits and reshapes
+    are repeated pixel by pixel.
 
     Parameters
     ----------
-    recorded : Recorded
+    recorded : RecordedSession
         The session.
     target : Target
-        Labels as it found them: 0, or a copy of its base.
+        Labels as it began with them: 0, or a copy of its base.
     segment : callable
-        Gives the mask for the prompt, options and setup of an accepted one.
+        Returns the new mask for an `Accept`, from its prompt, options and setup.
 
     Returns
     -------
-    list of Remade
+    list of ResegmentedMask
         One for each accepted mask, in order.
 
     Raises
     ------
     OutputError
-        If the labels cannot be written to.
+        The labels cannot be written to.
     """
-    session, remade = Session(target, recorded.header), []
+    session, resegmented = Session(target, recorded.header), []
     for event in recorded.history.events:
         if isinstance(event, Accept):
             mask = segment(event)
-            remade.append(
+            resegmented.append(
                 _compared(event, mask, lost=not _accept(session, event, mask))
             )
         else:
             _edit(session, event)
-    return remade
+    return resegmented
 
 
 def _accept(session: Session, event: Accept, mask: Mask) -> bool:
-    """Accept a mask in the place of another; False if it has no pixels."""
+    """Accept a mask as another one was accepted; False if it has no pixels."""
     try:
         session.accept(
             mask,
@@ -130,7 +130,7 @@ def _accept(session: Session, event: Accept, mask: Mask) -> bool:
 
 
 def _edit(session: Session, event: Edit) -> None:
-    """Do an edit to the objects as they are now."""
+    """Repeat an edit on the objects as they are now."""
     first, *others = event.ids or (0,)
     match event.kind:
         case "delete":
@@ -143,10 +143,10 @@ def _edit(session: Session, event: Edit) -> None:
             session.repeat(event)
 
 
-def _compared(accept: Accept, mask: Mask, *, lost: bool) -> Remade:
+def _compared(accept: Accept, mask: Mask, *, lost: bool) -> ResegmentedMask:
     """Compare a mask with the one that was accepted."""
     if mask_digest(mask.bbox, mask.data) == accept.mask.digest:
-        return Remade(accept, 0, 1.0, lost)
+        return ResegmentedMask(accept, 0, 1.0, lost)
     common = intersection(accept.mask, mask)
     union = accept.mask.area + mask.area - common
-    return Remade(accept, union - common, common / union, lost)
+    return ResegmentedMask(accept, union - common, common / union, lost)

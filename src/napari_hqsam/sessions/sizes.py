@@ -1,7 +1,7 @@
-"""How large the accepted objects of a session are.
+"""Sizes of the accepted objects of a session.
 
-Read from its history each time, so that it holds after undo, redo, a deletion or a
-merge, and after the session was opened again.
+Read from its history each time, so they are right after undo, redo, deletions and
+merges, and after the session was opened again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.geometry.boxes import around
-from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.events import Accept
 
 if TYPE_CHECKING:
     from napari_hqsam.sessions.history import History
@@ -23,17 +23,17 @@ def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[in
     history : History
         Of the session.
     axes : (int, int)
-        Objects on planes of this orientation alone: pixels may be longer along
-        other axes.
+        Only objects on planes of this orientation: pixels may have another size
+        along other axes.
     count : int
-        At most so many.
+        Most sizes to return.
 
     Returns
     -------
     list of int
-        Plane pixels; one an object and plane. An object made of several masks
-        counts as a whole. Without those that were looked at on a level of the
-        user's choice: they are as large as could be seen there.
+        Plane pixels; one per object and plane. An object made of several masks
+        counts as a whole. Without objects segmented at a level that the user chose:
+        that level limits their size.
     """
     sizes: list[int] = []
     seen = set()
@@ -45,7 +45,7 @@ def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[in
         place = event.label_id, event.plane
         masks = history.table.made.get(event.label_id, {}).get(event.plane, ())
         if place in seen or event not in masks:
-            continue  # what it made is gone: replaced, deleted, or merged with others
+            continue  # its mask was replaced, deleted, or merged with others
         seen.add(place)
         if event.options.segmentation.level == "auto":
             box = (0, 0, 0, 0)

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.sessions.patches import ArrayTarget
+from napari_hqsam.sessions.changes.target import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.inference.engine import Engine
 

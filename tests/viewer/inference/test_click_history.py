@@ -10,7 +10,7 @@ from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import SegmentOptions
-from napari_hqsam.sessions import AcceptOptions, Corrected
+from napari_hqsam.sessions import AcceptOptions, CorrectedPrediction
 from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
 from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
@@ -122,7 +122,10 @@ def test_an_accepted_object_goes_on_where_it_stood():
     trail.follow(request(A, what="all", output="sam"))
     trail.follow(request(A, B), chosen=2)
     last = trail.follow(request(A, B, C))
-    assert last.corrects == (Corrected(1, 1, "sam"), Corrected(2, None, "sam+hq"))
+    assert last.corrects == (
+        CorrectedPrediction(1, 1, "sam"),
+        CorrectedPrediction(2, None, "sam+hq"),
+    )
     resumed.resume(last.prompt, AcceptOptions(corrects=last.corrects))
     assert resumed.follow(request(A, B, C)) == last
     engine.answer(last)
@@ -134,7 +137,7 @@ def test_the_output_that_was_shown_is_corrected():
     for output in ("sam+hq", "sam"):
         trail.follow(request(A, output=output))
     assert trail.follow(request(A, B, output="hq")).corrects == (
-        Corrected(1, None, "sam"),
+        CorrectedPrediction(1, None, "sam"),
     )
 
 

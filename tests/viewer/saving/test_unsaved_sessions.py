@@ -191,7 +191,7 @@ def test_a_sample_is_opened_again(viewer, open_widget, squares, tmp_path, monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     assert hand.saver.suggested_path() == tmp_path / "stack-labels.ome.tif"
     hand.sessions.new_target()
-    journal = hand.sessions.tell_context()
+    journal = hand.sessions.current_context()
     assert journal["source"] == {"sample": ["napari-hqsam", "stack"]}
 
 

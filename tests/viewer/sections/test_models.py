@@ -11,13 +11,13 @@ from napari_hqsam.geometry import Space
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation import Segmenter, SegmentOptions
+from napari_hqsam.sessions.changes.target import ArrayTarget
 from napari_hqsam.sessions.journal.headers import (
     Header,
     ImageRecord,
     LabelsRecord,
-    Setup,
+    ModelRecord,
 )
-from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.tiling import Grid
 from napari_hqsam.viewer.inference.engine import CachedSegmenter, Engine
@@ -41,7 +41,7 @@ def session():
     header = Header(
         ImageRecord("a", "yx", labels.shape, "0"),
         LabelsRecord(labels.shape, Space.of("yx", scale=(0.5, 0.5), units="um")),
-        Setup("threshold", "0", (0, 0, 0), ((0, 1),)),
+        ModelRecord("threshold", "0", (0, 0, 0), ((0, 1),)),
     )
     return Counting(ArrayTarget(labels), header)
 
@@ -77,7 +77,7 @@ def test_rows_follow_undo_deletion_and_pixels_that_change_hands(session):
     check(session.history.to_undo)
     session.undo()
     check(session.history.to_redo)
-    from napari_hqsam.sessions.journal.records import AcceptOptions
+    from napari_hqsam.sessions.journal.accept_options import AcceptOptions
 
     accept(session, 0, 1, options=AcceptOptions(overlap="overwrite"))
     check(session.history.to_undo)

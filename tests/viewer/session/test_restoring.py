@@ -11,8 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from napari_hqsam.labels import read_labels
+from napari_hqsam.sessions.changes.target import ArrayTarget
 from napari_hqsam.sessions.journal.paths import journal_path
-from napari_hqsam.sessions.patches import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.files.journal_files import begin_session
 from napari_hqsam.viewer.files.sessions_folder import sessions_folder

@@ -15,7 +15,7 @@ from napari_hqsam.cli.reporter import Console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_hqsam.sessions import Remade
+    from napari_hqsam.sessions import ResegmentedMask
 
 
 def replay(
@@ -67,13 +67,13 @@ def replay(
         objects = f"{done.objects} object{'s' * (done.objects != 1)}"
         print_line(f"{objects} as they were accepted, in {out}")
     else:
-        print_line(f"{_comparison(done.remade)}\nmasks of {done.model} in {out}")
+        print_line(f"{_comparison(done.resegmented)}\nmasks of {done.model} in {out}")
 
 
-def _comparison(remade: Sequence[Remade]) -> str:
+def _comparison(resegmented: Sequence[ResegmentedMask]) -> str:
     """Compare the masks with those that were accepted, in words."""
-    differing = [each for each in remade if each.pixels]
-    text = f"{len(differing)} of {len(remade)} masks differ from those accepted"
+    differing = [each for each in resegmented if each.pixels]
+    text = f"{len(differing)} of {len(resegmented)} masks differ from those accepted"
     if not differing:
         return text
     worst = min(differing, key=lambda each: each.iou)

@@ -1,1 +1,1 @@
-"""The journal of a session: its lines in a file, and what they say as objects."""
+"""The journal of a session: the file of JSON lines, and its records as objects."""

@@ -1,8 +1,7 @@
-"""What a journal says at its head, as objects: the image, the labels, the model.
+"""The header of a journal as objects: the image, the labels, the model.
 
-Every record is written as plain JSON values and read back equal. What is read
-may be wrong in any way: then the reading raises KeyError, TypeError or
-ValueError, and who knows the file and the line says so.
+Every record is written as plain JSON values and read back equal. Invalid values raise
+KeyError, TypeError or ValueError; the caller, who knows file and line, reports them.
 """
 
 from __future__ import annotations
@@ -17,11 +16,17 @@ from napari_hqsam.geometry import Space
 from napari_hqsam.geometry.axes import parse_axes
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels.writing import MAX_ID
+from napari_hqsam.sessions.journal.json_values import (
+    HIGHEST,
+    as_float,
+    as_int,
+    as_list,
+    as_str,
+)
 from napari_hqsam.sessions.journal.paths import BASE_SUFFIX
-from napari_hqsam.sessions.journal.plain import HIGHEST, items, real, text, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from napari_hqsam.images import Image
     from napari_hqsam.models import Model
@@ -32,28 +37,20 @@ if TYPE_CHECKING:
 _MAX_AXES = 16
 
 
-def check_keys(said: object, known: Iterable[str]) -> None:
-    """Raise ValueError if something says more than is known, or is no object."""
-    if not isinstance(said, dict):
-        raise ValueError(f"{shown(said)} is no object")
-    if strange := sorted(said.keys() - {*known}):
-        raise ValueError(f"{shown(strange[0])} is unknown")
-
-
-def _shape(said: object) -> tuple[int, ...]:
-    """Read the shape of an array whose pixels can be counted."""
-    shape = tuple(whole(length, 1) for length in items(said))
+def _shape(record: object) -> tuple[int, ...]:
+    """Read the shape of an array whose size fits an int64."""
+    shape = tuple(as_int(length, 1) for length in as_list(record))
     if len(shape) > _MAX_AXES or math.prod(shape) > HIGHEST:
         raise ValueError(f"no array has the shape {shown(shape)}")
     return shape
 
 
-def _space(axes: str, said: Mapping[str, Any]) -> Space:
-    """Read where labels lie; sizes that make no sense count as none."""
+def _space(axes: str, record: Mapping[str, Any]) -> Space:
+    """Read the space of labels; invalid sizes count as unknown."""
     plain = {
-        name: None if values is None else items(values)
+        name: None if values is None else as_list(values)
         for name in ("scale", "units", "translation", "linear")
-        for values in [said.get(name)]
+        for values in [record.get(name)]
     }
     try:
         return Space.from_dict(parse_axes(axes, (1,) * len(axes)), plain)
@@ -63,7 +60,7 @@ def _space(axes: str, said: Mapping[str, Any]) -> Space:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """Which image was segmented.
+    """The image of a session.
 
     Attributes
     ----------
@@ -74,7 +71,8 @@ class ImageRecord:
     shape : tuple of int
         Its shape.
     fingerprint : str
-        `Image.fingerprint`, with the channels of the session's first setup.
+        `images.fingerprint` of it, with the channels of the session's first model
+        record.
     """
 
     name: str
@@ -84,7 +82,7 @@ class ImageRecord:
 
     @classmethod
     def of(cls, image: Image) -> ImageRecord:
-        """Record an image; a few windows of it are read for the fingerprint."""
+        """Make the record of an image; reads a few windows for the fingerprint."""
         return cls(image.name, image.axes, image.shape, fingerprint(image))
 
     def to_json(self) -> Json:
@@ -92,17 +90,17 @@ class ImageRecord:
         return vars(self) | {"shape": list(self.shape)}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> ImageRecord:
+    def from_json(cls, record: Mapping[str, Any]) -> ImageRecord:
         """Read them back."""
-        axes, shape = text(said["axes"]), _shape(said["shape"])
+        axes, shape = as_str(record["axes"]), _shape(record["shape"])
         if len(axes) != len(shape):
             raise ValueError(f"an image of shape {shape} with the axes {axes!r}")
-        return cls(text(said["name"]), axes, shape, text(said["fingerprint"]))
+        return cls(as_str(record["name"]), axes, shape, as_str(record["fingerprint"]))
 
 
 @dataclass(frozen=True)
-class Setup:
-    """The model, and how the image was shown to it.
+class ModelRecord:
+    """The model, with the channels and contrast limits that it saw.
 
     Attributes
     ----------
@@ -111,9 +109,9 @@ class Setup:
     digest : str
         `Model.digest`.
     channels : tuple of int
-        The channels shown as red, green and blue.
+        The channels mapped to red, green and blue.
     limits : tuple of (low, high)
-        The numbers that became black and white, for each distinct channel.
+        Pixel values mapped to 0 and 255, for each distinct channel.
     decoder_digest : str
         `Model.decoder_digest`; empty in journals of versions before 0.2, which did
         not record it.
@@ -126,8 +124,8 @@ class Setup:
     decoder_digest: str = ""
 
     @classmethod
-    def of(cls, segmenter: Segmenter) -> Setup:
-        """Record the setup of a segmenter, whose normalisation is computed for it."""
+    def of(cls, segmenter: Segmenter) -> ModelRecord:
+        """Make the record of a segmenter; computes its normalisation."""
         scaling = segmenter.normalization
         return cls(
             segmenter.model.name,
@@ -138,7 +136,7 @@ class Setup:
         )
 
     def made_with(self, model: Model) -> bool:
-        """Whether these are the weights of a model, as far as they are recorded."""
+        """Whether a model has the recorded weights, as far as they are known."""
         known = self.decoder_digest or model.decoder_digest
         return (self.digest, known) == (model.digest, model.decoder_digest)
 
@@ -153,17 +151,17 @@ class Setup:
         }
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Setup:
+    def from_json(cls, record: Mapping[str, Any]) -> ModelRecord:
         """Read them back."""
-        red, green, blue = (whole(number) for number in items(said["channels"]))
-        pairs = (items(pair) for pair in items(said["limits"]))
-        limits = tuple((real(low), real(high)) for low, high in pairs)
+        red, green, blue = (as_int(number) for number in as_list(record["channels"]))
+        pairs = (as_list(pair) for pair in as_list(record["limits"]))
+        limits = tuple((as_float(low), as_float(high)) for low, high in pairs)
         return cls(
-            text(said["model"]),
-            text(said["digest"]),
+            as_str(record["model"]),
+            as_str(record["digest"]),
             (red, green, blue),
             limits,
-            text(said.get("decoder_digest", "")),
+            as_str(record.get("decoder_digest", "")),
         )
 
 
@@ -176,12 +174,12 @@ class LabelsRecord:
     shape : tuple of int
         ``(..., h, w)``.
     space : Space
-        Axes, and where the pixels are.
+        Axes, units and the affine to world coordinates.
     base : str, optional
         Name of the file, beside the journal, with the labels that the session
-        started from; None where it started from nothing.
+        began with; None if they were empty.
     highest : int
-        Highest id of these, 0 where there are none.
+        Highest id in them, 0 if they were empty.
     """
 
     shape: tuple[int, ...]
@@ -200,41 +198,41 @@ class LabelsRecord:
         }
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> LabelsRecord:
+    def from_json(cls, record: Mapping[str, Any]) -> LabelsRecord:
         """Read them back."""
-        base = said["base"]
+        base = record["base"]
         if base is not None and (
-            Path(text(base)).name != base or not base.endswith(BASE_SUFFIX)
+            Path(as_str(base)).name != base or not base.endswith(BASE_SUFFIX)
         ):
             raise ValueError(f"{base!r} is not the name of labels beside a journal")
-        axes, shape = text(said["axes"]), _shape(said["shape"])
+        axes, shape = as_str(record["axes"]), _shape(record["shape"])
         if len(shape) < 2 or len(axes) != len(shape):
             raise ValueError(f"labels of shape {shape} with the axes {axes!r}")
         return cls(
             shape,
-            _space(axes, said),
+            _space(axes, record),
             base,
-            whole(said["highest"], 0, MAX_ID),
+            as_int(record["highest"], 0, MAX_ID),
         )
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a whole session has in common: the first line of a journal.
+    """The first line of a journal.
 
     Attributes
     ----------
     image : ImageRecord
-        Which image.
+        The image.
     labels : LabelsRecord
-        Which labels.
-    setup : Setup
-        What the first of the objects were made with.
+        The labels.
+    setup : ModelRecord
+        The model at the beginning; events name others.
     """
 
     image: ImageRecord
     labels: LabelsRecord
-    setup: Setup
+    setup: ModelRecord
 
     def to_json(self) -> Json:
         """Return plain values."""
@@ -245,10 +243,10 @@ class Header:
         }
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Header:
+    def from_json(cls, record: Mapping[str, Any]) -> Header:
         """Read them back."""
         return cls(
-            ImageRecord.from_json(said["image"]),
-            LabelsRecord.from_json(said["labels"]),
-            Setup.from_json(said["setup"]),
+            ImageRecord.from_json(record["image"]),
+            LabelsRecord.from_json(record["labels"]),
+            ModelRecord.from_json(record["setup"]),
         )

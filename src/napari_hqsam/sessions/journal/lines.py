@@ -1,7 +1,7 @@
-"""The lines of a journal: JSON objects, each with a checksum of all up to it.
+"""The lines of a journal: JSON objects with a running CRC-32 of all lines so far.
 
-So a damaged, lost or foreign line is noticed. What lines mean is the business of
-`records` and `headers`.
+So a damaged, missing or foreign line is detected. `events` and `headers` give lines
+their meaning.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Json = dict[str, Any]
-"""What a line says."""
+"""The content of a line."""
 VERSION = 1
-"""Of what the lines mean; readers refuse a higher one."""
+"""Version of the format; readers refuse a higher one."""
 SAVE = "save"
-"""Event of a line that tells that the labels were saved."""
+"""Event of a line that records that the labels were saved."""
 FORMAT = "napari-hqsam"
 _CHECKSUM = re.compile(rb',"sum":"([0-9a-f]{8})"\}$')
 
@@ -45,54 +45,54 @@ def read_lines(path: str | os.PathLike[str]) -> list[Json]:
     Returns
     -------
     list of dict
-        The header and what follows.
+        The header and the lines after it.
 
     Raises
     ------
     JournalError
-        If it cannot be read, is no journal, is of a newer version, or a line
-        but the last is damaged.
+        It cannot be read, is no journal, has a newer version, or a line other than
+        the last is damaged.
 
     Warns
     -----
     HqsamWarning
-        If the last line was cut short: it is left out.
+        The last line was cut short: it is left out.
     """
     return read_whole(Path(path))[0]
 
 
-def tells_of_saving(said: Json) -> bool:
-    """Whether a line says only that the labels were saved: nothing was done."""
-    return said.get("event") == SAVE
+def is_save(record: Json) -> bool:
+    """Whether a line records that the labels were saved, and no event."""
+    return record.get("event") == SAVE
 
 
 def count_lines(lines: Sequence[Json]) -> int:
     """Count lines as `Journal.lines` does."""
-    return sum(not tells_of_saving(said) for said in lines)
+    return sum(not is_save(record) for record in lines)
 
 
 def end_of(path: Path, lines: int) -> int:
-    """Bytes that the first lines of a file take, and what tells of saving them."""
+    """Return where the first lines of a file end, bytes; with savings after them."""
     end = 0
     with path.open("rb") as file:
         for line in file:
             with suppress(ValueError):
-                lines -= not tells_of_saving(json.loads(line))
+                lines -= not is_save(json.loads(line))
             if lines < 0:
                 break
             end += len(line)
     return end
 
 
-def seal(said: Json, before: int) -> tuple[bytes, int]:
-    """Return a line with its checksum, which goes on from that of the line before."""
-    body = json.dumps(said, separators=(",", ":"))[:-1].encode()
+def seal(record: Json, before: int) -> tuple[bytes, int]:
+    """Return a line as bytes, and its checksum, which continues the last line's."""
+    body = json.dumps(record, separators=(",", ":"))[:-1].encode()
     checksum = zlib.crc32(body, before)
     return body + b',"sum":"%08x"}\n' % checksum, checksum
 
 
 def _unseal(line: bytes, before: int) -> tuple[Json, int]:
-    """Return what a line says and its checksum; raise ValueError if it is damaged."""
+    """Return the content and checksum of a line; raise ValueError if it is damaged."""
     found = _CHECKSUM.search(line)
     if found is None:
         raise ValueError("is cut short or no line of a journal")
@@ -100,51 +100,52 @@ def _unseal(line: bytes, before: int) -> tuple[Json, int]:
     if zlib.crc32(line[: found.start()], before) != checksum:
         raise ValueError("does not fit its checksum")
     try:
-        said: Json = json.loads(line)
+        record: Json = json.loads(line)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-    del said["sum"]
-    return said, checksum
+    del record["sum"]
+    return record, checksum
 
 
 def read_whole(path: Path) -> tuple[list[Json], int, int]:
-    """Lines, where the last whole one ends, and its checksum."""
-    said: list[Json] = []
+    """Return all complete lines, their length in bytes, and the last checksum."""
+    records: list[Json] = []
     end = checksum = 0
     damage: ValueError | None = None
     try:
         with path.open("rb") as file:
             for line in file:
                 if damage is not None:
-                    raise _damaged(path, len(said) + 1, damage)
+                    raise _damaged(path, len(records) + 1, damage)
                 try:
-                    # Editors and versioning tools may have their own line ends.
-                    one, checksum = _unseal(line.rstrip(b"\r\n"), checksum)
+                    # text editors and version control may change line ends
+                    record, checksum = _unseal(line.rstrip(b"\r\n"), checksum)
                 except ValueError as error:
-                    damage = error  # which is fatal unless this is the last line
+                    damage = error  # fatal unless this is the last line
                     continue
-                said.append(one)
+                records.append(record)
                 end += len(line)
     except OSError as error:
         raise JournalError(f"{path} cannot be read ({reason(error)})") from error
-    if not said:
+    if not records:
         raise JournalError(f"{path} is not a journal of napari-hqsam")
-    _check_header(path, said[0])
+    _check_header(path, records[0])
     if damage is not None:
         warnings.warn(
-            f"{path}: line {len(said) + 1}, the last, {damage}, as when a program is "
-            "killed while it writes; what it said is lost, all before is there",
+            f"{path}: line {len(records) + 1}, the last, {damage}, as when a program "
+            "is killed while it writes; its content is lost, all lines before are "
+            "there",
             HqsamWarning,
             stacklevel=4,
         )
-    return said, end, checksum
+    return records, end, checksum
 
 
 def _damaged(path: Path, number: int, damage: ValueError) -> JournalError:
     return JournalError(
         f"{path}: line {number} {damage}, so it or a line before it was changed; take "
         f"a copy from before that, or delete this line and all after it to keep the "
-        f"{number - 2} things done before"
+        f"{number - 2} events before"
         if number > 1
         else f"{path} is not a journal of napari-hqsam: its first line {damage}"
     )

@@ -1,4 +1,4 @@
-"""Where journals lie, and the labels that their sessions began with."""
+"""Paths of journals, and of the labels that their sessions began with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BASE_SUFFIX = ".base.tif"
 
 
 def journal_path(labels: str | os.PathLike[str]) -> Path:
-    """Return where the journal of a label file lies: beside it.
+    """Return the path of the journal of a label file: beside it.
 
     Parameters
     ----------
@@ -25,21 +25,21 @@ def journal_path(labels: str | os.PathLike[str]) -> Path:
 
 
 def base_path(journal: str | os.PathLike[str]) -> Path:
-    """Return where the labels lie that a session began with: beside its journal."""
+    """Return the path of the labels that a session began with: beside its journal."""
     path = Path(journal)
     return path.with_name(path.name.removesuffix(SUFFIX) + BASE_SUFFIX)
 
 
 def find_base(journal: Path, named: str | None) -> Path | None:
-    """Return the labels that a session began with, to be read alone.
+    """Find the labels that a session began with, for reading only.
 
     Parameters
     ----------
     journal : pathlib.Path
         Its journal.
     named : str, optional
-        What its header names; None where it began with nothing. One of before version
-        0.2 may name that of another journal, from which it was saved.
+        The name in its header; None if the labels were empty. Journals of versions
+        before 0.2 may name the file of the journal that they were copied from.
     """
     own = base_path(journal)
     if named is None:

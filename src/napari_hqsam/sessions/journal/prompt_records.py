@@ -1,4 +1,4 @@
-"""Prompts as plain JSON values, with nothing lost."""
+"""Prompts as plain JSON values, without loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.sessions.journal.plain import items, text, whole
+from napari_hqsam.sessions.journal.json_values import as_int, as_list, as_str
 from napari_hqsam.sessions.journal.runs import decode_runs, encode_runs, unpacked
 
 if TYPE_CHECKING:
@@ -22,53 +22,53 @@ if TYPE_CHECKING:
 
 
 MAX_MASK_BYTES = 2**28
-"""Larger masks of prompts are neither written nor read; pixels are uncompressed."""
+"""Most bytes, uncompressed, of a prompt's mask that is written or read."""
 _DTYPES = ("<f2", "<f4", "<f8")
-"""Of logits; all else is made bool when a prompt is made."""
+"""Of logits; `Prompt` converts all other masks to bool."""
 
 
 def prompt_to_json(prompt: Prompt) -> Json:
-    """Return all that a prompt says as plain values; parts it has not are left out."""
-    said: Json = {}
+    """Return a prompt as plain values; missing parts are left out."""
+    record: Json = {}
     if prompt.points:
-        said["points"] = [list(point) for point in prompt.points]
-        said["point_labels"] = list(prompt.point_labels)
+        record["points"] = [list(point) for point in prompt.points]
+        record["point_labels"] = list(prompt.point_labels)
     if prompt.box is not None:
-        said["box"] = list(prompt.box)
+        record["box"] = list(prompt.box)
     if prompt.mask is not None:
-        said["mask"] = _array_to_json(prompt.mask)
+        record["mask"] = _array_to_json(prompt.mask)
     if prompt.mask_offset is not None:
-        said["mask_offset"] = list(prompt.mask_offset)
+        record["mask_offset"] = list(prompt.mask_offset)
     if prompt.label_id is not None:
-        said["id"] = prompt.label_id
+        record["id"] = prompt.label_id
     if prompt.plane is not None:
         at = prompt.plane
-        said["plane"] = list(at) if isinstance(at, tuple) else dict(at)
-    return said
+        record["plane"] = list(at) if isinstance(at, tuple) else dict(at)
+    return record
 
 
-def prompt_from_json(said: Mapping[str, Any]) -> Prompt:
+def prompt_from_json(record: Mapping[str, Any]) -> Prompt:
     """Read a prompt back.
 
     Raises
     ------
     PromptError
-        If it is none; also KeyError, TypeError or another ValueError.
+        It is invalid; also KeyError, TypeError or another ValueError.
     """
-    mask = said.get("mask")
+    mask = record.get("mask")
     return Prompt(
-        said.get("points", ()),
-        said.get("point_labels"),
-        said.get("box"),
+        record.get("points", ()),
+        record.get("point_labels"),
+        record.get("box"),
         None if mask is None else _array_from_json(mask),
-        said.get("id"),
-        mask_offset=said.get("mask_offset"),
-        plane=said.get("plane"),
+        record.get("id"),
+        mask_offset=record.get("mask_offset"),
+        plane=record.get("plane"),
     )
 
 
 def _array_to_json(array: NDArray[Any]) -> Json:
-    """Mask of a prompt: bool as runs, logits as they are."""
+    """Return the mask of a prompt: bool as run lengths, logits zlib-compressed."""
     if array.nbytes > MAX_MASK_BYTES:
         raise ImageError(
             f"the mask of a prompt takes {array.nbytes} bytes, the limit is "
@@ -87,18 +87,18 @@ def _array_to_json(array: NDArray[Any]) -> Json:
     }
 
 
-def _array_from_json(said: Mapping[str, Any]) -> NDArray[Any]:
-    height, width = (whole(n, 1, MAX_MASK_BYTES) for n in items(said["shape"]))
-    if "runs" in said:
+def _array_from_json(record: Mapping[str, Any]) -> NDArray[Any]:
+    height, width = (as_int(n, 1, MAX_MASK_BYTES) for n in as_list(record["shape"]))
+    if "runs" in record:
         dtype = np.dtype(np.bool_)
-    elif (name := text(said["dtype"])) in _DTYPES:
+    elif (name := as_str(record["dtype"])) in _DTYPES:
         dtype = np.dtype(name)
     else:
         raise ValueError(f"a mask of {name!r} is none of {', '.join(_DTYPES)}")
     size = height * width * dtype.itemsize
     if size > MAX_MASK_BYTES:
         raise ValueError(f"a mask of {size} bytes, the limit is {MAX_MASK_BYTES}")
-    if "runs" in said:
-        return decode_runs(said["runs"], (height, width), dtype)
-    array = np.frombuffer(unpacked(said["pixels"], size), dtype)
+    if "runs" in record:
+        return decode_runs(record["runs"], (height, width), dtype)
+    array = np.frombuffer(unpacked(record["pixels"], size), dtype)
     return array.reshape(height, width).astype(dtype.newbyteorder("="))

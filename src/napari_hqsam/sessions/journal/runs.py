@@ -1,10 +1,10 @@
-"""Masks and label crops as short text: run lengths, compressed.
+"""Run-length encoding of masks and label crops, compressed, as text.
 
-An object is a few runs of equal pixels per row, so the text is a small share of
-the pixels, and the pixels of each id can be counted without making them again.
+An object has a few runs of equal pixels per row, so the text is short, and the pixels
+of each id are counted without decoding.
 
-A text may come from a stranger. What it stands for is known before it is read: so
-many pixels, and no more runs than `MAX_RUNS`; what does not fit is refused before it
+A text may come from an untrusted file. Its number of pixels is known before it is read;
+a text that does not fit it, or has more than `MAX_RUNS` runs, is refused before it
 takes memory.
 """
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _NUMBER = np.dtype("<i8")
 MAX_RUNS = 2**24
-"""More are neither written nor read: 256 MiB, where an object has a few a row."""
+"""Most runs that are written or read (256 MiB); an object has a few per row."""
 
 
 def encode_runs(array: NDArray[Any]) -> str:
-    """Write integers as text.
+    """Encode integers as text.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def encode_runs(array: NDArray[Any]) -> str:
     Raises
     ------
     ImageError
-        If there are more than `MAX_RUNS`.
+        There are more than `MAX_RUNS` runs.
     """
     flat = np.ascontiguousarray(array).ravel()
     starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -56,7 +56,7 @@ def encode_runs(array: NDArray[Any]) -> str:
         starts = np.concatenate([[0], starts])
     if starts.size > MAX_RUNS:
         raise ImageError(
-            f"a mask of {starts.size} runs of pixels is too ragged to be kept, the "
+            f"a mask of {starts.size} runs of pixels is too ragged to be recorded, the "
             f"limit is {MAX_RUNS}; smooth it"
         )
     lengths = np.diff(starts, append=flat.size)
@@ -65,7 +65,7 @@ def encode_runs(array: NDArray[Any]) -> str:
 
 
 def decode_runs(text: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
-    """Read what `encode_runs` wrote.
+    """Decode a text of `encode_runs`.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def decode_runs(text: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[An
     Raises
     ------
     ValueError
-        If the text is damaged or is of another number of pixels, or a value
-        does not fit the data type.
+        The text is damaged or has another number of pixels, or a value does not
+        fit the data type.
     """
     lengths, values = _runs(text, math.prod(map(int, shape)))
     cast = values.astype(dtype)
@@ -90,7 +90,7 @@ def decode_runs(text: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[An
 
 
 def count_runs(text: str, size: int) -> Counter[int]:
-    """Count the pixels of each value but 0.
+    """Count the pixels of each value other than 0.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def count_runs(text: str, size: int) -> Counter[int]:
     Raises
     ------
     ValueError
-        If the text is damaged or is of another number of pixels.
+        The text is damaged or has another number of pixels.
     """
     lengths, values = _runs(text, size)
     ids, which = np.unique(values, return_inverse=True)
@@ -113,7 +113,7 @@ def count_runs(text: str, size: int) -> Counter[int]:
 
 
 def mask_digest(bbox: Sequence[int], data: NDArray[np.bool_]) -> str:
-    """Name a mask by its place and its pixels: SHA-256, hex.
+    """Return the SHA-256 of a mask's box and pixels, hexadecimal.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def mask_digest(bbox: Sequence[int], data: NDArray[np.bool_]) -> str:
 
 
 def unpacked(text: str, most: int) -> bytes:
-    """Return what a text holds: base64 of zlib's, of no more than so many bytes.
+    """Decompress a text (base64 of zlib) of at most so many bytes.
 
     Raises
     ------
     ValueError
-        If it is damaged, or longer.
+        It is damaged, or longer.
     """
     unpacker = zlib.decompressobj()
     try:
@@ -148,12 +148,12 @@ def unpacked(text: str, most: int) -> bytes:
 
 
 def _runs(text: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lengths and values of the runs, which make so many pixels."""
+    """Return lengths and values of the runs of a text with so many pixels."""
     content = unpacked(text, 2 * _NUMBER.itemsize * min(size, MAX_RUNS))
     if len(content) % (2 * _NUMBER.itemsize):
         raise ValueError("runs are damaged: they are no pairs of numbers")
     lengths, values = np.frombuffer(content, _NUMBER).reshape(2, -1)
-    # One by one, so that no sum is taken of numbers that might overflow.
+    # each length first: a sum of unchecked numbers might overflow
     if not ((lengths > 0) & (lengths <= size)).all():
         raise ValueError(
             f"a run of {lengths.min()} to {lengths.max()} of {size} pixels"

@@ -13,7 +13,7 @@ from napari_hqsam.viewer.files.label_files import (
 )
 from napari_hqsam.viewer.files.save_listeners import (
     follow_saved,
-    note_save,
+    record_save,
     session_on,
 )
 
@@ -23,17 +23,17 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     import napari
 
     from napari_hqsam.labels import check_writable
-    from napari_hqsam.sessions import keep_others
+    from napari_hqsam.sessions import back_up_foreign_labels
     from napari_hqsam.viewer.files.journal_files import check_free
 
     viewer = napari.current_viewer()
     if viewer is not None:
         check_writable(path, sources=files_in_use(viewer))
     check_free(path, session_on(data))
-    kept = keep_others(path)
+    kept = back_up_foreign_labels(path)
     if kept is not None:
         tell_kept(path, kept)
-    note_save(data)
+    record_save(data)
     flat = attributes.get("metadata", {}).get(FLAT)
     labels = data if flat is None else data[(*[slice(None)] * flat, 0)]
     written = save_labels(path, labels, without_step(attributes, flat))

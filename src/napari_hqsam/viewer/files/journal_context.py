@@ -1,6 +1,6 @@
 """What a journal says of how it was worked on, as far as it can be meant so.
 
-Journals may be anybody's. What is not of the shape that `tell_context` gives is left
+Journals may be anybody's. What is not of the shape that `current_context` gives is left
 out, so that whoever uses the rest need not ask.
 """
 
@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from napari_hqsam.files import names_other_computer
 from napari_hqsam.labels import Overlap
 from napari_hqsam.masks.finishing import MAX_SMOOTHING
-from napari_hqsam.sessions.journal.plain import flag, items, real, text, whole
+from napari_hqsam.sessions.journal.json_values import (
+    as_bool,
+    as_float,
+    as_int,
+    as_list,
+    as_str,
+)
 from napari_hqsam.viewer.state import OUTPUTS, Scale, Stretch
 
 if TYPE_CHECKING:
@@ -95,12 +101,12 @@ def _maybe(read: Reader) -> Reader:
 
 
 def _up_to(high: int) -> Reader:
-    return lambda value: whole(value, 0, high)
+    return lambda value: as_int(value, 0, high)
 
 
 def _several(read: Reader, most: int) -> Reader:
     def all_of(value: object) -> list[Any]:
-        found = [read(one) for one in items(value)]
+        found = [read(one) for one in as_list(value)]
         if len(found) > most:
             raise ValueError
         return found
@@ -109,12 +115,12 @@ def _several(read: Reader, most: int) -> Reader:
 
 
 def _sample(value: object) -> list[str]:
-    plugin, name = _several(text, 2)(value) or (None, None)
-    return [text(plugin), text(name)]
+    plugin, name = _several(as_str, 2)(value) or (None, None)
+    return [as_str(plugin), as_str(name)]
 
 
 def _limits(value: object) -> list[float]:
-    low, high = _several(real, 2)(value)
+    low, high = _several(as_float, 2)(value)
     if not low < high:
         raise ValueError
     return [low, high]
@@ -124,7 +130,7 @@ def _plane(value: object) -> dict[str, Any]:
     plane = _readable(
         {
             "axes": _several(_up_to(_MAX_AXIS), 2),
-            "position": _several(real, _MAX_AXIS + 1),
+            "position": _several(as_float, _MAX_AXIS + 1),
         },
         value,
     )
@@ -137,24 +143,24 @@ def _plane(value: object) -> dict[str, Any]:
 _SETTINGS: dict[str, Reader] = {
     "channel_axis": _maybe(_up_to(_MAX_AXIS)),
     "channels": _several(_up_to(_MAX_CHANNEL), 3),
-    "more_layers": _several(text, 2),
+    "more_layers": _several(as_str, 2),
     "stretch": _one_of(get_args(Stretch)),
     "output": _one_of(OUTPUTS),
     "scale": _one_of(get_args(Scale)),
-    "clean": flag,
-    "fill": flag,
+    "clean": as_bool,
+    "fill": as_bool,
     "smooth": _up_to(MAX_SMOOTHING),
     "overlap": _one_of(get_args(Overlap)),
-    "model": text,
+    "model": as_str,
 }
 _SOURCE: dict[str, Reader] = {
-    "path": text,
-    "reader": _maybe(text),
+    "path": as_str,
+    "reader": _maybe(as_str),
     "sample": _sample,
 }
 _PARTS: dict[str, Reader] = {
     "settings": lambda value: _readable(_SETTINGS, value),
-    "layer": text,
+    "layer": as_str,
     "source": lambda value: _readable(_SOURCE, value),
     "limits": _limits,
     "plane": _plane,

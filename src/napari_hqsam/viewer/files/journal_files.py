@@ -21,13 +21,13 @@ from napari_hqsam.files import same_file
 from napari_hqsam.sessions import (
     ArrayTarget,
     JournalError,
-    catch_up,
-    check_labels_fit,
+    apply_unsaved,
+    archive_session,
+    check_labels_match,
     journal_path,
     read_session,
-    set_aside,
 )
-from napari_hqsam.sessions.journal.file import in_use
+from napari_hqsam.sessions.journal.locking import is_in_use
 from napari_hqsam.sessions.journal.paths import SUFFIX, base_path
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.files.label_files import empty_labels, space_of
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
-    from napari_hqsam.sessions.patches import Target
+    from napari_hqsam.sessions.changes.target import Target
+    from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def begin_session(
     path: Path,
     target: Target,
     image: ImageRecord,
-    setup: Setup,
+    setup: ModelRecord,
     attributes: Mapping[str, Any],
     *,
     found: bool,
@@ -149,14 +149,14 @@ def open_session(
 
     Raises
     ------
-    OtherLabelsError
+    LabelsMismatchError
         They are not.
     HqsamError
         As `Session.open`, or the labels that it began with are gone.
     """
     saved = None
     if array is not None and not sure:
-        saved = check_labels_fit(path, array, saved_lines(path))
+        saved = check_labels_match(path, array, saved_lines(path))
     labels: Any = _found_labels(path) if array is None else array
     in_memory = isinstance(labels, np.ndarray)
     if labels is array and in_memory:
@@ -166,7 +166,7 @@ def open_session(
         if saved is None:
             session.restore()
         else:
-            catch_up(path, session.target, saved)
+            apply_unsaved(path, session.target, saved)
     except BaseException:
         session.close()
         raise
@@ -205,7 +205,7 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
     journal = None if session is None else session.journal
     if journal is not None and same_file(journal.path, path):
         return
-    if path.exists() and in_use(path):
+    if path.exists() and is_in_use(path):
         raise OutputError(
             f"{labels} is being worked on in another session; close that one first, "
             "or save under another name"
@@ -215,8 +215,9 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
 def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
     """Move a journal to where its labels were saved.
 
-    A journal of other labels, which were overwritten, is kept, see `set_aside`. Labels
-    that the session was saved in before keep theirs, as it was then.
+    A journal of other labels, which were overwritten, is archived, see
+    `archive_session`. Labels that the session was saved in before keep theirs, as it
+    was then.
 
     Parameters
     ----------
@@ -240,7 +241,7 @@ def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
         return
     if os.path.lexists(path) or os.path.lexists(base_path(path)):
         try:
-            set_aside(path)
+            archive_session(path)
         except JournalError as error:
             raise OutputError(
                 f"the journal of {labels} stays at {before}, since another session is "

@@ -117,7 +117,7 @@ def files_in_use(viewer: Viewer) -> list[Path]:
 
 
 def tell_kept(path: str, kept: Path) -> None:
-    """Tell where labels are that would have been written over, see `keep_others`."""
+    """Show where labels were backed up, see `back_up_foreign_labels`."""
     from napari.utils.notifications import show_warning
 
     show_warning(

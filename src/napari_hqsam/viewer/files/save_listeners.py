@@ -37,7 +37,7 @@ def session_on(data: object) -> Session | None:
     return next((session for session in found if session is not None), None)
 
 
-def note_save(data: object) -> None:
+def record_save(data: object) -> None:
     """Tell those who work on labels that these are about to be saved.
 
     Raises

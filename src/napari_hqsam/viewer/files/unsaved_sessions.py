@@ -22,7 +22,7 @@ from napari_hqsam.files import replacing
 from napari_hqsam.images import open_source
 from napari_hqsam.labels import labels_digest
 from napari_hqsam.sessions import read_session
-from napari_hqsam.sessions.journal.file import cut_journal, in_use, remove_journal
+from napari_hqsam.sessions.journal.locking import cut_journal, is_in_use, remove_journal
 from napari_hqsam.sessions.journal.paths import SUFFIX
 from napari_hqsam.viewer.files.journal_context import readable_context
 from napari_hqsam.viewer.files.sessions_folder import (
@@ -32,7 +32,7 @@ from napari_hqsam.viewer.files.sessions_folder import (
 )
 
 if TYPE_CHECKING:
-    from napari_hqsam.sessions import Recorded
+    from napari_hqsam.sessions import RecordedSession
 
 _NOTE = ".saved.json"
 EMPTY_AGE = 24 * 3600.0
@@ -70,7 +70,7 @@ class Unsaved:
     context: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, recorded: Recorded, saved: int = 1) -> Unsaved:
+    def of(cls, recorded: RecordedSession, saved: int = 1) -> Unsaved:
         """Take what a journal tells, the first lines of which were saved."""
         header = recorded.header
         return cls(
@@ -190,7 +190,7 @@ def find_unsaved() -> Found:
     found, damaged = [], []
     for journal, saved in sorted(_journals()):
         try:
-            if in_use(journal):
+            if is_in_use(journal):
                 continue
             recorded = read_session(journal)
             saved = _lines_in_file(recorded, max(saved, 1))
@@ -226,7 +226,7 @@ def discard(journal: Path) -> None:
     remove_journal(journal, base=base)
 
 
-def _lines_in_file(recorded: Recorded, noted: int) -> int:
+def _lines_in_file(recorded: RecordedSession, noted: int) -> int:
     """Count the lines of a journal that its label file has, also where no note tells.
 
     The note is written after the labels, and a kill may come between. The file is read
@@ -277,7 +277,7 @@ def _journals() -> list[tuple[Path, int]]:
     return found
 
 
-def _local_time(recorded: Recorded) -> datetime.datetime:
+def _local_time(recorded: RecordedSession) -> datetime.datetime:
     """When a session was changed last; by its file, where it does not say so."""
     if recorded.changed is not None:
         with suppress(OverflowError, ValueError, OSError):  # near year 1 or 9999

@@ -15,7 +15,7 @@ from napari_hqsam.viewer.inference.requests import from_candidate
 if TYPE_CHECKING:
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.records import AcceptOptions
+    from napari_hqsam.sessions.journal.accept_options import AcceptOptions
     from napari_hqsam.viewer.inference.requests import Request
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.records import AcceptOptions
+    from napari_hqsam.sessions.journal.accept_options import AcceptOptions
     from napari_hqsam.viewer.inference.requests import Answer, Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import Doubt

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
-    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
     from napari_hqsam.tiling import Tile
     from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
 
@@ -181,11 +181,11 @@ class Engine:
         segmenter = self.segmenter(request.image, request.model)
         return segmenter.iter_many(prompts, **request.how)
 
-    def setup(self, request: Request) -> Setup:
+    def setup(self, request: Request) -> ModelRecord:
         """Model and normalisation of a request, for the journal."""
-        from napari_hqsam.sessions.journal.headers import Setup
+        from napari_hqsam.sessions.journal.headers import ModelRecord
 
-        return Setup.of(self.segmenter(request.image, request.model))
+        return ModelRecord.of(self.segmenter(request.image, request.model))
 
     def image_record(self, request: Request) -> ImageRecord:
         """Name and fingerprint of the image of a request, for the journal."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.sessions.journal.records import Corrected
+from napari_hqsam.sessions.journal.accept_options import CorrectedPrediction
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hqsam.models import Tuning
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import SegmentOptions
-    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.sessions.journal.headers import ModelRecord
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ class Request:
         return replace(self, options=replace(self.options, clean=False), what="mask")
 
     @property
-    def corrects(self) -> tuple[Corrected, ...]:
+    def corrects(self) -> tuple[CorrectedPrediction, ...]:
         """The answers that it goes back to, the first one first; for the journal."""
         if self.after is None:
             return ()
-        last = Corrected(
+        last = CorrectedPrediction(
             len(self.after.prompt.points),
             to_candidate(self.candidate),
             self.after.options.output,
@@ -142,7 +142,7 @@ class Answer:
 
     Attributes
     ----------
-    setup : Setup
+    setup : ModelRecord
         Model and normalisation, for the journal.
     tuning : Tuning
         Of the model.
@@ -152,7 +152,7 @@ class Answer:
 
     request: Request
     masks: tuple[Mask, ...]
-    setup: Setup
+    setup: ModelRecord
     tuning: Tuning
     seconds: float
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.journal.events import Event
 
 
 @dataclass(eq=False)

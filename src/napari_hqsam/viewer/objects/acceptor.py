@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
 from napari_hqsam.sessions import recent_sizes
-from napari_hqsam.sessions.journal.records import AcceptOptions
+from napari_hqsam.sessions.journal.accept_options import AcceptOptions
 from napari_hqsam.viewer.inference.request_builder import TYPICAL_OF
 from napari_hqsam.viewer.inference.requests import to_candidate
 from napari_hqsam.viewer.main_thread import notify

@@ -10,7 +10,7 @@ import numpy as np
 from napari_hqsam.errors import HqsamError, PromptError
 from napari_hqsam.masks.finishing import finish_crop
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.sessions.journal.records import AcceptOptions
+from napari_hqsam.sessions.journal.accept_options import AcceptOptions
 from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.inference.requests import from_candidate
 from napari_hqsam.viewer.main_thread import notify

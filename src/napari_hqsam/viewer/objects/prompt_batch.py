@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.step_loop import Checkpoint
     from napari_hqsam.worker import Ticket
 
-PromptResult = tuple[int, "Mask", "Setup"]
+PromptResult = tuple[int, "Mask", "ModelRecord"]
 """Number of a prompt, its mask, and the model and normalisation it was made with."""
 
 
@@ -76,7 +76,7 @@ class PromptRun:
         self,
         plan: BatchPlan,
         engine: Engine,
-        accept: Callable[[BatchPlan, Prompt, Mask, Setup], bool],
+        accept: Callable[[BatchPlan, Prompt, Mask, ModelRecord], bool],
         advanced: Callable[[int, int], None],
         ended: Callable[[str], None],
     ) -> None:
@@ -213,7 +213,7 @@ class PromptBatch(QObject):
         self._loop.start()
 
     def _accept(
-        self, plan: BatchPlan, prompt: Prompt, mask: Mask, setup: Setup
+        self, plan: BatchPlan, prompt: Prompt, mask: Mask, setup: ModelRecord
     ) -> bool:
         """Put one object into the target; False if there is no room for it."""
         session = self._sessions.session

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.events import Accept
 from napari_hqsam.viewer.canvas.prompts.reader import current_prompt
 from napari_hqsam.viewer.inference.requests import from_candidate
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.sessions.journal.records import AcceptOptions, Event
+    from napari_hqsam.sessions.journal.accept_options import AcceptOptions
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.objects.accept_intent import Link
     from napari_hqsam.viewer.objects.acceptor import Acceptor

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.labels import check_writable, labels_digest
-from napari_hqsam.sessions import keep_others
+from napari_hqsam.sessions import back_up_foreign_labels
 from napari_hqsam.viewer.files.journal_files import check_free
 from napari_hqsam.viewer.files.label_files import files_in_use, save_labels, tell_kept
 from napari_hqsam.viewer.main_thread import notify
@@ -131,13 +131,13 @@ class LabelSaver(QObject):
                     tell_kept(path, kept)
                 try:
                     if session is not None:
-                        session.note_save(digest, lines)
+                        session.record_save(digest, lines)
                 except HqsamError as error:
                     failed(error)
                     return
                 submit(lambda: save_labels(path, labels, attributes), done)
 
-            submit(lambda: (labels_digest(labels), keep_others(path)), note)
+            submit(lambda: (labels_digest(labels), back_up_foreign_labels(path)), note)
 
         def done(written: str) -> None:
             if self._sessions.target is target:

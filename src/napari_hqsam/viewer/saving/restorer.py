@@ -24,10 +24,10 @@ from napari_hqsam.viewer.main_thread import DeferredCall, notify
 from napari_hqsam.viewer.saving import foreign_image_dialog as foreign_image_dialog
 from napari_hqsam.viewer.saving.session_context import (
     apply_choices,
+    current_context,
     find_image,
     open_image_of,
     show_plane,
-    tell_context,
     what_to_open,
 )
 from napari_hqsam.worker import Priority, Worker
@@ -76,7 +76,7 @@ class SessionRestorer(QObject):
         self._tried: list[tuple[Layer, int]] = []
         self._resuming = False
         self._soon = DeferredCall(self, self._resume)
-        sessions.tell_context = lambda: tell_context(scene, scene.settings)
+        sessions.current_context = lambda: current_context(scene, scene.settings)
         sessions.session_ended.connect(self.find_unsaved_sessions)
         scene.layers_changed.connect(self._on_layers)
         scene.image_changed.connect(self._on_layers)

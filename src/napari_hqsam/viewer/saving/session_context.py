@@ -1,7 +1,7 @@
 """How a session is worked on: the image's file, the choices, the plane shown.
 
 The journal keeps it with what is done, so that whoever goes on finds all as it was
-left. See `EditLog.tell_context`.
+left. See `EditLog.current_context`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CHOICES = (
 )
 
 
-def tell_context(scene: Scene, settings: Settings) -> dict[str, Any]:
+def current_context(scene: Scene, settings: Settings) -> dict[str, Any]:
     """Return it as plain values."""
     told: dict[str, Any] = {name: getattr(settings, name) for name in _CHOICES}
     told = {k: list(v) if isinstance(v, tuple) else v for k, v in told.items()}

@@ -86,7 +86,7 @@ class SessionController(QObject):
         self.session: Session | None = None
         self._rows: ObjectRows | None = None
         self._is_new = False
-        self.tell_context: Callable[[], dict[str, Any]] = dict
+        self.current_context: Callable[[], dict[str, Any]] = dict
         """Gives what the journal shall keep of how a session is worked on."""
         self.saved_lines = 1
         """How many lines of the session's journal are in a label file."""
@@ -331,7 +331,7 @@ class SessionController(QObject):
         assert self.target is not None
         self.session = opened.session
         self.session.target = self.target
-        self.session.tell_context = self.tell_context
+        self.session.current_context = self.current_context
         assert self.session.journal is not None
         journal = self.session.journal.path
         self.saved_lines = opened.saved or saved_lines(journal)
@@ -450,7 +450,7 @@ class SessionController(QObject):
         if self.target.shape != self.session.header.labels.shape:
             return  # who goes on with the session says so
         try:
-            replaced = before is not None and self.session.record_replaced(before)
+            replaced = before is not None and self.session.record_replacement(before)
             if replaced or reconcile(self.session, self.target):
                 self._rows = ObjectRows(self.session)
                 self.show_rows()
@@ -466,7 +466,7 @@ class SessionController(QObject):
         if self.session is None or self.target is None or self.target.writing:
             return
         try:
-            self.session.record(self.target.strokes_of(event.value))
+            self.session.record_strokes(self.target.strokes_of(event.value))
             self.note_rows()
             self.show_rows()
         except (HqsamError, ValueError, TypeError, IndexError) as error:
@@ -489,4 +489,4 @@ class SessionController(QObject):
             It cannot be written to.
         """
         if self.target is not None and self.session is not None:
-            self.session.note_save(labels_digest(self.target.array), self.lines)
+            self.session.record_save(labels_digest(self.target.array), self.lines)

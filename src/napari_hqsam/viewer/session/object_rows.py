@@ -10,14 +10,14 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.sessions.features import COLUMNS
-from napari_hqsam.sessions.journal.records import Accept
+from napari_hqsam.sessions.journal.events import Accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari.layers import Labels
 
-    from napari_hqsam.sessions.journal.records import Event
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.sessions.session import Session
 
 
@@ -46,7 +46,7 @@ class ObjectRows:
             # as `ObjectTable.ids` has it, for one id
             known = (
                 bool(there.made.get(label_id))
-                if there.was_found(label_id)
+                if there.was_preexisting(label_id)
                 else there.pixels[label_id] > 0
             )
             self._set(label_id, self._session.feature_row(label_id) if known else None)

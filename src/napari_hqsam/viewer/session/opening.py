@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from napari_hqsam.errors import HqsamError, OutputError
-from napari_hqsam.sessions import OtherLabelsError, set_aside
+from napari_hqsam.sessions import LabelsMismatchError, archive_session
 from napari_hqsam.viewer.files.journal_files import (
     Opened,
     begin_session,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.session.provenance import ProvenanceCheck
@@ -115,7 +115,7 @@ class SessionOpener:
         path = journal_file(target.layer.name)
         done, failed = self._hold(target)
 
-        def copy(records: tuple[ImageRecord, Setup]) -> None:
+        def copy(records: tuple[ImageRecord, ModelRecord]) -> None:
             work = partial(begin_session, path, target, *records, place, found=found)
             self._submit(work, done, failed)
 
@@ -133,7 +133,7 @@ class SessionOpener:
         done, failed = self._hold(target)
 
         def refused(error: Exception) -> None:
-            if not isinstance(error, OtherLabelsError):
+            if not isinstance(error, LabelsMismatchError):
                 failed(error)
                 return
             answer = other_labels_dialog.ask(error, name)
@@ -182,7 +182,7 @@ class SessionOpener:
     ) -> None:
         """Give the session beside labels another name; they get one of their own."""
         try:
-            kept = set_aside(journal)
+            kept = archive_session(journal)
         except HqsamError as error:
             failed(error)
             return

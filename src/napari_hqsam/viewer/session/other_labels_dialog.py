@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Literal
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 if TYPE_CHECKING:
-    from napari_hqsam.sessions import OtherLabelsError
+    from napari_hqsam.sessions import LabelsMismatchError
 
 Answer = Literal["labels", "session", "nothing"]
 
 
-def ask(error: OtherLabelsError, name: str) -> Answer:
+def ask(error: LabelsMismatchError, name: str) -> Answer:
     """Ask whether the labels or the session shall stay as they are.
 
     Parameters
     ----------
-    error : OtherLabelsError
+    error : LabelsMismatchError
         Tells what does not fit.
     name : str
         Of the labels.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, HqsamWarning
-from napari_hqsam.sessions import other_weights, read_session
+from napari_hqsam.sessions import read_session, weights_difference
 from napari_hqsam.viewer.inference.requests import Channels, ModelSpec
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.worker import Priority, Worker
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hqsam.models import Model
-    from napari_hqsam.sessions import Recorded, Session
+    from napari_hqsam.sessions import RecordedSession, Session
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.inference.engine import Engine
 
@@ -80,7 +80,7 @@ class ProvenanceCheck(QObject):
             if isinstance(layer, Image)
         }
 
-        def done(recorded: Recorded | None) -> None:
+        def done(recorded: RecordedSession | None) -> None:
             if recorded is not None and not self.ask(
                 f"{name} is not the image that the session was made on "
                 f"({recorded.header.image.name}): pixels, axes or channels differ. Go "
@@ -100,7 +100,7 @@ class ProvenanceCheck(QObject):
         spec = ModelSpec(settings.model, settings.device)
 
         def done(model: Model) -> None:
-            text = other_weights(session.history.events, model)
+            text = weights_difference(session.history.events, model)
             if text:
                 notify(
                     HqsamWarning(
@@ -125,7 +125,7 @@ def _pixels(layer: Any) -> Any:  # noqa: ANN401
 
 def _if_other(
     journal: Path, pixels: object, there: Mapping[str, Any]
-) -> Recorded | None:
+) -> RecordedSession | None:
     """Return a session that was made on another image; None: it is the same.
 
     Also where a layer that was a channel of it is not there: that is told elsewhere.

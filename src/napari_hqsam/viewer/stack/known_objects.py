@@ -14,7 +14,7 @@ import numpy as np
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry.boxes import EMPTY, around, index_in, is_empty
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.sessions.patches import windows
+from napari_hqsam.sessions.changes.patching import windows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -145,7 +145,7 @@ def slices_by_hand(
         *(p for p in derived if derived[p] is None),
     ]
     slices = {stack.slice_of(p) for p in planes} - {None}
-    if not table.was_found(label_id):
+    if not table.was_preexisting(label_id):
         slices |= stack.slices_in(table.places(label_id))
     given = fixed or {}
     slices.update(given)

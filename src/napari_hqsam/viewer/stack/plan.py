@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box, Plane
-    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
@@ -73,7 +73,7 @@ class StackProgress:
         Slices and keys of objects that their prompts gave.
     tiles : (int, int)
         Tiles of the slice in work that are done, and how many it has.
-    setup : Setup or None
+    setup : ModelRecord or None
         Model and normalisation of the last slice, for the journal.
     begun : bool
         Whether anything was put into the target.
@@ -84,7 +84,7 @@ class StackProgress:
     filled: set[int] = field(default_factory=set)
     prompted: set[tuple[int, Hashable]] = field(default_factory=set)
     tiles: tuple[int, int] = (0, 0)
-    setup: Setup | None = None
+    setup: ModelRecord | None = None
     begun: bool = False
 
 

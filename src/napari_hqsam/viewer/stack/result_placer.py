@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.masks import Mask
-    from napari_hqsam.sessions.journal.records import AcceptOptions
+    from napari_hqsam.sessions.journal.accept_options import AcceptOptions
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.requests import Request
     from napari_hqsam.viewer.planes import PlaneView

@@ -102,7 +102,9 @@ class StackRun:
         """Place a result, object by object."""
         plan, progress = self.task.plan, self.task.progress
         if result.boxes is not None and plan.session is not None:
-            plan.session.table.look(plan.stack.plane(result.z), result.boxes)
+            plan.session.table.set_preexisting_boxes(
+                plan.stack.plane(result.z), result.boxes
+            )
         progress.setup = result.setup
         if not result.partial:
             progress.done.add(result.z)

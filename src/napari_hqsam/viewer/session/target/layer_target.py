@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from napari_hqsam.errors import OutputError
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.sessions.strokes import Stroke
+from napari_hqsam.sessions.changes.strokes import Stroke
 from napari_hqsam.viewer.canvas.layer_placing import Placing
 from napari_hqsam.viewer.files.label_files import FLAT, without_step
 from napari_hqsam.viewer.planes import layer_shape, shape_without, without_axis
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box, Plane
-    from napari_hqsam.sessions.journal.records import Event
-    from napari_hqsam.sessions.patches import Patch, Write
+    from napari_hqsam.sessions.changes.patches import Patch
+    from napari_hqsam.sessions.changes.target import Write
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.planes import PlaneView
 
@@ -254,7 +255,7 @@ def reconcile(session: Session, target: LayerTarget) -> bool:
         session.redo()
         return True
     if not happened:
-        session.record(strokes)
+        session.record_strokes(strokes)
     return True
 
 

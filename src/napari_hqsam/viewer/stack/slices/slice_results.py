@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask, Tracks
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.propagation import Confidence
-    from napari_hqsam.sessions.journal.headers import Setup
+    from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.viewer.inference.requests import Request
 
 
@@ -73,7 +73,7 @@ class SliceResult:
         Box of each object in the labels of the slice, by ids; None: not looked up.
     partial : bool
         Whether more of this slice is to come.
-    setup : Setup or None
+    setup : ModelRecord or None
         Model and normalisation, for the journal.
     """
 
@@ -82,4 +82,4 @@ class SliceResult:
     tracks: Tracks | None = None
     boxes: Mapping[int, Box] | None = None
     partial: bool = False
-    setup: Setup | None = None
+    setup: ModelRecord | None = None

@@ -90,7 +90,7 @@ def with_boxes(results: Iterator[SliceResult], job: SliceJob) -> Iterator[SliceR
     session, looked_up = job.plan.session, set[int]()
     assert session is not None
     for each in results:
-        found_in_labels = any(map(session.table.was_found, job.own_ids()))
+        found_in_labels = any(map(session.table.was_preexisting, job.own_ids()))
         if each.z in looked_up or not found_in_labels:
             yield each
             continue

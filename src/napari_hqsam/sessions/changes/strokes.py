@@ -1,4 +1,4 @@
-"""Changes that others made to labels, such as napari's brush, as patches."""
+"""Convert changes that others made to labels, such as napari's brush, to patches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.geometry import Plane
-from napari_hqsam.sessions.patches import Patch
+from napari_hqsam.sessions.changes.patches import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _WINDOW = 1024  # the sides of the patches at most, pixels
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """Pixels that were changed at once.
+    """Pixels that were changed together.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Stroke:
 def stroke_patches(
     shape: Sequence[int], strokes: Sequence[Stroke]
 ) -> tuple[Patch, ...]:
-    """Put strokes together to patches.
+    """Combine strokes into patches.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def stroke_patches(
     Returns
     -------
     tuple of Patch
-        From before the first stroke to after the last.
+        Changes from before the first stroke to after the last.
 
     Raises
     ------
     IndexError
-        If pixels lie outside the labels.
+        Pixels lie outside the labels.
     ValueError
-        If the arrays of a stroke do not fit each other.
+        The arrays of a stroke have different lengths.
     """
     if not strokes:
         return ()
@@ -67,14 +67,14 @@ def stroke_patches(
     )
     if not flat.size:
         return ()
-    # of each pixel the first stroke tells what was there, the last what is
+    # the first stroke of a pixel has its id before, the last one its id after
     pixels, first = np.unique(flat, return_index=True)
     _, last = np.unique(flat[::-1], return_index=True)
     return tuple(_patches(shape, pixels, before[first], after[flat.size - 1 - last]))
 
 
 def _flat(shape: Sequence[int], stroke: Stroke) -> tuple[NDArray[Any], ...]:
-    """Pixels as single numbers, and their ids before and after."""
+    """Return the flat indices of a stroke's pixels, and their ids before and after."""
     indices = np.broadcast_arrays(*map(np.asarray, stroke.indices))
     flat = np.ravel_multi_index([i.ravel() for i in indices], tuple(shape))
     return tuple(np.broadcast_arrays(flat, stroke.before, stroke.after))
@@ -86,7 +86,7 @@ def _patches(
     before: NDArray[Any],
     after: NDArray[Any],
 ) -> Iterator[Patch]:
-    """Yield a patch for each window of each plane that has any of the pixels."""
+    """Yield a patch for each window of each plane with any of the pixels."""
     *leading, y, x = np.unravel_index(pixels, tuple(shape))
     places = np.stack([*leading, y // _WINDOW, x // _WINDOW], 1)
     which, numbers = np.unique(places, axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""A session as its journal tells it."""
+"""Read a session from its journal."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.sessions.history import History
+from napari_hqsam.sessions.journal.events import Accept, Edit, Save
 from napari_hqsam.sessions.journal.headers import Header
+from napari_hqsam.sessions.journal.json_values import as_int, as_str
 from napari_hqsam.sessions.journal.lines import (
     JournalError,
     count_lines,
+    is_save,
     read_lines,
-    tells_of_saving,
 )
 from napari_hqsam.sessions.journal.paths import base_path, find_base
-from napari_hqsam.sessions.journal.plain import text, whole
-from napari_hqsam.sessions.journal.records import Accept, Edit, Save
 
 if TYPE_CHECKING:
     import os
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.models import Model
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.sessions.journal.lines import Json
-    from napari_hqsam.sessions.journal.records import Event
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
-    """What a journal says.
+class RecordedSession:
+    """A session as read from its journal.
 
     Attributes
     ----------
@@ -44,15 +44,15 @@ class Recorded:
     header : Header
         Image, labels, model.
     history : History
-        What was done.
+        Its events.
     context : dict
-        How the session was worked on last: for the program that wrote it.
+        Last state of the program that wrote it; see `EditLog.context`.
     lines : int
-        Number of lines, header included, but for those that tell of saving.
+        Number of lines, header included, without those of saving.
     changed : datetime, optional
         When the last of them was written; None where there is only the header.
     saves : tuple of Save
-        When its labels were saved, in order.
+        Savings of its labels, in order.
     """
 
     path: Path
@@ -65,24 +65,24 @@ class Recorded:
 
     @property
     def base(self) -> Path | None:
-        """The file with the labels that the session started from, if any.
+        """The labels that the session began with, if any.
 
-        To be read alone: it may be another session's as well, see `find_base`.
+        Only to be read: another session may use the file too, see `find_base`.
         """
         return find_base(self.path, self.header.labels.base)
 
     @property
     def own_base(self) -> Path | None:
-        """The same, if it is the session's alone: to be moved or removed with it."""
+        """The same, if only this session uses it: moved and removed with it."""
         return None if self.header.labels.base is None else base_path(self.path)
 
     def read_base(self) -> NDArray[Any] | None:
-        """Read the labels that the session started from; None where there were none.
+        """Read the labels that the session began with; None if there were none.
 
         Raises
         ------
         ImageError
-            If they cannot be read, or are of another shape.
+            They cannot be read, or have another shape.
         """
         if self.base is None:
             return None
@@ -95,20 +95,20 @@ class Recorded:
         return labels.reshape(shape)
 
 
-def other_weights(events: Iterable[Event], model: Model) -> str:
-    """Say that objects were accepted from a model of this name with other weights.
+def weights_difference(events: Iterable[Event], model: Model) -> str:
+    """Describe how a model's weights differ from those of a session's events.
 
     Parameters
     ----------
     events : iterable of Event
-        What was done in a session.
+        Of the session.
     model : Model
-        The model that it goes on with.
+        The model to continue with; only events of a model of its name count.
 
     Returns
     -------
     str
-        For people; "" where the weights are the same.
+        A sentence for the user; "" where the weights are the same.
     """
     setups = {event.setup for event in events if isinstance(event, Accept)}
     other = [s for s in setups if s.model == model.name and not s.made_with(model)]
@@ -122,8 +122,8 @@ def other_weights(events: Iterable[Event], model: Model) -> str:
     )
 
 
-def read_session(path: str | os.PathLike[str]) -> Recorded:
-    """Read a session from its journal, without labels; it may be going on.
+def read_session(path: str | os.PathLike[str]) -> RecordedSession:
+    """Read a session from its journal, without labels; it may be in use.
 
     Parameters
     ----------
@@ -133,24 +133,23 @@ def read_session(path: str | os.PathLike[str]) -> Recorded:
     Raises
     ------
     JournalError
-        If it cannot be read, or a line but the last is damaged or makes no
-        sense.
+        It cannot be read, or a line other than the last is damaged or invalid.
 
     Warns
     -----
     HqsamWarning
-        If the last line was cut short.
+        The last line was cut short.
     """
-    return understand(Path(path), read_lines(path))
+    return parse_journal(Path(path), read_lines(path))
 
 
-def understand(path: Path, lines: Sequence[Json]) -> Recorded:
-    """Go through the lines of a journal.
+def parse_journal(path: Path, lines: Sequence[Json]) -> RecordedSession:
+    """Build the session that the lines of a journal record.
 
     Raises
     ------
     JournalError
-        If a line makes no sense.
+        A line is invalid.
     """
     number = 1
     try:
@@ -159,24 +158,24 @@ def understand(path: Path, lines: Sequence[Json]) -> Recorded:
         saves, last = [], lines[0]
         for line in lines[1:]:
             number += 1
-            if tells_of_saving(line):
+            if is_save(line):
                 saves.append(Save.from_json(line))
                 continue
-            _follow(history, line, header.labels.shape)
+            _apply_line(history, line, header.labels.shape)
             last = line
     except MemoryError:
         raise
-    except Exception as error:  # whatever it says may be of any kind
+    except Exception as error:  # an untrusted line may raise any kind
         missing = " is missing" if isinstance(error, KeyError) else ""
         why = reason(error) + missing
         raise JournalError(
             f"{path}: line {number} makes no sense ({why}); take a copy from before "
             "it was changed, or install the newest napari-hqsam"
         ) from error
-    told = (line["context"] for line in reversed(lines) if "context" in line)
-    context = next((one for one in told if isinstance(one, dict)), {})
+    contexts = (line["context"] for line in reversed(lines) if "context" in line)
+    context = next((one for one in contexts if isinstance(one, dict)), {})
     counted = count_lines(lines)
-    return Recorded(
+    return RecordedSession(
         path, header, history, context, counted, _time_of(last), tuple(saves)
     )
 
@@ -188,24 +187,24 @@ def _time_of(line: Json) -> datetime.datetime | None:
         return None
 
 
-def _follow(history: History, line: Json, shape: tuple[int, ...]) -> None:
-    """Do in a history what a line says."""
+def _apply_line(history: History, line: Json, shape: tuple[int, ...]) -> None:
+    """Apply a line of a journal to a history."""
     match line["event"]:
         case "undo":
             history.undo()
         case "redo":
             history.redo()
         case _:
-            history.do(event_of(line, shape), *step_of(line))
+            history.do(parse_event(line, shape), *parse_group(line))
 
 
-def event_of(line: Json, shape: tuple[int, ...]) -> Event:
-    """Return what was done, of a line that tells of no undo or redo."""
+def parse_event(line: Json, shape: tuple[int, ...]) -> Event:
+    """Read the event of a line that is neither undo nor redo."""
     kind = Accept if line["event"] == "accept" else Edit
     return kind.from_json(line, shape)
 
 
-def step_of(line: Json) -> tuple[str | None, int]:
-    """Group, and how many steps were done since its own; see `History.do`."""
+def parse_group(line: Json) -> tuple[str | None, int]:
+    """Read the group of a line, and the number of later steps; see `History.do`."""
     group = line.get("group")
-    return None if group is None else text(group), whole(line.get("later", 0))
+    return None if group is None else as_str(group), as_int(line.get("later", 0))

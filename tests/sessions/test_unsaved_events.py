@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.sessions import ArrayTarget, Stroke, catch_up
+from napari_hqsam.sessions import ArrayTarget, Stroke, apply_unsaved
 
 CLICK = Prompt([(4, 4)])
 
@@ -25,7 +25,7 @@ def states(begin, square):
 
     def paint():
         session.target.array[0, :5] = 7
-        session.record([Stroke((np.zeros(5, int), np.arange(5)), 0, 7)])
+        session.record_strokes([Stroke((np.zeros(5, int), np.arange(5)), 0, 7)])
 
     done(
         lambda: grouped(lambda: session.accept(square(1, 1), CLICK)),
@@ -47,7 +47,7 @@ def test_from_each_line_to_the_last(states):
     path, states = states
     for lines, labels in enumerate(states, 2):
         labels = labels.copy()
-        catch_up(path, ArrayTarget(labels), lines)
+        apply_unsaved(path, ArrayTarget(labels), lines)
         np.testing.assert_array_equal(labels, states[-1])
 
 
@@ -57,6 +57,6 @@ def test_what_no_line_tells_of_stays(states):
     labels[labels == 1] = 9  # by somebody else
     others = labels == 9
     assert others.any()
-    catch_up(path, ArrayTarget(labels), 7)
+    apply_unsaved(path, ArrayTarget(labels), 7)
     assert (labels[others] == 9).all()
     np.testing.assert_array_equal(labels[~others], states[-1][~others])

@@ -1,4 +1,4 @@
-"""The journal of a session: begun for labels, or gone on with."""
+"""Create the journal of a session, or open it to continue."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from napari_hqsam.labels.base import keep_base
 from napari_hqsam.sessions.journal.file import Journal
 from napari_hqsam.sessions.journal.headers import Header, LabelsRecord
 from napari_hqsam.sessions.journal.paths import base_path
-from napari_hqsam.sessions.recorded import understand
+from napari_hqsam.sessions.recorded_session import parse_journal
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from napari_hqsam.sessions.journal.headers import ImageRecord, Setup
+    from napari_hqsam.sessions.changes.target import Target
+    from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
     from napari_hqsam.sessions.journal.lines import Json
-    from napari_hqsam.sessions.patches import Target
-    from napari_hqsam.sessions.recorded import Recorded
+    from napari_hqsam.sessions.recorded_session import RecordedSession
 
 
-def begin_journal(
+def create_journal(
     path: Path,
     target: Target,
     image: ImageRecord,
-    setup: Setup,
+    setup: ModelRecord,
     space: Space | None,
     *,
     found: bool,
 ) -> tuple[Header, Journal]:
-    """Begin the journal of a session, and keep a copy of the labels it starts from.
+    """Create the journal of a session, and copy the labels that it begins with.
 
     Parameters and errors as for `Session.create`.
     """
@@ -59,7 +59,7 @@ def begin_journal(
         return {"package": version("napari-hqsam"), **header.to_json()}
 
     try:
-        # The journal is locked before anything is written beside it.
+        # `first` is called under the lock: nothing is written beside it before.
         journal = Journal.create(path, first)
     except BaseException:
         if made:
@@ -69,16 +69,16 @@ def begin_journal(
     return header, journal
 
 
-def reopen_journal(
+def open_journal(
     path: str | os.PathLike[str], target: Target
-) -> tuple[Recorded, Journal]:
-    """Read the journal of a session, and lock it to go on.
+) -> tuple[RecordedSession, Journal]:
+    """Read the journal of a session, and lock it to append.
 
     Parameters, errors and warnings as for `Session.open`.
     """
     journal, lines = Journal.reopen(path)
     try:
-        recorded = understand(journal.path, lines)
+        recorded = parse_journal(journal.path, lines)
         shape = recorded.header.labels.shape
         if tuple(target.array.shape) != shape:
             raise ImageError(

@@ -1,0 +1,1 @@
+"""Changes of labels as patches, and the labels that they are written to."""

@@ -1,0 +1,1 @@
+"""Label files and the sessions beside them: verify, archive, bring up to date."""
