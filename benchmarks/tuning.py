@@ -50,9 +50,9 @@ from napari_hqsam.evaluation.clicking import (
 from napari_hqsam.evaluation.levels import VIEWS
 from napari_hqsam.evaluation.scoring import choose_objects
 from napari_hqsam.masks.metrics import average_precision, iou
-from napari_hqsam.models import Tuning
+from napari_hqsam.models import InstanceTuning, Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
-from napari_hqsam.segmentation.automatic.everything import proposer_for
+from napari_hqsam.segmentation.automatic import find_proposer
 from napari_hqsam.segmentation.automatic.running import Area, Everything
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
 from napari_hqsam.segmentation.plane.levels import levels_to_try, second_tiles, tile_for
@@ -102,7 +102,6 @@ class Remembering(PlaneDecoder):
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__(segmenter.source, segmenter.model, segmenter.grid, ())
         self.known: dict[tuple[Prompt, Tile, bool], TilePrediction] = {}
-        self.maps: dict[Tile, NDArray[np.float32] | None] = {}
         self.asked = 0
 
     def decode(
@@ -123,12 +122,6 @@ class Remembering(PlaneDecoder):
         ):
             self.known[prompt, tile, hq] = answer
         return [self.known[p, tile, hq] for p in prompts]
-
-    def instance_maps(self, tile: Tile) -> NDArray[np.float32] | None:
-        """As `PlaneDecoder.instance_maps`."""
-        if tile not in self.maps:
-            self.maps[tile] = super().instance_maps(tile)
-        return self.maps[tile]
 
 
 class Scene:
@@ -238,12 +231,14 @@ class Scene:
         grid = self.segmenter.grid
         before = self.decoder.asked
         level = grid.level_for(self.typical, tuning.automatic_share)
-        make = proposer_for(proposer, replace(self.segmenter.model, tuning=tuning))
+        model = replace(self.segmenter.model, tuning=tuning)
+        self.decoder.model = model
+        kind = find_proposer(proposer, model)
         every = Everything(
             self.known,
             Area(self.decoder, level, region),
-            make(self.decoder, level, region),
-            Rules().for_model(tuning),
+            kind.make(self.decoder, level, region, None),
+            kind.rules(Rules(), model),
         )
         labels = np.zeros(grid.plane_shape, np.int32)
         for i, mask in enumerate(make_disjoint(list(every)), 1):
@@ -518,8 +513,13 @@ def sweep_automatic(sweep: Sweep, scenes: Sequence[Scene]) -> None:
 
     vary("share of a tile's side", one("automatic_share", 1 / 16, 1 / 8, 1 / 6, 1 / 4))
     if fit[0].segmenter.model.network.instance_decoder is not None:
-        seeds = [(f, d, d) for f in (0.3, 0.4, 0.5, 0.6) for d in (0.4, 0.5, 0.6, 0.7)]
-        vary("thresholds of seeds", one("instance_thresholds", *seeds))
+        seeds = [
+            {"apg": InstanceTuning(foreground=f, depth=d, sigma=sigma)}
+            for f in (0.5, 0.65, 0.75)
+            for d in (0.2, 0.25, 0.3)
+            for sigma in (2.0, 3.2)
+        ]
+        vary("seeds", seeds)
     vary("least quality", least)
     vary(
         "quality that is sure",

@@ -36,7 +36,7 @@ def test_the_limits_of_the_paper_are_those_of_official_weights():
         {"doubtful_score": 1.5},
         {"quality": float("nan")},
         {"points_per_side": 0},
-        {"instance_thresholds": (0.5, 0.0, 0.5)},
+        {"prompted_quality": -0.1},
         {"logit_blur": -0.5},
     ],
     ids=lambda wrong: next(iter(wrong)),

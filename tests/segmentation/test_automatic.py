@@ -1,6 +1,7 @@
 """All objects of a plane, with a network whose answers are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_hqsam.masks import Mask
 from napari_hqsam.masks.metrics import iou
 from napari_hqsam.segmentation import Rules, iter_everything, make_disjoint
 from napari_hqsam.segmentation.automatic import best_level, rate_levels
+from napari_hqsam.segmentation.automatic.choosing import rate_by_clicks
 from napari_hqsam.segmentation.automatic.lattice import GridProposer
 from napari_hqsam.segmentation.automatic.proposing import rows_of_tiles
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
@@ -66,8 +68,8 @@ def lattice(grid, region, points_per_side):
         prompt.points[0]
         for row in rows_of_tiles(grid, 0, region)
         for tile in row
-        for phase in proposer.propose(tile)
-        for prompt in phase
+        for phase in proposer.propose(SimpleNamespace(tile=tile, is_flat=False))
+        for prompt in (proposal.prompt for proposal in phase)
     ]
 
 
@@ -161,6 +163,7 @@ def test_masks_come_before_the_plane_is_through(drawn, soft, bright):
     ],
     ids=["empty", "saturated", "one pixel", "nan"],
 )
+@pytest.mark.filterwarnings("ignore:array has values that are NaN")
 def test_nothing_to_see_is_nothing_to_encode(pixels, bright):
     model = bright(128)
     spec = "none" if pixels.dtype == np.uint8 else (0, 1)
@@ -187,7 +190,7 @@ def test_what_rates_low_is_dropped(discs, bright):
 def test_the_level_goes_by_the_size_that_is_given(discs, bright):
     segmenter = segmenter_of(discs, bright(128))
     decoder = PlaneDecoder(segmenter.source, segmenter.model, segmenter.grid, ())
-    rated = rate_levels(decoder, (0, 0, 240, 260), typical_size=28)
+    rated = rate_levels(decoder, (0, 0, 240, 260), rate_by_clicks, typical_size=28)
     assert best_level(rated) == 1  # an eighth of a tile of 256 plane pixels
     assert segmenter.model.network.encoded == 0
     assert best_level({0: 0.5, 1: 0.5, 2: 0.3}) == 1
@@ -276,5 +279,5 @@ def test_a_model_may_want_to_see_objects_larger(discs, bright):
     model.tuning = replace(model.tuning, automatic_share=1 / 4)
     segmenter = segmenter_of(discs, model)
     decoder = PlaneDecoder(segmenter.source, model, segmenter.grid, ())
-    rated = rate_levels(decoder, (0, 0, 240, 260), typical_size=28)
+    rated = rate_levels(decoder, (0, 0, 240, 260), rate_by_clicks, typical_size=28)
     assert best_level(rated) == 0

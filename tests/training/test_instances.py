@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from napari_hqsam.datasets.labelled import labelled_image
+from napari_hqsam.masks.instance_maps import instance_targets
 from napari_hqsam.network import HQSAM
 from napari_hqsam.training.augment import defocus, jpeg, stripes
 from napari_hqsam.training.crops import Crop, bending, sample_crop
 from napari_hqsam.training.initial import with_instance_decoder
-from napari_hqsam.training.instances import instance_loss, instance_targets
+from napari_hqsam.training.instances import instance_loss
 from napari_hqsam.training.mixing import mosaic, paste
 
 

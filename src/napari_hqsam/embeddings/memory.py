@@ -1,4 +1,4 @@
-"""A cache of decode-ready tiles with a byte budget, least recently used out."""
+"""Caches of what is known of tiles, with a byte budget, least recently used out."""
 
 from __future__ import annotations
 
@@ -54,49 +54,61 @@ class SingleFlight(Generic[T]):
             mine.set_result(made)
 
 
-class TileCache:
-    """Decode-ready tiles in memory.
+class ByteCache(Generic[T]):
+    """Things in memory that can be made again.
 
     Parameters
     ----------
+    size : callable
+        Bytes that a thing takes.
     max_bytes : int
-        Budget; the tile asked for last always stays.
+        Budget; the thing asked for last always stays.
     """
 
-    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(self, size: Callable[[T], int], max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._tiles: OrderedDict[Hashable, TileFeatures] = OrderedDict()
+        self._size = size
+        self._kept: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
-        self._flights: SingleFlight[TileFeatures] = SingleFlight()
+        self._flights: SingleFlight[T] = SingleFlight()
 
-    def get(self, key: Hashable, make: Callable[[], TileFeatures]) -> TileFeatures:
-        """Return the tile under a key, made (and kept) when it is not there.
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the thing under a key, made (and kept) when it is not there.
 
-        One tile is never made twice at once, whatever number of threads ask.
+        One thing is never made twice at once, whatever number of threads ask.
         """
-        return self._find(key) or self._flights.do(
-            key,
-            # Another thread may have made it since it was not found.
-            lambda: self._find(key) or self._keep(key, make()),
+        found = self._find(key)
+        return (
+            found
+            if found is not None
+            else self._flights.do(key, self._maker(key, make))
         )
 
-    def _find(self, key: Hashable) -> TileFeatures | None:
-        with self._lock:
-            if key in self._tiles:
-                self._tiles.move_to_end(key)
-            return self._tiles.get(key)
+    def _maker(self, key: Hashable, make: Callable[[], T]) -> Callable[[], T]:
+        def find_or_make() -> T:
+            # Another thread may have made it since it was not found.
+            found = self._find(key)
+            return self._keep(key, make()) if found is None else found
 
-    def _keep(self, key: Hashable, made: TileFeatures) -> TileFeatures:
+        return find_or_make
+
+    def _find(self, key: Hashable) -> T | None:
         with self._lock:
-            self._tiles[key] = made
-            while len(self._tiles) > 1 and self._bytes() > self.max_bytes:
-                self._tiles.popitem(last=False)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _keep(self, key: Hashable, made: T) -> T:
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > 1 and self._bytes() > self.max_bytes:
+                self._kept.popitem(last=False)
         return made
 
     def clear(self) -> None:
-        """Forget all tiles."""
+        """Forget all."""
         with self._lock:
-            self._tiles.clear()
+            self._kept.clear()
 
     @property
     def bytes(self) -> int:
@@ -105,10 +117,23 @@ class TileCache:
             return self._bytes()
 
     def _bytes(self) -> int:
-        return sum(map(tile_bytes, self._tiles.values()))
+        return sum(map(self._size, self._kept.values()))
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._tiles
+        return key in self._kept
 
     def __len__(self) -> int:
-        return len(self._tiles)
+        return len(self._kept)
+
+
+class TileCache(ByteCache["TileFeatures"]):
+    """Decode-ready tiles in memory.
+
+    Parameters
+    ----------
+    max_bytes : int
+        As for `ByteCache`.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+        super().__init__(tile_bytes, max_bytes)

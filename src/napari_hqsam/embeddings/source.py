@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from napari_hqsam import images
 from napari_hqsam.embeddings.encoding import decode_ready, encode_pixels
 from napari_hqsam.embeddings.folder import StoreFolder, embeddings_folder
-from napari_hqsam.embeddings.memory import DEFAULT_BYTES, SingleFlight, TileCache
+from napari_hqsam.embeddings.memory import (
+    DEFAULT_BYTES,
+    ByteCache,
+    SingleFlight,
+    TileCache,
+)
 from napari_hqsam.embeddings.store import EmbeddingStore, digest
 from napari_hqsam.errors import HqsamWarning, OutputError
 
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Address, Tile
 
 Key = tuple[tuple[int, ...], "Tile"]
+
+MAPS_BYTES = 1 << 27
+"""Budget of the maps of an instance decoder: 300 tiles of 1024 pixels."""
 
 
 class Found(NamedTuple):
@@ -83,6 +91,10 @@ class TileSource:
         self.encoded = 0
         """Calls of the encoder so far."""
         self.memory = TileCache(memory_bytes)
+        self.maps: ByteCache[NDArray[np.float16]] = ByteCache(
+            lambda maps: maps.nbytes, MAPS_BYTES
+        )
+        """What the instance decoder gave for tiles; see `PlaneDecoder`."""
         self._folder: StoreFolder | None = None
         if cache is not False:
             path = embeddings_folder() if cache is None else Path(cache)
@@ -155,6 +167,16 @@ class TileSource:
         self._warn_of_refusal()
         return features
 
+    def pixels(self, index: Sequence[int], tile: Tile) -> NDArray[np.uint8]:
+        """Read what a tile shows, (h, w, 3) 8-bit RGB, at the tile's own level."""
+        index = tuple(index)
+        if tile.address is None:
+            plane = self.image.read_at(index, tile.region)
+            return self.normalization.to_rgb8(plane)
+        return images.read_rgb8(
+            self.image, self.normalization, index, tile.region, tile.address.level
+        )
+
     def embed(self, index: Sequence[int], tile: Tile) -> bool:
         """Make sure that a tile is on disk, and leave the memory as it is.
 
@@ -215,6 +237,7 @@ class TileSource:
     def close(self) -> None:
         """Give the memory back. The store needs no closing; neither is for good."""
         self.memory.clear()
+        self.maps.clear()
         with self._opening:
             self._store = None
 
@@ -235,7 +258,7 @@ class TileSource:
 
     def _read_or_encode(self, index: tuple[int, ...], tile: Tile) -> Found:
         if tile.address is None or self._folder is None:
-            return self._encode(self._pixels(index, tile), tile)
+            return self._encode(self.pixels(index, tile), tile)
         return self._through_store(index, tile, tile.address)
 
     def _through_store(
@@ -243,7 +266,7 @@ class TileSource:
     ) -> Found:
         store = self.store
         assert store is not None
-        pixels = self._pixels(index, tile)
+        pixels = self.pixels(index, tile)
         shown = digest(pixels)
         kept = store.read(index, address, shown)
         if kept is not None:
@@ -264,15 +287,6 @@ class TileSource:
         with self._computing:
             self.encoded += 1
             return Found(encode_pixels(self.model, pixels, tile), encoded=True)
-
-    def _pixels(self, index: tuple[int, ...], tile: Tile) -> NDArray[np.uint8]:
-        """Read what a tile shows, as 8-bit RGB."""
-        if tile.address is None:
-            plane = self.image.read_at(index, tile.region)
-            return self.normalization.to_rgb8(plane)
-        return images.read_rgb8(
-            self.image, self.normalization, index, tile.region, tile.address.level
-        )
 
     def _warn_of_refusal(self) -> None:
         if self._refusal is not None and not self._warned:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_hqsam.jobs.plan import Batch, Mode
     from napari_hqsam.labels import Overlap
     from napari_hqsam.segmentation import Segmenter
+    from napari_hqsam.segmentation.options import ProposerName
 
 
 def batch_file(
@@ -41,6 +42,7 @@ def batch_file(
     min_overlap: float = MIN_OVERLAP,
     max_gap: int = 0,
     linked_axis: str | None = None,
+    proposer: ProposerName = "auto",
     tracks: PathLike | None = None,
     overwrite: bool = False,
     restart: bool = False,
@@ -63,7 +65,7 @@ def batch_file(
         As of `plan_batch`; by default "auto" without prompts, else "same".
     planes : str or sequence of mapping of str to int, optional
         Such as ``"t=3,z=0:40"`` (see `parse_planes`); by default all.
-    overlap, min_overlap, max_gap, linked_axis
+    overlap, min_overlap, max_gap, linked_axis, proposer
         As of `plan_batch`.
     tracks, overwrite, restart
         As of `run_batch`.
@@ -95,6 +97,7 @@ def batch_file(
         min_overlap=min_overlap,
         max_gap=max_gap,
         linked_axis=linked_axis,
+        proposer=proposer,
         **setup.options,
     )
     Storage(out, opened, overwrite=overwrite)  # before a model is loaded for it

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.segmentation.automatic import best_level, rate_levels
+from napari_hqsam.segmentation.automatic import (
+    best_level,
+    find_proposer,
+    rate_levels,
+)
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
@@ -26,13 +30,14 @@ def choose_level(segmenter: Segmenter, batch: Batch) -> int:
     options = batch.options
     if isinstance(options.level, int):
         return grid.clip(options.level)
+    kind = find_proposer(batch.proposer, segmenter.model)
     planes = batch.planes
     rated: dict[int, float] = {}
     for share in (1 / 2, 1 / 4, 3 / 4):
         index = planes[int(share * len(planes))]
         decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
         whole = (0, 0, *grid.plane_shape)
-        rated = rate_levels(decoder, whole, options.typical_size)
-        if max(rated.values()) >= segmenter.model.tuning.quality:
+        rated = rate_levels(decoder, whole, kind.rate, options.typical_size)
+        if max(rated.values()) >= kind.least_rating(segmenter.model):
             break
     return best_level(rated)

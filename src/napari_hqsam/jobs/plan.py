@@ -12,7 +12,11 @@ from napari_hqsam.geometry.plane_text import all_planes
 from napari_hqsam.images import fingerprint
 from napari_hqsam.labels import MAX_ID, Overlap, label_ids
 from napari_hqsam.masks.linking import MIN_OVERLAP, check_overlap
-from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
+from napari_hqsam.segmentation.options import (
+    OptionArgs,
+    ProposerName,
+    SegmentOptions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +52,8 @@ class Batch:
         How objects of mode "auto" are linked, see `masks.Linker`.
     linked_axis : int
         Which of the leading axes they are linked along, from 0.
+    proposer : {"auto", "apg", "ais", "grid"}
+        Where the prompts of mode "auto" come from; see `iter_everything`.
     """
 
     mode: Mode
@@ -60,6 +66,7 @@ class Batch:
     min_overlap: float = MIN_OVERLAP
     max_gap: int = 0
     linked_axis: int = 0
+    proposer: ProposerName = "auto"
 
     def prompts_on(self, index: Index) -> tuple[tuple[int, Prompt], ...]:
         """Ids and prompts of a plane."""
@@ -82,21 +89,26 @@ class Batch:
         view = (
             {} if options.view_extent is None else {"view extent": options.view_extent}
         )
-        return view | {
-            "image": fingerprint(image),
-            "shape": [*image.leading_shape, *image.plane_shape],
-            "model": f"{model.name} {model.digest} {model.dtype}",
-            "normalization": repr(segmenter.normalization),
-            "mode": self.mode,
-            "planes": [list(index) for index in self.planes],
-            "prompts": _digest(self.prompts),
-            "level": options.level,
-            "output": options.output,
-            "clean": options.clean,
-            "overlap": self.overlap,
-            "typical size": options.typical_size,
-            "linking": [self.min_overlap, self.max_gap, self.linked_axis],
-        }
+        proposer = {} if self.mode != "auto" else {"proposer": self.proposer}
+        return (
+            view
+            | proposer
+            | {
+                "image": fingerprint(image),
+                "shape": [*image.leading_shape, *image.plane_shape],
+                "model": f"{model.name} {model.digest} {model.dtype}",
+                "normalization": repr(segmenter.normalization),
+                "mode": self.mode,
+                "planes": [list(index) for index in self.planes],
+                "prompts": _digest(self.prompts),
+                "level": options.level,
+                "output": options.output,
+                "clean": options.clean,
+                "overlap": self.overlap,
+                "typical size": options.typical_size,
+                "linking": [self.min_overlap, self.max_gap, self.linked_axis],
+            }
+        )
 
 
 def plan_batch(
@@ -109,6 +121,7 @@ def plan_batch(
     min_overlap: float = MIN_OVERLAP,
     max_gap: int = 0,
     linked_axis: str | None = None,
+    proposer: ProposerName = "auto",
     **options: Unpack[OptionArgs],
 ) -> Batch:
     """Plan a batch over planes of one image; nothing is computed yet.
@@ -135,6 +148,8 @@ def plan_batch(
     linked_axis : str, optional
         Letter of the axis along which "auto" links; by default "z" if there is one,
         else the last of the leading axes.
+    proposer : {"auto", "apg", "ais", "grid"}
+        Where the prompts of mode "auto" come from; see `iter_everything`.
     **options
         As of `SegmentOptions`.
 
@@ -143,7 +158,7 @@ def plan_batch(
     ImageError, PromptError
         Something does not fit the image, or something else that was given.
     """
-    _check_choices(mode, overlap)
+    _check_choices(mode, overlap, proposer)
     segment_options = SegmentOptions(**options)
     check_overlap(min_overlap)
     if mode == "auto" and segment_options.level == "whole":
@@ -180,13 +195,15 @@ def plan_batch(
         min_overlap,
         max_gap,
         axis,
+        proposer,
     )
 
 
-def _check_choices(mode: str, overlap: str) -> None:
+def _check_choices(mode: str, overlap: str, proposer: str) -> None:
     for what, value, known in (
         ("mode", mode, get_args(Mode)),
         ("overlap", overlap, ("keep", "overwrite")),
+        ("proposer", proposer, get_args(ProposerName)),
     ):
         if value not in known:
             raise PromptError(f"{what} {value!r} is unknown: {', '.join(known)}")

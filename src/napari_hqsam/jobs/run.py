@@ -244,6 +244,7 @@ class _Run:
                 iter_everything(
                     self.segmenter,
                     plane=self.segmenter.image.index_at(index),
+                    proposer=self.batch.proposer,
                     progress=check,
                     **replace(
                         self.batch.options, level=self._found_level()

@@ -11,10 +11,11 @@ from .device import Placement, choose_device
 from .load import Model, encoder_digest, load_model
 from .registry import Checkpoint, find_checkpoint, list_models
 from .report import doctor_report
-from .tuning import Tuning
+from .tuning import InstanceTuning, Tuning
 
 __all__ = [
     "Checkpoint",
+    "InstanceTuning",
     "Model",
     "Placement",
     "Tuning",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_hqsam.errors import ModelError
-from napari_hqsam.models.tuning import Tuning
+from napari_hqsam.models.tuning import InstanceTuning, Tuning
 
 HUB = "https://huggingface.co/lkeab/hq-sam/resolve"
 # Pinned: what stands at a name can then never change under a user.
@@ -94,7 +94,9 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
             doubtful_score=0.6,
             automatic_share=1 / 8,
             points_per_side=18,
-            instance_thresholds=(0.5, 0.5, 0.5),
+            apg=InstanceTuning(foreground=0.65, depth=0.25, sigma=3.2),
+            ais=InstanceTuning(foreground=0.65, depth=0.25, sigma=3.2),
+            prompted_quality=0.3,
             quality=0.3,
             candidate_quality=0.4,
             sure_quality=0.4,

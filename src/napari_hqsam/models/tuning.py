@@ -11,6 +11,46 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class InstanceTuning:
+    """How objects are told apart in the maps of an instance decoder.
+
+    The defaults are micro-sam's for prompts (APG).
+
+    Attributes
+    ----------
+    foreground : float
+        Foreground above which something is part of an object.
+    centre, boundary : float
+        Largest distances to centre and boundary in the seed of an object.
+    depth : float, optional
+        Seeds are the basins of the mean of both distances that are at least so deep,
+        instead of what lies below `centre` and `boundary`.
+    sigma : float
+        Standard deviation of the Gaussian that smooths both distances, network
+        pixels; the foreground is smoothed less. 0: nothing is smoothed.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    foreground: float = 0.5
+    centre: float = 0.5
+    boundary: float = 0.5
+    depth: float | None = None
+    sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("foreground", "centre", "boundary", "depth"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise ValueError(f"tuning {name}={value!r}: must be between 0 and 1")
+        if self.sigma < 0:
+            raise ValueError(f"tuning sigma={self.sigma!r}: must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tuning:
     """Settings that were chosen for the weights of a model.
 
@@ -40,9 +80,11 @@ class Tuning:
     points_per_side : int
         Points of the lattice along the side of a tile, without prompts (SAM paper,
         appendix B: 32 on 1024 pixels).
-    instance_thresholds : (float, float, float)
-        Least foreground, and largest distances to the centre and to the boundary, in
-        the seeds of objects that an instance decoder sees (micro-sam's defaults).
+    apg, ais : InstanceTuning
+        How an instance decoder's maps become points, and objects; see
+        `segmentation.automatic`.
+    prompted_quality : float
+        As `quality`, for masks of points that an instance decoder proposes.
     quality : float
         Least quality of SAM's single mask that is kept without prompts. The quality is
         the score times the root of the stability, see
@@ -71,7 +113,9 @@ class Tuning:
     doubtful_score: float = 0.7
     automatic_share: float = 1 / 8
     points_per_side: int = 32
-    instance_thresholds: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    apg: InstanceTuning = InstanceTuning()
+    ais: InstanceTuning = InstanceTuning(sigma=3.2)
+    prompted_quality: float = 0.0
     quality: float = 0.86
     candidate_quality: float = 0.86
     sure_quality: float = 0.9
@@ -88,12 +132,13 @@ class Tuning:
             check(
                 0 < getattr(self, name) <= 1 / 2, "must be above 0, at most 1/2", name
             )
-        for name in ("doubtful_score", "quality", "candidate_quality", "end_stability"):
+        for name in (
+            *("doubtful_score", "quality", "candidate_quality"),
+            *("prompted_quality", "end_stability"),
+        ):
             check(0 <= getattr(self, name) <= 1, "must be from 0 to 1", name)
         for name in ("larger", "logit_blur"):
             check(getattr(self, name) >= 0, "must not be negative", name)
-        inside = all(0 < limit < 1 for limit in self.instance_thresholds)
-        check(inside, "must be between 0 and 1", "instance_thresholds")
         check(self.view_sigmas > 0, "must be above 0", "view_sigmas")
         check(bool(self.first_levels), "must name a level", "first_levels")
         check(self.points_per_side >= 1, "must be at least 1", "points_per_side")

@@ -12,6 +12,8 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.network.outputs import OUTPUTS, Output
 
 Level = Literal["auto", "whole"] | int
+ProposerName = Literal["auto", "apg", "ais", "grid"]
+"""Where the prompts of automatic segmentation come from; see `automatic`."""
 
 
 def check_level(level: object) -> None:

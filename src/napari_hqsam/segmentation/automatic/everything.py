@@ -5,25 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError, PromptError
-from napari_hqsam.segmentation.automatic.choosing import choose_level
+from napari_hqsam.segmentation.automatic.choosing import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.finds import Rules
-from napari_hqsam.segmentation.automatic.instances import InstanceProposer
-from napari_hqsam.segmentation.automatic.lattice import GridProposer
+from napari_hqsam.segmentation.automatic.proposers import find_proposer
 from napari_hqsam.segmentation.automatic.running import Area, Everything, Watch
-from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
+from napari_hqsam.segmentation.options import (
+    OptionArgs,
+    ProposerName,
+    SegmentOptions,
+)
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Literal, TypeAlias, Unpack
+    from typing import Unpack
 
-    from napari_hqsam.geometry import Box, PlaneIndex
+    from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.masks.mask import Mask
-    from napari_hqsam.models import Model
-    from napari_hqsam.segmentation.automatic.proposing import Proposer
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
-
-    MakeProposer: TypeAlias = Callable[[PlaneDecoder, int, Box], Proposer]
 
 
 def iter_everything(
@@ -32,7 +31,7 @@ def iter_everything(
     plane: PlaneIndex = (),
     region: Sequence[int] | None = None,
     taken: Any = None,  # noqa: ANN401 - any array that is read by slices
-    proposer: Literal["auto", "grid", "decoder"] = "auto",
+    proposer: ProposerName = "auto",
     points_per_side: int | None = None,
     rules: Rules | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -52,11 +51,12 @@ def iter_everything(
     taken : array-like, optional
         (h, w) labels of the plane; what is not 0 is an object already, and is
         neither looked at nor given again. Read by slices.
-    proposer : "auto", "grid" or "decoder"
-        Where prompts come from: "decoder", the model's instance decoder, one for each
-        object that it sees; "grid", an even lattice of clicks, for any model; "auto",
-        the instance decoder where the model has one, unless `points_per_side` asks
-        for the lattice.
+    proposer : {"auto", "apg", "ais", "grid"}
+        Where prompts come from. "apg": one point for each object that the model's
+        instance decoder sees; "ais": the objects that a watershed finds in its maps,
+        which SAM does not segment again; "grid": an even lattice of clicks, for any
+        model; "auto": "apg" where the model has an instance decoder, unless
+        `points_per_side` asks for the lattice.
     points_per_side : int, optional
         Points of the lattice along the side of a tile; by default the model's (see
         `models.Tuning`).
@@ -70,7 +70,7 @@ def iter_everything(
         exception that it raises ends the work.
     **options
         As of `SegmentOptions`. The level "auto" goes by `typical_size`, else by a
-        sample of clicks (see `choose_level`); "whole" needs prompts.
+        tile of each level (see `rate_levels`); "whole" needs prompts.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def iter_everything(
     PromptError
         Level, size, points, proposer or output cannot be used.
     """
-    image, grid, tuning = segmenter.image, segmenter.grid, segmenter.model.tuning
+    image, grid = segmenter.image, segmenter.grid
     how = SegmentOptions(**options)
     if how.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
@@ -90,72 +90,22 @@ def iter_everything(
             f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
             f"{grid.plane_shape}; give those of one plane"
         )
-    make = proposer_for(proposer, segmenter.model, points_per_side)
+    kind = find_proposer(proposer, segmenter.model, points_per_side)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (
-        choose_level(decoder, box, how.typical_size, check)
+        best_level(rate_levels(decoder, box, kind.rate, how.typical_size, check))
         if how.level == "auto"
         else grid.clip(how.level)
     )
     yield from Everything(
         segmenter,
         Area(decoder, chosen, box),
-        make(decoder, chosen, box),
-        (rules or Rules()).for_model(tuning),
+        kind.make(decoder, chosen, box, points_per_side),
+        kind.rules(rules or Rules(), segmenter.model),
         how,
         taken,
         Watch(progress or (lambda done, total: None), check),
     )
-
-
-def proposer_for(
-    name: str, model: Model, points_per_side: int | None = None
-) -> MakeProposer:
-    """Check what prompts are to come from; return what makes the proposer.
-
-    Parameters and errors as for `iter_everything`; what is returned takes the decoder
-    of the plane, the level and the region.
-    """
-    if name == "auto":
-        sees = model.network.instance_decoder is not None and points_per_side is None
-        name = "decoder" if sees else "grid"
-    if name not in PROPOSERS:
-        known = ", ".join(("auto", *PROPOSERS))
-        raise PromptError(f"proposer {name!r} is unknown; use one of {known}")
-    return PROPOSERS[name](model, points_per_side)
-
-
-def _from_decoder(model: Model, points_per_side: int | None) -> MakeProposer:
-    if model.network.instance_decoder is None:
-        raise PromptError(
-            f'model {model.name} has no instance decoder; use proposer "grid"'
-        )
-    if points_per_side is not None:
-        raise PromptError(
-            'points per side are for proposer "grid"; leave them out or use that'
-        )
-    limits = model.tuning.instance_thresholds
-    return lambda decoder, _level, region: InstanceProposer(decoder, region, limits)
-
-
-def _from_grid(model: Model, points_per_side: int | None) -> MakeProposer:
-    most = model.input_size // 4
-    usual = min(model.tuning.points_per_side, most)
-    points = usual if points_per_side is None else points_per_side
-    if not 1 <= points <= most:
-        raise PromptError(
-            f"{points} points per side must be from 1 to {most}, such as {usual}"
-        )
-    return lambda decoder, level, region: GridProposer(
-        decoder.grid, level, region, points
-    )
-
-
-PROPOSERS: dict[str, Callable[[Model, int | None], MakeProposer]] = {
-    "grid": _from_grid,
-    "decoder": _from_decoder,
-}
-"""Where prompts come from: what checks it for a model, see `iter_everything`."""
 
 
 def _checked_region(

@@ -1,12 +1,14 @@
-"""What a click found at low cost, and how well it rates."""
+"""What was found of an object at low cost, and how well it rates."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation.automatic.stitching import PITCH
 from napari_hqsam.segmentation.plane.components import prompted_components
 from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import FloatBox, Point
     from napari_hqsam.models import Tuning
+    from napari_hqsam.segmentation.automatic.proposing import Proposal
     from napari_hqsam.segmentation.plane.decoding import TilePrediction
-    from napari_hqsam.tiling import Grid
+    from napari_hqsam.tiling import Grid, Tile
 
 
 @dataclass(frozen=True)
@@ -71,24 +74,27 @@ class Rules:
 
 @dataclass(frozen=True, eq=False)
 class Find:
-    """A mask that a click found on one tile.
+    """A mask that was found on one tile.
 
     Attributes
     ----------
     point : (y, x)
-        The click, plane pixels.
+        On it: the click that found it, plane pixels.
     mask : Mask
         In canvas pixels of its level (see `LogitCanvas`), not of the plane.
     pitch : float
         Plane pixels per canvas pixel.
     cut : bool
         Whether it runs into a side of its tile where the plane goes on.
+    by_proposer : bool
+        Whether the proposer segmented it, so that no network does.
     """
 
     point: Point
     mask: Mask
     pitch: float
     cut: bool
+    by_proposer: bool = False
 
     @property
     def quality(self) -> float:
@@ -152,6 +158,36 @@ def finds_of(
         ):
             found.append(find)
     return found
+
+
+def proposed_find(proposal: Proposal, grid: Grid, tile: Tile) -> Find:
+    """Take the mask of a proposer that segments."""
+    assert proposal.mask is not None
+    assert tile.address is not None
+    pitch = PITCH * 2.0**tile.address.level
+    return Find(
+        proposal.prompt.points[0], proposal.mask, pitch, cut=False, by_proposer=True
+    )
+
+
+def magnified(find: Find, plane_shape: tuple[int, int]) -> Mask:
+    """Bring the mask of a proposer to plane pixels by its logits, bilinear."""
+    logits = find.mask.logits
+    assert logits is not None
+    h, w = plane_shape
+    rows, columns = logits.values.shape
+    y0, x0 = (max(math.floor(start), 0) for start in logits.offset)
+    y1 = min(math.ceil(logits.offset[0] + rows * logits.pitch), h)
+    x1 = min(math.ceil(logits.offset[1] + columns * logits.pitch), w)
+    crop = logits.on_grid((y0, x0), 1, (y1 - y0, x1 - x0)) > 0
+    return Mask.from_crop(
+        crop,
+        (y0, x0),
+        find.mask.score,
+        find.mask.stability,
+        level=find.mask.level,
+        logits=logits,
+    )
 
 
 def grid_area(grid: Grid, pitch: float) -> float:

@@ -1,8 +1,10 @@
-"""Proposals of an instance decoder: one point per object that it sees.
+"""Proposals of an instance decoder: points of objects, or the objects themselves.
 
-From its maps (foreground, distance to the centre, distance to the boundary) to
-seeds and prompts: "automatic prompt generation" (APG) of Archit & Pape, "Revisiting
-foundation models for cell instance segmentation" (MIDL 2026).
+`PointProposer` is "automatic prompt generation" (APG; Archit & Pape, "Revisiting
+foundation models for cell instance segmentation", MIDL 2026): one point per object
+that the decoder sees, which SAM segments. `ObjectProposer` is micro-sam's "automatic
+instance segmentation" (AIS; Archit et al., Nature Methods 2025): a watershed on the
+decoder's maps. Both work on maps stitched round a tile (`stitching`).
 """
 
 from __future__ import annotations
@@ -12,94 +14,180 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_hqsam.masks import Logits
+from napari_hqsam.masks.instance_maps import instance_targets
+from napari_hqsam.masks.mask import Mask
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.automatic.proposing import owns
+from napari_hqsam.segmentation.automatic.proposing import Proposal, owns
+from napari_hqsam.segmentation.automatic.stitching import PITCH, stitch
+from napari_hqsam.segmentation.automatic.watershed import (
+    Seeds,
+    find_seeds,
+    grow_seeds,
+    innermost_points,
+    object_logits,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box
-    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
-    from napari_hqsam.tiling import Tile
+    from napari_hqsam.geometry import Box, Point
+    from napari_hqsam.models import InstanceTuning
+    from napari_hqsam.segmentation.automatic.proposing import TileView
+    from napari_hqsam.segmentation.automatic.stitching import MapWindow
 
-Thresholds = tuple[float, float, float]
-"""Of the three maps; see `Tuning.instance_thresholds`."""
+LEAST_AREA = 6
+"""Values of the maps of the smallest object."""
 
 
-def find_seeds(maps: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.int32]:
-    """Label the inner parts of objects, which do not touch one another.
+class PointProposer:
+    """One point per object that the instance decoder sees (APG); a `Proposer`.
+
+    Parameters
+    ----------
+    region : (y0, x0, y1, x1)
+        Plane pixels, half-open: points within.
+    tuning : InstanceTuning
+        How objects are told apart.
+    """
+
+    def __init__(self, region: Box, tuning: InstanceTuning) -> None:
+        self._region, self._tuning = region, tuning
+
+    def propose(self, view: TileView) -> list[list[Proposal]]:
+        """Give the point of each object whose point the tile owns; the surest first."""
+        window = stitch(view)
+        seeds = find_seeds(window.maps, self._tuning)
+        found = [
+            Proposal(Prompt([point]), _depth(seeds, label), own_object=True)
+            for label, point in _owned_points(view, window, seeds.labels, self._region)
+        ]
+        return [sorted(found, key=lambda each: -each.score)]
+
+
+class ObjectProposer:
+    """The objects that a watershed finds in the decoder's maps (AIS); a `Proposer`.
+
+    An object that runs out of the stitched maps comes as its point alone.
+
+    Parameters
+    ----------
+    region : (y0, x0, y1, x1)
+        Plane pixels, half-open: objects whose innermost point lies within.
+    tuning : InstanceTuning
+        How objects are told apart.
+    """
+
+    def __init__(self, region: Box, tuning: InstanceTuning) -> None:
+        self._region, self._tuning = region, tuning
+
+    def propose(self, view: TileView) -> list[list[Proposal]]:
+        """Give each object whose innermost point the tile owns; the surest first."""
+        window = stitch(view)
+        seeds = find_seeds(window.maps, self._tuning)
+        labels = grow_seeds(seeds, self._tuning, LEAST_AREA)
+        scores = object_scores(window.maps, labels)
+        boxes = ndimage.find_objects(labels)
+        found = []
+        for i, point in _owned_points(view, window, seeds.labels, self._region):
+            box = boxes[i - 1] if i <= len(boxes) else None
+            if box is None:  # too small
+                continue
+            score, mask = float(scores[i - 1]), None
+            if not _runs_out(box, labels.shape, window.open_sides):
+                crop = tuple(slice(max(s.start - 2, 0), s.stop + 2) for s in box)
+                soft = object_logits(
+                    labels[crop], i, seeds.foreground[crop], self._tuning.foreground
+                )
+                mask = _cut_out(window, crop, labels[crop] == i, soft, score)
+            found.append(Proposal(Prompt([point]), score, own_object=True, mask=mask))
+        return [sorted(found, key=lambda each: -each.score)]
+
+
+def _cut_out(
+    window: MapWindow,
+    crop: tuple[slice, ...],
+    on: NDArray[np.bool_],
+    soft: NDArray[np.float32],
+    score: float,
+) -> Mask:
+    """Place an object of a window on the canvas, its soft mask on the plane."""
+    row, col = (
+        start + each.start for start, each in zip(window.corner, crop, strict=True)
+    )
+    offset = row * window.pitch, col * window.pitch
+    logits = Logits(soft.astype(np.float16), offset, window.pitch)
+    level = int(np.log2(window.pitch / PITCH))
+    return Mask.from_crop(on, (row, col), score, 1.0, level=level, logits=logits)
+
+
+def object_scores(
+    maps: NDArray[np.float32], labels: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """How well objects fit the maps that they were made from, 0..1.
+
+    The mean foreground, times 1 minus the mean difference of both distances from
+    what they would be for these objects: where a decoder is at a loss, be it that
+    objects are too large or too small for it, its distances do not fit.
 
     Parameters
     ----------
     maps : (3, h, w) float32 array
-        Foreground, distance to the centre and to the boundary, in 0..1; see
-        `network.InstanceDecoder`.
-    thresholds : (float, float, float)
-        Least foreground, largest distances.
+    labels : (h, w) int32 array
 
     Returns
     -------
-    (h, w) int32 array
-        4-connected components of the foreground where both distances are small.
-    """
-    foreground, centre, boundary = maps
-    least, *most = thresholds
-    inner = (foreground >= least) & (centre < most[0]) & (boundary < most[1])
-    seeds, _ = ndimage.label(inner, output=np.int32)
-    return np.asarray(seeds)
-
-
-def innermost_points(labels: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Find the pixel of each object that is farthest from its boundary.
-
-    Parameters
-    ----------
-    labels : (h, w) int array
-        Ids 1..n that do not touch one another; the border is no boundary.
-
-    Returns
-    -------
-    (n, 2) int array
-        (row, column), in the order of the ids.
+    (n,) float64 array
+        Of the labels 1..n; 0 where there is none.
     """
     count = int(labels.max(initial=0))
+    ids = np.arange(1, count + 1)
     if not count:
-        return np.zeros((0, 2), np.intp)
-    depth = ndimage.distance_transform_edt(np.pad(labels > 0, 1, mode="edge"))
-    places = ndimage.maximum_position(depth[1:-1, 1:-1], labels, range(1, count + 1))
-    return np.array(places, np.intp).reshape(-1, 2)
+        return np.zeros(0)
+    ideal = instance_targets(labels)
+    misfit = np.abs(maps[1:] - ideal[1:]).mean(0)
+    there = np.bincount(labels.ravel(), minlength=count + 1)[1:] > 0
+    scores = np.zeros(count)
+    foreground, misfits = (
+        np.asarray(ndimage.mean(each, labels, ids[there])) for each in (maps[0], misfit)
+    )
+    scores[there] = foreground * np.clip(1 - misfits, 0, 1)
+    return scores
 
 
-class InstanceProposer:
-    """One prompt per object that the model's instance decoder sees; a `Proposer`.
+def _owned_points(
+    view: TileView, window: MapWindow, labels: NDArray[np.int32], region: Box
+) -> Iterator[tuple[int, Point]]:
+    """Yield label and innermost point of the objects that a tile owns in a region."""
+    y0, x0, y1, x1 = region
+    for label, place in enumerate(innermost_points(labels), 1):
+        y, x = (
+            float((start + i + 0.5) * window.pitch - 0.5)
+            for start, i in zip(window.corner, place, strict=True)
+        )
+        inside = y0 <= y + 0.5 < y1 and x0 <= x + 0.5 < x1
+        if inside and owns(view.decoder.grid, view.tile, (y, x)):
+            yield label, (y, x)
 
-    Parameters
-    ----------
-    decoder : PlaneDecoder
-        Of the plane, with a model that has an instance decoder.
-    region : (y0, x0, y1, x1)
-        Plane pixels, half-open: points within.
-    thresholds : (float, float, float)
-        See `find_seeds`.
-    """
 
-    def __init__(
-        self, decoder: PlaneDecoder, region: Box, thresholds: Thresholds
-    ) -> None:
-        self._decoder, self._region, self._thresholds = decoder, region, thresholds
+def _depth(seeds: Seeds, label: int) -> float:
+    """How deep in its object a seed lies: 1 where both distances are 0."""
+    return 1 - float(seeds.landscape[seeds.labels == label].min())
 
-    def propose(self, tile: Tile) -> list[list[Prompt]]:
-        """Give the point of each object whose point the tile owns."""
-        maps = self._decoder.instance_maps(tile)
-        assert maps is not None
-        y0, x0, y1, x1 = self._region
-        prompts = []
-        for place in innermost_points(find_seeds(maps, self._thresholds)):
-            y, x = (
-                float(start + (i + 0.5) * tile.decoded_pitch - 0.5)
-                for start, i in zip((tile.y0, tile.x0), place, strict=True)
-            )
-            inside = y0 <= y + 0.5 < y1 and x0 <= x + 0.5 < x1
-            if inside and owns(self._decoder.grid, tile, (y, x)):
-                prompts.append(Prompt([(y, x)]))
-        return [prompts]
+
+def _runs_out(
+    box: tuple[slice, slice],
+    shape: tuple[int, ...],
+    open_sides: tuple[bool, bool, bool, bool],
+) -> bool:
+    """Whether an object touches a side of the window where the plane goes on."""
+    rows, columns = box
+    touches = (
+        rows.start == 0,
+        columns.start == 0,
+        rows.stop == shape[0],
+        columns.stop == shape[1],
+    )
+    return any(a and b for a, b in zip(touches, open_sides, strict=True))

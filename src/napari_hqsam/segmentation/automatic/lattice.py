@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation.automatic.proposing import Proposal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hqsam.geometry import Box, Point
+    from napari_hqsam.segmentation.automatic.proposing import TileView
     from napari_hqsam.tiling import Grid, Tile
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
@@ -46,14 +48,20 @@ class GridProposer:
             for axis in (0, 1)
         )
 
-    def propose(self, tile: Tile) -> list[list[Prompt]]:
-        """Give the points that the tile owns, by the parity of row and column."""
+    def propose(self, view: TileView) -> list[list[Proposal]]:
+        """Give the points that the tile owns, by the parity of row and column.
+
+        None where the tile shows one colour only.
+        """
+        tile = view.tile
         assert tile.address is not None
+        if view.is_flat:
+            return []
         rows = self._rows.get(tile.address.row, ())
         columns = self._columns.get(tile.address.col, ())
         return [
             [
-                Prompt([(y, x)])
+                Proposal(Prompt([(y, x)]))
                 for i, y in rows
                 for j, x in columns
                 if (i % 2, j % 2) == phase

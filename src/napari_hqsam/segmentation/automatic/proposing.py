@@ -2,33 +2,127 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from napari_hqsam.geometry import Box, Point
+    from napari_hqsam.masks.mask import Mask
+    from napari_hqsam.network import TileFeatures
     from napari_hqsam.prompts import Prompt
+    from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
     from napari_hqsam.tiling import Grid, Tile
+
+FLAT_CHECK_PIXELS = 2**22
+"""Plane pixels of the largest tile that is read to see whether it shows anything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """One object, proposed.
+
+    Attributes
+    ----------
+    prompt : Prompt
+        Plane coordinates; its first point is one that the object's mask must hold.
+    score : float
+        How sure the proposer is of it, 0..1.
+    own_object : bool
+        Whether it stands for one object: it is then decoded even where a mask lies
+        that was found before. The points of a lattice do not; several may lie on one
+        object.
+    mask : Mask, optional
+        The object itself, where the proposer segments: in canvas pixels (see
+        `plane.LogitCanvas`), with its logits. It is then not decoded.
+    """
+
+    prompt: Prompt
+    score: float = 1.0
+    own_object: bool = False
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True)
+class TileView:
+    """A tile of a plane as proposers see it: all is read or computed when needed.
+
+    Attributes
+    ----------
+    decoder : PlaneDecoder
+        Of the plane.
+    tile : Tile
+        Of its grid.
+    """
+
+    decoder: PlaneDecoder
+    tile: Tile
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(h, w, 3) 8-bit RGB at the tile's level, as the network sees it."""
+        return self.decoder.source.pixels(self.decoder.index, self.tile)
+
+    @property
+    def embedding(self) -> TileFeatures:
+        """What the decoder needs of the tile; encoded on first use."""
+        return self.decoder.source.features(self.decoder.index, self.tile)
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether the tile shows one colour only, as far as that is cheap to say."""
+        h, w = self.tile.shape
+        if h * w > FLAT_CHECK_PIXELS:
+            return False
+        return bool(np.ptp(self.pixels.astype(np.int16), axis=(0, 1)).max() <= 1)
+
+    def instance_maps(self) -> NDArray[np.float16]:
+        """Foreground and distances, see `PlaneDecoder.instance_maps`.
+
+        Those of background where the tile is flat, which then is not encoded.
+        Computed once for a tile, as long as the source keeps them.
+        """
+
+        def make() -> NDArray[np.float16]:
+            if self.is_flat:
+                maps = np.ones((3, *self.tile.decoded_shape), np.float16)
+                maps[0] = 0
+                return maps
+            found = self.decoder.instance_maps(self.tile)
+            assert found is not None, "asked of a model with an instance decoder only"
+            return found.astype(np.float16)
+
+        return self.decoder.source.maps.get((self.decoder.index, self.tile), make)
+
+    def neighbour(self, down: int, right: int) -> TileView | None:
+        """Return the view of a tile some half steps further, if there is one."""
+        tile = self.decoder.grid.neighbour(self.tile, down, right)
+        return None if tile is None else TileView(self.decoder, tile)
 
 
 class Proposer(Protocol):
-    """Gives the prompts of a tile, one object each."""
+    """Proposes the objects of a tile."""
 
-    def propose(self, tile: Tile) -> Sequence[Sequence[Prompt]]:
-        """Propose prompts.
+    def propose(self, view: TileView) -> Sequence[Sequence[Proposal]]:
+        """Propose objects.
 
         Parameters
         ----------
-        tile : Tile
-            Of the grid.
+        view : TileView
+            Of a tile of the grid.
 
         Returns
         -------
-        sequence of sequences of Prompt
-            Plane coordinates; the first point of each is the one that its mask must
-            hold. In phases: prompts of a later one are skipped where masks of an
-            earlier one lie. Only those whose first point this tile owns.
+        sequence of sequences of Proposal
+            In phases: proposals of a later one are skipped where masks of an earlier
+            one lie, unless they stand for an object of their own. Only those whose
+            first point this tile owns.
         """
         ...
 

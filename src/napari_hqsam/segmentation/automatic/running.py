@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.automatic.finds import Find, Rules, finds_of, quality
+from napari_hqsam.segmentation.automatic.finds import (
+    Find,
+    Rules,
+    finds_of,
+    magnified,
+    proposed_find,
+    quality,
+)
 from napari_hqsam.segmentation.automatic.overlaps import (
     best_first,
     without_repeats,
 )
 from napari_hqsam.segmentation.automatic.proposing import (
+    Proposal,
     Proposer,
+    TileView,
     count_tiles,
     rows_of_tiles,
 )
@@ -23,14 +32,12 @@ from napari_hqsam.segmentation.options import SegmentOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, Point
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
     from napari_hqsam.tiling import Tile
 
-LOOKED_AT_FIRST = 2**22
-"""Plane pixels that are read to see whether a tile shows anything at all."""
 AGREEMENT = 0.5
 """IoU of a first look and the final mask below which they are of different things."""
 
@@ -74,8 +81,8 @@ class Watch:
 class Everything:
     """The objects of a plane, to be iterated over: tile row by tile row.
 
-    What the proposer proposes is decoded on its tile; points that taken labels or
-    sure masks cover are spared, and so are tiles without contrast.
+    What the proposer proposes is decoded on its tile, unless the proposer segments;
+    points that taken labels or sure masks cover are spared.
     When the row of tiles below has been looked at as well, the finds of a row are
     chosen: whole ones before those cut by their tile, the better before the worse,
     none twice. Only what is chosen is segmented in full, as `Segmenter.segment`
@@ -137,21 +144,26 @@ class Everything:
         """Decode what is proposed on a tile at low cost."""
         here = [f for f in known if self._sure(f) and _meets(f, tile)]
         found: list[Find] = []
-        if self._is_flat(tile):
-            return found
-        for phase in self.proposer.propose(tile):
+        decoder = self.area.decoder
+        for phase in self.proposer.propose(TileView(decoder, tile)):
             self.watch.check()
-            prompts = [
-                prompt
-                for prompt in self._not_on_taken(phase)
-                if not any(f.covers(prompt.points[0]) for f in here)
+            new = [
+                proposed_find(each, decoder.grid, tile)
+                for each in self._not_on_taken(phase)
+                if each.mask is not None
             ]
-            answers = self.area.decoder.decode(prompts, tile, hq=False)
-            for prompt, answer in zip(prompts, answers, strict=True):
-                point = prompt.points[0]
-                new = finds_of(answer, point, self.area.decoder.grid, self.rules)
-                found += new
-                here += [f for f in new if self._sure(f)]
+            points = [
+                each.prompt
+                for each in self._not_on_taken(phase)
+                if each.mask is None
+                and (each.own_object or not _covered(here, each.prompt.points[0]))
+            ]
+            # even no prompt would have the tile encoded
+            answers = decoder.decode(points, tile, hq=False) if points else []
+            for prompt, answer in zip(points, answers, strict=True):
+                new += finds_of(answer, prompt.points[0], decoder.grid, self.rules)
+            found += new
+            here += [f for f in new if self._sure(f)]
         # what stays of one tile is little, and its neighbours' finds decide on that
         order = best_first(found)
         stays = without_repeats([f.mask for f in order], [], self.rules)
@@ -161,27 +173,16 @@ class Everything:
         sure = self.rules.sure
         return not find.cut and sure is not None and find.quality >= sure
 
-    def _not_on_taken(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        """Leave out prompts whose first point lies on an object there is already."""
-        if self.taken is None or not prompts:
-            return list(prompts)
-        pixels = np.floor(np.array([p.points[0] for p in prompts]) + 0.5).astype(int)
+    def _not_on_taken(self, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """Leave out those whose first point lies on an object there is already."""
+        if self.taken is None or not proposals:
+            return list(proposals)
+        points = [each.prompt.points[0] for each in proposals]
+        pixels = np.floor(np.array(points) + 0.5).astype(int)
         (y0, x0), (y1, x1) = pixels.min(0), pixels.max(0) + 1
         labels = np.asarray(self.taken[y0:y1, x0:x1])
         free = labels[tuple((pixels - (y0, x0)).T)] == 0
-        return [p for p, is_free in zip(prompts, free, strict=True) if is_free]
-
-    def _is_flat(self, tile: Tile) -> bool:
-        """Whether a tile shows one colour only, as far as that is cheap to say."""
-        h, w = self.area.decoder.grid.plane_shape
-        y0, x0, y1, x1 = tile.region
-        y1, x1 = min(y1, h), min(x1, w)
-        if (y1 - y0) * (x1 - x0) > LOOKED_AT_FIRST:
-            return False
-        source = self.segmenter.source
-        pixels = source.image.read_at(self.area.decoder.index, (y0, x0, y1, x1))
-        grey, _ = source.normalization.to_grey8(pixels)
-        return bool(np.ptp(grey.astype(np.int16), axis=(0, 1)).max() <= 1)
+        return [each for each, is_free in zip(proposals, free, strict=True) if is_free]
 
     # --- choose -------------------------------------------------------------
 
@@ -203,25 +204,32 @@ class Everything:
     ) -> Iterator[Mask]:
         """Segment what was chosen; leave out what turns out to be a repeat."""
         given[:] = [mask for mask in given if mask.bbox[2] > top]
-        prompts = [
-            Prompt([f.point]) if f.cut else Prompt([f.point], box=f.box) for f in finds
-        ]
-        found = self.segmenter.iter_many(
-            prompts,
-            plane=self.segmenter.image.index_at(self.area.decoder.index),
-            **replace(self.options, level=self.area.level).arguments(),
-        )
-        masks = []
-        for i, mask in found:
-            self.watch.check()
-            if self._agree(finds[i], mask):
-                masks.append(self._not_taken(mask))
+        masks = [self._not_taken(mask) for mask in self._segmented(finds)]
         masks = sorted(
             (m for m in masks if m.area), key=lambda m: (-quality(m), m.bbox)
         )
         stays = [masks[i] for i in without_repeats(masks, given, self.rules)]
         given += stays
         yield from stays
+
+    def _segmented(self, finds: Sequence[Find]) -> Iterator[Mask]:
+        """Yield masks of full resolution, of those finds that they confirm."""
+        shape = self.area.decoder.grid.plane_shape
+        yield from (magnified(f, shape) for f in finds if f.by_proposer)
+        prompted = [f for f in finds if not f.by_proposer]
+        prompts = [
+            Prompt([f.point]) if f.cut else Prompt([f.point], box=f.box)
+            for f in prompted
+        ]
+        found = self.segmenter.iter_many(
+            prompts,
+            plane=self.segmenter.image.index_at(self.area.decoder.index),
+            **replace(self.options, level=self.area.level).arguments(),
+        )
+        for i, mask in found:
+            self.watch.check()
+            if self._agree(prompted[i], mask):
+                yield mask
 
     def _agree(self, find: Find, mask: Mask) -> bool:
         """Whether the final mask is of what was found, unless that was cut."""
@@ -248,6 +256,10 @@ class Everything:
         if 2 * np.count_nonzero(free) < mask.area:
             free = np.zeros_like(free)
         return mask.with_pixels(free)
+
+
+def _covered(finds: Sequence[Find], point: Point) -> bool:
+    return any(find.covers(point) for find in finds)
 
 
 def _meets(find: Find, tile: Tile) -> bool:

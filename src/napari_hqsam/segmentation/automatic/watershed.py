@@ -1,0 +1,165 @@
+"""Objects from the maps of an instance decoder: seeds, and a watershed from them.
+
+Arrays in, arrays out; must not know tiles or networks. Seeds by thresholds and the
+watershed are those of micro-sam's automatic instance segmentation (AIS; Archit et
+al., "Segment Anything for Microscopy", Nature Methods 2025).
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# scikit-image is installed, hence followed, but has no annotations.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from napari_hqsam.segmentation.automatic.stitching import PITCH
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_hqsam.models import InstanceTuning
+
+FOREGROUND_SIGMA = 0.6
+"""Share of the smoothing that the foreground gets: micro-sam's 1.0 of 1.6."""
+EIGHT = np.ones((3, 3), bool)
+
+
+class Seeds(NamedTuple):
+    """Inner parts of objects.
+
+    Attributes
+    ----------
+    labels : ndarray
+        (h, w) int32: 0, and 1..n on n parts that do not touch one another.
+    landscape : ndarray
+        (h, w) float32: low inside objects, high where they meet.
+    foreground : ndarray
+        (h, w) float32: of objects, 0..1.
+    """
+
+    labels: NDArray[np.int32]
+    landscape: NDArray[np.float32]
+    foreground: NDArray[np.float32]
+
+
+def find_seeds(maps: NDArray[np.float32], tuning: InstanceTuning) -> Seeds:
+    """Label the inner parts of objects.
+
+    By thresholds: connected foreground where both distances are small. By depth: the
+    basins of the mean of both distances that are at least so deep (h-minima; Soille,
+    "Morphological Image Analysis", 6.3), whatever the values are.
+
+    Parameters
+    ----------
+    maps : (3, h, w) float32 array
+        Foreground, distance to the centre and to the boundary, in 0..1; see
+        `network.InstanceDecoder`.
+    tuning : InstanceTuning
+    """
+    foreground, centre, boundary = maps
+    if sigma := tuning.sigma / PITCH:
+        foreground = ndimage.gaussian_filter(foreground, sigma * FOREGROUND_SIGMA)
+        centre, boundary = (
+            ndimage.gaussian_filter(each, sigma) for each in (centre, boundary)
+        )
+    inside = foreground > tuning.foreground
+    if tuning.depth is None:
+        inner = inside & (centre < tuning.centre) & (boundary < tuning.boundary)
+        landscape = boundary
+    else:
+        landscape = (centre + boundary) / 2
+        inner = _deep_basins(landscape, inside, tuning.depth)
+    labels, _ = ndimage.label(inner, EIGHT, output=np.int32)
+    return Seeds(labels, landscape, foreground)
+
+
+def _deep_basins(
+    landscape: NDArray[np.float32], inside: NDArray[np.bool_], depth: float
+) -> NDArray[np.bool_]:
+    """Fill each basin to `depth` above its bottom, but for those that overflow."""
+    from skimage.morphology import local_minima, reconstruction
+
+    if not inside.any():
+        return np.zeros_like(inside)
+    walled = np.where(inside, landscape, landscape.max() + depth).astype(np.float32)
+    filled = reconstruction(walled + depth, walled, method="erosion")
+    return np.asarray(local_minima(filled) & inside)
+
+
+def grow_seeds(
+    seeds: Seeds, tuning: InstanceTuning, least_area: int
+) -> NDArray[np.int32]:
+    """Grow seeds to objects by a seeded watershed within the foreground.
+
+    Parameters
+    ----------
+    seeds : Seeds
+    tuning : InstanceTuning
+    least_area : int
+        Values; smaller objects are left out.
+
+    Returns
+    -------
+    (h, w) int32 array
+        The seeds' labels.
+    """
+    from skimage.segmentation import watershed
+
+    inside = seeds.foreground > tuning.foreground
+    labels = watershed(seeds.landscape, seeds.labels, mask=inside).astype(np.int32)
+    small = np.bincount(labels.ravel()) < least_area
+    labels[small[labels]] = 0
+    return np.asarray(labels)
+
+
+def innermost_points(labels: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Find the pixel of each object that is farthest from its boundary.
+
+    Parameters
+    ----------
+    labels : (h, w) int array
+        Ids 1..n that do not touch one another; the border is no boundary.
+
+    Returns
+    -------
+    (n, 2) int array
+        (row, column), in the order of the ids.
+    """
+    count = int(labels.max(initial=0))
+    if not count:
+        return np.zeros((0, 2), np.intp)
+    depth = ndimage.distance_transform_edt(np.pad(labels > 0, 1, mode="edge"))
+    places = ndimage.maximum_position(depth[1:-1, 1:-1], labels, range(1, count + 1))
+    return np.array(places, np.intp).reshape(-1, 2)
+
+
+def object_logits(
+    labels: NDArray[np.int32],
+    which: int,
+    foreground: NDArray[np.float32],
+    least: float,
+) -> NDArray[np.float32]:
+    """Soft mask of one object, so that it can be magnified smoothly.
+
+    Parameters
+    ----------
+    labels, foreground : (h, w) arrays
+    which : int
+        The object's label.
+    least : float
+        Foreground from which something is inside.
+
+    Returns
+    -------
+    (h, w) float32 array
+        Above 0 on the object; towards the background as the foreground falls, towards
+        other objects at once.
+    """
+    above = foreground - least
+    own = np.maximum(above, 1e-3)
+    none = np.minimum(above, -1e-3)
+    soft = np.where(labels == which, own, np.where(labels == 0, none, -own))
+    return np.asarray(soft * 8, np.float32)  # slopes as steep as SAM's logits
