@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning, reason
+from napari_hqsam.images.rearranged import Rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,12 +52,15 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
     from zarr.storage import LocalStore
 
     watch = _Watch(name)
-    return [
-        _WatchedArray(array, Path(array.store.root, array.path), watch)
-        if isinstance(array, zarr.Array) and isinstance(array.store, LocalStore)
-        else array
-        for array in arrays
-    ]
+
+    def wrapped(array: LazyArray) -> LazyArray:
+        if isinstance(array, Rearranged):
+            return Rearranged(wrapped(array.array), array.order)
+        if isinstance(array, zarr.Array) and isinstance(array.store, LocalStore):
+            return _WatchedArray(array, Path(array.store.root, array.path), watch)
+        return array
+
+    return [wrapped(array) for array in arrays]
 
 
 class _WatchedArray:
@@ -137,14 +141,13 @@ def _places(
     """Yield each chunk (shard) of a region: path inside the array's folder, place."""
     sides = _sides(array)
     ranges = []
-    for part, side in zip(key, sides, strict=True):
-        start, stop = (
-            (part.start, part.stop) if isinstance(part, slice) else (part, part + 1)
-        )
+    for part, side, size in zip(key, sides, array.shape, strict=True):
+        whole = part if isinstance(part, slice) else slice(part, part + 1)
+        start, stop, _ = whole.indices(size)
         ranges.append(range(start // side, -(-stop // side)))
     for place in product(*ranges):
-        whole = (slice(n * s, (n + 1) * s) for n, s in zip(place, sides, strict=True))
-        yield array.metadata.encode_chunk_key(place), tuple(whole)
+        within = (slice(n * s, (n + 1) * s) for n, s in zip(place, sides, strict=True))
+        yield array.metadata.encode_chunk_key(place), tuple(within)
 
 
 def _size(path: Path) -> int | None:

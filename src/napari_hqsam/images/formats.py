@@ -22,6 +22,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.files import interrupted
 from napari_hqsam.geometry.axes import axes_from_names
+from napari_hqsam.images.own_note import restored
 from napari_hqsam.images.raster import open_raster
 from napari_hqsam.images.source import Reduced, Source
 
@@ -73,13 +74,15 @@ def open_source(
     """
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
-        return _open_path(path, key, keep_indices, allow_missing)
+        opened = _open_path(path, key, keep_indices, allow_missing)
+        return restored(opened, opened.note)
     import zarr
 
     if isinstance(source, (zarr.Group, zarr.Array)):
         from napari_hqsam.images.zarrs import open_node
 
-        return open_node(source, key, source.basename or "array")
+        opened = open_node(source, key, source.basename or "array")
+        return restored(opened, opened.note)
     if key is not None:
         raise ImageError(f"key {key!r} needs a file or a zarr group, not an array")
     # A multiscale sequence has a shape and a dtype as well: look for it first.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_hqsam.geometry import Space
 
 
@@ -65,6 +67,8 @@ class Source:
     space : Space or None
         Where the pixels are, as far as the file tells it, under the letters `axes`.
         Where these are None, its letters stand for the dimensions in their order.
+    note : mapping or None
+        What this package has noted beside, see `own_note`.
     """
 
     array: LazyArray
@@ -74,3 +78,4 @@ class Source:
     has_alpha: bool = False
     reduced: tuple[Reduced, ...] = ()
     space: Space | None = None
+    note: Mapping[str, Any] | None = None

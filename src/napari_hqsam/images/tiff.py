@@ -10,6 +10,7 @@ import math
 import warnings
 import weakref
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
 from napari_hqsam.images.decoded import KeepingStore, Kept
 from napari_hqsam.images.memory import check_decoded, check_fits
+from napari_hqsam.images.own_note import note_of_tiff
 from napari_hqsam.images.source import LazyArray, Reduced, Source
 from napari_hqsam.images.tiff_missing import (
     check_complete,
@@ -92,7 +94,9 @@ def open_tiff(
             numbers = range(len(series.levels))
             arrays = [_open_level(series, n, path, kept) for n in numbers]
             letters = _letters(series, arrays[0].shape)
-            space = tiff_space(tif, tif.series.index(series), letters)
+            number = tif.series.index(series)
+            space = tiff_space(tif, number, letters)
+            note = note_of_tiff(tif, number)
             stores = [array for array in arrays if isinstance(array, zarr.Array)]
             if stores:
                 _after_all(stores, stack.pop_all().close)
@@ -104,7 +108,7 @@ def open_tiff(
             ) from error
     if complaints:
         _warn(f"{path.name}: {complaints[0]}; check its planes and axes")
-    return _describe(arrays, series, path, space)
+    return replace(_describe(arrays, series, path, space), note=note)
 
 
 def _choose_series(

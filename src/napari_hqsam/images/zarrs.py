@@ -17,6 +17,7 @@ from zarr.errors import ZarrUserWarning
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.geometry.ome_zarr import axis_names, read_space
+from napari_hqsam.images.own_note import KEY
 from napari_hqsam.images.source import Reduced, Source
 from napari_hqsam.images.zarr_check import checked_array
 
@@ -154,6 +155,30 @@ def is_label_image(group: zarr.Group) -> bool:
     return "image-label" in ome_metadata(group)
 
 
+def image_levels(
+    folder: Path,
+) -> tuple[str, list[tuple[int, ...]], list[Space]]:
+    """Return axes, shapes and spaces of the levels of an OME-Zarr image on the disk.
+
+    Raises
+    ------
+    Exception
+        Of many kinds: there is no such image, or its metadata are damaged.
+    """
+    group = open_folder(folder)
+    if not isinstance(group, zarr.Group):
+        raise TypeError("it is an array")
+    image = ome_metadata(group)["multiscales"][0]
+    arrays = [_inside(group, each["path"]) for each in image["datasets"]]
+    axes = axes_from_names(axis_names(image, arrays[0].ndim))
+    if axes is None:
+        raise ValueError("the names of its axes are no axes letters")
+    spaces = [
+        read_space(image, each, axes, folder.name)[0] for each in image["datasets"]
+    ]
+    return axes, [tuple(array.shape) for array in arrays], spaces
+
+
 def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # noqa: ANN401
     """Return the array or group at a path inside a group."""
     try:
@@ -200,7 +225,14 @@ def _open_multiscale(
         axes,
         reduced=tuple(_reduced(group, image, where)),
         space=_space(image, axes or _PLACEHOLDERS[: array.ndim], where),
+        note=_note(group),
     )
+
+
+def _note(group: zarr.Group) -> Mapping[str, Any] | None:
+    """Return what this package has noted beside a label image."""
+    note = group.attrs.asdict().get(KEY)
+    return note if isinstance(note, Mapping) else None
 
 
 def _reduced(group: zarr.Group, image: dict[str, Any], where: str) -> Iterator[Reduced]:

@@ -49,8 +49,6 @@ def check_labels(
 
     read = [each for each in (image, *sources) if each is not None]
     check_writable(out, overwrite=overwrite or None, sources=read)
-    if image is not None:
-        check_outside(out, image)
     check_session_not_open(out)
 
 
@@ -77,7 +75,7 @@ def check_file_to_write(
         The image that is read: a folder of its arrays is no place for it.
     """
     from napari_hqsam.files import same_file  # not for --help
-    from napari_hqsam.labels import check_file
+    from napari_hqsam.labels import check_file, check_outside
 
     if path is None:
         return
@@ -105,24 +103,6 @@ def _is_ours(path: Path) -> bool:
             known is not None and known.match(beginning) is not None
         )
     return False
-
-
-def check_outside(out: Path, image: Path) -> None:
-    """Refuse to write among the arrays of an image, but where OME-Zarr has labels."""
-    from napari_hqsam.files import same_file  # not for --help
-
-    folder = image.resolve()
-    if not any(
-        (folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
-    ):
-        return  # a file, or a folder that holds no image
-    parents = out.resolve().parents
-    inside = any(same_file(parent, folder) for parent in parents if parent.exists())
-    if inside and out.resolve().parent.name != "labels":
-        raise OutputError(
-            f"{out} lies inside the image {image}: write beside it, such as to "
-            f"{image.with_name(out.name)}, or into its folder labels/"
-        )
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from napari_hqsam.labels import (
     labels_on_disk,
 )
 from napari_hqsam.labels.chunk_files import ChunkFiles, fits
-from napari_hqsam.labels.formats import format_of
+from napari_hqsam.labels.formats import keeps_order
 from napari_hqsam.sessions import archiving_session, check_session_not_open
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ class Storage:
         check_writable(out, axes=self.axes, overwrite=overwrite)
         check_session_not_open(out)
         self.ledger = Ledger(self.folder / _LEDGER)
-        self._is_zarr = format_of(out).is_folder
-        self._labels_path = self.folder / (out.name if self._is_zarr else "labels.zarr")
+        self._is_moved = keeps_order(out, self.axes)
+        name = out.name if self._is_moved else "labels.zarr"
+        self._labels_path = self.folder / name
         self._files: ChunkFiles | None = None
         self._check_ours()
 
@@ -124,7 +125,8 @@ class Storage:
             Another process is at it, or there is no room for the folder.
         """
         try:
-            self.folder.mkdir(exist_ok=True)
+            # The first labels of an OME-Zarr image make its folder labels/.
+            self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.unwritable(error) from error
         lock = try_lock(self.folder / _LOCK)
@@ -259,7 +261,7 @@ class Storage:
         """
         check_writable(self.out, overwrite=self.overwrite)  # hours have passed
         with archiving_session(self.out):
-            if self._is_zarr:
+            if self._is_moved:
                 self._move()
             else:
                 with new_labels(
@@ -273,7 +275,7 @@ class Storage:
 
     def _make(self, batch: Batch) -> None:
         # What is to be a TIFF may have axes that OME-Zarr does not know.
-        space = self.image.space.select(self.axes) if self._is_zarr else None
+        space = self.image.space.select(self.axes) if self._is_moved else None
         with labels_on_disk(
             self._labels_path,
             self.shape,

@@ -14,7 +14,12 @@ from napari_hqsam.labels.ids import label_ids
 from napari_hqsam.labels.overlay import draw_overlay
 from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
 from napari_hqsam.labels.reading import read_labels
-from napari_hqsam.labels.target import check_axes_fit, check_file, check_writable
+from napari_hqsam.labels.target import (
+    check_axes_fit,
+    check_file,
+    check_outside,
+    check_writable,
+)
 from napari_hqsam.labels.writing import MAX_ID, id_dtype, labels_on_disk, write_labels
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "PromptPainter",
     "check_axes_fit",
     "check_file",
+    "check_outside",
     "check_writable",
     "copy_labels",
     "draw_overlay",

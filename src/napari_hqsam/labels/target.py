@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import same_file
 from napari_hqsam.labels.formats import format_of
+from napari_hqsam.labels.formats.in_image import image_of
 from napari_hqsam.labels.ours import is_ours
 
 if TYPE_CHECKING:
@@ -71,8 +72,28 @@ def check_writable(
                 f"{target} is the image that is read; choose another name for "
                 "the labels"
             )
+        check_outside(target, Path(source))
     if os.path.lexists(target):
         _check_replaceable(target, overwrite)
+
+
+def check_outside(path: Path, image: Path) -> None:
+    """Raise OutputError for a file among the arrays of an image.
+
+    Labels may be written where OME-Zarr has them: ``IMAGE/labels/NAME``.
+    """
+    folder = image.resolve()
+    if not any(
+        (folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
+    ):
+        return  # a file, or a folder that holds no image
+    parents = path.resolve().parents
+    inside = any(same_file(parent, folder) for parent in parents if parent.exists())
+    if inside and path.resolve().parent.name != "labels":
+        raise OutputError(
+            f"{path} lies inside the image {image}: write beside it, such as to "
+            f"{image.with_name(path.name)}, or into its folder labels/"
+        )
 
 
 def check_axes_fit(path: str | os.PathLike[str], axes: str) -> None:
@@ -90,6 +111,8 @@ def check_file(path: Path) -> None:
 def _check_folder(target: Path) -> None:
     """Raise unless files can be made where the target is to be."""
     folder = target.resolve().parent
+    if image_of(target) is not None and not folder.exists():
+        folder = folder.parent  # the first labels of an image
     if not folder.is_dir():
         raise OutputError(f"folder {target.parent} does not exist; create it first")
     try:

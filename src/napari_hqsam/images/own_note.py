@@ -1,0 +1,141 @@
+"""What a file of ours says that its format has no words for.
+
+A format may want its axes in another order, or have no place for a rotation. The
+writer then adds a note: axes and shape as they were, the whole space, and the space
+that the format tells. The reader restores axes and space from it, the latter only
+while the file still tells what it told: who changes the pixel size in another program
+means it.
+"""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_hqsam.geometry import Space
+from napari_hqsam.images.rearranged import rearranged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import tifffile
+
+    from napari_hqsam.images.source import Source
+
+KEY = "napari-hqsam"
+"""Name of the note: attribute of a zarr group, key of a map annotation of OME-XML, or
+start of a line of ImageJ's description."""
+
+
+def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any] | None:
+    """Return the note on an array; None if the format says it all.
+
+    Parameters
+    ----------
+    space : Space
+        Of the array.
+    shape : sequence of int
+        Its shape.
+    told : Space
+        What the file tells by the rules of its format.
+    """
+    if space == told and 1 not in shape:  # readers may drop axes of length 1
+        return None
+    note: dict[str, Any] = {"axes": space.axes, "shape": list(shape)}
+    if space != told.select(space.axes):
+        note |= {"space": space.to_dict(), "told": _of(told)}
+    return note
+
+
+def restored(source: Source, note: Mapping[str, Any] | None) -> Source:
+    """Return an array with the axes and the space that its note tells.
+
+    A note that does not fit, since the file was changed by another program, counts
+    as none.
+    """
+    try:
+        return source if note is None else _restored(source, note)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return source
+
+
+def note_of_tiff(tif: tifffile.TiffFile, series: int) -> dict[str, Any] | None:
+    """Return the note in a TIFF, wherever its dialect keeps it; None if there is none.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+    series : int
+        Files of ours have one, the first.
+    """
+    if series != 0:
+        return None
+    try:
+        if tif.is_ome and tif.ome_metadata:
+            root = ElementTree.fromstring(tif.ome_metadata)
+            found = root.find(f".//{{*}}MapAnnotation/{{*}}Value/{{*}}M[@K='{KEY}']")
+            return None if found is None else from_text(found.text)
+        if tif.is_imagej:
+            return from_text((tif.imagej_metadata or {}).get(KEY))
+        note = (tif.shaped_metadata or ({},))[0].get(KEY)
+        return note if isinstance(note, dict) else None
+    except Exception:  # whatever a stranger put there is no note of ours
+        return None
+
+
+def as_text(note: Mapping[str, Any]) -> str:
+    """Return a note in one line of ASCII."""
+    return json.dumps(note)
+
+
+def from_text(text: str | None) -> dict[str, Any] | None:
+    """Read what `as_text` returned; None for all else."""
+    try:
+        note = json.loads(text or "")
+    except (TypeError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None
+
+
+def _restored(source: Source, note: Mapping[str, Any]) -> Source:
+    axes, shape = str(note["axes"]), tuple(note["shape"])
+    if source.axes is None or not axes.isalpha():
+        return source
+    array = rearranged(source.array, source.axes, axes)
+    if tuple(array.shape) != shape:
+        return source
+    reduced = tuple(replace_array(each, source.axes, axes) for each in source.reduced)
+    told = source.space or Space.pixels(source.axes)
+    space = _selected(told, axes)
+    if "space" in note:
+        before = note["told"]
+        if Space.from_dict(before["axes"], before).select(told.axes).agrees(told):
+            space = Space.from_dict(axes, note["space"])
+    return replace(
+        source, array=array, axes=axes, reduced=reduced, space=space, is_rgb=False
+    )
+
+
+def replace_array(reduced: Any, axes: str, wanted: str) -> Any:  # noqa: ANN401
+    """Return a copy of lower resolution with its axes in the order wanted."""
+    factors = reduced.factors
+    if factors is not None:
+        by_axis = dict(zip(axes, factors, strict=True))
+        factors = tuple(by_axis.get(letter, 1.0) for letter in wanted)
+    return reduced._replace(
+        array=rearranged(reduced.array, axes, wanted), factors=factors
+    )
+
+
+def _selected(space: Space, axes: str) -> Space:
+    """Select axes; those that are not there are in pixels."""
+    for letter in axes:
+        if letter not in space.axes:
+            space = space.with_axis(letter, 0)
+    return space.select(axes)
+
+
+def _of(space: Space) -> dict[str, Any]:
+    return {"axes": space.axes, **space.to_dict()}

@@ -1,0 +1,95 @@
+"""What a writer is told about the labels to come, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np  # noqa: TC002 - of a dataclass
+
+from napari_hqsam.geometry import Space  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import zarr
+
+Colors = "Mapping[int, tuple[int, int, int, int]]"
+
+
+@dataclass(frozen=True)
+class LabelImage:
+    """Labels to be written.
+
+    Attributes
+    ----------
+    target : pathlib.Path
+        Where they will be.
+    shape : tuple of int
+    dtype : numpy.dtype
+        uint16 or uint32.
+    space : Space
+        Axes, one for each dimension, and where the pixels are.
+    colors : mapping of int to (r, g, b, a)
+        Colours that objects have, each from 0 to 255; others have none of their own.
+    """
+
+    target: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    space: Space
+    colors: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the pixels."""
+        count = self.dtype.itemsize
+        for size in self.shape:
+            count *= size
+        return count
+
+    def sizes(self, axes: str) -> tuple[int, ...]:
+        """Return the shape under another order of axes; 1 for those that are new."""
+        by_axis = dict(zip(self.space.axes, self.shape, strict=True))
+        return tuple(by_axis.get(letter, 1) for letter in axes)
+
+
+class Writer(Protocol):
+    """Writes labels in a format; made by what the table names.
+
+    Attributes
+    ----------
+    axes : str
+        The axes in the order in which the format stores them.
+    told : Space
+        What others will read: under `axes`.
+    losses : list of str
+        What else the format cannot hold.
+    remark : str
+        What else users are to know; may be empty.
+    """
+
+    axes: str
+    told: Space
+    losses: list[str]
+    remark: str
+
+    def open(
+        self, partial: Path, note: Mapping[str, Any] | None
+    ) -> AbstractContextManager[zarr.Array[Any]]:
+        """Make the labels at a path that is moved to the target afterwards.
+
+        Parameters
+        ----------
+        partial : pathlib.Path
+            Nothing is there yet.
+        note : mapping or None
+            See `images.own_note`.
+
+        Returns
+        -------
+        context manager of zarr.Array
+            All 0, to be written to; complete at the path when it ends.
+        """

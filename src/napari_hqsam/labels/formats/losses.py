@@ -1,0 +1,78 @@
+"""What of the space of labels a format does not tell: found by comparing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hqsam.geometry import Affine, Space
+from napari_hqsam.geometry.units import convert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TOLERANCE = 1e-6
+"""Of a pixel, at the far end of the array."""
+
+
+def losses(space: Space, told: Space, shape: Sequence[int]) -> list[str]:
+    """Say what is lost between a space and what a file tells of it.
+
+    Parameters
+    ----------
+    space : Space
+        Of the labels.
+    told : Space
+        What the file tells; the same axes in any order.
+    shape : sequence of int
+        Of the labels.
+
+    Returns
+    -------
+    list of str
+        Such as "rotation or shear" or "the offset along t"; empty if they agree.
+    """
+    told = told.select(space.axes)
+    if space.units == told.units and space.agrees(told, shape, _TOLERANCE):
+        return []
+    found = [] if space.affine.is_diagonal else ["rotation or shear"]
+    for at, letter in enumerate(space.axes):
+        unit, other = space.units[at], told.units[at]
+        factor = convert(1.0, other, unit)
+        if factor is None:
+            found.append(f"the unit of {letter}")
+            factor = 1.0
+        size, sized = space.scale[at], told.scale[at] * factor
+        end = shape[at] * abs(sized - size) / abs(size)
+        if end > _TOLERANCE:
+            backwards = size < 0 < sized
+            found.append(
+                f"the {'negative size' if backwards else 'size'} of a pixel along "
+                f"{letter}"
+            )
+        moved = abs(told.translation[at] * factor - space.translation[at])
+        if moved / abs(size) > _TOLERANCE:
+            found.append(f"the offset along {letter}")
+    return found
+
+
+def told_without(
+    space: Space, *, units: str = "", sizes: str = "", offsets: str = ""
+) -> Space:
+    """Return what is left of a space in a format that knows no rotation.
+
+    Parameters
+    ----------
+    space : Space
+    units, sizes, offsets : str
+        Letters of the axes that lose their unit, size or offset. Sizes become
+        positive.
+    """
+    size_of = dict(zip(space.axes, space.affine.pixel_size, strict=True))
+    start_of = dict(zip(space.axes, space.translation, strict=True))
+    scale = [1.0 if a in sizes else size for a, size in size_of.items()]
+    offset = [0.0 if a in offsets else start for a, start in start_of.items()]
+    kept = tuple(
+        None if letter in units else unit
+        for letter, unit in zip(space.axes, space.units, strict=True)
+    )
+    return Space(space.axes, kept, Affine.scaling(scale, offset))
