@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -182,17 +181,19 @@ def test_labels_have_the_pixel_size_of_the_image(command, tmp_path):
         assert zarr_space(out) == ([2.0, 0.5, 0.25], ["nanometer"] * 3), name
 
 
-def test_a_unit_that_nobody_knows_does_not_stop_the_labels(
-    command, tmp_path, small, monkeypatch
-):
-    def open_scaled(*args, **kwargs):
-        found = open_image(*args, **kwargs)
-        return replace(
-            found, scale={"y": 0.5, "x": 0.25}, units={"y": "micron", "x": "furlong"}
-        )
-
-    monkeypatch.setattr("napari_hqsam.images.open_image", open_scaled)
-    code, _, err = command("segment", small, *BOXES, "-o", tmp_path / "a.zarr")
+def test_a_unit_that_nobody_knows_does_not_stop_the_labels(command, tmp_path):
+    group = zarr.create_group(str(tmp_path / "image.zarr"))
+    group.create_array("0", data=np.arange(6000, dtype="u2").reshape(60, 100))
+    axes = [
+        {"name": a, "type": "space", "unit": unit}
+        for a, unit in (("y", "micron"), ("x", "furlong"))
+    ]
+    scale = {"type": "scale", "scale": [0.5, 0.25]}
+    level = {"path": "0", "coordinateTransformations": [scale]}
+    multiscale = {"name": "image", "axes": axes, "datasets": [level]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
+    source, out = tmp_path / "image.zarr", tmp_path / "a.zarr"
+    code, _, err = command("segment", source, *BOXES, "-o", out)
     assert code == 0
     assert "furlong" in err
     assert zarr_space(tmp_path / "a.zarr") == ([0.5, 0.25], ["micrometer", None])

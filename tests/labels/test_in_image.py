@@ -115,6 +115,10 @@ def test_other_places_in_an_image_are_refused(image):
     check_writable(image / "labels" / "cells", sources=[image])
     other = image.with_name("group.zarr")
     zarr.create_group(str(other)).create_group("labels")
+    with pytest.raises(OutputError, match="cannot tell the format"):
+        write_labels(other / "labels" / "cells", LABELS)
+    group = zarr.open_group(str(other))
+    group.attrs["ome"] = {"multiscales": [{"datasets": [{"path": "gone"}]}]}
     with pytest.raises(OutputError, match="no OME-Zarr image"):
         write_labels(other / "labels" / "cells", LABELS)
     assert not list((other / "labels").glob("c*"))

@@ -18,15 +18,22 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import Space
 
-_GROUPS = ("zarr.json", ".zgroup")
-
 
 def image_of(target: Path) -> Path | None:
     """Return the OME-Zarr image in whose ``labels/`` a path lies; None if in none."""
     folder = target.absolute().parent
     image = folder.parent
-    is_group = any((image / name).is_file() for name in _GROUPS)
-    return image if folder.name == "labels" and is_group else None
+    if folder.name != "labels":
+        return None
+    try:
+        for name in ("zarr.json", ".zattrs"):
+            attributes = _read(image / name, {})
+            attributes = attributes.get("attributes", attributes)
+            if attributes.get("ome", attributes).get("multiscales"):
+                return image
+    except (OSError, ValueError, TypeError, AttributeError):  # no image of anybody's
+        return None
+    return None
 
 
 @dataclass(frozen=True)
