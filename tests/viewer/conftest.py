@@ -4,8 +4,10 @@ What is tested here is the widget, so most tests look at images with a model
 that any child could run (`Threshold`); those of the bundled one say so.
 """
 
+import atexit
 import gc
 import os
+import shutil
 import tempfile
 import threading
 import warnings
@@ -13,10 +15,14 @@ import warnings
 import numpy as np
 import pytest
 
+from tests.helpers.display import use_own_display
+
+use_own_display()
 # Before napari is imported: it remembers sizes of windows, also those of other tests
 # and of who runs them. A canvas that was left without width breaks clicks.
-_CONFIG = tempfile.TemporaryDirectory()
-os.environ["NAPARI_CONFIG"] = os.path.join(_CONFIG.name, "settings.yaml")
+_CONFIG = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, _CONFIG, ignore_errors=True)
+os.environ["NAPARI_CONFIG"] = os.path.join(_CONFIG, "settings.yaml")
 napari = pytest.importorskip("napari")
 pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
 

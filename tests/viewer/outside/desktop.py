@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from itertools import pairwise
 
+from tests.helpers.display import start_display
+
 SIZE = (1440, 900)
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "import")
 PAUSE = 0.03
@@ -39,13 +41,8 @@ class Desktop:
 
     def come_up(self):
         """Start the X server and the window manager."""
-        read, write = os.pipe()
-        screen = f"-screen 0 {self.size[0]}x{self.size[1]}x24".split()
-        self._start(["Xvfb", "-displayfd", str(write), *screen], pass_fds=(write,))
-        os.close(write)
-        with os.fdopen(read) as number:
-            self.display = f":{number.readline().strip()}"
-        assert self.display != ":", "Xvfb did not start, see desktop.log"
+        server, self.display = start_display(self.size, self._log)
+        self._programs.append(server)
         self.env = os.environ | {"DISPLAY": self.display}
         self.env.pop("WAYLAND_DISPLAY", None)
         self._start(["openbox", "--sm-disable"], env=self.env)

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_hqsam.viewer.parts.fields import LayerChoice
-from napari_hqsam.viewer.parts.icons import set_icon_name
+from napari_hqsam.viewer.parts.icons import has_icon, set_icon_name
 from napari_hqsam.viewer.parts.keys import KEYS
 
 if TYPE_CHECKING:
@@ -105,12 +105,15 @@ def button(
     return set_icon_name(made, icon) if icon else made
 
 
-def tool_button(icon: str, tip: str) -> QPushButton:
-    """Button that stays pressed, with an icon alone."""
+def tool_button(icon: str, title: str, tip: str) -> QPushButton:
+    """Button that stays pressed, with an icon alone, or the title if there is none."""
     made = QPushButton()
     made.setToolTip(tip)
     made.setCheckable(True)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    if not has_icon(icon):
+        made.setText(title)
+        return made
     return set_icon_name(made, icon)
 
 

@@ -78,7 +78,7 @@ class PromptSection(Section):
         key = KEYS["next_tool"].key
         for name, tool in TOOLS.items():
             tip = f"{tool.title}: {tool.tip}\nKey: {key} takes the next tool"
-            made = tool_button(name, tip)
+            made = tool_button(name, tool.title, tip)
             made.clicked.connect(lambda _=False, n=name: self._on_tool(n))
             self.group.addButton(made)
             self.tools[name] = made

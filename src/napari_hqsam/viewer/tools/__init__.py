@@ -1,7 +1,7 @@
 """The tools of the mouse that make prompts.
 
 Knows names of napari's layer modes, but neither a viewer nor Qt. A new tool is one file
-with a `Tool`, one line in `TOOLS`, and an icon of its name in `parts/icons`.
+with a `Tool` and one line in `TOOLS`; its icon, if any, has its name, in `parts/icons`.
 """
 
 from napari_hqsam.errors import PromptError, shown

@@ -23,6 +23,11 @@ _BLACK = "#000000"
 Button = TypeVar("Button", bound=QAbstractButton)
 
 
+def has_icon(name: str) -> bool:
+    """Whether there is an icon of a name."""
+    return files(__name__).joinpath(f"{name}.svg").is_file()
+
+
 def set_icon_name(button: Button, name: str) -> Button:
     """Set which icon a button has; `draw_icons` draws it."""
     button.setProperty(_NAME, name)
