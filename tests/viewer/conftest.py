@@ -70,7 +70,7 @@ def viewer(shared_viewer, tmp_path, monkeypatch):
     QApplication.processEvents()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
-    # What is left now stays: nobody need look through it again.
+    # What is left now stays, and need not be collected again.
     gc.freeze()
     left = [w for w in QApplication.allWidgets() if isinstance(w, HqsamWidget)]
     assert not left, "a widget is left behind"

@@ -88,7 +88,7 @@ def test_a_model_file_that_is_gone(viewer, open_widget, squares, tmp_path):
 
 
 class Elsewhere(Engine):
-    """Answers on planes that nobody could read: a square round the click."""
+    """Answers on planes that cannot be read: a square round the click."""
 
     def warm_up(self, *_):
         pass
@@ -134,7 +134,7 @@ def test_only_negative_points(viewer, open_widget, squares):
     assert hand.current.mask.bbox == (10, 40, 30, 60)
 
 
-def test_a_click_beside_the_image_is_taken_back(viewer, open_widget, squares):
+def test_a_click_beside_the_image_is_removed(viewer, open_widget, squares):
     viewer.add_image(squares)
     hand = open_widget()
     hand.click(20, 20)
@@ -306,7 +306,7 @@ def test_closing_while_layers_load(viewer, notes, squares, monkeypatch):
     assert not notes
 
 
-def test_a_tool_taken_while_layers_load(viewer, open_widget, squares, monkeypatch):
+def test_a_tool_activated_while_layers_load(viewer, open_widget, squares, monkeypatch):
     gate = threading.Event()
     monkeypatch.setattr("napari_hqsam.viewer.widget.load_layers", lambda: gate.wait(30))
     viewer.add_image(squares)

@@ -127,6 +127,6 @@ def test_what_the_model_sees_is_shown(viewer, open_widget):
     hand = open_widget(engine=None)
     section = hand.widget.sections["image"]
     hand.settings.stretch = "contrast limits"
-    section._look()
+    section._request_picture()
     hand.wait(lambda: not section.picture.pixmap().isNull())
     hand.wait()

@@ -20,10 +20,10 @@ def run_process(name):
 
 def test_heavy_libraries_are_not_imported_on_the_main_thread():
     ran = run_process("imports_of_the_widget")
-    told = dict(line.split() for line in ran.stdout.splitlines())
-    assert told.pop("torch") == "other", ran.stderr
-    assert told.pop("meanwhile") == "worked", ran.stderr
-    assert "main" not in told.values(), told
+    report = dict(line.split() for line in ran.stdout.splitlines())
+    assert report.pop("torch") == "other", ran.stderr
+    assert report.pop("meanwhile") == "worked", ran.stderr
+    assert "main" not in report.values(), report
 
 
 def test_scipy_works_while_torch_is_imported():

@@ -127,15 +127,15 @@ def test_the_window_is_served_while_a_result_is_placed(work, loop, monkeypatch):
 
 def test_cancelled_work_says_nothing_more(work, loop, worker):
     work.gate.clear()
-    told = []
-    work.yielded_to_clicks = lambda checkpoint: told.append(checkpoint())
+    cancelled = []
+    work.yielded_to_clicks = lambda checkpoint: cancelled.append(checkpoint())
     loop.start()
     loop.cancel()
     work.gate.set()
     wait(lambda: not worker.busy)
     QApplication.processEvents()
     assert work.seen == ["before"]
-    assert told in ([], [True])
+    assert cancelled in ([], [True])
 
 
 def test_a_result_that_cannot_be_placed_ends_the_work(work, loop):

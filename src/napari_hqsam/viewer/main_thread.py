@@ -1,4 +1,4 @@
-"""The main thread: running what others want run there, and telling the user."""
+"""The main thread: functions that are to run there, timers, notifications."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class MainThread(QObject):
     def __call__(self, function: Callable[[], None]) -> None:
         """Run a function soon; from any thread."""
         self._functions.append(function)
-        # RuntimeError: the window is gone, nobody waits for it.
+        # RuntimeError: the window is gone, and nobody waits for the result.
         with suppress(RuntimeError):
             self._wanted.emit()
 
     def catch_up(self) -> None:
-        """Run now what is to be run; on the main thread, which else waits."""
+        """Run all pending functions now; to be called on the main thread."""
         while self._functions:
             self._run()
 
     def _run(self) -> None:
-        if self._functions:  # else it was run before its time
+        if self._functions:  # else `catch_up` has run it
             self._functions.popleft()()
 
 
 class DeferredCall(QObject):
-    """Calls once, when what happens now is over, and before anything is painted.
+    """Calls a function once after the present event, before anything is painted.
 
     Painting takes most of the time between a click and its answer, and Qt paints
     before a timer of 0 ms fires.
@@ -65,17 +65,17 @@ class DeferredCall(QObject):
         self._wanted.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
-        """Call soon; once, however often this is said meanwhile."""
+        """Schedule the call; further starts before it make no difference."""
         if not self._active:
             self._active = True
             self._wanted.emit()
 
     def stop(self) -> None:
-        """Do not call."""
+        """Cancel the call."""
         self._active = False
 
     def isActive(self) -> bool:
-        """Whether it is going to call; named as by Qt's timers."""
+        """Whether a call is scheduled; named as in Qt's timers."""
         return self._active
 
     def _run(self) -> None:
@@ -85,7 +85,7 @@ class DeferredCall(QObject):
 
 
 def timer(parent: QObject, milliseconds: int, call: Callable[[], Any]) -> QTimer:
-    """Make a timer that calls once, so long after it was last started."""
+    """Make a single-shot timer; starting it again begins anew (debounce)."""
     made = QTimer(parent)
     made.setSingleShot(True)
     made.setInterval(milliseconds)
@@ -94,7 +94,7 @@ def timer(parent: QObject, milliseconds: int, call: Callable[[], Any]) -> QTimer
 
 
 def notify(error: Exception) -> None:
-    """Show what went wrong, once, as a notification."""
+    """Show an error or warning as a notification."""
     from napari.utils import notifications
 
     if isinstance(error, (HqsamError, HqsamWarning)):

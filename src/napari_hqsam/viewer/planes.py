@@ -1,4 +1,4 @@
-"""Which plane of a layer the viewer shows, and coordinates on it.
+"""The plane of a layer that the viewer shows, and coordinates on it.
 
 Any two axes of a stack may be the displayed ones (xy, xz, yz): the plane is
 whatever the dims sliders show, its rows the earlier of the two data axes.
@@ -38,7 +38,7 @@ class PlaneView:
     channel_axis : int or None
         Data axis that holds channels.
     flat : int or None
-        Axis that has one step for all channels, see `in_layers`.
+        Axis that has length 1 for all channels, see `in_layers`.
     """
 
     axes: tuple[int, int]
@@ -100,7 +100,7 @@ class PlaneView:
         return tuple(key)
 
     def moved(self, axis: int, step: int) -> PlaneView:
-        """Return the plane so many slices on along an axis."""
+        """Return the plane that is a number of slices further along an axis."""
         position = list(self.position)
         position[axis] += step
         return replace(self, position=tuple(position))
@@ -114,9 +114,9 @@ class PlaneView:
     def in_layers(self) -> PlaneView:
         """The plane in layers of prompts and labels, which lie on all channels.
 
-        They lack its channel axis if that is the first one. Else they have one step
-        along it, see `placement`: napari lines up the axes of layers from the last
-        one on.
+        These lack the channel axis if it is the first one. Else they have length 1
+        along it, see `placement`: napari aligns the axes of layers from the last one
+        on.
         """
         if self.channel_axis is None:
             return self

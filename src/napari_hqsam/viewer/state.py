@@ -1,6 +1,7 @@
 """Models of the settings and of the current object; no napari, no Qt.
 
-Views show and change them, controllers act on their events; no other copy is kept.
+Each field has an event (psygnal). Views show fields and assign to them, controllers act
+on the events; no other copy is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
+from napari_hqsam.masks.finishing import MAX_SMOOTHING
+from napari_hqsam.viewer.setting import shown
 from napari_hqsam.viewer.tools import NO_TOOL
 
 if TYPE_CHECKING:
@@ -32,78 +35,169 @@ class Settings:
     Attributes
     ----------
     stretch : {"percentile", "contrast limits"}
-        How pixel values become what the network sees.
+        Normalisation: by percentiles of the image, or by the layer's contrast limits.
     channel_axis : int or None
         Data axis of the image layer that holds channels.
     channels : tuple of int
         Which channels become R, G, B; empty: the default of `open_image`.
     more_layers : tuple of str
-        Names of up to two further Image layers, shown as G and B.
+        Names of up to two further Image layers, which become G and B.
     model : str
-        Name or path.
+        Registered name, or path of a checkpoint.
     device : str
     output : {"sam+hq", "sam", "hq"}
     scale : {"auto", "view", "whole"}
-        Scale at which the network looks at a click.
+        What chooses the level for a click: the objects accepted so far, the zoom of
+        the view, or the size of the image.
     clean : bool
         Drop specks and fill pinholes.
     fill : bool
         Fill all holes.
     smooth : int
-        Pixels up to which ripples of an object's edge are smoothed away.
+        Radius in pixels by which the edge of an object is smoothed.
     overlap : {"keep", "overwrite", "empty"}
         What an accepted object does where others are, see `labels.paint`.
-    hover, prefetch : bool
+    hover : bool
+        Outline the object under the resting cursor.
+    prefetch : bool
+        Encode tiles near the view while nothing else is to be done.
     tool : str
-        What the mouse does on the canvas.
+        Name of the active tool, see `tools.TOOLS`.
     accept_on_click : bool
         A click outside the outline accepts the object and begins the next.
     negative : bool
-        Clicks and scribbles say what is not the object.
+        New clicks and scribbles are negative.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
-    stretch: Stretch = "percentile"
+    stretch: Stretch = field(
+        default="percentile",
+        metadata=shown(
+            "How pixel values become grey for the model: once for the whole image,\n"
+            "the same in every tile and slice",
+            choices=(
+                ("percentiles", "percentile", "0.1 % to 99.9 % of a sample"),
+                (
+                    "contrast limits",
+                    "contrast limits",
+                    "Those of the layer: what you see",
+                ),
+            ),
+        ),
+    )
     channel_axis: int | None = None
     channels: tuple[int, ...] = ()
     more_layers: tuple[str, ...] = ()
     model: str = "micro"
-    device: str = "auto"
-    output: Output = "sam+hq"
-    scale: Scale = "auto"
-    clean: bool = True
-    fill: bool = False
-    smooth: int = 0
-    overlap: Overlap = "keep"
-    hover: bool = True
+    device: str = field(
+        default="auto",
+        metadata=shown(
+            "Where the model computes",
+            choices=(
+                ("automatic", "auto", "A GPU if there is one"),
+                ("CPU", "cpu", ""),
+                ("CUDA", "cuda", "NVIDIA GPU"),
+                ("MPS", "mps", "Apple GPU"),
+            ),
+        ),
+    )
+    output: Output = field(
+        default="sam+hq",
+        metadata=shown(
+            "Which mask is shown",
+            choices=(
+                ("SAM + HQ", "sam+hq", "As in the HQ-SAM paper"),
+                ("SAM", "sam", "Without the HQ token"),
+                ("HQ", "hq", "The HQ token alone"),
+            ),
+        ),
+    )
+    scale: Scale = field(
+        default="auto",
+        metadata=shown(
+            "How closely the model looks at a click; a box tells it by itself",
+            choices=(
+                ("automatic", "auto", "By the objects accepted so far, else by trying"),
+                (
+                    "the view's zoom",
+                    "view",
+                    "A cell should fill about a third of the view",
+                ),
+                ("the whole image", "whole", "As the original SAM does"),
+            ),
+        ),
+    )
+    clean: bool = field(
+        default=True, metadata=shown("Drop specks and fill pinholes", text="clean")
+    )
+    fill: bool = field(
+        default=False, metadata=shown("Fill all holes", text="fill holes")
+    )
+    smooth: int = field(
+        default=0,
+        metadata=shown(
+            "Smooth ripples of the edge up to this size away",
+            maximum=MAX_SMOOTHING,
+            unit="px",
+        ),
+    )
+    overlap: Overlap = field(
+        default="keep",
+        metadata=shown(
+            "What happens where an object overlaps others",
+            choices=(
+                ("keep the others", "keep", "The object gets what is free"),
+                ("overwrite others", "overwrite", "The object gets all its pixels"),
+                ("only where empty", "empty", "No pixel that has an id is changed"),
+            ),
+        ),
+    )
+    hover: bool = field(
+        default=True,
+        metadata=shown("Outline the object under the resting cursor", text="hover"),
+    )
     prefetch: bool = True
     tool: str = NO_TOOL
-    negative: bool = False
-    accept_on_click: bool = False
+    negative: bool = field(
+        default=False,
+        metadata=shown(
+            "The next clicks and scribbles mark what is not the object\n"
+            "(as Shift does for one)",
+            text="negative",
+        ),
+    )
+    accept_on_click: bool = field(
+        default=False,
+        metadata=shown(
+            "One action an object: a click outside the outline accepts it and begins\n"
+            "the next; inside, or with Shift or Ctrl, it corrects",
+            text="click accepts",
+        ),
+    )
 
 
 @dataclass
 class CurrentObject:
-    """The object that is being made on the plane shown.
+    """The object that is being segmented on the plane shown.
 
     Attributes
     ----------
     masks : tuple of Mask
-        What can be chosen from: SAM's one mask, then its candidates if asked.
+        SAM's single mask, then its candidates if they were requested.
     chosen : int
         Which of them is shown.
     choices : tuple of int
         Those of them that differ from one another; see `segmentation.mask_checks`.
     doubt : {"", "score", "negative"}
-        Why the mask shown is doubtful: its score, or a negative click it holds.
+        Why the mask shown is doubtful: its low score, or a negative click inside.
     label_id : int or None
         Of the accepted object that was reopened; None: a new one.
     opened_on : PlaneView or None
-        Plane of the labels that it was reopened on, where alone `label_id` holds;
-        None: it holds on any, as where slices of a stack are corrected.
+        Plane of the labels that it was reopened on: `label_id` is valid there only.
+        None: it is valid on any plane, as for corrections on slices of a stack.
     waiting : bool
-        Whether an answer is under way.
+        Whether a request is being answered.
     seconds : float
         How long the last answer took.
     """
@@ -120,7 +214,7 @@ class CurrentObject:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Clear `opened_on` when an id is set without a plane: it holds on all."""
+        """Clear `opened_on` when an id is set without a plane: it is valid on all."""
         self.events.label_id.connect(self._clear_plane)
 
     @property

@@ -1,4 +1,4 @@
-"""Long work in steps on the worker, so that clicks are answered in between.
+"""Long work as a loop of steps on the worker, with clicks answered in between.
 
 Knows the worker's queue; must not know images, prompts or labels.
 """
@@ -69,7 +69,7 @@ class StepLoop(Generic[Result]):
     topic : str
         Of the tickets.
     parent : QObject
-        Owner of the timer that goes on with placing.
+        Of the timer that continues placing.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class StepLoop(Generic[Result]):
         self._place()
 
     def _place(self) -> None:
-        """Place what there is, no longer than the window can wait."""
+        """Place results for `BUDGET` seconds, then let the window handle events."""
         until = time.perf_counter() + BUDGET
         try:
             for _ in self._placing:

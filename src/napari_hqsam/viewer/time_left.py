@@ -1,4 +1,4 @@
-"""How long work may still take."""
+"""Estimate of the time that work will still take."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOONEST = 2.0
-"""Seconds before anything is said: the first steps tell too little."""
+"""Seconds before an estimate is shown: the first steps are no sample yet."""
 LEAST = 0.02
-"""Share of the work before anything is said."""
+"""Share of the work before an estimate is shown."""
 
 
 class TimeLeft:
@@ -27,7 +27,7 @@ class TimeLeft:
         self._clock, self._begun = clock, clock()
 
     def text(self, share: float) -> str:
-        """Say how long it may take; "" as long as nobody knows.
+        """Return the time left as text; "" as long as there is no estimate.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
-"""The dock widget: puts models, controllers and views together.
+"""The dock widget: creates models, controllers and views, and connects them.
 
-Opens without torch: the worker imports it on its own thread.
+Opens without torch, which the worker imports on its own thread.
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.mouse.display_3d import Display3D
 from napari_hqsam.viewer.canvas.prompts.layers import load_layers
+from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
+from napari_hqsam.viewer.inference.alternatives import Alternatives
 from napari_hqsam.viewer.inference.controller import InferenceController
+from napari_hqsam.viewer.inference.scene_changes import SceneChanges
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.objects.acceptor import Acceptor
 from napari_hqsam.viewer.objects.click_sorter import ClickSorter
 from napari_hqsam.viewer.objects.object_actions import ObjectActions
+from napari_hqsam.viewer.objects.object_writer import ObjectWriter
+from napari_hqsam.viewer.objects.pending_accepts import PendingAccepts
 from napari_hqsam.viewer.objects.prompt_batch import PromptBatch
 from napari_hqsam.viewer.objects.undo import Undo
 from napari_hqsam.viewer.parts import icons
 from napari_hqsam.viewer.parts.focus_keys import FocusKeys
-from napari_hqsam.viewer.parts.forms import Section, button, label
-from napari_hqsam.viewer.parts.keys import KEYS, bind, unbind
-from napari_hqsam.viewer.parts.panel import Sections
+from napari_hqsam.viewer.parts.forms import Section, button
+from napari_hqsam.viewer.parts.keys import bind, unbind
+from napari_hqsam.viewer.parts.section_area import Sections
 from napari_hqsam.viewer.parts.wheel import WheelScrolls
 from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.saving.closing import ClosingWaits
@@ -33,6 +38,7 @@ from napari_hqsam.viewer.saving.restorer import SessionRestorer
 from napari_hqsam.viewer.sections import (
     ChannelQuestion,
     ImageSection,
+    KeysSection,
     LabelsSection,
     ModelSection,
     ObjectSection,
@@ -42,7 +48,8 @@ from napari_hqsam.viewer.sections import (
 )
 from napari_hqsam.viewer.sections.find_all import FindAll
 from napari_hqsam.viewer.session.controller import SessionController
-from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
+from napari_hqsam.viewer.session.layer_changes import LayerChanges
+from napari_hqsam.viewer.session.napari_saves import NapariSaves
 from napari_hqsam.viewer.stack.controller import StackController
 from napari_hqsam.viewer.tools import TOOLS
 from napari_hqsam.worker import Priority, Worker
@@ -54,10 +61,10 @@ if TYPE_CHECKING:
 
 
 class HqsamWidget(QWidget):
-    """Click, see, accept.
+    """The panel of HQ-SAM.
 
-    What is needed for every object (tools, accept, reject, undo, save) stays in
-    view; all that is chosen now and then is in sections below, which scroll.
+    What is needed for every object (tools, accept, reject, undo, save) is always in
+    view; the other settings are in sections below, which scroll.
 
     Parameters
     ----------
@@ -85,17 +92,24 @@ class HqsamWidget(QWidget):
             viewer, preferred_settings(), synchronous=synchronous, parent=self
         )
         controller = self.controller
+        self.alternatives = Alternatives(controller)
+        self._scene_changes = SceneChanges(controller)
         self.files = Worker(controller.to_main, synchronous=synchronous)
         self.sessions = SessionController(
             controller.scene, controller.engine, controller.worker, self.files, self
         )
-        self.acceptor = acceptor = Acceptor(controller, self.sessions)
-        self.sessions.message.connect(acceptor.message.emit)
-        self.undo = Undo(acceptor, controller, self.sessions)
-        self._clicks = ClickSorter(controller, acceptor, self.undo)
+        self._layer_changes = LayerChanges(controller.scene, self.sessions)
+        self._napari_saves = NapariSaves(self.sessions)
+        writer = ObjectWriter(controller.settings, controller.outline.finished)
+        self.acceptor = acceptor = Acceptor(controller, self.sessions, writer)
+        self._pending_accepts = PendingAccepts(controller, self.sessions)
+        self.undo = Undo(acceptor, controller, self.sessions, writer)
+        self._clicks = ClickSorter(
+            controller, acceptor, self.undo, self.sessions.message.emit
+        )
         self.objects = ObjectActions(controller, self.sessions, acceptor)
-        self.batches = PromptBatch(controller, self.sessions, acceptor)
-        self.stacks = StackController(controller, self.sessions, acceptor)
+        self.batches = PromptBatch(controller, self.sessions, writer)
+        self.stacks = StackController(controller, self.sessions, writer)
         self.image_switcher = ImageSwitcher(controller, self.sessions)
         self.restorer = SessionRestorer(
             controller.scene, self.sessions, self.files, self.image_switcher.work_on
@@ -114,11 +128,11 @@ class HqsamWidget(QWidget):
         bind(viewer, actions)
         self._focus_keys = FocusKeys(self, actions)
         self.display = Display3D(controller.scene)
-        self.display.message.connect(lambda text: acceptor.message.emit(text))
-        # With the viewer Qt deletes its children without a word to them.
+        self.display.message.connect(lambda text: self.sessions.message.emit(text))
+        # Qt deletes the children of a viewer without a close event.
         self.destroyed.connect(controller.worker.close)
         self.destroyed.connect(self.files.close)
-        # Own layers are known as such only after napari has told that they are there.
+        # Own layers are recorded as such only after napari's event of their insertion.
         controller.scene.layers_changed.connect(self.reset_choices)
         controller.scene.image_changed.connect(self._load_layers)
         self.image_switcher.begin()
@@ -127,13 +141,13 @@ class HqsamWidget(QWidget):
         self.restorer.find_unsaved_sessions()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        """Return what the keys do."""
-        objects, controller = self.objects, self.controller
+        """Return the actions of the keys, by their names in `KEYS`."""
+        objects = self.objects
         return {
             "accept": self.acceptor.accept,
             "reject": self.acceptor.reject,
-            "next_candidate": controller.next_candidate,
-            "next_output": controller.next_output,
+            "next_candidate": self.alternatives.next_candidate,
+            "next_output": self.alternatives.next_output,
             "undo": self.undo.undo,
             "redo": self.undo.redo,
             "reopen": objects.reopen,
@@ -151,13 +165,12 @@ class HqsamWidget(QWidget):
         self.setObjectName("napari-hqsam")
         controller, acceptor = self.controller, self.acceptor
         self.stack_section = StackSection(controller, self.stacks)
-        prompts = PromptSection(controller, acceptor, self.batches)
+        prompts = PromptSection(controller, self.sessions, self.batches)
         self.find_all = FindAll(self.stacks)
         prompts.rows.addWidget(self.find_all)
-        current = ObjectSection(controller, acceptor)
+        current = ObjectSection(controller, self.alternatives, acceptor)
         session = SessionSection(
             self.sessions,
-            acceptor,
             self.undo,
             self.saver,
             self.restorer,
@@ -171,7 +184,7 @@ class HqsamWidget(QWidget):
             "object": current,
             "stack": self.stack_section,
             "labels": LabelsSection(controller, self.sessions, self.objects),
-            "keys": _keys_section(),
+            "keys": KeysSection(),
         }
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4, 4, 4, 2)
@@ -191,14 +204,14 @@ class HqsamWidget(QWidget):
         WheelScrolls(self)
 
     def _offer_sample(self) -> None:
-        """Offer the sample while there is no image."""
+        """Show the button of the sample while there is no image."""
         self.sample.setHidden(self.controller.scene.image is not None)
 
     def _sample(self) -> None:
         self.viewer.open_sample("napari-hqsam", "cells")
 
     def sizeHint(self) -> QSize:
-        """No wider than needed, for a laptop."""
+        """Return no more than the minimum width, for small screens."""
         return QSize(self.minimumSizeHint().width(), 720)
 
     def reset_choices(self, event: object = None) -> None:
@@ -215,14 +228,14 @@ class HqsamWidget(QWidget):
         self.controller.tools.activate()
 
     def toggle_hover(self) -> None:
-        """Outline what is under the cursor, or do not."""
+        """Switch hover on or off."""
         self.controller.settings.hover = not self.controller.settings.hover
 
     def _on_theme(self, event: object) -> None:
         icons.draw_icons(self, self.viewer)
 
     def _load_layers(self) -> None:
-        """Get ready to make layers quickly; again if another image cancelled it."""
+        """Import what layers need; again if another image cancelled the first try."""
         if not self._loaded and not self._closed:
             self.controller.worker.submit(
                 Priority.CLICK,
@@ -241,7 +254,7 @@ class HqsamWidget(QWidget):
         self._on_loaded()
 
     def close_down(self) -> None:
-        """Stop the work and leave the viewer as it was, but for the labels."""
+        """Stop all work, and remove everything from the viewer but the labels."""
         if not self._closed:
             self._closed = True
             self._of_viewer.close()
@@ -249,11 +262,11 @@ class HqsamWidget(QWidget):
             self._focus_keys.close()
             self.image_switcher.close()
             self.display.close()
-            self.acceptor.finish()
+            self._pending_accepts.finish()
             self._closing.wait()
             self.restorer.close()
             self.sessions.release_target()
-            self.sessions.forget_parked()
+            self.sessions.parked.close()
             self.controller.close()
 
     def event(self, event: QEvent | None) -> bool:
@@ -278,17 +291,3 @@ class HqsamWidget(QWidget):
 def show_widget(viewer: Viewer) -> None:
     """Open the widget, or bring it to the front: for the menu Layers > Segment."""
     viewer.window.add_plugin_dock_widget("napari-hqsam", "HQ-SAM")
-
-
-def _keys_section() -> Section:
-    section = Section("Keys", "Keys on the canvas", is_open=False)
-    lines = [
-        f"<tr><td><b>{key.key}</b>&nbsp;&nbsp;</td><td>{key.text}</td></tr>"
-        for key in KEYS.values()
-    ]
-    lines.append(
-        "<tr><td><b>Shift</b>&nbsp;&nbsp;</td><td>click or scribble: "
-        "not the object</td></tr>"
-    )
-    section.rows.addWidget(label(f"<table>{''.join(lines)}</table>"))
-    return section

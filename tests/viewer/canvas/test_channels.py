@@ -98,16 +98,16 @@ def test_an_object_is_corrected_on_another_channel(start):
     hand.key("Q")
     hand.move(*centre(2, 1))
     hand.key("Q", modifiers=SHIFT)
-    assert hand.message[-1] == "Object 2 deleted from this slice"
+    assert hand.messages[-1] == "Object 2 deleted from this slice"
     assert [seen(hand, centre(2, k)) for k in (0, 1)] == [1, 0]
     assert np.array_equal(hand.rebuilt(), hand.labels)
 
 
-def test_an_object_is_followed_along_z(start):
+def test_an_object_is_propagated_along_z(start):
     hand = start(z=2, channel=1)
     hand.click(*centre(2))
     run(hand)
-    assert hand.message[-1].startswith("Object 1 found on 5 slices")
+    assert hand.messages[-1].startswith("Object 1 found on 5 slices")
     one = discs(DEPTH, objects=1) > 100
     labels = hand.labels
     assert all(iou(labels[z] == 1, one[z]) > 0.85 for z in range(DEPTH))
@@ -183,7 +183,7 @@ def test_napari_saves_them_without_the_axis_too(start, tmp_path):
     file = tmp_path / "by_napari.tif"
     hand.sessions.target.layer.save(str(file), plugin="napari-hqsam")
     assert np.array_equal(read_labels(file), hand.labels)
-    assert hand.sessions.file == file
+    assert hand.sessions.labels.file == file
 
 
 def test_the_brush_is_recorded(start):
@@ -233,7 +233,7 @@ def test_labels_of_all_channels_are_prompts(viewer, start):
     first = hand.sessions.target.layer
     hand.sessions.use_target(None)
     hand.batches.run(first)
-    hand.wait(lambda: hand.message[-1].endswith("objects accepted"))
+    hand.wait(lambda: hand.messages[-1].endswith("objects accepted"))
     assert hand.sessions.target.layer is not first
     assert set(np.unique(hand.labels)) == {0, 1, 2}
 

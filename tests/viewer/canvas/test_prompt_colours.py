@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
-from napari_hqsam.viewer.canvas.prompts.layers import COLOURS, NEGATIVE, POSITIVE
+from napari_hqsam.viewer.canvas.prompts.signs import COLOURS, NEGATIVE, POSITIVE
 from tests.viewer.helpers.hand import Threshold, ThresholdEngine
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -111,7 +111,7 @@ def test_a_mask_that_holds_a_negative_click_is_shown_as_failing(hand):
     assert "Negative click" not in status(hand).text()
 
 
-def test_where_no_candidate_differs_that_is_said(viewer, open_widget, squares):
+def test_a_message_where_no_candidate_differs(viewer, open_widget, squares):
     class Same(Threshold):
         def candidates(self, prompt, **how):
             return [self.segment(prompt, **how)] * 3

@@ -106,10 +106,10 @@ class Hand:
         self.scene, self.current = self.controller.scene, self.controller.current
         self.settings = self.controller.settings
         self.canvas = viewer.window._qt_viewer.canvas.native
-        self.message, self.notes = [], []
-        self.acceptor.message.connect(self.message.append)
-        self.saver.message.connect(self.message.append)
-        self.restorer.message.connect(self.message.append)
+        self.messages, self.notes = [], []
+        self.sessions.message.connect(self.messages.append)
+        self.saver.message.connect(self.messages.append)
+        self.restorer.message.connect(self.messages.append)
 
     @property
     def engine(self):
@@ -161,7 +161,7 @@ class Hand:
             self.key("N")
 
     def rebuilt(self):
-        """The labels as the journal alone tells them; the session ends."""
+        """The labels replayed from the journal alone; the session ends."""
         journal = self.sessions.session.journal.path
         self.sessions.session.close()
         labels = np.zeros_like(self.labels)
@@ -196,11 +196,11 @@ class Hand:
     def idle(self):
         return not (
             self.controller._soon.isActive()
-            or self.controller.tools._follow_mouse_soon.isActive()
+            or self.controller.tools._sync_soon.isActive()
             or self.widget.image_switcher.deciding
             or self.controller.worker.busy
             or self.widget.files.busy
             or self.saver.saving
-            or self.sessions.opening
+            or self.sessions.opener.opening
             or self.current.waiting
         )

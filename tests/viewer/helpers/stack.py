@@ -17,7 +17,7 @@ SIDE, COUNT = 96, 9
 
 
 class PacedNetwork(BrightNetwork):
-    """Segments what is bright; waits before each slice where it is told to."""
+    """Segments bright pixels by a threshold; can be made to wait before each slice."""
 
     def __init__(self, size):
         super().__init__(size)
@@ -107,7 +107,7 @@ def run(hand):
 
 def finish(hand):
     def over():
-        waits = hand.stacks.running or hand.sessions.opening
+        waits = hand.stacks.running or hand.sessions.opener.opening
         return not waits and not hand.controller.worker._posted and hand.idle()
 
     hand.wait(over)

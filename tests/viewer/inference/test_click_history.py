@@ -35,7 +35,7 @@ def request(*points, what="mask", output="sam+hq", typical_size=None, **parts):
 
 
 class Noting(Engine):
-    """An engine whose segmenter tells with what it was asked."""
+    """An engine whose segmenter records its prompts and logits."""
 
     def __init__(self):
         super().__init__(cache=False)
@@ -63,27 +63,27 @@ class Noting(Engine):
 
 
 def test_a_click_that_is_added_corrects_the_answer_before():
-    trail, engine = ClickHistory(), Noting()
-    engine.answer(trail.follow(request(A)))
-    engine.answer(trail.follow(request(A, B)))
-    engine.answer(trail.follow(request(A, B, C)))
+    history, engine = ClickHistory(), Noting()
+    engine.answer(history.linked(request(A)))
+    engine.answer(history.linked(request(A, B)))
+    engine.answer(history.linked(request(A, B, C)))
     assert engine.asked == [(1, None), (2, 1.0), (3, 2.0)]
 
 
-def test_answers_that_nobody_waited_for_count_all_the_same():
-    trail, engine = ClickHistory(), Noting()
-    trail.follow(request(A))
-    engine.answer(trail.follow(request(A, B)))
+def test_cancelled_requests_are_part_of_the_history():
+    history, engine = ClickHistory(), Noting()
+    history.linked(request(A))
+    engine.answer(history.linked(request(A, B)))
     assert engine.asked == [(1, None), (2, 1.0)]
 
 
-def test_a_click_taken_back_is_the_question_before():
-    trail = ClickHistory()
-    first = trail.follow(request(A))
-    second = trail.follow(request(A, B))
-    trail.follow(request(A, B, C))
-    assert trail.follow(request(A, B)) == second
-    assert trail.follow(request(A)) == first
+def test_without_its_last_click_the_request_is_the_one_before():
+    history = ClickHistory()
+    first = history.linked(request(A))
+    second = history.linked(request(A, B))
+    history.linked(request(A, B, C))
+    assert history.linked(request(A, B)) == second
+    assert history.linked(request(A)) == first
 
 
 @pytest.mark.parametrize(
@@ -97,69 +97,69 @@ def test_a_click_taken_back_is_the_question_before():
     ],
 )
 def test_what_is_changed_is_looked_at_afresh(other):
-    trail, engine = ClickHistory(), Noting()
-    trail.follow(request(A, B))
-    engine.answer(trail.follow(other))
+    history, engine = ClickHistory(), Noting()
+    history.linked(request(A, B))
+    engine.answer(history.linked(other))
     assert engine.asked == [(len(other.prompt.points), None)]
 
 
 def test_a_box_is_corrected_by_clicks():
-    trail, engine = ClickHistory(), Noting()
-    engine.answer(trail.follow(request(box=(0, 0, 40, 40))))
-    engine.answer(trail.follow(request(A, box=(0, 0, 40, 40))))
+    history, engine = ClickHistory(), Noting()
+    engine.answer(history.linked(request(box=(0, 0, 40, 40))))
+    engine.answer(history.linked(request(A, box=(0, 0, 40, 40))))
     assert engine.asked == [(0, None), (1, 0.0)]
 
 
 def test_the_candidate_that_was_shown_is_corrected():
-    trail, engine = ClickHistory(), Noting()
-    engine.answer(trail.follow(request(A, what="all")))
-    engine.answer(trail.follow(request(A, B), chosen=2))
+    history, engine = ClickHistory(), Noting()
+    engine.answer(history.linked(request(A, what="all")))
+    engine.answer(history.linked(request(A, B), chosen=2))
     assert engine.asked[-1] == (2, 101.0)
 
 
 def test_an_accepted_object_goes_on_where_it_stood():
-    trail, engine, resumed = ClickHistory(), Noting(), ClickHistory()
-    trail.follow(request(A, what="all", output="sam"))
-    trail.follow(request(A, B), chosen=2)
-    last = trail.follow(request(A, B, C))
+    history, engine, resumed = ClickHistory(), Noting(), ClickHistory()
+    history.linked(request(A, what="all", output="sam"))
+    history.linked(request(A, B), chosen=2)
+    last = history.linked(request(A, B, C))
     assert last.corrects == (
         CorrectedPrediction(1, 1, "sam"),
         CorrectedPrediction(2, None, "sam+hq"),
     )
     resumed.resume(last.prompt, AcceptOptions(corrects=last.corrects))
-    assert resumed.follow(request(A, B, C)) == last
+    assert resumed.linked(request(A, B, C)) == last
     engine.answer(last)
     assert [points for points, _ in engine.asked] == [1, 2, 3]
 
 
 def test_the_output_that_was_shown_is_corrected():
-    trail = ClickHistory()
+    history = ClickHistory()
     for output in ("sam+hq", "sam"):
-        trail.follow(request(A, output=output))
-    assert trail.follow(request(A, B, output="hq")).corrects == (
+        history.linked(request(A, output=output))
+    assert history.linked(request(A, B, output="hq")).corrects == (
         CorrectedPrediction(1, None, "sam"),
     )
 
 
 def test_comparing_outputs_does_not_ask_for_all_clicks_again():
-    trail, engine = ClickHistory(), Noting()
+    history, engine = ClickHistory(), Noting()
     for output in ("sam+hq", "sam", "hq"):
         for points in ((A,), (A, B)):
-            engine.answer(trail.follow(request(*points, output=output)))
+            engine.answer(history.linked(request(*points, output=output)))
     before = len(engine.asked)
-    engine.answer(trail.follow(request(A, B, output="sam")))
+    engine.answer(history.linked(request(A, B, output="sam")))
     assert len(engine.asked) == before + 1
 
 
 def test_what_is_accepted_meanwhile_makes_no_difference_to_an_object():
-    trail, other = ClickHistory(), request(A, B, typical_size=30.0)
-    first = trail.follow(request(A, typical_size=20.0))
-    second = trail.follow(other)
+    history, other = ClickHistory(), request(A, B, typical_size=30.0)
+    first = history.linked(request(A, typical_size=20.0))
+    second = history.linked(other)
     assert tuple(r.options.typical_size for r in (first, second)) == (20.0, 20.0)
     assert second.after == first.as_link()
-    trail.clear()
-    assert trail.follow(other).options.typical_size == 30.0
-    trail.resume(
+    history.clear()
+    assert history.linked(other).options.typical_size == 30.0
+    history.resume(
         second.prompt, accept_options(typical_size=20.0, corrects=second.corrects)
     )
-    assert trail.follow(other) == second
+    assert history.linked(other) == second

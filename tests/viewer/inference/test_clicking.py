@@ -104,7 +104,7 @@ def test_scribbles_say_where_the_object_is_and_where_not(hand):
 def test_candidates_cycle_and_outputs_are_compared(hand):
     hand.click(20, 20)
     area = hand.current.mask.area
-    hand.key("K")  # of three masks two say the same
+    hand.key("K")  # two of three masks are the same
     assert (hand.current.chosen, len(hand.current.masks)) == (2, 3)
     assert "candidate 2 of 2" in hand.widget.sections["object"].status.text()
     assert hand.current.mask.area < area
@@ -127,7 +127,7 @@ def test_what_rests_under_the_cursor_is_outlined(hand):
     hand.key("G")
     assert not hand.settings.hover
     hand.move(20, 50)
-    assert not hand.controller.hover.rest.isActive()
+    assert not hand.controller.hover.debounce.isActive()
 
 
 def test_a_quick_answer_is_painted_with_its_prompt(hand, monkeypatch):

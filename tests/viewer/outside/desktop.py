@@ -84,7 +84,7 @@ class Desktop:
         time.sleep(PAUSE)
 
     def drag(self, *points, hold=(), after_step=lambda: None, until=lambda: None):
-        """Press at the first of some pixels, go along them, let go at the last.
+        """Press at the first of some pixels, move along them, release at the last.
 
         `after_step` is called after each movement and `until` before letting go, so
         that the program can be waited for: a hand does not go on without it.
@@ -146,8 +146,8 @@ class Desktop:
 
     def geometry(self, window):
         """(x, y, width, height) of the inside of a window."""
-        told = self._xdotool("getwindowgeometry", "--shell", window).stdout
-        lines = dict(line.split("=") for line in told.split())
+        output = self._xdotool("getwindowgeometry", "--shell", window).stdout
+        lines = dict(line.split("=") for line in output.split())
         return tuple(int(lines[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
 
     def screenshot(self, name, part=None):

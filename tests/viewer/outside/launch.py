@@ -45,7 +45,7 @@ def colours(values):
 
 
 def describe(layer):
-    told = {
+    description = {
         "name": layer.name,
         "type": layer._type_string,
         "visible": bool(layer.visible),
@@ -55,29 +55,31 @@ def describe(layer):
         "axis_labels": list(layer.axis_labels),
     }
     if layer._type_string in ("points", "shapes"):
-        told["count"] = len(layer.data)
-        told["selected"] = sorted(int(i) for i in layer.selected_data)
-        told["features"] = {k: list(map(str, v)) for k, v in layer.features.items()}
+        description["count"] = len(layer.data)
+        description["selected"] = sorted(int(i) for i in layer.selected_data)
+        description["features"] = {
+            k: list(map(str, v)) for k, v in layer.features.items()
+        }
     if layer._type_string == "points":
-        told["data"] = np.asarray(layer.data, float).tolist()
-        told["symbols"] = [str(s) for s in layer.symbol]
-        told["face_colours"] = colours(layer.face_color)
-        told["border_colours"] = colours(layer.border_color)
+        description["data"] = np.asarray(layer.data, float).tolist()
+        description["symbols"] = [str(s) for s in layer.symbol]
+        description["face_colours"] = colours(layer.face_color)
+        description["border_colours"] = colours(layer.border_color)
     elif layer._type_string == "shapes":
-        told["kinds"] = [str(kind) for kind in layer.shape_type]
-        told["boxes"] = [
+        description["kinds"] = [str(kind) for kind in layer.shape_type]
+        description["boxes"] = [
             [np.min(d, 0).tolist(), np.max(d, 0).tolist()] for d in layer.data
         ]
-        told["edge_colours"] = colours(layer.edge_color)
-        told["edge_widths"] = [float(w) for w in layer.edge_width]
+        description["edge_colours"] = colours(layer.edge_color)
+        description["edge_widths"] = [float(w) for w in layer.edge_width]
     else:
-        told["shape"] = [int(n) for n in array(layer).shape]
-        told["path"] = str(layer.source.path or "")
+        description["shape"] = [int(n) for n in array(layer).shape]
+        description["path"] = str(layer.source.path or "")
     if layer._type_string == "labels":
-        told["features"] = {
+        description["features"] = {
             str(k): list(map(str, v)) for k, v in layer.features.items()
         }
-    return told
+    return description
 
 
 @question
@@ -200,7 +202,7 @@ def widgets():
     """All that is visible: kind, text, tip, rectangle, and the part not cut off."""
     from qtpy.QtWidgets import QApplication
 
-    told = []
+    description = []
     focus = QApplication.focusWidget()
     for widget in QApplication.allWidgets():
         if not widget.isVisible():
@@ -211,7 +213,7 @@ def widgets():
             inside.append(type(parent).__name__)
             parent = parent.parentWidget()
         checked = getattr(widget, "isChecked", None)
-        told.append(
+        description.append(
             {
                 "kind": type(widget).__name__,
                 "name": widget.objectName(),
@@ -230,7 +232,7 @@ def widgets():
                 ],
             }
         )
-    return told
+    return description
 
 
 # --- the socket -------------------------------------------------------------------

@@ -102,10 +102,10 @@ class Napari:
             line.connect(str(self._socket))
             line.sendall(json.dumps(wanted).encode() + b"\n")
             with line.makefile() as answer:
-                told = json.loads(answer.readline())
-        if "error" in told:
-            raise AssertionError(f"{question}: {told['error']}")
-        return told["answer"]
+                reply = json.loads(answer.readline())
+        if "error" in reply:
+            raise AssertionError(f"{question}: {reply['error']}")
+        return reply["answer"]
 
     @property
     def state(self):
@@ -113,7 +113,7 @@ class Napari:
         return self.ask("state")
 
     def layer(self, name):
-        """Return what there is to say of a layer; None if there is none."""
+        """Return the description of a layer; None if there is none."""
         return next((x for x in self.state["layers"] if x["name"] == name), None)
 
     def names(self):

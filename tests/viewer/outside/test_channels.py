@@ -13,7 +13,7 @@ def channel_stack():
     return stack
 
 
-def test_a_channel_stack_is_asked_about_and_followed_along_z(start, home):
+def test_a_question_about_channels_then_propagation_along_z(start, home):
     home.mkdir()
     path = home / "cells.tif"
     tifffile.imwrite(path, channel_stack())

@@ -42,7 +42,7 @@ def clicks(napari):
     return napari.layer(POINTS)["data"]
 
 
-def test_corrections_can_be_read_and_taken_back(cells):
+def test_corrections_can_be_read_and_undone(cells):
     nucleus = NUCLEI[0]
     cells.click_at(IMAGE, *nucleus)
     before = np.array(cells.wait_for_outline(*nucleus))

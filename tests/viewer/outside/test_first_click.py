@@ -100,10 +100,10 @@ def test_files_dropped_on_the_canvas(start, home):
     napari.drop(home / "one.tif")
     ready(napari, "one")
     check_click(napari, "one", *spots["one"])
-    # several at once: the first of them, and it is said
+    # several at once: the first of them, with a message
     napari.drop(*(home / f"{name}.tif" for name in ("two", "three", "four")))
     napari.wait(lambda: napari.layer("four"), "the images")
-    napari.wait(lambda: napari.says("3 images were opened"), "a word on the others")
+    napari.wait(lambda: napari.says("3 images were opened"), "the message")
     ready(napari, "two")
     check_click(napari, "two", *spots["two"])
     # another one by the panel's list
@@ -141,7 +141,7 @@ def test_image_first_and_layers_switched(start):
     ):
         change()
         napari.wait(lambda: napari.layer(POINTS)["mode"] != "add", "napari's own mode")
-        napari.wait(lambda: napari.tool() in (None, "Edit"), "the tool to be let go")
+        napari.wait(lambda: napari.tool() in (None, "Edit"), "no tool to be active")
         napari.take("Click")
         napari.wait(lambda: napari.layer(POINTS)["mode"] == "add", "the point tool")
     check_click(napari, layer, *spot)

@@ -92,7 +92,7 @@ def test_without_an_image_the_sample_is_offered(start):
     assert not napari.widgets("Open the sample image", inside=PANEL)
     napari.wait(napari.tool, "a tool")
     napari.key("ctrl+y")  # while the libraries for the first answer are imported
-    napari.wait(lambda: napari.says("3D display is for looking"), "a word on 3D")
+    napari.wait(lambda: napari.says("3D display is for looking"), "the message on 3D")
     assert napari.tool() is None
     napari.key("ctrl+y")
     napari.wait(napari.tool, "the tool in 2D")

@@ -55,7 +55,7 @@ def section(hand):
 # --- damaged journals ---------------------------------------------------------
 
 
-def test_damaged_journals_are_said_and_kept(viewer, open_widget, picture):
+def test_damaged_journals_are_reported_and_kept(viewer, open_widget, picture):
     opened(viewer, picture)
     hand = open_widget()
     hand.accept(A)
@@ -222,7 +222,7 @@ class OtherWeights(ThresholdEngine):
 
 
 @pytest.mark.parametrize("engine", [ThresholdEngine, OtherWeights])
-def test_other_weights_are_said(viewer, open_widget, picture, engine):
+def test_other_weights_are_reported(viewer, open_widget, picture, engine):
     opened(viewer, picture)
     hand = open_widget()
     hand.accept(A)

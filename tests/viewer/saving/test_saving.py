@@ -61,7 +61,7 @@ def begin(hand, copying, path):
 def end(hand, copying, path):
     copying.gate.set()
     hand.wait()
-    assert hand.message[-1] == f"Saved {path}"
+    assert hand.messages[-1] == f"Saved {path}"
     return read_labels(path)
 
 
@@ -151,7 +151,7 @@ def test_what_naparis_own_undo_changes_is_saved_wholly(hand, copying, path):
 
 
 def test_labels_that_are_replaced_meanwhile_are_saved(hand, copying, path):
-    """What the journal says that the file has must be in it."""
+    """The lines that the journal records as saved must be in the file."""
     begin(hand, copying, path)
     layer = hand.sessions.target.layer
     layer.data = np.where(layer.data == 1, 7, 0)

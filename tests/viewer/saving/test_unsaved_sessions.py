@@ -142,7 +142,9 @@ def test_a_session_is_restored_as_it_was_worked_on(viewer, open_widget, squares)
     assert np.array_equal(hand.labels, expected)
 
 
-def test_what_cannot_be_opened_is_said_and_stays(viewer, open_widget, picture):
+def test_a_session_that_cannot_be_opened_is_reported_and_stays(
+    viewer, open_widget, picture
+):
     opened(viewer, picture)
     hand = open_widget()
     hand.accept(A)
@@ -163,7 +165,7 @@ def test_what_cannot_be_opened_is_said_and_stays(viewer, open_widget, picture):
     assert hand.labels.max() == 1
     hand.restorer.restore(one)  # twice
     hand.wait()
-    assert "open already" in hand.message[-1]
+    assert "open already" in hand.messages[-1]
     assert not hand.notes
 
 
@@ -215,7 +217,7 @@ def test_the_image_is_never_overwritten(viewer, open_widget, picture):
     with pytest.raises(Exception, match="is the image that is read"):
         hand.sessions.target.layer.save(str(picture), plugin="napari-hqsam")
     assert picture.read_bytes() == before
-    assert hand.sessions.unsaved_steps == 1
+    assert hand.sessions.labels.unsaved_steps == 1
 
 
 def test_each_saved_file_keeps_the_journal_of_its_time(
@@ -228,7 +230,7 @@ def test_each_saved_file_keeps_the_journal_of_its_time(
     hand.accept(C)
     hand.click(*D)
     save(hand, tmp_path / "second.tif")
-    assert "not accepted yet" in hand.message[-1]
+    assert "not accepted yet" in hand.messages[-1]
     hand.key("Q")
     hand.accept(D)
     for name, count in (("first.tif", 2), ("second.tif", 3)):
@@ -355,7 +357,7 @@ def test_saved_labels_opened_by_the_user_go_on(viewer, open_widget, picture, nam
     hand.controller.tools.activate()
     hand.accept(C)
     assert hand.labels.max() == 3
-    assert hand.sessions.unsaved_steps == 1
+    assert hand.sessions.labels.unsaved_steps == 1
     hand.key("U")
     hand.key("U")
     assert hand.labels.max() == 1
@@ -387,14 +389,14 @@ def test_labels_and_journal_moved_elsewhere_go_on(
     if answer == "Cancel":
         hand.wait()
         assert [layer.name for layer in viewer.layers] == ["own"]
-        assert "Open the image cells" in hand.message[-1]
+        assert "Open the image cells" in hand.messages[-1]
         opened(viewer, picture)
     hand.wait(lambda: hand.sessions.session is not None)
     hand.wait()
     assert str(picture) in asked[0]
     assert len(asked) == 1
     assert hand.labels.max() == 2
-    assert hand.sessions.unsaved_steps
+    assert hand.sessions.labels.unsaved_steps
 
 
 def test_an_image_beside_its_session_is_opened_with_it(viewer, open_widget, picture):
@@ -424,8 +426,8 @@ def test_a_model_file_is_not_loaded_for_another(
     hand.accept(A)
     journal = hand.sessions.session.journal.path
     (one,) = [Unsaved.of(read_session(journal))]
-    told = one.context["settings"] | {"model": str(weights)}
-    one.context["settings"] = told
+    settings = one.context["settings"] | {"model": str(weights)}
+    one.context["settings"] = settings
     assert not apply_choices(one, hand.scene, hand.settings)
     assert hand.settings.model == str(weights)
     hand.settings.model = "micro"
@@ -435,7 +437,7 @@ def test_a_model_file_is_not_loaded_for_another(
     assert hand.settings.model == "micro"
 
 
-def test_a_full_disk_is_told_once_and_nothing_is_half_done(hand, monkeypatch):
+def test_a_full_disk_is_one_message_and_nothing_is_half_done(hand, monkeypatch):
     hand.accept(A)
     journal = hand.sessions.session.journal.path
     before = journal.read_bytes()
@@ -469,9 +471,9 @@ def test_each_entry_has_its_own_time(hand, open_widget):
     hand.restorer.find_unsaved_sessions()
     hand.wait()
     assert journal.stat().st_mtime_ns == before
-    told = json.loads(journal.read_text().splitlines()[-1])["time"]
+    written = json.loads(journal.read_text().splitlines()[-1])["time"]
     (one,) = hand.restorer.unsaved
-    assert one.changed.astimezone() == datetime.datetime.fromisoformat(told)
+    assert one.changed.astimezone() == datetime.datetime.fromisoformat(written)
     assert one.title == "squares: 1 object"
     assert one.detail == f"{one.changed:%d %b %H:%M}, not saved yet"
     assert sessions_folder() in one.journal.parents

@@ -51,7 +51,9 @@ FIELDS = [
 @pytest.mark.parametrize(
     ("kind", "tip", "name", "other", "first"), FIELDS, ids=lambda v: str(v)[:15]
 )
-def test_a_field_and_its_setting_follow_each_other(hand, kind, tip, name, other, first):
+def test_a_field_and_its_setting_are_bound_both_ways(
+    hand, kind, tip, name, other, first
+):
     part = field(hand, tip, kind)
     states = {
         QComboBox: lambda: part.currentIndex(),
@@ -116,7 +118,7 @@ def test_a_model_from_a_file(hand, tmp_path, chosen):
     assert box.currentText() == (str(path) if chosen else before)
 
 
-def test_lists_of_layers_follow_the_viewer(viewer, hand):
+def test_lists_of_layers_are_updated_with_the_viewer(viewer, hand):
     target = field(hand, "Labels layer that")
     source = field(hand, "Points, Shapes or Labels")
     assert entries(target) == ["a new layer"]

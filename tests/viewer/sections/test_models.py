@@ -63,7 +63,7 @@ def test_the_500th_object_touches_as_many_rows_as_the_first(session):
     assert rows.columns == session.features()
 
 
-def test_rows_follow_undo_deletion_and_pixels_that_change_hands(session):
+def test_rows_are_updated_by_undo_deletion_and_pixels_that_change_owner(session):
     rows = ObjectRows(session)
 
     def check(step):
@@ -100,7 +100,7 @@ class Noting(Engine):
         background = SimpleNamespace(submit=self.submit, cancel=self.cancel)
         self._only = CachedSegmenter(segmenter, background)
 
-    def _keep(self, image, model):
+    def _cached(self, image, model):
         self._kept[0] = self._only
         return self._only
 
@@ -125,7 +125,7 @@ def test_the_tile_itself_comes_first_then_other_slices_then_its_neighbours():
     assert planes == [(2,), (3,), (1,)] + [(2,)] * 8
     assert {tile for _, tile in engine.wanted[:3]} == {own}
     assert len({tile for _, tile in engine.wanted[2:]}) == 9
-    engine.rest()
+    engine.cancel_prefetch()
     assert engine.cancelled == 1
     engine.wanted.clear()
     engine.warm_up(request, lambda: None)

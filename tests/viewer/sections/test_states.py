@@ -43,7 +43,7 @@ def test_a_click_in_3d_says_what_to_do(viewer, open_widget, squares):
     canvas = hand.canvas
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
     hand.wait()
-    assert hand.message[-1] == SAYS
+    assert hand.messages[-1] == SAYS
     assert not len(hand.scene.points.data)
     viewer.dims.ndisplay = 2
     hand.wait()
@@ -52,16 +52,16 @@ def test_a_click_in_3d_says_what_to_do(viewer, open_widget, squares):
     assert hand.current.mask.area == 400
 
 
-@pytest.mark.parametrize(("shape", "says"), [((), ""), ((6,), " from this slice")])
+@pytest.mark.parametrize(("shape", "where"), [((), ""), ((6,), " from this slice")])
 def test_deleted_from_a_slice_only_where_there_are_slices(
-    viewer, open_widget, squares, shape, says
+    viewer, open_widget, squares, shape, where
 ):
     viewer.add_image(np.broadcast_to(squares, (*shape, *squares.shape)).copy())
     hand = open_widget()
     hand.accept((20, 20))
     hand.move(20, 20)
     hand.key("Q", modifiers=SHIFT)
-    assert hand.message[-1] == f"Object 1 deleted{says}"
+    assert hand.messages[-1] == f"Object 1 deleted{where}"
 
 
 def test_no_label_is_grey(hand):
@@ -80,7 +80,7 @@ def test_no_label_is_grey(hand):
     assert (usual.max(1) - usual.min(1)).min() < 0.1
 
 
-def test_colours_that_somebody_chose_stay(viewer, open_widget, squares):
+def test_colours_that_the_user_chose_stay(viewer, open_widget, squares):
     viewer.add_image(squares)
     chosen = label_colormap(20, 0.3)
     labels = viewer.add_labels(np.zeros_like(squares, int), colormap=chosen)

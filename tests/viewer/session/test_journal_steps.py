@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication
 
 from napari_hqsam.viewer.main_thread import DeferredCall
+from napari_hqsam.viewer.session.target.reconcile import matches_step
 
 LOW = -1
 CENTRES = [(20, 20), (20, 50), (20, 80)]
@@ -20,9 +21,9 @@ def hand(viewer, open_widget, squares):
 
 
 def batch(hand, source):
-    hand.message.clear()
+    hand.messages.clear()
     hand.batches.run(source)
-    hand.wait(lambda: hand.message and "objects accepted" in hand.message[-1])
+    hand.wait(lambda: hand.messages and "objects accepted" in hand.messages[-1])
     hand.wait()
 
 
@@ -114,11 +115,10 @@ def test_a_pixel_twice_in_a_step_counts_once(hand):
     with session.grouped():
         session.reshape(1, (50, 50, 54, 54), data)
         session.reshape(1, (52, 52, 56, 56), data)
-    target = hand.sessions.target
-    assert target.looks_like(session.history.to_undo, undone=False)
-    assert not target.looks_like(session.history.to_undo, undone=True)
+    assert matches_step(layer.data, session.history.to_undo, undone=False)
+    assert not matches_step(layer.data, session.history.to_undo, undone=True)
     session.undo()
-    assert target.looks_like(session.history.to_redo, undone=True)
+    assert matches_step(layer.data, session.history.to_redo, undone=True)
     assert layer.data[12, 12] == 1
 
 
@@ -127,7 +127,7 @@ def test_undo_ends_where_the_session_began(hand):
     hand.key("N")
     layer = hand.sessions.target.layer
     for _ in range(3):
-        hand.sessions._undo_key("undo")
+        hand.sessions._edits._on_undo_key("undo")
         assert not layer.data.any()
 
 

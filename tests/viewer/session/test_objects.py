@@ -28,7 +28,7 @@ def test_accepted_objects_go_to_labels_and_their_table(hand):
     assert list(table["pixels"]) == [400] * 3
     assert np.allclose(table["area"], 100)
     assert table["unit"][0] == "micrometer^2"
-    # the next object begins with nothing, and with the tool still in the hand
+    # the next object begins without prompts, and with the tool still active
     assert len(hand.scene.points.data) == 0
     assert hand.current.mask is None
     assert hand.viewer.layers.selection.active == hand.scene.points
@@ -218,8 +218,8 @@ def test_a_batch_from_any_layer(hand, squares, kind):
             labels[y - 3 : y + 3, x - 3 : x + 3] = 3 * i
         source = viewer.add_labels(labels, **place)
     hand.batches.run(source)
-    hand.wait(lambda: hand.message and "objects accepted" in hand.message[-1])
-    assert hand.message[-1].startswith("6 of ")
+    hand.wait(lambda: hand.messages and "objects accepted" in hand.messages[-1])
+    assert hand.messages[-1].startswith("6 of ")
     for y, x in CENTRES:
         assert hand.labels[y, x]
     assert len(np.unique(hand.labels)) == 7
@@ -246,7 +246,7 @@ def test_saved_labels_have_scale_and_units(hand, tmp_path):
     for name in ("a.ome.tif", "a.tif", "a.ome.zarr"):
         hand.saver.save(str(tmp_path / name))
         hand.wait()
-        assert hand.message[-1] == f"Saved {tmp_path / name}"
+        assert hand.messages[-1] == f"Saved {tmp_path / name}"
         key = "0" if name.endswith("zarr") else None
         assert np.array_equal(read_labels(tmp_path / name, key=key), hand.labels)
     back = hand.viewer.open(str(tmp_path / "a.ome.zarr"), plugin="napari-hqsam")[0]

@@ -18,7 +18,7 @@ def reopen(hand, centre):
 # --- the id of a reopened object --------------------------------------------
 
 
-def test_with_the_last_prompt_a_reopened_object_is_let_go(hand):
+def test_without_prompts_an_object_is_not_reopened_any_more(hand):
     hand.accept(A, B)
     reopen(hand, A)
     hand.key("U")
@@ -47,7 +47,7 @@ def test_a_reopened_object_is_none_of_another_slice(viewer, open_widget, squares
     assert not hand.notes
 
 
-def test_an_id_said_without_a_plane_holds_on_all():
+def test_an_id_set_without_a_plane_is_valid_on_all():
     current, here = CurrentObject(), PlaneView((1, 2), (1, 0, 0))
     current.reopen(1, here)
     assert (current.id_on(here), current.id_on(here.moved(0, 1))) == (1, None)
@@ -122,7 +122,7 @@ def test_another_target_while_the_session_is_begun(hand, squares):
     hand.controller.tools.activate()
     hand.click(*A)
     hand.key("N", wait=False)
-    assert hand.sessions.opening
+    assert hand.sessions.opener.opening
     hand.sessions.use_target(other)
     hand.wait()
     assert "accept it again" in hand.notes[-1]
@@ -131,10 +131,10 @@ def test_another_target_while_the_session_is_begun(hand, squares):
     assert other.data[A] == 1
 
 
-def test_what_cannot_be_laid_again_is_told(hand):
+def test_prompts_that_cannot_be_restored_are_reported(hand):
     hand.click(*A)
     hand.key("N", wait=False)
-    assert hand.sessions.opening
+    assert hand.sessions.opener.opening
     hand.scene.points.add(B)  # the next object already
     hand.viewer.layers.remove(hand.sessions.target.layer)
     hand.wait()
@@ -146,7 +146,7 @@ def test_what_cannot_be_laid_again_is_told(hand):
 def test_the_image_goes_while_the_session_is_begun(hand, squares):
     hand.click(*A)
     hand.key("N", wait=False)
-    assert hand.sessions.opening
+    assert hand.sessions.opener.opening
     other = hand.viewer.add_image(squares[:40], name="other")
     hand.scene.use(other)
     hand.wait()
@@ -167,7 +167,7 @@ def test_closing_waits_for_what_was_accepted(hand):
 
 
 def test_closing_tells_what_came_too_late(hand, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.viewer.objects.acceptor.PATIENCE", 0.05)
+    monkeypatch.setattr("napari_hqsam.viewer.objects.pending_accepts.PATIENCE", 0.05)
     hand.engine.gate.clear()
     hand.click(*A, wait=False)
     hand.wait(lambda: hand.current.waiting)

@@ -52,7 +52,7 @@ def test_the_labels_are_kept(viewer, open_widget, path, answers):
     assert not journal_path(path).exists()
     kept = path.with_name("labels.tif.old.journal.jsonl")
     assert kept.read_bytes() == journal
-    assert kept.name in hand.message[-1]
+    assert kept.name in hand.messages[-1]
     hand.accept(A)  # they get a session of their own
     assert (layer.data[A], layer.data[B]) == (10, 9)
     assert hand.labels is layer.data
@@ -99,19 +99,21 @@ def test_nothing_is_done(viewer, open_widget, path, answers):
 def test_labels_beside_a_journal_that_cannot_be_read_are_not_kept(
     viewer, open_widget, squares, tmp_path, damage
 ):
-    """It tells nothing of them, and whoever saves was asked about the file."""
+    """It records nothing of them, and the user was asked about the file when saving."""
     viewer.add_image(squares, name="squares")
     hand, path = open_widget(), tmp_path / "labels.tif"
     write_labels(path, np.full(squares.shape, 9, np.uint16))
     journal = tmp_path / "labels.tif.journal.jsonl"
-    said = {"newer": '{"journal":"napari-hqsam","version":9}', "damaged": "{}"}[damage]
-    journal.write_text(said + "\n")
+    content = {"newer": '{"journal":"napari-hqsam","version":9}', "damaged": "{}"}[
+        damage
+    ]
+    journal.write_text(content + "\n")
     hand.accept(A)
     hand.saver.save(str(path))
     hand.wait()
     assert np.array_equal(read_labels(path), hand.labels)
     assert not list(tmp_path.glob("labels.other*"))
-    assert (tmp_path / "labels.tif.old.journal.jsonl").read_text() == said + "\n"
+    assert (tmp_path / "labels.tif.old.journal.jsonl").read_text() == content + "\n"
 
 
 @pytest.mark.parametrize("name", ["labels.tif", "labels.ome.zarr"])

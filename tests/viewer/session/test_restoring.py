@@ -180,7 +180,7 @@ def test_control_z_on_the_target_goes_back_step_by_step(hand):
     assert np.array_equal(labels, expected)
 
 
-def test_a_session_in_use_is_told_and_nothing_is_lost(hand, squares, tmp_path):
+def test_a_session_in_use_is_reported_and_nothing_is_lost(hand, squares, tmp_path):
     hand.accept(*CENTRES[:2])
     path = tmp_path / "cells.tif"
     hand.saver.save(str(path))
@@ -217,7 +217,7 @@ def test_clicks_are_answered_while_labels_that_were_there_are_copied(
     hand.wait(copying.is_set)
     hand.click(*CENTRES[1], wait=False)
     hand.wait(lambda: hand.current.mask is not None)
-    assert hand.sessions.opening
+    assert hand.sessions.opener.opening
     assert hand.sessions.session is None
     go_on.set()
     hand.wait()

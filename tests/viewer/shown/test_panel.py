@@ -96,7 +96,7 @@ def test_nothing_is_cut_off_on_a_laptop(
 
 
 @pytest.mark.parametrize("points", [7, 14, 18])
-def test_sizes_follow_the_font(viewer, window, open_widget, squares, points):
+def test_sizes_adapt_to_the_font(viewer, window, open_widget, squares, points):
     from napari.settings import get_settings
 
     viewer.add_image(np.stack([squares] * 24), name="a_rather_long_name_" * 9)

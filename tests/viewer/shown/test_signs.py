@@ -1,4 +1,4 @@
-"""Points that say yes or no are told apart on the screen."""
+"""Positive and negative points differ on the screen."""
 
 import napari
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_hqsam.viewer.canvas.prompts.layers import COLOURS, NEGATIVE, POSITIVE
+from napari_hqsam.viewer.canvas.prompts.signs import COLOURS, NEGATIVE, POSITIVE
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 NONE = Qt.KeyboardModifier.NoModifier
@@ -72,7 +72,7 @@ def check(viewer, hand, places):
 
 
 def is_marked(viewer, hand, place):
-    """Move the cursor there, and tell whether napari marks what is there.
+    """Move the cursor there, and return whether napari marks a point there.
 
     A move at a time: napari looks what is below the cursor on another thread.
     """

@@ -73,7 +73,7 @@ def controls(hand, *kinds):
 
 
 def both_ways(hand, scroll, part):
-    """Turn the wheel both ways; tell whether the panel scrolled, and the values."""
+    """Turn the wheel both ways; return whether the panel scrolled, and the values."""
     scroll.ensureWidgetVisible(part, 0, 60)
     bar, values = scroll.verticalScrollBar(), [value_of(part)]
     before, moved = bar.value(), False

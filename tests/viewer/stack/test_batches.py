@@ -61,7 +61,7 @@ def test_one_object_per_shape_per_slice(start):
     assert on(hand) == {1, 2, 3}
     assert [len(np.unique(hand.labels[z])) - 1 for z in (1, 2, 3)] == [2, 1, 2]
     assert set(np.unique(hand.labels)) == set(range(6))
-    assert hand.message[-1] == "5 objects found on 3 slices"
+    assert hand.messages[-1] == "5 objects found on 3 slices"
     made = next(iter(hand.sessions.session.history.events))
     assert made.prompt.box is not None
     nothing = hand.viewer.add_shapes(
@@ -158,7 +158,7 @@ def test_time_points_of_a_stack_and_their_tracks(start):
     assert tracks.data[:, 1].tolist() == list(range(6))
     assert (tracks.data[:, 2] == 1).all()
     assert np.allclose(tracks.data[:, 3:], [centre(t) for t in range(6)], atol=1)
-    assert hand.message[-1] == "1 tracks of 1 objects"
+    assert hand.messages[-1] == "1 tracks of 1 objects"
     assert hand.viewer.layers.selection.active != tracks
 
 
@@ -191,4 +191,4 @@ def test_tracks_need_no_model(start, monkeypatch):
     hand.section.tracks.click()
     finish(hand)
     assert hand.viewer.layers[-1].data[:, 1].tolist() == [2, 3, 4]
-    assert hand.message[-1] == "1 tracks of 1 objects"
+    assert hand.messages[-1] == "1 tracks of 1 objects"

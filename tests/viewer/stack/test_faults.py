@@ -65,7 +65,7 @@ def test_prompts_outside_the_range_and_none_at_all(start):
     run(hand)
     assert "there are no prompts" in hand.notes[-1]
     hand.key("W", modifiers=SHIFT)
-    assert "Follow an object" in hand.message[-1]
+    assert "Follow an object" in hand.messages[-1]
     assert len(hand.notes) == 5
 
 
@@ -167,7 +167,7 @@ def test_confidence_is_there_again_with_the_session(start, tmp_path):
     assert on(hand) == set(range(COUNT))
 
 
-def test_a_journal_with_followed_slices_is_replayed(
+def test_a_journal_with_propagated_slices_is_replayed(
     start, tmp_path, monkeypatch, capsys
 ):
     stack = discs()

@@ -38,7 +38,7 @@ def test_all_objects_of_a_plain_image_are_one_step(viewer, start):
     finish(hand)
     assert len(objects(hand)) == 4
     assert (hand.labels > 0).sum() == pytest.approx((plane() > 100).sum(), rel=0.15)
-    assert hand.message[-1] == "4 objects found"
+    assert hand.messages[-1] == "4 objects found"
     assert not hand.notes
     hand.key("U")
     assert not hand.labels.any()
@@ -72,24 +72,24 @@ def test_one_slice_of_a_stack(viewer, start):
 
 def test_tiles_are_counted_and_it_is_cancelled_within_the_plane(viewer, start):
     hand = start(plane(384), axis=1, z=0)
-    bar, told = hand.widget.find_all.progress.native, []
-    hand.stacks.advanced.connect(lambda share, text: told.append((share, text)))
+    bar, reports = hand.widget.find_all.progress.native, []
+    hand.stacks.advanced.connect(lambda share, text: reports.append((share, text)))
     hand.network.paced = True
     press(hand)
     hand.wait(lambda: hand.stacks.running)
     assert hand.widget.find_all.run.text() == "Cancel"
-    assert "choosing the scale" in told[-1][1]
+    assert "choosing the scale" in reports[-1][1]
 
     def counts():
         hand.network.permits.release()
-        return any(0 < share < 1 and "tiles" in text for share, text in told)
+        return any(0 < share < 1 and "tiles" in text for share, text in reports)
 
     hand.wait(counts)
     assert bar.isVisibleTo(hand.widget)
     assert " of " in bar.text()
     press(hand)  # cancels
     assert not hand.stacks.running
-    assert "Cancelled" in hand.message[-1]
+    assert "Cancelled" in hand.messages[-1]
     hand.network.paced = False
     hand.network.permits.release(1000)
     hand.wait()
@@ -102,14 +102,14 @@ def test_tiles_are_counted_and_it_is_cancelled_within_the_plane(viewer, start):
 
 def test_the_stack_tells_tiles_of_a_slice_as_well(start):
     hand = start(discs(6), z=1)
-    told = []
-    hand.stacks.advanced.connect(lambda share, text: told.append((share, text)))
+    reports = []
+    hand.stacks.advanced.connect(lambda share, text: reports.append((share, text)))
     hand.stacks.state.task = "auto"
     hand.section.toggle()
     finish(hand)
-    shares = [share for share, _ in told]
+    shares = [share for share, _ in reports]
     assert shares == sorted(shares)
-    assert "0 of 6 slices, 2 of 25 tiles" in [text for _, text in told]
+    assert "0 of 6 slices, 2 of 25 tiles" in [text for _, text in reports]
 
 
 def test_the_time_left():

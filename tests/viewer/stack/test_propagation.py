@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_hqsam.geometry import Plane
-from napari_hqsam.viewer.parts.strip import ConfidenceStrip
+from napari_hqsam.viewer.parts.confidence_strip import ConfidenceStrip
 from tests.viewer.helpers.stack import (
     COUNT,
     CTRL,
@@ -41,7 +41,7 @@ def start(viewer, open_widget):
 # --- following ----------------------------------------------------------------
 
 
-def test_a_clicked_object_is_followed_live_and_in_order(start):
+def test_a_clicked_object_is_propagated_live_and_in_order(start):
     stack = discs()
     hand = start(stack, scale=(2, 1, 1))
     hand.click(*centre(4))
@@ -66,7 +66,7 @@ def test_a_clicked_object_is_followed_live_and_in_order(start):
     assert all(iou(labels[z] == 1, one[z]) > 0.85 for z in range(COUNT))
     assert set(np.unique(labels)) == {0, 1}
     assert not len(hand.scene.points.data)
-    assert hand.message[-1].startswith(
+    assert hand.messages[-1].startswith(
         "Object 1 found on 9 slices; least sure of object 1"
     )
     assert not hand.section.progress.native.isVisibleTo(hand.section)
@@ -120,7 +120,7 @@ def test_a_brush_stroke_while_it_runs_leaves_the_run_one_step(start):
     assert not hand.labels.any()
 
 
-def test_the_mask_followed_is_the_candidate_that_was_chosen(start, monkeypatch):
+def test_the_mask_propagated_is_the_candidate_that_was_chosen(start, monkeypatch):
     """Corrected by a second click, and of a mask that is shown: not another one."""
     # The network's readings are all the same: none is to be left out here.
     monkeypatch.setattr("napari_hqsam.segmentation.mask_checks.SAME_IOU", 2)
@@ -205,7 +205,7 @@ def test_several_prompted_slices_are_one_object(start):
     assert set(np.unique(hand.labels)) == {0, 1}
 
 
-def test_all_accepted_objects_of_a_slice_are_followed(start):
+def test_all_accepted_objects_of_a_slice_are_propagated(start):
     hand = start(discs())
     for k in (0, 1):
         hand.click(*centre(4, k))
@@ -216,7 +216,7 @@ def test_all_accepted_objects_of_a_slice_are_followed(start):
     assert on(hand, 1) == on(hand, 2) == set(range(COUNT))
     assert iou(hand.labels > 0, discs() > 100) > 0.85
     assert hand.network.encoded == encoded + COUNT - 1
-    assert hand.message[-1].startswith("2 objects found on 8 slices")
+    assert hand.messages[-1].startswith("2 objects found on 8 slices")
 
 
 # --- cancel, undo, what is there already ----------------------------------------
@@ -232,7 +232,7 @@ def test_cancel_keeps_what_was_done_as_one_step(start):
     encoded = hand.network.encoded
     hand.key("G", modifiers=SHIFT, wait=False)  # the same key cancels
     assert not hand.stacks.running
-    assert hand.message[-1].startswith("Cancelled")
+    assert hand.messages[-1].startswith("Cancelled")
     done = hand.labels.copy()
     assert on(hand, 2) == {4, 3, 2}
     release(hand)
@@ -284,7 +284,7 @@ def test_accepted_objects_are_never_overwritten(start):
     layer = hand.viewer.add_labels(labels)
     hand.sessions.use_target(layer)
     hand.controller.tools.activate()
-    hand.settings.overlap = "overwrite"  # of clicks; not of what nobody looks at
+    hand.settings.overlap = "overwrite"  # for clicks only, not for slices
     before = labels.copy()
     hand.click(*centre(0 + 4))
     run(hand)
@@ -364,7 +364,7 @@ def test_the_strip_shows_confidence_and_goes_to_slices(start):
     assert hand.scene.view().position[0] == worst[0]
     hand.key("W", modifiers=SHIFT)
     assert hand.scene.view().position[0] == worst[1]
-    assert f"slice {worst[1]}: confidence" in hand.message[-1]
+    assert f"slice {worst[1]}: confidence" in hand.messages[-1]
 
 
 def test_a_slice_that_was_stepped_over_is_the_least_sure(start):
@@ -376,7 +376,7 @@ def test_a_slice_that_was_stepped_over_is_the_least_sure(start):
     assert on(hand) == set(range(COUNT)) - {6}
     hand.key("W", modifiers=SHIFT)
     assert hand.scene.view().position[0] == 6
-    assert "confidence 0.00" in hand.message[-1]
+    assert "confidence 0.00" in hand.messages[-1]
 
 
 def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
@@ -405,7 +405,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     run(hand)
     # all in memory, but where the click's own level is carried on to a neighbour
     assert hand.network.encoded <= encoded + 1
-    redone = {5, 7, 8, 9, 10}  # between what was said: 4, 6, z, 11
+    redone = {5, 7, 8, 9, 10}  # between the prompted slices 4, 6, z, 11
     new = [*hand.sessions.session.history.events][events:]
     assert {e.plane.index[0] for e in new} <= redone
     assert (1, 1) == tuple(np.unique(hand.labels)[1:].repeat(2))
@@ -418,7 +418,7 @@ def test_a_click_on_the_worst_slice_redoes_only_what_it_can_change(start):
     assert np.array_equal(hand.labels, before)
 
 
-def test_slices_changed_by_hand_are_kept_when_all_is_followed_again(start):
+def test_slices_changed_by_hand_are_kept_when_all_is_propagated_again(start):
     hand = start(discs())
     hand.click(*centre(4))
     run(hand)

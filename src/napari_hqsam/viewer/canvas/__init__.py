@@ -1,1 +1,1 @@
-"""What is on the canvas: the image, the layers of prompts and labels, and the mouse."""
+"""The canvas: the image, the layers of prompts, outline and labels, and the mouse."""

@@ -1,7 +1,7 @@
-"""Which layers are channels of one image, and which axis of an image holds channels.
+"""Find the layers that are channels of one image, and the axis that holds channels.
 
-napari splits an image into one layer per channel, or shows a channel axis as one
-more slider; in both cases it is one image with one set of labels.
+napari splits an image into one layer per channel, or shows a channel axis as a further
+slider; in both cases it is one image with one set of labels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 SHORT = range(2, 5)
-"""Lengths of an axis that may hold channels, where nothing tells what it is."""
+"""Lengths of an unnamed axis that may hold channels."""
 _NAMES = {"c", "ch", "channel", "channels", "s"}
 _TIFF = {".tif", ".tiff"}
 
@@ -35,7 +35,7 @@ class ChannelAxis(NamedTuple):
     axis : int or None
         None: there is none.
     sure : bool
-        Whether that is told by names; else it is guessed from lengths.
+        Whether axis names say so; else it is guessed from lengths.
     """
 
     axis: int | None
@@ -66,17 +66,17 @@ def channel_axis(image: Image) -> ChannelAxis:
 
 
 def _are_names(names: list[str]) -> bool:
-    """Whether axis labels tell anything: by default napari numbers them."""
+    """Whether axis labels are names: by default napari numbers them."""
     known = {*_NAMES, "z", "t", "y", "x", "time", "plane", "depth"}
     return bool(names) and all(name in known for name in names)
 
 
 def _axes_in_file(image: Image, shape: tuple[int, ...]) -> str:
-    """Axes letters that the file of a TIFF image tells; "" where it does not."""
+    """Axis letters in the file of a TIFF image; "" where it has none."""
     path = image.source.path
     if path is None or Path(path).suffix.lower() not in _TIFF:
         return ""
-    # Whatever is odd about the file, napari has opened it.
+    # Whatever is wrong with the file, napari has opened it.
     with suppress(Exception):
         import tifffile
 
@@ -95,8 +95,8 @@ def _axes_in_file(image: Image, shape: tuple[int, ...]) -> str:
 def channels_of(image: Image, layers: Iterable[Layer]) -> list[Image]:
     """Return the layers that are one image together, from the lowest up.
 
-    They have one shape and lie in one place; and they come from one file, or are
-    blended to one picture, as napari does with channels.
+    They have the same shape and placing; and they come from one file, or are blended
+    additively, as napari's channels are.
     """
     found = [layer for layer in layers if is_image(layer)]
     if image not in found:
@@ -136,7 +136,7 @@ def _are_channels(lower: Image, upper: Image) -> bool:
 
 
 def overlap(one: Layer, other: Layer) -> bool:
-    """Whether two layers lie on each other, as far as their last two axes go."""
+    """Whether the extents of two layers overlap in their last two axes."""
     boxes = [np.asarray(layer.extent.world)[:, -2:] for layer in (one, other)]
     low = np.maximum(boxes[0][0], boxes[1][0])
     high = np.minimum(boxes[0][1], boxes[1][1])

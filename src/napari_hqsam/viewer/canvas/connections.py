@@ -1,4 +1,4 @@
-"""Connections to events of napari that end with whoever made them."""
+"""Connections to events of napari that are closed together."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from psygnal import SignalInstance
+
 
 class Connections:
-    """Connections to events of napari, all undone at once."""
+    """Connections to events of napari; `close` disconnects all of them."""
 
     def __init__(self) -> None:
         self._origin: list[tuple[Any, Callable[..., Any]]] = []
@@ -19,6 +21,14 @@ class Connections:
         """Connect a callback to an emitter of napari."""
         emitter.connect(callback)
         self._origin.append((emitter, callback))
+
+    def forward(self, emitter: Any, signal: SignalInstance) -> None:  # noqa: ANN401
+        """Emit a signal without arguments whenever napari emits an event."""
+
+        def emit(event: object) -> None:
+            signal.emit()
+
+        self.add(emitter, emit)
 
     def close(self) -> None:
         """Disconnect everything."""

@@ -1,4 +1,4 @@
-"""Colours of the labels: all of them stand out on a grey image."""
+"""Colours of the labels: saturated ones, which stand out on a grey image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def label_colours() -> CyclicLabelColormap:
 
 
 def give_colours(layer: Labels) -> None:
-    """Give a layer these colours, unless its colours were chosen by somebody.
+    """Give a layer these colours if it has napari's default ones.
 
     Some of napari's own are nearly grey, and cannot be seen on a grey image.
     """

@@ -1,4 +1,4 @@
-"""Labels layers that lie on an image: new ones, restored ones, and others' turned."""
+"""Labels layers placed on an image: new, restored, or converted from another layer."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def add_restored(
 
 
 def lacks_step(layer: Layer, image: Image, channel_axis: int | None) -> bool:
-    """Whether labels lack but the one step that they need to lie on all channels."""
+    """Whether labels lack only the axis of length 1 that stands for all channels."""
     if not channel_axis:
         return False
     return layer_shape(layer) == without_axis(layer_shape(image), channel_axis)
@@ -100,7 +100,7 @@ def _add_below(
     labels: NDArray[Any],
     name: str,
 ) -> Labels:
-    """Add labels below the prompts, without taking the tool out of the hand."""
+    """Add labels below the prompts; the active layer, and with it the tool, stays."""
     active = viewer.layers.selection.active
     layer = viewer.add_labels(labels, name=name, **placement(image, channel_axis))
     viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(image) + 1)

@@ -1,4 +1,4 @@
-"""Where layers lie in the world, and how one is put where another lies.
+"""Placing of layers in the world, and its transfer from one layer to another.
 
 The only place where the viewer's layers meet world coordinates.
 """
@@ -34,14 +34,14 @@ class Placing:
 
     @classmethod
     def of(cls, layer: Layer) -> Placing:
-        """Take it from a layer: where it puts its origin and unit vectors."""
+        """Compute it from where a layer maps its origin and unit vectors."""
         n = layer.ndim
         offset = np.asarray(layer.data_to_world(np.zeros(n)), np.float64)
         columns = [np.asarray(layer.data_to_world(row)) - offset for row in np.eye(n)]
         return cls(np.column_stack(columns), offset)
 
     def without(self, channel_axis: int | None, count: int) -> Placing:
-        """Return where layers lie that have one step for so many channels."""
+        """Return the placing of layers with length 1 in place of `count` channels."""
         if channel_axis is None:
             return self
         if channel_axis == 0:
@@ -52,21 +52,21 @@ class Placing:
         return Placing(linear, self.offset + along * (count - 1) / 2)
 
     def last(self, ndim: int) -> Placing:
-        """Return where a layer lies as far as its last axes go."""
+        """Return the placing of the last axes."""
         return Placing(self.linear[-ndim:, -ndim:], self.offset[-ndim:])
 
     def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(n, ndim) data coordinates in the world."""
+        """Convert (n, ndim) data coordinates to world coordinates."""
         world: NDArray[np.float64] = np.asarray(points) @ self.linear.T + self.offset
         return world
 
     def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(n, ndim) world coordinates in the data."""
+        """Convert (n, ndim) world coordinates to data coordinates."""
         moved = np.asarray(points, np.float64) - self.offset
         return np.asarray(np.linalg.solve(self.linear, moved.T).T, np.float64)
 
     def agrees(self, other: Placing, shape: Sequence[int]) -> bool:
-        """Whether both put data of a shape in the same place, to half a pixel."""
+        """Whether both place data of a shape alike, to half a pixel."""
         n = len(self.offset)
         if n != len(other.offset):
             return False
@@ -102,14 +102,14 @@ def transfer(
 
 
 def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
-    """Keywords that put another layer where a layer lies.
+    """Return the keywords that place another layer on an image.
 
     Parameters
     ----------
     image : Layer
     channel_axis : int, optional
-        The other layer lacks this axis if it is the first one. Else it has one step
-        there, which lies on all channels: so it is seen whatever channel is shown.
+        The other layer lacks this axis if it is the first one. Else it has length 1
+        there, stretched over all channels, so that it is seen with each of them.
     """
     n, dropped = image.ndim, int(channel_axis == 0)
     keep = slice(dropped, None)

@@ -1,4 +1,4 @@
-"""The layer of the outline: of the current object, or of that under the cursor."""
+"""The layer that outlines the current object, or the one under the cursor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OUTLINE = "HQ-SAM outline"
 CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
 DASH, GAP = 5.0, 4.0
-"""Of the dashed outline of a doubtful mask, in widths of the line."""
+"""Lengths in the dashed outline of a doubtful mask, in line widths."""
 MAX_DASHES = 80
 """Dashes of an outline; each is a shape, which napari is slow to make."""
 OUTLINE_PIXELS = 2.0
@@ -31,7 +31,7 @@ OUTLINE_PIXELS = 2.0
 
 
 def add_outline(viewer: Viewer, image: Image, channel_axis: int | None) -> Shapes:
-    """Add the layer that previews the current object."""
+    """Add the layer for outlines."""
     layer = viewer.add_shapes(
         ndim=len(shape_without(layer_shape(image), channel_axis)),
         name=OUTLINE,
@@ -74,7 +74,7 @@ def show_outline(
     *,
     dashed: bool = False,
 ) -> None:
-    """Show the outline of a mask in the preview layer, in place of the last one.
+    """Show the outline of a mask in its layer, in place of the last one.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def show_outline(
     mask : Mask or None
         None shows nothing.
     view : PlaneView
-        Plane of the mask, in the data of the preview layer.
+        Plane of the mask, in the data of the layer.
     colour : str
     width : float
         Of the line, data pixels.
@@ -96,7 +96,7 @@ def show_outline(
     if not lines:
         show_nothing(layer)
         return
-    # Each change makes napari draw the layer anew, so nothing is set twice.
+    # Each assignment makes napari draw the layer anew, so nothing is set twice.
     if not len(layer.data):
         layer.add_paths(lines, edge_color=colour, edge_width=width)
         return
@@ -114,6 +114,6 @@ def are_coloured(rgba: NDArray[np.floating], colours: Sequence[str]) -> bool:
 
 
 def show_nothing(layer: Shapes) -> None:
-    """Take the outline away, if there is one."""
+    """Remove the outline, if there is one."""
     if len(layer.data):
         layer.data = []

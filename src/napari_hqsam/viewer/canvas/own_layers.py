@@ -1,4 +1,4 @@
-"""The layers that the widget adds: prompts, and the outline of the current object."""
+"""The widget's own layers: prompts, and the outline of the current object."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OwnLayers:
 
     @property
     def layers(self) -> list[Points | Shapes]:
-        """Those that there are."""
+        """Those that exist."""
         outline = [] if self.outline is None else [self.outline]
         return [*self.prompts.layers, *outline]
 
@@ -59,7 +59,7 @@ class OwnLayers:
         return points, shapes, outline
 
     def remove(self) -> None:
-        """Take them out of the viewer."""
+        """Remove them from the viewer."""
         own = [*self.prompts.take_out(), self.outline]
         self.outline = None
         there = [layer for layer in own if layer in self._viewer.layers]
@@ -72,14 +72,14 @@ class OwnLayers:
                 self._viewer.layers.remove(layer)
 
     def forget(self, layer: Layer) -> bool:
-        """Let go of a layer that was removed; False if it is none of them."""
+        """Drop the reference to a removed layer; False if it is another one."""
         if self.outline is not None and layer == self.outline:
             self.outline = None
             return True
         return self.prompts.forget(layer)
 
     def move_onto(self, image: Image, channel_axis: int | None) -> None:
-        """Put them where the image lies now."""
+        """Give them the placing of the image."""
         place = placement(image, channel_axis)
         for layer in self.layers:
             for name, value in place.items():

@@ -1,7 +1,7 @@
-"""The image that is worked on and the widget's own layers beside it.
+"""The image that is worked on, and the layers of prompts and outline beside it.
 
-Watches the viewer: layers may be renamed, moved, removed or get other data at
-any time. Says what happened by signals, and decides nothing.
+Watches the viewer: layers may be renamed, moved, removed or get other data at any time.
+Emits signals of what happened, and decides nothing.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Scene:
     layers_changed = Signal()
     """The list of layers, or a name in it."""
     tool_changed = Signal()
-    """What the mouse does may be another thing now: see `active_tool`."""
+    """The mouse may be another tool now, see `active_tool`."""
     zoomed = Signal()
 
     def __init__(self, viewer: Viewer, settings: Settings) -> None:
@@ -73,20 +73,18 @@ class Scene:
         )
         self._of_viewer = Connections()
         self._of_image = Connections()
-        events = viewer.layers.events
-        self._of_viewer.add(events.inserted, self._on_listed)
+        layers, dims = viewer.layers, viewer.dims
+        events = layers.events
         self._of_viewer.add(events.removed, self._on_removed)
-        self._of_viewer.add(events.renamed, self._on_listed)
-        self._of_viewer.add(events.reordered, self._on_listed)
-        self._of_viewer.add(
-            viewer.layers.selection.events.active, self._on_tool_changed
-        )
+        for emitter in (events.inserted, events.renamed, events.reordered):
+            self._of_viewer.forward(emitter, self.layers_changed)
         for emitter in (
-            viewer.dims.events.current_step,
-            viewer.dims.events.order,
-            viewer.dims.events.ndisplay,
+            dims.events.current_step,
+            dims.events.order,
+            dims.events.ndisplay,
         ):
-            self._of_viewer.add(emitter, self._on_dims)
+            self._of_viewer.forward(emitter, self.plane_changed)
+        self._of_viewer.forward(layers.selection.events.active, self.tool_changed)
         self._of_viewer.add(camera(viewer).events.zoom, self._on_zoom)
 
     # --- the image -----------------------------------------------------------
@@ -122,8 +120,8 @@ class Scene:
             for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
                 self._of_image.add(getattr(image.events, name), self._on_moved)
             for layer in self.channels:
-                self._of_image.add(layer.events.mode, self._on_tool_changed)
-                self._of_image.add(layer.events.visible, self._on_tool_changed)
+                self._of_image.forward(layer.events.mode, self.tool_changed)
+                self._of_image.forward(layer.events.visible, self.tool_changed)
         self.image_changed.emit()
 
     def view(self) -> PlaneView:
@@ -155,11 +153,6 @@ class Scene:
         axes = [axis for axis in view.others if axis != self.channel_axis]
         if axes:
             dims.set_point([axis + lead for axis in axes], [world[a] for a in axes])
-
-    def letters(self, view: PlaneView) -> str:
-        """Axes letters of the image's data, as `open_image` wants them."""
-        assert self.image is not None
-        return view.letters() + ("c" if self.image.rgb else "")
 
     def cursor(self) -> tuple[PlaneView, tuple[float, float]] | None:
         """Return plane and position under the cursor; None beside the image."""
@@ -215,14 +208,14 @@ class Scene:
         return made
 
     def put_prompt(self, prompt: Prompt, layer_view: PlaneView) -> None:
-        """Lay a prompt into the own layers again."""
+        """Add the points and shapes of a prompt to a plane of the own layers."""
         self.ensure_layers()
         self.prompts.put(prompt, layer_view)
 
     # --- tools -----------------------------------------------------------------
 
     def use_tool(self, name: str) -> None:
-        """Make the mouse do what a tool says, on the layer that it needs.
+        """Activate a tool: its layer, and the mode of that layer.
 
         Raises
         ------
@@ -240,7 +233,7 @@ class Scene:
         self._tools.use(tool)
 
     def active_tool(self) -> str:
-        """Return the name of the tool that the mouse is now, whoever made it so."""
+        """Return the name of the tool that the mouse is, by napari's layer and mode."""
         return self._tools.active(self.channels) if self.is_visible() else NO_TOOL
 
     def is_visible(self) -> bool:
@@ -263,9 +256,6 @@ class Scene:
         self.image = None
 
     # --- what happens ------------------------------------------------------------
-
-    def _on_listed(self, event: Any) -> None:  # noqa: ANN401
-        self.layers_changed.emit()
 
     def _on_removed(self, event: Any) -> None:  # noqa: ANN401
         layer = event.value
@@ -295,12 +285,6 @@ class Scene:
         elif self.settings.stretch != "contrast limits":
             return
         self.data_changed.emit()
-
-    def _on_tool_changed(self, event: Any) -> None:  # noqa: ANN401
-        self.tool_changed.emit()
-
-    def _on_dims(self, event: Any) -> None:  # noqa: ANN401
-        self.plane_changed.emit()
 
     def _on_zoom(self, event: Any) -> None:  # noqa: ANN401
         if self.image is not None:

@@ -1,4 +1,4 @@
-"""Which way the slices are scrolled, and so which are likely to be next."""
+"""The direction in which slices are scrolled, to predict the next ones."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
 
 AHEAD, BEHIND = 3, 1
-"""Slices that are made ready in the direction scrolled last, and in the other."""
+"""Slices to encode ahead in the direction scrolled last, and in the other."""
 
 
 class Scrolling:
-    """Remembers how the sliders were moved last.
+    """Remembers which slider was moved last, and in which direction.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class Scrolling:
         scene.plane_changed.connect(self._on_plane)
 
     def next_slices(self, view: PlaneView) -> list[PlaneView]:
-        """Slices near one, the likeliest first: onward, then back.
+        """Return slices near one, the likeliest first: onward, then back.
 
-        Along the axis scrolled last; before any was, along the last one.
+        Along the axis scrolled last; if there was none, along the last axis.
         """
         scene = self._scene
         if scene.image is None:

@@ -1,4 +1,4 @@
-"""What part of an image the canvas shows, and how large."""
+"""The part of an image that the canvas shows, and its zoom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
 
 _CANVAS = 600, 800
-"""Height and width of the canvas, screen pixels, where napari does not tell."""
+"""Height and width of the canvas, screen pixels, where napari has none."""
 
 
 class Viewport:
@@ -38,7 +38,7 @@ class Viewport:
         return max(float(camera(self._viewer).zoom) * sum(sides) / 2, 1e-9)
 
     def middle(self, image: Image, view: PlaneView) -> NDArray[np.float64]:
-        """Return what is in the middle of the canvas, (ndim,) data coordinates."""
+        """Return the middle of the canvas in (ndim,) data coordinates."""
         world = np.array(self._viewer.dims.point, float)
         shown = list(self._viewer.dims.displayed)
         world[shown] = camera(self._viewer).center[-len(shown) :]

@@ -8,12 +8,12 @@ from napari_hqsam.viewer.files.label_files import (
     FLAT,
     files_in_use,
     save_labels,
-    tell_kept,
+    warn_kept,
     without_step,
 )
 from napari_hqsam.viewer.files.save_listeners import (
-    follow_saved,
-    record_save,
+    after_save,
+    before_save,
     session_on,
 )
 
@@ -32,10 +32,10 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     check_free(path, session_on(data))
     kept = back_up_foreign_labels(path)
     if kept is not None:
-        tell_kept(path, kept)
-    record_save(data)
+        warn_kept(path, kept)
+    before_save(data)
     flat = attributes.get("metadata", {}).get(FLAT)
     labels = data if flat is None else data[(*[slice(None)] * flat, 0)]
     written = save_labels(path, labels, without_step(attributes, flat))
-    follow_saved(written, data)
+    after_save(written, data)
     return [written]

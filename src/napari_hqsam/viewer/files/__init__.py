@@ -1,1 +1,1 @@
-"""Journals and label files as the viewer finds and names them."""
+"""Journals and label files: their names, and which of them are unsaved."""

@@ -1,7 +1,7 @@
-"""What a journal says of how it was worked on, as far as it can be meant so.
+"""Validate the context in a journal, as `session_context` writes it.
 
-Journals may be anybody's. What is not of the shape that `current_context` gives is left
-out, so that whoever uses the rest need not ask.
+Journals may come from anybody: values that do not have the expected type and range are
+left out, so that the rest can be used without further checks.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ _OWN_READERS = (None, "napari", "builtins", "napari-hqsam")
 
 
 def readable_context(value: object) -> dict[str, Any]:
-    """Return what of a context is of the shape that it must have.
+    """Return the valid part of a context.
 
     Parameters
     ----------
     value : object
-        As a line of a journal has it.
+        Value in a line of a journal.
     """
     return _readable(_PARTS, value)
 
 
 def what_is_opened(context: Mapping[str, Any], journal: Path) -> str:
-    """Say what a session would open that is none of the files sent with it.
+    """Name what a session would open outside its own folder.
 
     Parameters
     ----------
     context : mapping
-        As `readable_context` gives it.
+        From `readable_context`.
     journal : Path
         The journal.
 
     Returns
     -------
     str
-        Empty if it opens only files in its folder, as any image is opened.
+        Empty if it opens only files in its folder, with a usual reader.
     """
     source = context.get("source", {})
     if "sample" in source:

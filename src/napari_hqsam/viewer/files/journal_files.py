@@ -1,8 +1,8 @@
-"""Where journals of the viewer lie; how sessions are begun, opened and moved.
+"""Begin and open sessions of the viewer, and move their journals.
 
-What happens in the viewer is written at once, before anybody has said where the
-labels shall be saved: to a folder of the user's. When they are saved, the
-journal goes with them; what is left in the folder was not saved.
+Steps are written at once, before the user has chosen a file for the labels: to a
+journal in the user's data folder. When the labels are saved, the journal is moved
+beside them; the journals left in the folder were never saved.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Opened:
     ----------
     session : Session
     labels : ndarray or None
-        The labels as the session has them; None where they are so already.
+        The labels of the session; None if the target has them already.
     text : str
-        What to tell the user.
+        Message for the user.
     name : str
         For the layer of the labels.
     saved : int or None
@@ -135,7 +135,7 @@ def open_session(
     *,
     sure: bool = False,
 ) -> Opened:
-    """Open a session again, and bring labels to the state that it is in.
+    """Open a session again, and bring its labels to its last state.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def open_session(
         The labels. A numpy array is left alone and copied, others (on the disk)
         are written to. None: as the session found them.
     sure : bool
-        Do not ask whether they are those that the session was saved in.
+        Do not check that they are those the session was saved with.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def _found_labels(path: Path) -> NDArray[Any]:
 
 
 def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
-    """Raise if the journal beside a label file is another session's, in use now.
+    """Raise if the journal beside a label file belongs to another session in use.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
 
 
 def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
-    """Move a journal to where its labels were saved.
+    """Move a journal beside the file that its labels were saved in.
 
     A journal of other labels, which were overwritten, is archived, see
     `archive_session`. Labels that the session was saved in before keep theirs, as it
@@ -225,9 +225,9 @@ def move_journal(session: Session, labels: str, saved: int, keep: int) -> None:
     labels : str
         The label file.
     saved : int
-        How many lines of the journal it has.
+        How many lines of the journal are in it.
     keep : int
-        How many lines the label file has that the journal lies beside now.
+        How many lines are in the label file that the journal lies beside now.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Label files of layers: with the scale, units and axes that the layer has."""
+"""Write labels of layers to files, with the scale, units and axes of the layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FLAT = "napari-hqsam: axis of all channels"
-"""Where a layer's metadata tell of an axis that its labels lack, see `LayerTarget`."""
+"""Key in a layer's metadata: the axis that its labels lack, see `LayerTarget`."""
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine")
 _ANY_AXES = "abcdefghijklmnopqrstuvwxyz"
@@ -101,9 +101,9 @@ def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, A
 
 
 def files_in_use(viewer: Viewer) -> list[Path]:
-    """Files that are read by layers, which labels must not be written over.
+    """Return the files that layers read, which labels must not overwrite.
 
-    All but labels in memory: those of their own file are saved in it again.
+    Except those of labels in memory: these may be saved in their own file again.
     """
     from napari.layers import Labels
 
@@ -116,7 +116,7 @@ def files_in_use(viewer: Viewer) -> list[Path]:
     ]
 
 
-def tell_kept(path: str, kept: Path) -> None:
+def warn_kept(path: str, kept: Path) -> None:
     """Show where labels were backed up, see `back_up_foreign_labels`."""
     from napari.utils.notifications import show_warning
 

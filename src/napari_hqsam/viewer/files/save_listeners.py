@@ -1,6 +1,7 @@
-"""Who is told when napari saves a Labels layer by its own menu.
+"""Listeners that are called when napari saves a Labels layer by its own menu.
 
-The writer knows neither widgets nor sessions; those that work on labels listen here.
+The writer of the manifest knows neither widgets nor sessions; those that work on labels
+listen here.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """What works on the labels of a layer, and has a journal of them."""
+    """Has the session of a layer's labels, and its journal."""
 
-    def holds(self, data: object) -> bool:
+    def has_labels(self, data: object) -> bool:
         """Whether these are the labels that are worked on."""
 
     def session_on(self, data: object) -> Session | None:
         """Return the session on these labels, also if it is put aside."""
 
-    def before_saved(self) -> None:
-        """Take note that they are about to be saved as they are."""
+    def before_save(self) -> None:
+        """Write to the journal that they are about to be saved as they are."""
 
-    def follow(self, path: str) -> None:
-        """Let the journal go with them to where they were saved."""
+    def after_save(self, path: str) -> None:
+        """Move the journal to where they were saved."""
 
 
 LISTENERS: WeakSet[Listener] = WeakSet()
@@ -37,8 +38,8 @@ def session_on(data: object) -> Session | None:
     return next((session for session in found if session is not None), None)
 
 
-def record_save(data: object) -> None:
-    """Tell those who work on labels that these are about to be saved.
+def before_save(data: object) -> None:
+    """Tell the listener of labels that these are about to be saved.
 
     Raises
     ------
@@ -46,12 +47,12 @@ def record_save(data: object) -> None:
         Their journal cannot be written to.
     """
     for listener in list(LISTENERS):
-        if listener.holds(data):
-            listener.before_saved()
+        if listener.has_labels(data):
+            listener.before_save()
 
 
-def follow_saved(path: str, data: object) -> None:
-    """Tell those who work on labels where these have been saved."""
+def after_save(path: str, data: object) -> None:
+    """Tell the listener of labels where these have been saved."""
     for listener in list(LISTENERS):
-        if listener.holds(data):
-            listener.follow(path)
+        if listener.has_labels(data):
+            listener.after_save(path)

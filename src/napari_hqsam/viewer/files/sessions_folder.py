@@ -1,4 +1,4 @@
-"""The folder of sessions that have not been saved yet."""
+"""The folder with the journals of sessions that were never saved."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make_sessions_folder() -> Path:
             f"no journal can be kept in {folder} ({reason(error)}); set "
             f"{FOLDER_VARIABLE} to a folder that can be written to"
         ) from error
-    if not os.environ.get(FOLDER_VARIABLE):  # else who chose it has set its mode
+    if not os.environ.get(FOLDER_VARIABLE):  # else the user has set its mode
         with suppress(OSError):  # one of before version 0.2
             folder.chmod(0o700)
     return folder

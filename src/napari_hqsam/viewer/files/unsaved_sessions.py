@@ -1,8 +1,8 @@
-"""Sessions whose last changes are in no label file: what a next start offers.
+"""Find sessions with changes that are in no label file: offered at the next start.
 
-Each is known by the path of its journal. Journals of labels that were never saved
-lie in the folder of the sessions. Of those that went with their labels a note is kept
-there: where the journal is, and how many lines of it the label file has.
+A session is identified by the path of its journal. Journals of labels that were never
+saved lie in the sessions folder. For a journal that was moved beside its labels there
+is a note in that folder: its path, and how many of its lines the label file has.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _NOTE = ".saved.json"
 EMPTY_AGE = 24 * 3600.0
-"""Seconds after which a journal in which nothing was done is not needed any more."""
+"""Seconds after which a journal without steps is removed."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Unsaved:
     Attributes
     ----------
     journal : Path
-        By which it is known.
+        Identifies the session.
     image : str
         Name of the image it was made on.
     shape : tuple of int
@@ -58,7 +58,7 @@ class Unsaved:
     changed : datetime
         When the last change was made, local time.
     context : dict
-        How it was worked on, see `session_context`.
+        See `session_context`.
     """
 
     journal: Path
@@ -71,7 +71,7 @@ class Unsaved:
 
     @classmethod
     def of(cls, recorded: RecordedSession, saved: int = 1) -> Unsaved:
-        """Take what a journal tells, the first lines of which were saved."""
+        """Make it from a journal, the first lines of which are in the label file."""
         header = recorded.header
         return cls(
             recorded.path,
@@ -90,9 +90,9 @@ class Unsaved:
 
     @property
     def is_own(self) -> bool:
-        """Whether the user made it here: it may open what it names.
+        """Whether the user made it here, so that it may open the files it names.
 
-        Another's came with the labels beside it, which this user never saved there.
+        A session of somebody else lies beside labels that this user never saved there.
         """
         if never_saved(self.journal):
             return True
@@ -105,17 +105,17 @@ class Unsaved:
 
     @property
     def size(self) -> str:
-        """Shape of its labels, for people."""
+        """Shape of its labels as text."""
         return " x ".join(map(str, self.shape))
 
     @property
     def title(self) -> str:
-        """Image and number of objects, for people."""
+        """Image and number of objects as text."""
         return f"{self.image}: {self.objects} object{'s' * (self.objects != 1)}"
 
     @property
     def detail(self) -> str:
-        """When it was changed last and where it is saved, for people."""
+        """When it was changed last and where it is saved, as text."""
         when = f"{self.changed:%d %b %H:%M}"
         if self.labels is None:
             return f"{when}, not saved yet"
@@ -158,7 +158,7 @@ def note_saved(journal: Path, lines: int) -> None:
 
 
 def forget_note(journal: Path) -> None:
-    """Offer a journal beside its labels no more."""
+    """Remove the note of a journal: it is not offered any more."""
     with suppress(OSError):
         _note(journal).unlink(missing_ok=True)
 
@@ -176,9 +176,9 @@ class Found(NamedTuple):
     Attributes
     ----------
     sessions : list of Unsaved
-        Not worked on now, changed last first.
+        Not in use, the last changed one first.
     damaged : list of Damaged
-        Journals that may have something unsaved, and cannot be read.
+        Journals that may have unsaved steps, and cannot be read.
     """
 
     sessions: list[Unsaved]
@@ -204,10 +204,10 @@ def find_unsaved() -> Found:
 
 
 def discard(journal: Path) -> None:
-    """Remove what of a session was not saved.
+    """Remove the unsaved part of a session.
 
-    Of a journal beside its labels that is what came after they were saved; else all
-    of it, and the labels it began with.
+    Of a journal beside its labels, the lines after the last save; else the whole
+    journal, and the labels it began with.
 
     Raises
     ------
@@ -227,10 +227,10 @@ def discard(journal: Path) -> None:
 
 
 def _lines_in_file(recorded: RecordedSession, noted: int) -> int:
-    """Count the lines of a journal that its label file has, also where no note tells.
+    """Count the lines of a journal that its label file has, also without a note.
 
-    The note is written after the labels, and a kill may come between. The file is read
-    only if the journal tells of such a save.
+    The note is written after the labels, and the process may be killed in between. The
+    file is read only if the journal has a save that is not noted.
     """
     later = {save.digest: save.lines for save in recorded.saves if save.lines > noted}
     file = label_file(recorded.path)
@@ -244,9 +244,9 @@ def _lines_in_file(recorded: RecordedSession, noted: int) -> int:
 
 
 def remove_empty() -> None:
-    """Remove journals in which nothing was done, and notes of journals that are gone.
+    """Remove journals without steps, and notes of journals that are gone.
 
-    Some time after, and only what is surely in nobody's hands.
+    Only those older than `EMPTY_AGE` and not in use.
     """
     before = time.time() - EMPTY_AGE
     for journal in sessions_folder().glob(f"*{SUFFIX}"):
@@ -258,27 +258,27 @@ def remove_empty() -> None:
     for note in sessions_folder().glob(f"*{_NOTE}"):
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             journal = Path(json.loads(note.read_text())["journal"])
-            # Its disk may come back.
+            # A folder that is missing may be a disk that is not mounted.
             gone = journal.parent.is_dir() and not journal.exists()
             if gone and note.stat().st_mtime < before:
                 note.unlink()
 
 
 def _journals() -> list[tuple[Path, int]]:
-    """Journals that may have something unsaved; lines saved, 0 where none ever was."""
+    """Return journals that may have unsaved steps, and their saved lines, 0: none."""
     folder = sessions_folder()
     found = [(path, 0) for path in folder.glob(f"*{SUFFIX}")]
     for note in folder.glob(f"*{_NOTE}"):
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            told = json.loads(note.read_text())
-            journal = Path(told["journal"])
+            note_data = json.loads(note.read_text())
+            journal = Path(note_data["journal"])
             if journal.is_file():
-                found.append((journal, int(told["lines"])))
+                found.append((journal, int(note_data["lines"])))
     return found
 
 
 def _local_time(recorded: RecordedSession) -> datetime.datetime:
-    """When a session was changed last; by its file, where it does not say so."""
+    """Return when a session was changed last; without a record, by its file."""
     if recorded.changed is not None:
         with suppress(OverflowError, ValueError, OSError):  # near year 1 or 9999
             return recorded.changed.astimezone().replace(tzinfo=None)

@@ -1,8 +1,8 @@
-"""The clicks on one object, one after another.
+"""The clicks on one object, in order, and the requests that they make.
 
-SAM was trained to get the logits of its last answer back with every further
-click. So the same clicks laid otherwise (moved, or the first one deleted) are
-another question; and one click taken back is the question before it again.
+SAM was trained to get the logits of its last mask back with every further click. So
+clicks that were moved, or of which an earlier one was deleted, make another chain of
+requests; with the last click removed, the request is the one before it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Step(NamedTuple):
-    """Prompts as they lay, and what was asked for.
+    """The prompt after a click, and what was requested for it.
 
     Attributes
     ----------
@@ -37,41 +37,42 @@ class Step(NamedTuple):
 
 
 class ClickHistory:
-    """How the prompts of the current object came to be what they are."""
+    """The prompts of the current object after each of its clicks."""
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
         self._typical_size: float | None = None
         self._view_extent: float | None = None
         self.level: int | None = None
-        """The level to look at this object on; None: as chosen for all."""
+        """The level for this object; None: as chosen for all."""
 
     def clear(self) -> None:
         """Begin another object."""
         self._steps.clear()
 
-    def resume(self, prompt: Prompt, how: AcceptOptions) -> None:
-        """Go on from where an accepted object stood.
+    def resume(self, prompt: Prompt, options: AcceptOptions) -> None:
+        """Continue the clicks of an accepted object.
 
         Parameters
         ----------
-        prompt, how
+        prompt, options
             As the journal has them.
         """
-        corrected = [from_candidate(answer.candidate) for answer in how.corrects]
-        shown = [(answer.points, answer.output) for answer in how.corrects]
-        shown.append((len(prompt.points), how.output))
+        corrected = [from_candidate(answer.candidate) for answer in options.corrects]
+        shown = [(answer.points, answer.output) for answer in options.corrects]
+        shown.append((len(prompt.points), options.output))
         self._steps = [
             Step(prompt.first(n), candidate, output)  # type: ignore[arg-type]
             for (n, output), candidate in zip(shown, [0, *corrected], strict=True)
         ]
-        options = how.segmentation
-        self._typical_size = options.typical_size
-        self._view_extent = options.view_extent
-        self.level = None if isinstance(options.level, str) else options.level
+        segmentation = options.segmentation
+        self._typical_size = segmentation.typical_size
+        self._view_extent = segmentation.view_extent
+        level = segmentation.level
+        self.level = None if isinstance(level, str) else level
 
-    def follow(self, request: Request, chosen: int = 0) -> Request:
-        """Tie a request to those whose answers it corrects.
+    def linked(self, request: Request, chosen: int = 0) -> Request:
+        """Return a request linked to those whose answers it corrects.
 
         Parameters
         ----------

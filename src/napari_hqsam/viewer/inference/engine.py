@@ -1,4 +1,4 @@
-"""What the inference worker does: load models, keep segmenters, answer requests.
+"""The engine of the inference worker: loads models, answers requests.
 
 Runs on the worker's thread alone, and imports torch only there. Knows frozen
 requests; must not know napari, Qt or layers.
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
 
 KEPT_SEGMENTERS = 3
-"""Images, views or normalisations whose tiles stay in memory together."""
+"""Segmenters (of one image and normalisation each) whose tiles stay in memory."""
 KEPT_LOGITS = 64
-"""Answers whose logits are kept, for the clicks that correct them."""
+"""Answers whose logits are kept, as input for the clicks that correct them."""
 VIEW_PIXELS = 512
 """Longer side of the picture of what the model sees."""
 
 
 class CachedSegmenter(NamedTuple):
-    """A segmenter, and the background that gets its tiles ready."""
+    """A segmenter, and the prefetcher that encodes its tiles in the background."""
 
     segmenter: Segmenter
-    background: Prefetcher
+    prefetcher: Prefetcher
 
 
 class Engine:
@@ -67,13 +67,13 @@ class Engine:
     # --- models and images -------------------------------------------------
 
     def model(self, spec: ModelSpec, progress: ProgressFactory | None = None) -> Model:
-        """Load a model, unless it is loaded; another one makes room first.
+        """Load a model, unless it is loaded; the memory of another one is freed first.
 
         Raises
         ------
         ModelError
             It cannot be loaded, or is not on this machine and `progress` was not
-            given: nothing large is downloaded unless it was asked for.
+            given: nothing large is downloaded without the user's request.
         """
         if self._model is None or self._model[0] != spec:
             load_libraries()
@@ -97,9 +97,9 @@ class Engine:
         ImageError, ModelError
             As `open_image` and `load_model`.
         """
-        return self._keep(image, model).segmenter
+        return self._cached(image, model).segmenter
 
-    def _keep(self, image: ImageSpec, model: ModelSpec) -> CachedSegmenter:
+    def _cached(self, image: ImageSpec, model: ModelSpec) -> CachedSegmenter:
         key = image, model
         found = self._kept.get(key)
         if found is None:
@@ -117,14 +117,14 @@ class Engine:
             found = self._kept[key] = CachedSegmenter(made, Prefetcher(made.source))
             while len(self._kept) > KEPT_SEGMENTERS:
                 _, old = self._kept.popitem(last=False)
-                old.background.cancel()
+                old.prefetcher.cancel()
                 old.segmenter.source.close()
         self._kept.move_to_end(key)
         return found
 
     def clear(self) -> None:
-        """Drop model and segmenters, and give their memory back."""
-        self.rest()
+        """Drop model and segmenters, to free their memory."""
+        self.cancel_prefetch()
         self._kept.clear()
         self._model = None
 
@@ -136,14 +136,14 @@ class Engine:
         Raises
         ------
         HqsamError
-            Whatever is wrong with image, model or prompt.
+            The image, model or prompt is not valid.
         """
         segmenter = self.segmenter(request.image, request.model)
         start = time.perf_counter()
         prompt = self._with_logits(request)
-        masks = [segmenter.segment(prompt, **request.how)]
+        masks = [segmenter.segment(prompt, **request.arguments)]
         if request.what == "all":
-            masks += segmenter.candidates(prompt, **request.how)
+            masks += segmenter.candidates(prompt, **request.arguments)
         self._remember(request, masks)
         seconds = time.perf_counter() - start
         tuning = segmenter.model.tuning
@@ -179,7 +179,7 @@ class Engine:
     ) -> Iterator[tuple[int, Mask]]:
         """Yield (number of the prompt, mask) for many prompts of a plane."""
         segmenter = self.segmenter(request.image, request.model)
-        return segmenter.iter_many(prompts, **request.how)
+        return segmenter.iter_many(prompts, **request.arguments)
 
     def setup(self, request: Request) -> ModelRecord:
         """Model and normalisation of a request, for the journal."""
@@ -197,7 +197,7 @@ class Engine:
     def view(
         self, request: Request, region: tuple[int, int, int, int]
     ) -> NDArray[np.uint8]:
-        """Show a plane box as the model sees it: (h, w, 3), `VIEW_PIXELS` a side."""
+        """Return a box of a plane as the model sees it: (h, w, 3)."""
         from napari_hqsam.images import read_rgb8
 
         segmenter = self.segmenter(request.image, request.model)
@@ -213,21 +213,21 @@ class Engine:
             segmenter.image, segmenter.normalization, request.plane, snapped, level
         )
 
-    # --- getting ready -----------------------------------------------------
+    # --- encoding ahead -----------------------------------------------------
 
     def tiles(self, request: Request) -> list[Tile]:
-        """Tiles on which a request is looked at first."""
+        """Return the tiles that a request is decoded on first."""
         segmenter = self.segmenter(request.image, request.model)
         return segmenter.first_tiles(request.prompt, request.options)
 
     def warm_up(self, request: Request, check: Callable[[], None]) -> None:
-        """Load the model, and have the tiles of a request encoded.
+        """Load the model, and encode the tiles of a request in the background.
 
         Parameters
         ----------
         request : Request
         check : callable
-            Raises if nobody wants it any more.
+            Raises if the work was cancelled.
         """
         wanted = [(request.plane, tile) for tile in self.tiles(request)]
         check()
@@ -239,10 +239,10 @@ class Engine:
         check: Callable[[], None],
         slices: Sequence[tuple[int, ...]] = (),
     ) -> None:
-        """Have the tiles encoded that are likely to be wanted next.
+        """Encode the tiles in the background that are likely to be needed next.
 
         Those of the request itself, then the same place on the slices that are
-        likely to be next, then those beside them.
+        likely to be next, then the neighbouring tiles.
 
         Parameters
         ----------
@@ -267,14 +267,14 @@ class Engine:
     def _encode_soon(
         self, request: Request, wanted: list[tuple[tuple[int, ...], Tile]]
     ) -> None:
-        background = self._keep(request.image, request.model).background
+        prefetcher = self._cached(request.image, request.model).prefetcher
         for plane, tile in wanted:
-            background.submit(plane, tile)
+            prefetcher.submit(plane, tile)
 
-    def rest(self) -> None:
-        """Begin no more tiles in the background; from any thread."""
+    def cancel_prefetch(self) -> None:
+        """Cancel the tiles waiting in the background; from any thread."""
         for kept in [*self._kept.values()]:
-            kept.background.cancel()
+            kept.prefetcher.cancel()
 
 
 _RING = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))

@@ -1,4 +1,4 @@
-"""The object under the resting cursor."""
+"""Hover: the mask of the object under the resting cursor, after a debounce."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import CurrentObject
 
-REST_MS = 120
-"""How long the cursor rests before the object under it is outlined."""
+DEBOUNCE_MS = 120
+"""How long the cursor must rest before the object under it is outlined."""
 logger = logging.getLogger(__name__)
 
 
 class Hover(QObject):
-    """Finds what the cursor rests on, where no tile must be encoded for that.
+    """Finds the object under the cursor, if no tile must be encoded for that.
 
     Parameters
     ----------
     requests : RequestBuilder
     current : CurrentObject
-        While there is one, nothing else is outlined.
+        While there is one, hover is off.
     worker : Worker
     engine : Engine
     """
 
     changed = Signal()
     missed = Signal(object)
-    """Request that a tile would have to be encoded for."""
+    """A request whose tile is not encoded yet."""
 
     def __init__(
         self,
@@ -58,22 +58,22 @@ class Hover(QObject):
         self._requests, self._current = requests, current
         self._worker, self._engine = worker, engine
         self.found: tuple[PlaneView, Mask] | None = None
-        """Plane and mask of what is hovered over."""
-        self.rest = timer(self, REST_MS, self._ask)
+        """Plane and mask of the object under the cursor."""
+        self.debounce = timer(self, DEBOUNCE_MS, self._submit_request)
         viewer = requests.scene.viewer
         viewer.mouse_move_callbacks.append(self._on_move)
 
     def clear(self) -> None:
-        """Outline nothing, and ask for nothing."""
-        self.rest.stop()
+        """Drop the mask and cancel the request."""
+        self.debounce.stop()
         self._worker.cancel("hover")
         if self.found is not None:
             self.found = None
             self.changed.emit()
 
     def close(self) -> None:
-        """Let go of the mouse."""
-        self.rest.stop()
+        """Disconnect from the mouse."""
+        self.debounce.stop()
         callbacks = self._requests.scene.viewer.mouse_move_callbacks
         if self._on_move in callbacks:
             callbacks.remove(self._on_move)
@@ -88,9 +88,9 @@ class Hover(QObject):
             at = self._requests.scene.cursor()
             if at is None or not covers(self.found[1], at[1]):
                 self.clear()
-        self.rest.start()
+        self.debounce.start()
 
-    def _ask(self) -> None:
+    def _submit_request(self) -> None:
         scene, current = self._requests.scene, self._current
         at = scene.cursor()
         if at is None or current.masks or current.waiting:
@@ -123,7 +123,7 @@ class Hover(QObject):
 
 
 def covers(mask: Mask, point: tuple[float, float]) -> bool:
-    """Whether a mask has the pixel at a plane position."""
+    """Whether a mask contains a plane position."""
     y, x = (int(np.floor(v + 0.5)) for v in point)
     y0, x0, y1, x1 = mask.bbox
     return y0 <= y < y1 and x0 <= x < x1 and bool(mask.data[y - y0, x - x0])

@@ -1,9 +1,8 @@
-"""Loading heavy libraries on the worker, while the window stays alive.
+"""Import heavy libraries on the worker without blocking the window.
 
-An import holds the interpreter in two ways that are felt in a window: a library
-of hundreds of megabytes is linked in one piece, and so many objects come into
-being that all of the heap is searched for garbage, several times. Neither must
-happen while others wait.
+An import holds the global interpreter lock (GIL) in two ways that stall a window: a
+library of hundreds of megabytes is linked in one piece, and the many new objects start
+full garbage collections. Both are avoided here.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ _LIBRARIES = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib"}
 
 
 def load_libraries() -> None:
-    """Import what answers need: torch, scipy, zarr, and what draws outlines."""
+    """Import what answers need: torch, scipy, zarr, and skimage for outlines."""
     if "torch" in sys.modules:
         return
     with suppress(OSError, AttributeError):
         _link_torch()
-    with _no_collecting(), tensor_from_the_start():
+    with _no_garbage_collection(), tensor_from_the_start():
         import skimage.measure  # noqa: F401
         import torch  # noqa: F401
 
@@ -40,10 +39,10 @@ def load_libraries() -> None:
 
 
 def _link_torch() -> None:
-    """Link torch's largest library, which knows nothing of Python.
+    """Link torch's largest library, which does not use Python, without the GIL.
 
-    Called as a foreign function, `dlopen` lets other threads run; called by
-    `ctypes.CDLL` or by an import it does not. The import finds it linked.
+    Called as a foreign function, `dlopen` releases the GIL; called by `ctypes.CDLL` or
+    by an import it does not. The import finds the library linked.
     """
     name = _LIBRARIES.get(sys.platform)
     found = importlib.util.find_spec("torch")
@@ -57,8 +56,8 @@ def _link_torch() -> None:
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Put off the search for garbage."""
+def _no_garbage_collection() -> Iterator[None]:
+    """Switch the garbage collector off."""
     was_on = gc.isenabled()
     gc.disable()
     try:

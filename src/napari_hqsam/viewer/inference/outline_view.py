@@ -1,4 +1,4 @@
-"""The outline on the canvas: of the current object, or of that under the cursor."""
+"""Show the outline of the current object, or of the one under the cursor."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.state import CurrentObject
 
 ZOOM_MS = 150
-"""How long the zoom rests before the outline gets its width again."""
+"""Debounce of zooming, before the line width is adapted."""
 
 
 class OutlineView(QObject):
-    """Draws the mask that is shown, finished as the settings say.
+    """Draws the outline of the mask that is shown, finished as the settings say.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class OutlineView(QObject):
     current : CurrentObject
     hover : Hover
     shown : callable
-        Plane and answer that the current object comes from, if there is one.
+        Returns plane and answer that the current object comes from, if there is one.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class OutlineView(QObject):
         hover.changed.connect(self.draw)
 
     def draw(self) -> None:
-        """Show the outline of what there is: the current object, or that hovered."""
+        """Draw the outline of the current object, else of the one under the cursor."""
         scene = self._scene
         if scene.outline is None or scene.image is None:
             return
@@ -79,7 +79,7 @@ class OutlineView(QObject):
         )
 
     def finished(self, mask: Mask, view: PlaneView) -> Mask:
-        """Return a mask with holes filled and edge smoothed, if so chosen."""
+        """Return a mask with holes filled and edge smoothed, as the settings say."""
         assert self._scene.image is not None
         size = plane_size(self._scene.image, view)
         fill, smooth = self._settings.fill, self._settings.smooth
@@ -90,5 +90,5 @@ class OutlineView(QObject):
             self._zoom.start()
 
     def close(self) -> None:
-        """Draw no more."""
+        """Cancel what is scheduled."""
         self._zoom.stop()

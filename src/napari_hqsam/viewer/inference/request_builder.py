@@ -1,4 +1,4 @@
-"""From what lies in the viewer to requests. Runs on the main thread."""
+"""Build requests from layers and settings. Runs on the main thread."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.state import Settings
 
 TYPICAL_OF = 21
-"""Objects accepted last whose median size is taken for typical."""
+"""How many of the last accepted objects give the typical size (their median)."""
 
 
 class RequestBuilder:
-    """Makes requests of what is in the viewer and what was chosen.
+    """Builds requests from the image, the prompts and the settings.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ class RequestBuilder:
     def __init__(self, scene: Scene, settings: Settings) -> None:
         self.scene, self.settings = scene, settings
         self.accepted_sizes: Callable[[PlaneView], Sequence[int]] = lambda _: ()
-        """Longer sides of the objects accepted last, of planes in an orientation."""
+        """Returns the longer sides of the last objects accepted on such planes."""
 
     def prompt(self) -> tuple[PlaneView, Prompt] | None:
-        """Return what lies on the plane shown; None if nothing does.
+        """Return the plane shown and the prompt on it; None if there is none.
 
         Raises
         ------
         HqsamError
-            No plane is shown, or the prompts there are none.
+            No plane is shown, or its prompts are not valid.
         """
         scene = self.scene
         if scene.image is None or scene.points is None or scene.shapes is None:
@@ -85,9 +85,9 @@ class RequestBuilder:
         )
 
     def image_spec(self, view: PlaneView) -> ImageSpec:
-        """Snapshot of the image as it is shown."""
+        """Return a snapshot of the image and its normalisation."""
         image = self._image()
-        axes = self.scene.letters(view)
+        axes = view.letters() + ("c" if image.rgb else "")
         more = self._more_layers()
         arrays = tuple(
             layer.data[0] if layer.multiscale else layer.data for layer in more
@@ -104,11 +104,11 @@ class RequestBuilder:
 
     def _image(self) -> Image:
         image = self.scene.image
-        assert image is not None  # else there would be no view to ask about
+        assert image is not None  # there is a view of it
         return image
 
     def _more_layers(self) -> list[Image]:
-        """Further layers that are channels, those of them that are still there."""
+        """Return the further layers that are channels, if they still exist."""
         layers = self.scene.viewer.layers
         return [layers[name] for name in self.settings.more_layers if name in layers]
 
@@ -126,7 +126,7 @@ class RequestBuilder:
         return tuple((float(low), float(high)) for low, high in limits)
 
     def _level(self, view: PlaneView, prompt: Prompt) -> Literal["auto", "whole"] | int:
-        """Scale to look at; of boxes and masks their size tells it."""
+        """Return the level; of boxes and masks, their size gives it."""
         scale = self.settings.scale
         if scale == "whole":
             return "whole"
@@ -137,10 +137,10 @@ class RequestBuilder:
         return "auto"
 
     def _typical_size(self, view: PlaneView) -> float | None:
-        """Longer side of the objects accepted so far, plane pixels."""
+        """Return the median longer side of the last accepted objects, plane pixels."""
         sizes = self.accepted_sizes(view)
         return float(median(sizes)) if sizes else None
 
     def _view_extent(self, view: PlaneView) -> float:
-        """Longer side of what the canvas shows, whole plane pixels."""
+        """Return the longer side of what the canvas shows, whole plane pixels."""
         return float(max(round(self.scene.viewport.extent(self.scene.image, view)), 1))

@@ -1,6 +1,6 @@
-"""Questions to the model and answers, as frozen records.
+"""Requests to the model and their answers, as frozen records.
 
-What makes an answer is all in its request, so that nothing which happens in the
+A request holds all that its answer depends on, so that nothing that happens in the
 viewer meanwhile can change it. Must not know napari, Qt or torch.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model, and where it computes."""
+    """The model and its device."""
 
     source: str
     device: str
@@ -64,7 +64,7 @@ class ImageSpec:
     channel_arrays: tuple[object, ...] = field(default=(), compare=False, repr=False)
 
     def index_at(self, position: Sequence[int]) -> dict[str, int]:
-        """Name a position by axis letters; axes of one plane do not count."""
+        """Return a plane index as a mapping; axes of length 1 are left out."""
         data: Any = self.data
         shape = (data[0] if isinstance(data, list) else data).shape
         several = [
@@ -86,12 +86,12 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Request:
-    """A question to the model; a snapshot that nothing changes any more.
+    """A request to the model: a snapshot of image, model, plane, prompt and options.
 
     Attributes
     ----------
     what : {"mask", "all"}
-        SAM's one mask, or that and its three candidates.
+        SAM's single mask, or that and its three candidates.
     after : Request, optional
         The request whose answer the prompt corrects, `as_link`: the logits of its
         mask go with the prompt.
@@ -109,15 +109,15 @@ class Request:
     candidate: int = 0
 
     def as_link(self) -> Request:
-        """Return it without what makes no difference to SAM's own logits.
+        """Return it without the options that SAM's own logits do not depend on.
 
-        The output does: it takes part in the choice of the level.
+        They do depend on the output, by which the level is chosen.
         """
         return replace(self, options=replace(self.options, clean=False), what="mask")
 
     @property
     def corrects(self) -> tuple[CorrectedPrediction, ...]:
-        """The answers that it goes back to, the first one first; for the journal."""
+        """The answers that it corrects, in order, for the journal."""
         if self.after is None:
             return ()
         last = CorrectedPrediction(
@@ -128,7 +128,7 @@ class Request:
         return (*self.after.corrects, last)
 
     @property
-    def how(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """Keywords of the segmenter's methods."""
         return {
             "plane": self.image.index_at(self.plane),
@@ -147,7 +147,7 @@ class Answer:
     tuning : Tuning
         Of the model.
     seconds : float
-        How long it took to find them.
+        How long they took.
     """
 
     request: Request
@@ -158,12 +158,12 @@ class Answer:
 
 
 def to_candidate(chosen: int) -> int | None:
-    """Which candidate a mask of an answer is; None for the first, SAM's one mask."""
+    """Convert the number of a mask to a candidate; None: SAM's single mask."""
     return chosen - 1 if chosen else None
 
 
 def from_candidate(candidate: int | None) -> int:
-    """Which mask of an answer a candidate is."""
+    """Convert a candidate to the number of its mask in an answer."""
     return 0 if candidate is None else candidate + 1
 
 

@@ -1,4 +1,4 @@
-"""Getting ready for the next click while nothing happens."""
+"""Warm-up: load the model and encode tiles while the user does nothing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from napari_hqsam.worker import Ticket
 
 BEGIN_MS = 50
-"""How long after an image came it is looked at."""
+"""Delay between a new image and the first encoding."""
 IDLE_MS = 1200
-"""How long nothing happens before tiles are encoded ahead."""
+"""Idle time before tiles are encoded ahead."""
 logger = logging.getLogger(__name__)
 
 
@@ -55,21 +55,21 @@ class Warmup(QObject):
         self.soon.start()
 
     def go_on_from(self, request: Request) -> None:
-        """Encode what is near a request, once nothing happens any more.
+        """Encode what is near a request, after some idle time.
 
-        Not at once: two encoders and decoders share a processor badly.
+        Not at once: an encoder would slow down the decoder of the next click.
         """
         self._next = request
         self.idle.start()
 
     def pause(self) -> None:
-        """Somebody waits for something else."""
+        """Stop encoding ahead: the worker is needed for something else."""
         self.idle.stop()
         self._worker.cancel("ahead")
-        self._engine.rest()
+        self._engine.cancel_prefetch()
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Stop, and start nothing more."""
         self.soon.stop()
         self.pause()
 
@@ -95,7 +95,7 @@ class Warmup(QObject):
             )
 
     def _next_slices(self, request: Request) -> list[tuple[int, ...]]:
-        """Slices likely to be looked at next, if the request is of that in view."""
+        """Return the slices likely to be next, if the request is on the one shown."""
         scene = self._requests.scene
         try:
             view = scene.view()

@@ -1,4 +1,4 @@
-"""What is decided when the current object is accepted, before its mask may be there."""
+"""What is decided at the moment of an accept, before the mask may be there."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Link:
-    """The accept that the first click on an object made of the object before it.
+    """An accept made by the first click on the next object, for undo of that click.
 
     Attributes
     ----------
     before : Link or None
-        The same of that object.
+        The link of the accepted object itself.
     event : Event or None
-        The last one of the accept's step, once it is in the labels.
+        The last event of the accept's step, once it is in the labels.
     """
 
     before: Link | None
@@ -29,16 +29,16 @@ class Link:
 
 @dataclass(frozen=True)
 class AcceptIntent:
-    """What shall become of the current object, decided when it was accepted.
+    """How an object is to be accepted.
 
     Attributes
     ----------
     image : Image or None
-        The layer that it was prompted on.
+        The layer it was prompted on.
     chosen : int
-        Which of the masks it is.
+        Number of the mask.
     label_id : int or None
-        Of the accepted object that it takes the place of; None: a new one.
+        Id of the accepted object that it replaces; None: a new one.
     merge, split : int or None
         Id of the object to add it to, or to take it out of.
     link : Link or None

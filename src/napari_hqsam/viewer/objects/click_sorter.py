@@ -1,8 +1,11 @@
-"""Which object a click is for, where the next one may begin with it.
+"""Decide whether a click corrects the current object or begins the next one.
 
-A plain click outside the outline begins the next object if so chosen, and accepts the
-current one; or where undo has just taken the current one back, and drops it. Any other
-click corrects the current object.
+A plain click outside the outline begins the next object
+
+- with the setting `accept_on_click`: the current object is accepted;
+- where undo has just restored the current object: it is dropped.
+
+Any other click corrects the current object.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from napari_hqsam.viewer.main_thread import DeferredCall
 from napari_hqsam.viewer.objects.accept_intent import Link
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.objects.undo import Undo
@@ -24,34 +29,40 @@ Row = tuple[float, ...]
 
 
 class ClickSorter:
-    """Decides of each click what it begins; see the head of this file.
+    """Sorts the clicks, one after another, as described above.
 
-    Where the outline is not there yet, clicks wait for it.
+    Where the outline is not there yet, clicks wait for it (`PromptSet.unsorted`).
 
     Parameters
     ----------
     controller : InferenceController
     acceptor : Acceptor
     undo : Undo
+    say : callable
+        Gets what happened, for the user.
     """
 
     def __init__(
-        self, controller: InferenceController, acceptor: Acceptor, undo: Undo
+        self,
+        controller: InferenceController,
+        acceptor: Acceptor,
+        undo: Undo,
+        say: Callable[[str], None],
     ) -> None:
         self._controller, self._acceptor, self._undo = controller, acceptor, undo
         self._scene, self._current = controller.scene, controller.current
-        self._accept_last = False
+        self._say, self._accept_last = say, False
         self._soon = DeferredCall(acceptor, self._go_on)
         acceptor.accept_deferred.connect(self._on_accept_deferred)
         self._scene.prompts.point_added.connect(self._on_point)
         self._current.events.waiting.connect(self._on_waiting)
 
     def _on_accept_deferred(self) -> None:
-        """Accept the last object once all clicks are sorted."""
+        """Accept once all clicks are sorted."""
         self._accept_last = True
 
     def _on_point(self, row: Row) -> None:
-        """Look at a plain click."""
+        """Sort a plain click, now or once the outline is there."""
         try:
             view = self._scene.view()
         except HqsamError:
@@ -102,7 +113,7 @@ class ClickSorter:
         if mask is None or self._undo.untouched(view, skip=row):
             self._acceptor.begin_next(view, keep=row)
             if mask is None:
-                self._acceptor.message.emit("Nothing was found at the click before")
+                self._say("Nothing was found at the click before")
             return
         link = Link(self._undo.link)
         self._acceptor.accept(keep=row, link=link)

@@ -1,4 +1,4 @@
-"""What can be done with accepted objects: reopen, merge, split, clean, delete."""
+"""Actions on accepted objects: reopen, merge, split, clean, delete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.inference.requests import from_candidate
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.session.target.layer_target import box_at, id_at
+from napari_hqsam.viewer.session.target.object_lookup import box_at, id_at
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import InferenceController
@@ -43,10 +43,10 @@ class ObjectActions:
         self._controller, self._sessions = controller, sessions
         self._scene, self._current = controller.scene, controller.current
         self._settings, self._acceptor = controller.settings, acceptor
-        self.message = acceptor.message
+        self._message = sessions.message
 
     def _under_cursor(self) -> tuple[PlaneView, int] | None:
-        """Plane of the image, and the id pointed at."""
+        """Return the plane of the image and the id under the cursor, if any."""
         at, target = self._scene.cursor(), self._sessions.target
         if at is None or target is None:
             return None
@@ -58,28 +58,28 @@ class ObjectActions:
         """Make the accepted object under the cursor the current one again."""
         found = self._under_cursor()
         if found is None:
-            self.message.emit("Point at an accepted object to open it again")
+            self._message.emit("Point at an accepted object to open it again")
             return
         view, label_id = found
         layer_view = view.in_layers
         try:
-            prompt, how = self._prompt_of(layer_view, label_id)
+            prompt, options = self._prompt_of(layer_view, label_id)
             self._acceptor.begin_next(view)
             if self._current.opened_on is not None:  # elsewhere: one at a time
                 self._scene.prompts.remove_from(self._current.opened_on)
             self._current.reopen(label_id, layer_view)
-            self._current.chosen = from_candidate(how.candidate)
+            self._current.chosen = from_candidate(options.candidate)
             self._scene.put_prompt(prompt, layer_view)
         except HqsamError as error:
             notify(error)
             return
-        self.message.emit(f"Object {label_id} is open again")
-        self._controller.resume(view, prompt, how)
+        self._message.emit(f"Object {label_id} is open again")
+        self._controller.resume(view, prompt, options)
 
     def _prompt_of(
         self, layer_view: PlaneView, label_id: int
     ) -> tuple[Prompt, AcceptOptions]:
-        """Prompt that made the object under the cursor, and how; else its box."""
+        """Return the prompt and options that made an object; else its box."""
         session, target = self._sessions.session, self._sessions.target
         at = self._scene.cursor()
         if session is not None:
@@ -97,7 +97,7 @@ class ObjectActions:
         """Add the current object to the accepted one under the cursor."""
         found = self._under_cursor()
         if found is None:
-            self.message.emit("Point at the accepted object to merge with")
+            self._message.emit("Point at the accepted object to merge with")
             return
         self._acceptor.accept(merge=found[1])
 
@@ -106,7 +106,7 @@ class ObjectActions:
         mask, shown = self._current.mask, self._controller.shown
         target = self._sessions.target
         if mask is None or shown is None or target is None:
-            self.message.emit("Outline the part to split off first")
+            self._message.emit("Outline the part to split off first")
             return
         layer_view = shown[0].in_layers
         below = np.asarray(target.layer.data[layer_view.window(mask.bbox)])[mask.data]
@@ -129,8 +129,8 @@ class ObjectActions:
         view, label_id = found
         session = self._sessions.session
         assert session is not None
-        where = view.labels_plane
-        bbox, data = session.pixels(label_id, where)
+        plane = view.labels_plane
+        bbox, data = session.pixels(label_id, plane)
         assert self._scene.image is not None
         bbox, data = finish_crop(
             bbox,
@@ -141,11 +141,11 @@ class ObjectActions:
         )
         overlap = self._settings.overlap
         try:
-            session.reshape(label_id, bbox, data, where, overlap=overlap)
+            session.reshape(label_id, bbox, data, plane, overlap=overlap)
         except HqsamError as error:
             notify(error)
             return
-        self._sessions.took_step(f"Object {label_id} cleaned")
+        self._sessions.show_done(f"Object {label_id} cleaned")
 
     def delete(self) -> None:
         """Remove the accepted object under the cursor from the plane shown."""
@@ -163,14 +163,14 @@ class ObjectActions:
         assert self._scene.image is not None
         several = view.index(layer_shape(self._scene.image))
         where_from = " from this slice" if several else ""
-        self._sessions.took_step(f"Object {label_id} deleted{where_from}")
+        self._sessions.show_done(f"Object {label_id} deleted{where_from}")
 
-    def _accepted_under_cursor(self, what: str) -> tuple[PlaneView, int] | None:
-        """Plane and id of an object that there is a session for, or say why not."""
+    def _accepted_under_cursor(self, verb: str) -> tuple[PlaneView, int] | None:
+        """Return plane and id under the cursor; None without a session, and say so."""
         found = self._under_cursor()
         if found is None:
-            self.message.emit(f"Point at an accepted object to {what} it")
+            self._message.emit(f"Point at an accepted object to {verb} it")
         elif self._sessions.session is None:
-            self.message.emit("Accept an object first: then there is a journal")
+            self._message.emit("Accept an object first: then there is a journal")
             return None
         return found

@@ -1,4 +1,4 @@
-"""Whole layers as prompts: one object for each point, shape or label id."""
+"""Batch over a whole layer: one object for each point, shape or label id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, OutputError, PromptError
-from napari_hqsam.viewer.canvas.prompts.reader import ask_layer, plane_size
+from napari_hqsam.viewer.canvas.prompts.reader import plane_size, prompt_source
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.step_loop import StepLoop
 from napari_hqsam.worker import Priority
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests import Request
-    from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.objects.object_writer import ObjectWriter
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.step_loop import Checkpoint
@@ -38,7 +38,7 @@ PromptResult = tuple[int, "Mask", "ModelRecord"]
 
 @dataclass(frozen=True, eq=False)
 class BatchPlan:
-    """What a batch was asked for.
+    """What a batch is to do.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class PromptRun:
     advanced : callable
         Gets how many prompts are done, and how many there are.
     ended : callable
-        Gets what to say at the end.
+        Gets the message at the end.
     """
 
     def __init__(
@@ -104,12 +104,12 @@ class PromptRun:
         yield
 
     def finish(self) -> None:
-        """Say how many objects there are."""
+        """Report how many objects were accepted."""
         count = f"{self._accepted} of {len(self.plan.prompts)}"
         self._ended(f"{count} objects accepted")
 
     def fail(self, error: Exception) -> None:
-        """Say how far it came, and what went wrong."""
+        """Report how many objects were accepted before an error, and the error."""
         self._ended(f"Stopped after {self._accepted} objects")
         notify(error)
 
@@ -121,7 +121,7 @@ class PromptBatch(QObject):
     ----------
     controller : InferenceController
     sessions : SessionController
-    acceptor : Acceptor
+    writer : ObjectWriter
     """
 
     progress = Signal(int, int)
@@ -131,11 +131,11 @@ class PromptBatch(QObject):
         self,
         controller: InferenceController,
         sessions: SessionController,
-        acceptor: Acceptor,
+        writer: ObjectWriter,
     ) -> None:
-        super().__init__(acceptor)
+        super().__init__(controller)
         self._controller, self._sessions = controller, sessions
-        self._acceptor, self._scene = acceptor, controller.scene
+        self._writer, self._scene = writer, controller.scene
         self._reading: Ticket | None = None  # of the layer
         self._loop: StepLoop[PromptResult] | None = None
         sessions.changed.connect(self._on_sessions)
@@ -149,13 +149,13 @@ class PromptBatch(QObject):
     def run(self, source: Layer) -> None:
         """Segment one object per point, shape or label id of a layer."""
         if self.running:
-            self._acceptor.message.emit("A batch is running; cancel it first")
+            self._sessions.message.emit("A batch is running; cancel it first")
             return
         scene = self._scene
         try:
             view, image = scene.view(), scene.image
             assert image is not None
-            read = ask_layer(source, image, view, scene.viewer.dims)
+            read = prompt_source(source, image, view, scene.viewer.dims)
         except HqsamError as error:
             notify(error)
             return
@@ -177,7 +177,7 @@ class PromptBatch(QObject):
     def _begin(
         self, name: str, image: Image, view: PlaneView, prompts: list[Prompt]
     ) -> None:
-        """Segment what lies on the image, as soon as there is a session."""
+        """Segment the prompts on the image, as soon as there is a session."""
         size = plane_size(image, view)
         inside = [p for p in prompts if _lies_on(p, size)]
         try:
@@ -216,22 +216,23 @@ class PromptBatch(QObject):
         self, plan: BatchPlan, prompt: Prompt, mask: Mask, setup: ModelRecord
     ) -> bool:
         """Put one object into the target; False if there is no room for it."""
-        session = self._sessions.session
-        if session is None:
+        labels = self._sessions.labels
+        session = None if labels is None else labels.session
+        if labels is None or session is None:
             raise OutputError("the labels are gone; choose a target and start again")
         try:
             with session.grouped(plan.group):
-                self._acceptor.put(
+                self._writer.write(
                     session,
                     plan.view,
                     mask,
                     replace(prompt, label_id=None),
-                    options=self._acceptor.accept_options(plan.request, 0),
+                    options=self._writer.accept_options(plan.request, 0),
                     setup=setup,
                 )
         except PromptError:
             return False
-        self._sessions.note_rows()
+        labels.update_last_step()
         return True
 
     def cancel(self) -> None:
@@ -248,8 +249,9 @@ class PromptBatch(QObject):
 
     def _finish(self, text: str) -> None:
         self._end()
-        self._sessions.show_rows()
-        self._acceptor.message.emit(text)
+        if self._sessions.labels is not None:
+            self._sessions.labels.show_rows()
+        self._sessions.message.emit(text)
         self._sessions.changed.emit()
 
     def _on_sessions(self) -> None:

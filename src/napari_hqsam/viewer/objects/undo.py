@@ -1,19 +1,23 @@
-"""Undo and redo, each of which takes the prompts with it.
+"""Undo and redo of prompts, rejects and the session's steps.
 
-What is undone is a step of the session, and what went with it in the viewer: the
-prompts of an object come back with its accept, so that it can be corrected.
+With a step of the session the prompts of its object come back, so that the object can
+be corrected.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.sessions.journal.events import Accept
 from napari_hqsam.viewer.canvas.prompts.reader import current_prompt
 from napari_hqsam.viewer.inference.requests import from_candidate
+from napari_hqsam.viewer.objects.object_origin import (
+    ObjectOrigin,
+    origin_of,
+    planes_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,39 +29,28 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.objects.accept_intent import Link
     from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.objects.object_writer import ObjectWriter
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import SessionController
 
 KEPT_REJECTS = 20
 
 
-class ObjectOrigin(NamedTuple):
-    """What an object was made from.
-
-    Attributes
-    ----------
-    plane : Plane
-    prompt : Prompt
-    how : AcceptOptions
-    label_id : int or None
-        Of the accepted object that it was before; None: a new one.
-    """
-
-    plane: Plane
-    prompt: Prompt
-    how: AcceptOptions
-    label_id: int | None
-
-
 class Undo:
-    """Undo and redo of prompts, rejects and the session's steps.
+    """Takes back the last prompt, reject or step of the session; redoes steps.
 
     Parameters
     ----------
     acceptor : Acceptor
-        Tells what is accepted and dropped.
+        Emits what is accepted and rejected.
     controller : InferenceController
     sessions : SessionController
+    writer : ObjectWriter
+
+    Attributes
+    ----------
+    link : Link or None
+        Of the current object, if a click on it accepted the one before.
     """
 
     def __init__(
@@ -65,14 +58,14 @@ class Undo:
         acceptor: Acceptor,
         controller: InferenceController,
         sessions: SessionController,
+        writer: ObjectWriter,
     ) -> None:
-        self._acceptor, self._message = acceptor, acceptor.message
+        self._acceptor, self._writer = acceptor, writer
         self._scene, self._current = controller.scene, controller.current
         self._controller, self._sessions = controller, sessions
         self.link: Link | None = None
-        """Of the current object, if a click on it accepted the one before."""
         self._taken_back: tuple[PlaneView, Prompt] | None = None
-        self._due = False
+        self._waiting = False  # undo as soon as what was accepted is in the labels
         self._splits: WeakKeyDictionary[Event, ObjectOrigin] = WeakKeyDictionary()
         self._rejects: deque[tuple[Event | None, ObjectOrigin]] = deque(
             maxlen=KEPT_REJECTS
@@ -83,7 +76,7 @@ class Undo:
         acceptor.split_off.connect(self._on_split)
         acceptor.placed.connect(self._on_placed)
 
-    # --- what is noted -----------------------------------------------------------
+    # --- what is remembered ------------------------------------------------------
 
     def _on_next(self) -> None:
         """Forget where the current object came from."""
@@ -91,34 +84,40 @@ class Undo:
 
     def _on_reject(self, view: PlaneView) -> None:
         """Keep the prompts of the current object, which is about to be rejected."""
-        layer_view = view.in_layers
-        made = self._current_origin(view)
-        if made is None:
+        origin = self._current_origin(view)
+        if origin is None:
             return
         session = self._sessions.session
-        if made.label_id is not None and session is not None:
-            known = session.reopen(made.label_id, layer_view.labels_plane)
-            if known and known[-1].prompt == made.prompt:
+        if origin.label_id is not None and session is not None:
+            known = session.reopen(origin.label_id, view.labels_plane)
+            if known and known[-1].prompt == origin.prompt:
                 return  # it was only looked at
-        self._rejects.append((self._last(), made))
+        self._rejects.append((self._last_event(), origin))
 
-    def _on_split(self, view: PlaneView, prompt: Prompt, how: AcceptOptions) -> None:
+    def _on_split(
+        self, view: PlaneView, prompt: Prompt, options: AcceptOptions
+    ) -> None:
         """Keep the prompts of a part that was split off: the journal has not."""
-        event = self._last()
+        event = self._last_event()
         if event is not None:
-            where = view.labels_plane
-            self._splits[event] = ObjectOrigin(where, prompt, how, None)
+            plane = view.labels_plane
+            self._splits[event] = ObjectOrigin(plane, prompt, options, None)
 
     def _on_placed(self, link: Link | None) -> None:
-        """Note the step of an object that is in the labels; undo it if that is due."""
+        """Keep the event of an object that is in the labels; undo it if that waits."""
         if link is not None:
-            link.event = self._last()
-        if self._due and not self._acceptor.unplaced:
-            self._due = False
+            link.event = self._last_event()
+        if self._waiting and not self._acceptor.unplaced:
+            self._waiting = False
             self.undo()
 
+    def _on_image(self) -> None:
+        self._on_next()
+        self._waiting = False
+        self._rejects.clear()
+
     def untouched(self, view: PlaneView, *, skip: Sequence[float] = ()) -> bool:
-        """Whether all on a plane is an object that undo has taken back, as it was.
+        """Whether the prompts on a plane are those that undo restored, unchanged.
 
         Parameters
         ----------
@@ -137,7 +136,7 @@ class Undo:
     def undo(self) -> None:
         """Take back the last prompt, reject or step of the session."""
         if self._acceptor.unplaced:
-            self._due = True  # first it must be there
+            self._waiting = True
             return
         try:
             view = self._scene.view()
@@ -145,83 +144,93 @@ class Undo:
             view = None
         if view is not None and self.untouched(view):
             self._acceptor.begin_next(view)
-        prompts = self._scene.prompts_on_plane()
-        link = self.link
-        if prompts:
-            layer, number = prompts[-1]
-            layer.selected_data = {number}
-            layer.remove_selected()
-            self._scene.prompts.forget_removed()
-            if len(prompts) == 1 and link is not None:
-                self._undo_click(link)
+        if self._undo_prompt():
             return
         if self._undo_reject():
-            self._message.emit("The rejected object is back")
+            self._say("The rejected object is back")
         elif self._sessions.step("undo"):
-            self._message.emit("The last step is undone")
-            self._restore()
+            self._say("The last step is undone")
+            self._restore_undone()
         else:
-            self._message.emit("Nothing to undo")
+            self._say("Nothing to undo")
+
+    def redo(self) -> None:
+        """Redo what was undone last."""
+        session = self._sessions.session
+        origin = None if session is None else self._origin(session.history.to_redo)
+        if session is None or not self._sessions.step("redo"):
+            self._say("Nothing to redo")
+            return
+        self._say("The step is done again")
+        view = self._show(planes_of(session.history.to_undo))
+        if view is None:
+            return
+        layer_view = view.in_layers
+        same = (
+            origin is not None
+            and origin.plane == view.labels_plane
+            and self._prompt_on(layer_view) == origin.prompt
+        )
+        if same or self.untouched(view):
+            self._acceptor.begin_next(view)  # it is accepted again
+
+    def _undo_prompt(self) -> bool:
+        """Remove the last prompt on the plane shown; False if there is none."""
+        prompts = self._scene.prompts_on_plane()
+        if not prompts:
+            return False
+        link = self.link
+        layer, number = prompts[-1]
+        layer.selected_data = {number}
+        layer.remove_selected()
+        self._scene.prompts.forget_removed()
+        if len(prompts) == 1 and link is not None:
+            self._undo_click(link)
+        return True
 
     def _undo_click(self, link: Link) -> None:
         """Take back also the accept that the click made: all is as before it."""
-        if link.event is None or self._last() is not link.event:
+        if link.event is None or self._last_event() is not link.event:
             return  # something was done since that has nothing to do with it
-        if self._sessions.step("undo") and self._restore():
-            self._taken_back = None  # it had not been accepted: nobody took it back
+        if self._sessions.step("undo") and self._restore_undone():
+            self._taken_back = None  # the user had not accepted it
             self.link = link.before
-            self._message.emit("The click is undone, and what it had accepted")
+            self._say("The click is undone, and what it had accepted")
 
     def _undo_reject(self) -> bool:
+        """Make the object that was rejected last the current one; False if none."""
         if not self._rejects:
             return False
-        last, made = self._rejects[-1]
-        if last is not self._last():
+        last, origin = self._rejects[-1]
+        if last is not self._last_event():
             return False
-        view = self._show({made.plane})
-        if view is None or not self._lay(view, made):
+        view = self._show({origin.plane})
+        if view is None or not self._make_current(view, origin):
             return False
         self._rejects.pop()
         return True
 
-    def _restore(self) -> bool:
-        """Show what was just undone, and lay the prompts of it again."""
+    def _restore_undone(self) -> bool:
+        """Show what was just undone, and make its object the current one."""
         session = self._sessions.session
         assert session is not None
         step = session.history.to_redo
-        view, made = self._show(_planes(step)), self._origin(step)
-        if view is None or made is None or not self._lay(view, made):
+        view, origin = self._show(planes_of(step)), self._origin(step)
+        if view is None or origin is None or not self._make_current(view, origin):
             return False
         layer_view = view.in_layers
         prompt = self._prompt_on(layer_view)
         self._taken_back = None if prompt is None else (layer_view, prompt)
-        self._message.emit(
-            "The accept is undone: correct the object, or click on another one"
-        )
+        self._say("The accept is undone: correct the object, or click on another one")
         return True
 
-    def redo(self) -> None:
-        """Do again what was undone last."""
-        session = self._sessions.session
-        made = None if session is None else self._origin(session.history.to_redo)
-        if session is None or not self._sessions.step("redo"):
-            self._message.emit("Nothing to redo")
-            return
-        self._message.emit("The step is done again")
-        view = self._show(_planes(session.history.to_undo))
-        if view is None:
-            return
-        layer_view = view.in_layers
-        same = made is not None and made.plane == layer_view.labels_plane
-        if self.untouched(view) or (
-            same and made is not None and self._prompt_on(layer_view) == made.prompt
-        ):
-            self._acceptor.begin_next(view)  # it is accepted again
+    # --- parts of it ---------------------------------------------------------------
 
-    # --- how -----------------------------------------------------------------
+    def _say(self, text: str) -> None:
+        self._sessions.message.emit(text)
 
     def _show(self, planes: set[Plane]) -> PlaneView | None:
-        """Go to what is undone or done again, unless the slice shown lies within.
+        """Go to what is undone or redone, unless the slice shown lies within.
 
         Else it would happen unseen, and its prompts would be lost.
 
@@ -242,77 +251,48 @@ class Undo:
             self._scene.go_to(view)
         return view
 
-    def _last(self) -> Event | None:
+    def _make_current(self, view: PlaneView, origin: ObjectOrigin) -> bool:
+        """Make an object the current one again, if its plane is shown and empty."""
+        layer_view = view.in_layers
+        if origin.plane != view.labels_plane or self._scene.prompts.on(layer_view):
+            return False
+        current = self._current
+        if origin.label_id is not None:
+            current.reopen(origin.label_id, layer_view)
+        current.chosen = from_candidate(origin.options.candidate)
+        self._scene.put_prompt(origin.prompt, layer_view)
+        self._controller.resume(view, origin.prompt, origin.options)
+        return True
+
+    def _last_event(self) -> Event | None:
         """Return the last event that is done."""
         session = self._sessions.session
         step = [] if session is None else session.history.to_undo
         return step[-1] if step else None
 
     def _origin(self, step: Sequence[Event]) -> ObjectOrigin | None:
-        """Tell from a step what was accepted; None: it was something else."""
-        accepts = [event for event in step if isinstance(event, Accept)]
-        edits = [event for event in step if not isinstance(event, Accept)]
-        if not accepts and step:
-            return self._splits.get(step[-1])
-        if len(accepts) != 1 or {e.kind for e in edits} - {"reshape", "merge"}:
-            return None
-        (accept,) = accepts
-        before = accept.label_id if accept.replaces else None
-        for edit in edits:
-            if edit.kind == "merge":
-                before = edit.ids[1]
-        return ObjectOrigin(accept.plane, accept.prompt, accept.options, before)
+        """Return what the object of a step was made from; None: it is no accept."""
+        return (self._splits.get(step[-1]) if step else None) or origin_of(step)
 
     def _current_origin(self, view: PlaneView) -> ObjectOrigin | None:
-        """Tell what the current object is made from."""
+        """Return what the current object is made from."""
         layer_view = view.in_layers
         prompt = self._prompt_on(layer_view)
         if prompt is None:
             return None
-        request, chosen = self._controller.question(view, prompt)
-        how = self._acceptor.accept_options(request, chosen)
-        return ObjectOrigin(
-            layer_view.labels_plane,
-            request.prompt,
-            how,
-            self._current.id_on(layer_view),
-        )
+        request, chosen = self._controller.request_for(view, prompt)
+        options = self._writer.accept_options(request, chosen)
+        label_id = self._current.id_on(layer_view)
+        return ObjectOrigin(view.labels_plane, request.prompt, options, label_id)
 
     def _prompt_on(
         self, layer_view: PlaneView, skip: Sequence[float] = ()
     ) -> Prompt | None:
-        scene = self._scene
-        if scene.points is None or scene.shapes is None:
+        points, shapes = self._scene.points, self._scene.shapes
+        if points is None or shapes is None:
             return None
+        skipped = {tuple(skip)} if skip else set()
         try:
-            return current_prompt(
-                scene.points,
-                scene.shapes,
-                layer_view,
-                skip={tuple(skip)} if skip else set(),
-            )
+            return current_prompt(points, shapes, layer_view, skip=skipped)
         except HqsamError:
             return None
-
-    def _lay(self, view: PlaneView, made: ObjectOrigin) -> bool:
-        """Make an object the current one again, if its plane is shown and empty."""
-        layer_view = view.in_layers
-        if made.plane != layer_view.labels_plane or self._scene.prompts.on(layer_view):
-            return False
-        current = self._current
-        if made.label_id is not None:
-            current.reopen(made.label_id, layer_view)
-        current.chosen = from_candidate(made.how.candidate)
-        self._scene.put_prompt(made.prompt, layer_view)
-        self._controller.resume(view, made.prompt, made.how)
-        return True
-
-    def _on_image(self) -> None:
-        self._on_next()
-        self._due = False
-        self._rejects.clear()
-
-
-def _planes(step: Sequence[Event]) -> set[Plane]:
-    """Planes on which a step changed labels."""
-    return {patch.plane for event in step for patch in event.patches}

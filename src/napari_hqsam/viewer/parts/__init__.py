@@ -1,1 +1,1 @@
-"""Parts that the sections of the panel are put together from."""
+"""Widgets that the sections of the panel consist of."""

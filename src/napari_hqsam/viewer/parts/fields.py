@@ -1,14 +1,15 @@
-"""Fields of the panel: magicgui's widgets, which show settings and change them.
+"""Fields of the panel: magicgui's widgets, bound to the settings both ways.
 
-Not `guiclass`: it makes one form of a whole dataclass, with a widget for every field,
-where ours are spread over sections and some are no fields of a form; it knows no
-`int | None` whose default is None and no `tuple[int, ...]`; and the instance keeps its
-form, so that a change of a setting fails once Qt has deleted that.
+What they show is declared with the setting, see `viewer.setting`. Not magicgui's
+`guiclass`: it makes one form of a whole dataclass, with a widget for every field, where
+these are spread over sections and some settings have no field; it does not support
+`int | None` with the default None, nor `tuple[int, ...]`; and the instance keeps its
+form, so that a setting that changes once Qt has deleted the form raises an error.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from magicgui.type_map import get_widget_class
 from magicgui.widgets import CheckBox, ComboBox, ProgressBar
@@ -16,19 +17,27 @@ from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QComboBox, QSpinBox
 
+from napari_hqsam.viewer.setting import shown_as
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_hqsam.viewer.stack.state import StackState
-    from napari_hqsam.viewer.state import Settings
+    from psygnal import SignalGroup
+
+    from napari_hqsam.viewer.setting import Entry
 
 _STEPS = 1000
 """Of a progress bar."""
 _ARROWS = 62
 """Screen pixels that napari's two arrows and frame of a spin box take."""
 
-Entry = tuple[str, object, str]
-"""(text, value, tip) of what can be chosen."""
+
+class Evented(Protocol):
+    """A dataclass whose fields have events."""
+
+    @property
+    def events(self) -> SignalGroup:
+        """One event for each field."""
 
 
 class Choice(ComboBox):
@@ -134,22 +143,36 @@ class LayerChoice(Choice):
         ]
 
 
+def bind(field: Choice | CheckBox, model: Evented, name: str) -> None:
+    """Bind a widget and a field of a model: each is set when the other changes."""
+    event = model.events[name]
+    if isinstance(field, Choice):
+        field.show_value(getattr(model, name))
+        event.connect(field.show_value)
+    else:
+        field.value = getattr(model, name)
+        event.connect_setattr(field, "value", maxargs=1)
+    field.changed.connect_setattr(model, name, maxargs=1)
+
+
 def choice(
-    settings: Settings | StackState, name: str, entries: Sequence[Entry], tip: str
+    model: Evented, name: str, entries: Sequence[Entry] = (), tip: str = ""
 ) -> Choice:
-    """Combo box for a setting, both ways."""
+    """Combo box for a setting; entries and tip as declared, if none are given."""
+    if not entries:
+        shown = shown_as(model, name)
+        entries, tip = shown.choices, tip or shown.tip
     box = Choice(entries, tip)
-    box.show_value(getattr(settings, name))
-    box.changed.connect_setattr(settings, name, maxargs=1)
-    getattr(settings.events, name).connect(box.show_value)
+    bind(box, model, name)
     return box
 
 
-def switch(settings: Settings, name: str, text: str, tip: str) -> CheckBox:
-    """Check box for a setting, both ways."""
-    box = CheckBox(value=getattr(settings, name), text=text, tooltip=tip)
-    box.changed.connect_setattr(settings, name, maxargs=1)
-    getattr(settings.events, name).connect_setattr(box, "value", maxargs=1)
+def switch(model: Evented, name: str, key: str = "") -> CheckBox:
+    """Check box for a setting, with the key that switches it, if any."""
+    shown = shown_as(model, name)
+    text = f"{shown.text} ({key})" if key else shown.text
+    box = CheckBox(text=text, tooltip=shown.tip)
+    bind(box, model, name)
     return box
 
 
@@ -187,15 +210,16 @@ class SpinBox(QSpinBox):
         return self.minimumSizeHint()
 
 
-def number(settings: Settings, name: str, most: int, unit: str, tip: str) -> SpinBox:
-    """Spin box from 0 to `most` for a setting, both ways."""
+def number(model: Evented, name: str) -> SpinBox:
+    """Spin box for a setting, from 0 to the maximum that was declared."""
+    shown = shown_as(model, name)
     box = SpinBox()
-    box.setRange(0, most)
-    box.setSuffix(f" {unit}")
-    box.setToolTip(tip)
-    box.setValue(getattr(settings, name))
-    box.valueChanged.connect(lambda value: setattr(settings, name, value))
-    getattr(settings.events, name).connect(lambda value: box.setValue(value))
+    box.setRange(0, shown.maximum)
+    box.setSuffix(f" {shown.unit}")
+    box.setToolTip(shown.tip)
+    box.setValue(getattr(model, name))
+    box.valueChanged.connect(lambda value: setattr(model, name, value))
+    model.events[name].connect(lambda value: box.setValue(value))
     return box
 
 

@@ -1,7 +1,7 @@
-"""Keys of the widget wherever the focus is in napari's window.
+"""Keys of the widget while another part of napari's window than the canvas has focus.
 
-napari's own keys work while the canvas has the focus. Once a combo box or a button
-has had it, a letter would go to that: it would choose another entry, or do nothing.
+napari's key bindings work while the canvas has the focus. Once a combo box or a button
+was clicked, a letter would go to it, and choose another entry or do nothing.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _NONE = Qt.KeyboardModifier.NoModifier
 class FocusKeys(QObject):
     """Handles the widget's keys in whatever part of the window has the focus.
 
-    Parts in which letters are typed keep them, and so do the canvas, where napari
-    handles the keys, lists that have popped up, and other windows.
+    Not in parts in which letters are typed, on the canvas, where napari handles the
+    keys, in lists that have popped up, and in other windows.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class FocusKeys(QObject):
         self._app.focusChanged.disconnect(self._on_focus)
         self._watch(None)
 
-    # Only the part that has the focus is listened to: a filter for the whole
-    # application would be asked about every event that there is.
+    # The event filter is on the part with the focus only: one on the application would
+    # be called for every event.
 
     def _on_focus(self, old: QWidget | None, new: QWidget | None) -> None:
         self._watch(new if new is not None and self._is_here(new) else None)
@@ -89,7 +89,7 @@ class FocusKeys(QObject):
         return window_of(part) is window_of(self._panel) and not is_canvas(part)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Do what a key says, unless it is to be typed."""
+        """Call the action of a key, unless its letter is to be typed."""
         if not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
             return False
         call = self._actions.get(name_of(event))

@@ -1,7 +1,7 @@
-"""Small parts of the views: sections that fold, buttons, labels; of Qt.
+"""Small widgets of Qt: sections that fold, buttons, labels.
 
-magicgui's buttons have icons from a service in the net alone, and its labels neither
-wrap nor know the size of letters that napari is set to.
+Not magicgui's: its buttons fetch icons from a web service, and its labels neither wrap
+nor adapt to the font size of napari.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Section(QCollapsible):
     def __init__(self, title: str, tip: str, *, is_open: bool) -> None:
         super().__init__(title)
         self.setToolTip(tip)
-        self.setDuration(0)  # what grows slowly is in the way
+        self.setDuration(0)  # no animation
         # A long title, such as an image's name, must not widen the panel.
         self.toggleButton().setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
         )
-        # Its own frame and margins take room that a laptop has not.
+        # Its frame and margins take room that a laptop screen lacks.
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)

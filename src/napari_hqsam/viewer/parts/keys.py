@@ -1,8 +1,8 @@
 """Keys of the widget: letters that neither the viewer nor a layer uses.
 
-napari ignores key bindings of the manifest, so they are bound to the viewer
-when the widget opens and taken off when it closes; a layer's own keys go first.
-napari hears them while the canvas has the focus; elsewhere see `focus_keys`.
+napari ignores key bindings of the manifest, so they are bound to the viewer when the
+widget opens and unbound when it closes; bindings of a layer take precedence. They work
+while the canvas has the focus; elsewhere see `focus_keys`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def bind(viewer: Viewer, actions: Mapping[str, Callable[[], object]]) -> None:
 
 
 def unbind(viewer: Viewer) -> None:
-    """Take the keys off."""
+    """Unbind the keys."""
     for key in KEYS.values():
         viewer.bind_key(key.key, None)
 

@@ -1,4 +1,4 @@
-"""The mouse wheel scrolls the panel, and changes no setting on the way."""
+"""The mouse wheel scrolls the panel, and does not change settings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSlider, QWidget
 
 
 class WheelScrolls(QObject):
-    """Keeps the wheel from the controls of a panel.
+    """Keeps wheel events from the controls of a panel.
 
-    Qt gives it to whatever control is below the cursor, also where the user meant to
-    scroll. A number with the focus still takes it, since a click on it came first; a
-    combo box never does: there a choice is lost without a trace.
+    Qt sends them to the control below the cursor, also when the user means to scroll. A
+    spin box with the focus still gets them, since it was clicked first; a combo box
+    never does, as a changed choice would go unnoticed.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class WheelScrolls(QObject):
                 part.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Hand the wheel on to what the control lies in."""
+        """Pass a wheel event on to the parent of the control."""
         if event is None or event.type() != QEvent.Type.Wheel:
             return False
         if isinstance(watched, QAbstractSpinBox) and watched.hasFocus():

@@ -1,1 +1,1 @@
-"""Saving labels, and going on with earlier sessions."""
+"""Save labels, and restore earlier sessions."""

@@ -1,6 +1,6 @@
-"""Closing napari, or the widget, while labels are being saved: progress, and a choice.
+"""Wait for saves in work when napari or the widget is closed, with a progress dialog.
 
-Without this the window would go, and the save with it.
+Else the process would end in the middle of a save.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ClosingWaits(QObject):
             self._window = None
 
     def eventFilter(self, window: QObject | None, event: QEvent | None) -> bool:
-        """Leave the window open if labels could not be written after all."""
+        """Keep the window open if the labels could not be written."""
         if event is None or event.type() != QEvent.Type.Close or self.wait():
             return False
         event.ignore()
@@ -54,8 +54,8 @@ class ClosingWaits(QObject):
         Returns
         -------
         bool
-            False if that failed, which the user must be able to read. True also if
-            the user does not want to wait.
+            False if a save failed: the message must stay readable. True also if the
+            user does not want to wait.
         """
         saver = self._saver
         if not saver.saving:

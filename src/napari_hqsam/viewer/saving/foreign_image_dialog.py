@@ -1,4 +1,4 @@
-"""Asks before an image is opened because somebody else's session names it."""
+"""Dialog before an image is opened because somebody else's session names it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LONGEST = 1000
-"""Characters of it that are shown."""
+"""Characters of the name that are shown."""
 
 
 def ask(image: str, journal: Path) -> bool:
@@ -27,7 +27,7 @@ def ask(image: str, journal: Path) -> bool:
     box = QMessageBox(QApplication.activeWindow())
     box.setIcon(QMessageBox.Icon.Warning)
     box.setWindowTitle("Open the image of this session?")
-    # Else a name could look like a button, or make the window vanish from the screen.
+    # Else a name could imitate a button, or make the dialog larger than the screen.
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(
         f"The session {journal.name} was not saved here by you. It opens\n\n"

@@ -1,4 +1,4 @@
-"""Saving the labels that are worked on, in the background."""
+"""Save the labels that are worked on, in the background."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_hqsam.errors import HqsamError
 from napari_hqsam.labels import check_writable, labels_digest
 from napari_hqsam.sessions import back_up_foreign_labels
 from napari_hqsam.viewer.files.journal_files import check_free
-from napari_hqsam.viewer.files.label_files import files_in_use, save_labels, tell_kept
+from napari_hqsam.viewer.files.label_files import files_in_use, save_labels, warn_kept
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.session.snapshots import Snapshot
 from napari_hqsam.worker import Priority, Worker
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class LabelSaver(QObject):
-    """Writes the target to a file; its journal goes with it.
+    """Writes the target to a file, and moves its journal beside the file.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class LabelSaver(QObject):
     sessions : SessionController
     files : Worker
     has_outline : callable
-        Whether an object is outlined that is not accepted yet.
+        Whether there is an outlined object that is not accepted yet.
     """
 
     message = Signal(str)
     save_begun = Signal()
     save_ended = Signal()
-    """Labels are written, or are not going to be."""
+    """Labels are written, failed, or were given up."""
 
     def __init__(
         self,
@@ -67,13 +67,14 @@ class LabelSaver(QObject):
         return bool(self.being_saved)
 
     def suggested_path(self) -> Path:
-        """Where labels would be saved.
+        """Return the path to suggest.
 
-        In the file they were saved in last; else beside their image, named after it.
-        Where that cannot be: among the user's documents.
+        The file of the last save; else beside the image, named after it; if that folder
+        cannot be written to, in the user's documents.
         """
-        if self._sessions.file is not None:
-            return self._sessions.file
+        labels = self._sessions.labels
+        if labels is not None and labels.file is not None:
+            return labels.file
         image = self._scene.image
         if image is None:
             return _documents() / "labels.ome.tif"
@@ -91,8 +92,8 @@ class LabelSaver(QObject):
     def save(self, path: str) -> None:
         """Save the target in the background, with the image's scale and units.
 
-        As it is now, or a moment later, but no edit is saved half. Its journal goes
-        with it.
+        The file has the labels of one moment, with no edit half in it. The journal is
+        moved beside it.
         """
         target = self._sessions.target
         if target is None:
@@ -122,13 +123,13 @@ class LabelSaver(QObject):
             if path not in self.being_saved:
                 return  # given up
             journal = None if session is None else session.journal
-            # What is done from now on is not in it.
+            # Later lines of the journal are not in the copy.
             lines = 1 if journal is None else journal.lines
 
-            def note(looked: tuple[str, Path | None]) -> None:
-                digest, kept = looked
+            def note(looked_up: tuple[str, Path | None]) -> None:
+                digest, kept = looked_up
                 if kept is not None:
-                    tell_kept(path, kept)
+                    warn_kept(path, kept)
                 try:
                     if session is not None:
                         session.record_save(digest, lines)
@@ -141,7 +142,7 @@ class LabelSaver(QObject):
 
         def done(written: str) -> None:
             if self._sessions.target is target:
-                self._sessions.follow(written, lines)
+                self._sessions.move_journal(written, lines)
             self.message.emit(f"Saved {written}{self._open_object()}")
             self._end(path)
 
@@ -158,14 +159,14 @@ class LabelSaver(QObject):
         self.save_ended.emit()
 
     def drop_saves(self) -> None:
-        """Give up what is being saved. The journals have it all."""
+        """Give up the saves in work; the journals have all of it."""
         for topic in ("snapshot", "save"):
             self._files.cancel(topic)
         self.being_saved.clear()
         self.save_ended.emit()
 
     def _open_object(self) -> str:
-        """Say of an object that is being made that no file has it."""
+        """Return a note if there is an outlined object, which is in no file."""
         if self._has_outline():
             return ", but not the outlined object: it is not accepted yet"
         return ""

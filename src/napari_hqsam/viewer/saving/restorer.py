@@ -1,4 +1,4 @@
-"""Going on with earlier sessions: unsaved ones, and those beside saved labels."""
+"""Restore earlier sessions: unsaved ones, and those beside saved labels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class SessionRestorer(QObject):
-    """Finds earlier sessions and opens them again.
+    """Finds unsaved sessions, offers them, and opens them again.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class SessionRestorer(QObject):
     sessions : SessionController
     files : Worker
     work_on : callable
-        Works on an image, see `ImageSwitcher`.
+        Makes an image the one in use, see `ImageSwitcher`.
     """
 
     listed = Signal()
-    """The unsaved sessions were looked up."""
+    """`unsaved` and `damaged` have changed."""
     message = Signal(str)
 
     def __init__(
@@ -72,7 +72,7 @@ class SessionRestorer(QObject):
         self._settings, self._work_on = scene.settings, work_on
         self.unsaved: list[Unsaved] = []
         self.damaged: list[Damaged] = []
-        self._told = False
+        self._offered = False
         self._tried: list[tuple[Layer, int]] = []
         self._resuming = False
         self._soon = DeferredCall(self, self._resume)
@@ -82,12 +82,12 @@ class SessionRestorer(QObject):
         scene.image_changed.connect(self._on_layers)
 
     def close(self) -> None:
-        """Look for no sessions any more."""
+        """Look for no sessions when the last one ends."""
         self._sessions.session_ended.disconnect(self.find_unsaved_sessions)
 
     @property
     def provenance(self) -> ProvenanceCheck:
-        """What compares sessions with their images."""
+        """Compares sessions with their images."""
         return self._sessions.provenance
 
     def find_unsaved_sessions(self) -> None:
@@ -100,8 +100,8 @@ class SessionRestorer(QObject):
         self.unsaved, self.damaged = found
         self.listed.emit()
         here = [one for one in found.sessions if self.fits(one)]
-        if here and not self._told:
-            self._told = True
+        if here and not self._offered:
+            self._offered = True
             self.message.emit(f"{here[0].text}. Restore goes on with it")
 
     def fits(self, session: Unsaved) -> bool:
@@ -109,10 +109,10 @@ class SessionRestorer(QObject):
         return find_image(self._scene.viewer, session) is not None
 
     def restore(self, session: Unsaved) -> None:
-        """Make the labels of an unsaved session again, and go on with it.
+        """Rebuild the labels of an unsaved session, and go on with it.
 
-        On its image, which is opened if it is not; the session stays in the list
-        until it is open.
+        Its image is opened if it is not open. The session stays in the list until it is
+        open.
         """
         if self._is_open(session.journal):
             self.message.emit(f"The session on {session.image} is open already")
@@ -164,7 +164,7 @@ class SessionRestorer(QObject):
         return open_one is not None and same_file(open_one.path, journal)
 
     def discard(self, session: Unsaved) -> None:
-        """Remove what of a session was not saved, for good."""
+        """Remove the unsaved part of a session, for good."""
         try:
             discard(session.journal)
         except HqsamError as error:
@@ -183,7 +183,7 @@ class SessionRestorer(QObject):
 
     def _resume(self) -> None:
         """Go on with the session of saved labels that were opened."""
-        if self._resuming:  # napari lets things happen while it opens a file
+        if self._resuming:  # napari handles events while it opens a file
             return
         self._resuming = True
         try:
@@ -197,7 +197,7 @@ class SessionRestorer(QObject):
             self._resuming = False
 
     def _to_resume(self, layer: Layer) -> Path | None:
-        """Return the journal of saved labels, if they can be gone on with."""
+        """Return the journal of saved labels if their session is to go on."""
         scene, tried = self._scene, (layer, self._scene.key)
         if scene.is_own_layer(layer) or layer is scene.image or tried in self._tried:
             return None
@@ -208,7 +208,7 @@ class SessionRestorer(QObject):
         return journal
 
     def _go_on(self, layer: Layer, journal: Path) -> None:
-        """Use a layer of saved labels as target, where it lies as its image does."""
+        """Use a layer of saved labels as target, with the placing of its image."""
         session = Unsaved.of(read_session(journal))
         image = self._image_of(session)
         if image is None:

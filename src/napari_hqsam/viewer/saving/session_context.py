@@ -1,7 +1,7 @@
-"""How a session is worked on: the image's file, the choices, the plane shown.
+"""The context of a session: the image's file, the settings, the plane shown.
 
-The journal keeps it with what is done, so that whoever goes on finds all as it was
-left. See `EditLog.current_context`.
+The journal keeps it with each step, so that a restored session looks as it was left.
+See `EditLog.current_context`.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ _CHOICES = (
 
 
 def current_context(scene: Scene, settings: Settings) -> dict[str, Any]:
-    """Return it as plain values."""
-    told: dict[str, Any] = {name: getattr(settings, name) for name in _CHOICES}
-    told = {k: list(v) if isinstance(v, tuple) else v for k, v in told.items()}
-    context: dict[str, Any] = {"settings": told | {"model": settings.model}}
+    """Return the context of the session as plain values, for the journal."""
+    values = {name: getattr(settings, name) for name in _CHOICES}
+    chosen: dict[str, Any] = {
+        k: list(v) if isinstance(v, tuple) else v for k, v in values.items()
+    }
+    context: dict[str, Any] = {"settings": chosen | {"model": settings.model}}
     image = scene.image
     if image is None:
         return context
@@ -59,7 +61,7 @@ def current_context(scene: Scene, settings: Settings) -> dict[str, Any]:
 
 
 def _source(image: Layer) -> dict[str, Any]:
-    """Where a layer came from, so that it can be opened again."""
+    """Return the source of a layer, to open it again."""
     source = image.source
     if source.sample is not None:
         return {"sample": list(source.sample)}
@@ -72,20 +74,20 @@ def _source(image: Layer) -> dict[str, Any]:
 
 
 def apply_choices(session: Unsaved, scene: Scene, settings: Settings) -> list[str]:
-    """Choose again what was chosen; the image must be in use already.
+    """Set the settings to those of a session; its image must be in use.
 
     A file with a model is chosen only for a session of the user's own.
 
     Returns
     -------
     list of str
-        What could not be had, for people.
+        Messages of what is not available.
     """
     context, missing = session.context, []
-    told = dict(context.get("settings", {}))
+    chosen = dict(context.get("settings", {}))
     for name in _CHOICES:
-        if name in told:
-            value = told[name]
+        if name in chosen:
+            value = chosen[name]
             with suppress(ValueError, TypeError):  # of another version
                 setattr(
                     settings, name, tuple(value) if isinstance(value, list) else value
@@ -93,7 +95,7 @@ def apply_choices(session: Unsaved, scene: Scene, settings: Settings) -> list[st
     gone = [n for n in settings.more_layers if n not in scene.viewer.layers]
     if gone:
         missing.append(f"open the channel {', '.join(gone)} as well")
-    model = told.get("model", settings.model)
+    model = chosen.get("model", settings.model)
     here, is_name = _is_here(model, is_own=session.is_own)
     if here and (is_name or session.is_own):
         settings.model = model
@@ -108,7 +110,7 @@ def apply_choices(session: Unsaved, scene: Scene, settings: Settings) -> list[st
 
 
 def _is_here(model: str, *, is_own: bool) -> tuple[bool, bool]:
-    """Whether a model is there, and whether it is one with a name, not a file."""
+    """Whether a model is available, and whether by a registered name."""
     from napari_hqsam.models import is_cached
 
     try:
@@ -118,7 +120,7 @@ def _is_here(model: str, *, is_own: bool) -> tuple[bool, bool]:
 
 
 def _may_be_there(path: str, *, is_own: bool) -> bool:
-    """Whether to look at a path: not at what a stranger has on another computer."""
+    """Whether a path may be read: a stranger's not, if on another computer."""
     return is_own or not names_other_computer(path)
 
 
@@ -153,7 +155,7 @@ def find_image(viewer: Viewer, session: Unsaved) -> Image | None:
 
 
 def _fits(image: Image, session: Unsaved) -> bool:
-    """Whether a session was made on an image, as far as one sees."""
+    """Whether a session was made on an image, by shape, source and name."""
     choices = session.context.get("settings", {})
     axis = choices.get("channel_axis")
     if without_axis(layer_shape(image), axis) != session.shape:
@@ -187,7 +189,7 @@ def open_image_of(viewer: Viewer, session: Unsaved) -> Image | None:
 
 
 def what_to_open(session: Unsaved) -> str:
-    """Say which image a session needs, for people."""
+    """Return a message of which image a session needs."""
     path = session.context.get("source", {}).get("path")
     where = f" ({path} is not there any more)" if path else ""
     return (

@@ -1,7 +1,8 @@
-"""The sections of the dock widget. They show state and call controllers."""
+"""The sections of the dock widget: they show models and call controllers."""
 
 from napari_hqsam.viewer.sections.channel_question import ChannelQuestion
 from napari_hqsam.viewer.sections.image import ImageSection
+from napari_hqsam.viewer.sections.keys import KeysSection
 from napari_hqsam.viewer.sections.labels import LabelsSection
 from napari_hqsam.viewer.sections.model import ModelSection
 from napari_hqsam.viewer.sections.object import ObjectSection
@@ -12,6 +13,7 @@ from napari_hqsam.viewer.sections.stack import StackSection
 __all__ = [
     "ChannelQuestion",
     "ImageSection",
+    "KeysSection",
     "LabelsSection",
     "ModelSection",
     "ObjectSection",

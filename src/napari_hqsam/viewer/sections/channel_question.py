@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
+    from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
 
 
 class ChannelQuestion(QWidget):
-    """Whether a short axis holds channels; hidden where nothing is to be asked.
+    """Asks whether a short axis holds channels; hidden if there is no question.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sessions that were not saved: choose one, restore or discard it."""
+"""The list of unsaved sessions: choose one, restore or discard it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class EarlierSessions(QWidget):
         return found
 
     def refresh(self) -> None:
-        """List the sessions anew; the one chosen stays so, known by its journal."""
+        """Update the list; the chosen session stays chosen."""
         before = self.chosen
         with QSignalBlocker(self.entries):
             self.entries.clear()
@@ -103,7 +103,7 @@ class EarlierSessions(QWidget):
         self.entries.setFixedHeight(height + 2 * self.entries.frameWidth() + 4)
 
     def _show_damaged(self) -> None:
-        """Say which journals cannot be read: somebody may know what to do."""
+        """Show which journals cannot be read."""
         damaged = self.restorer.damaged
         self.damaged.setHidden(not damaged)
         if len(damaged) == 1:
@@ -114,7 +114,7 @@ class EarlierSessions(QWidget):
         self.damaged.setToolTip("\n".join(f"{d.journal}\n{d.why}" for d in damaged))
 
     def _ask(self, text: str) -> bool:
-        """Put a question; whether the answer is yes."""
+        """Ask a yes-or-no question; whether the answer is yes."""
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         return bool(QMessageBox.question(self, "HQ-SAM", text, yes | no, no) == yes)
 
@@ -122,12 +122,12 @@ class EarlierSessions(QWidget):
         return self.restorer.fits(one)
 
     def restore(self) -> None:
-        """Go on with the chosen one."""
+        """Restore the chosen session."""
         if self.chosen is not None:
             self.restorer.restore(self.chosen)
 
     def discard(self) -> None:
-        """Remove the chosen one, if the user is sure."""
+        """Remove the unsaved part of the chosen session, after a question."""
         chosen = self.chosen
         if chosen is None:
             return

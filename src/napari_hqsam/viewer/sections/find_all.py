@@ -1,4 +1,4 @@
-"""All objects of the plane shown, without prompts."""
+"""The button that finds all objects of the plane shown, without prompts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FindAll(QWidget):
-    """A button, and how far it is.
+    """A button and its progress bar.
 
     Parameters
     ----------
@@ -42,14 +42,14 @@ class FindAll(QWidget):
         self.refresh()
 
     def toggle(self) -> None:
-        """Begin, or cancel."""
+        """Start, or cancel."""
         if self.stacks.on_one_plane:
             self.stacks.cancel()
         else:
             self.stacks.find_all()
 
     def refresh(self) -> None:
-        """Say what the button does now."""
+        """Update the text of the button and the progress bar."""
         if self.stacks.on_one_plane:
             self.run.setText("Cancel")
         elif self.stacks.has_slices:

@@ -1,4 +1,4 @@
-"""Layer, channels, normalisation, and what the model sees."""
+"""The image section: layer, channels, normalisation, and what the model sees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_hqsam.errors import HqsamError
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.main_thread import notify
-from napari_hqsam.viewer.parts.fields import Choice, choice
+from napari_hqsam.viewer.parts.fields import Choice, bind, choice
 from napari_hqsam.viewer.parts.forms import Section, button, label
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.worker import Priority
@@ -22,20 +22,16 @@ from napari_hqsam.worker import Priority
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.parts.fields import Entry
-    from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
+    from napari_hqsam.viewer.setting import Entry
 
 _SHOWN = 220
 """Side of the picture of what the model sees, screen pixels."""
-_STRETCHES = (
-    ("percentiles", "percentile", "0.1 % to 99.9 % of a sample"),
-    ("contrast limits", "contrast limits", "Those of the layer: what you see"),
-)
 
 
 class ImageSection(Section):
-    """What is segmented.
+    """Choice of the image and of its channels and normalisation.
 
     Parameters
     ----------
@@ -52,13 +48,7 @@ class ImageSection(Section):
         self.image_switcher = image_switcher
         self.layer = self.layer_choice(Image, tip="Image layer to segment")
         self.layer.changed.connect(self._on_layer)
-        self.stretch = choice(
-            controller.settings,
-            "stretch",
-            _STRETCHES,
-            "How pixel values become grey for the model: once for the whole image,\n"
-            "the same in every tile and slice",
-        )
+        self.stretch = choice(controller.settings, "stretch")
         form = self.form()
         form.addRow("layer", self.layer.native)
         form.addRow("grey", self.stretch.native)
@@ -67,8 +57,7 @@ class ImageSection(Section):
         self._add_preview()
         scene.image_changed.connect(self.refresh)
         scene.layers_changed.connect(self._show_name)
-        for name in ("channel_axis", "channels"):  # restored with a session
-            getattr(controller.settings.events, name).connect(self._show_channels)
+        controller.settings.events.channels.connect(self._show_channels)
         self.refresh()
 
     def _channel_fields(self) -> QHBoxLayout:
@@ -77,9 +66,7 @@ class ImageSection(Section):
             tip="Axis of the data that holds channels, if there is one",
             nothing="no axis",
         )
-        self.axis.changed.connect_setattr(
-            self.controller.settings, "channel_axis", maxargs=1
-        )
+        bind(self.axis, self.controller.settings, "channel_axis")
         self.channels = QLineEdit()
         self.channels.setPlaceholderText("R, G, B")
         self.channels.setToolTip(
@@ -114,7 +101,7 @@ class ImageSection(Section):
         self.look = button(
             "What the model sees",
             "Show the part in view as the model gets it",
-            self._look,
+            self._request_picture,
             icon="eye",
         )
         self.picture = label()
@@ -129,7 +116,7 @@ class ImageSection(Section):
         self.layer.show_value(self.controller.scene.image)
 
     def refresh(self) -> None:
-        """Show the image layer that is worked on, and what it has."""
+        """Show the image in use and its axes."""
         image = self.controller.scene.image
         self._show_name()
         self.reset_choices()
@@ -145,13 +132,11 @@ class ImageSection(Section):
         self.picture.hide()
 
     def _show_channels(self) -> None:
-        """Show the channels that were chosen, by whomever."""
-        settings = self.controller.settings
-        self.axis.show_value(settings.channel_axis)
-        self.channels.setText(", ".join(map(str, settings.channels)))
+        """Show the channels in the settings."""
+        self.channels.setText(", ".join(map(str, self.controller.settings.channels)))
 
     def _show_name(self) -> None:
-        """Say in the title what is segmented: it is seen when folded as well."""
+        """Show the image in the title, which is visible when folded as well."""
         scene = self.controller.scene
         if scene.image is None:
             self.setText("Image")
@@ -161,7 +146,7 @@ class ImageSection(Section):
         self.setText(f"Image: {scene.image.name}{channels}")
 
     def _on_layer(self, layer: Image) -> None:
-        """Work on the layer that was chosen, with the tool in the hand."""
+        """Use the chosen layer, and activate the tool."""
         self.image_switcher.work_on(layer)
         self.controller.tools.activate_first()
         self.refresh()
@@ -179,8 +164,8 @@ class ImageSection(Section):
         chosen = [box.value.name for box in self.more if box.value is not None]
         self.controller.settings.more_layers = tuple(chosen)
 
-    def _look(self) -> None:
-        """Ask the worker for the picture of the part in view."""
+    def _request_picture(self) -> None:
+        """Request the picture of the part in view from the worker."""
         controller = self.controller
         try:
             view = controller.scene.view()

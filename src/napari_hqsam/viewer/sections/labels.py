@@ -1,4 +1,4 @@
-"""Where accepted objects go, and what can be done with them there."""
+"""The labels section: the target of accepted objects, and actions on them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,11 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.objects.object_actions import ObjectActions
     from napari_hqsam.viewer.session.controller import SessionController
 
-_OVERLAPS = (
-    ("keep the others", "keep", "The object gets what is free"),
-    ("overwrite others", "overwrite", "The object gets all its pixels"),
-    ("only where empty", "empty", "No pixel that has an id is changed"),
-)
-_UNDER = "the accepted object under the cursor"
+_UNDER_CURSOR = "the accepted object under the cursor"
 
 
 class LabelsSection(Section):
-    """Where accepted objects go.
+    """Choice of the target and the overlap policy, and buttons for actions.
 
     Parameters
     ----------
@@ -46,31 +41,26 @@ class LabelsSection(Section):
             nothing="a new layer",
         )
         self.layer.changed.connect(sessions.use_target)
-        self.overlap = choice(
-            controller.settings,
-            "overlap",
-            _OVERLAPS,
-            "What happens where an object overlaps others",
-        )
+        self.overlap = choice(controller.settings, "overlap")
         form = self.form()
         form.addRow("target", self.layer.native)
         form.addRow("overlap", self.overlap.native)
         self.rows.addLayout(
             actions(
                 2,
-                ("reopen", f"Open {_UNDER} again", objects.reopen),
+                ("reopen", f"Open {_UNDER_CURSOR} again", objects.reopen),
                 (
                     "delete",
-                    f"Remove {_UNDER}; in a stack, from this slice",
+                    f"Remove {_UNDER_CURSOR}; in a stack, from this slice",
                     objects.delete,
                 ),
-                ("merge", f"Add the current object to {_UNDER}", objects.merge),
+                ("merge", f"Add the current object to {_UNDER_CURSOR}", objects.merge),
                 (
                     "split",
                     "Take the current object out of the one below it",
                     objects.split,
                 ),
-                ("clean", f"Fill and smooth {_UNDER}", objects.clean),
+                ("clean", f"Fill and smooth {_UNDER_CURSOR}", objects.clean),
             )
         )
         sessions.changed.connect(self.refresh)
@@ -85,14 +75,14 @@ class LabelsSection(Section):
     def refresh(self) -> None:
         """Show the target."""
         self.reset_choices()
-        self.setText(f"Labels{self._saved()}")
+        self.setText(f"Labels{self._saved_text()}")
 
-    def _saved(self) -> str:
-        """Say in the title what is saved: it is seen when folded as well."""
-        sessions = self.sessions
-        steps, file = sessions.unsaved_steps, sessions.file
-        if sessions.session is None:
+    def _saved_text(self) -> str:
+        """Return what is saved, for the title, which is visible when folded as well."""
+        labels = self.sessions.labels
+        if labels is None or labels.session is None:
             return ""
+        steps, file = labels.unsaved_steps, labels.file
         if steps:
             return f": {steps} change{'s' * (steps != 1)} not saved"
         return "" if file is None else f": saved in {file.name}"

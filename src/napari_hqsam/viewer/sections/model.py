@@ -1,4 +1,4 @@
-"""Which model, where it computes; fetching."""
+"""The model section: the model, its device, and the download of weights."""
 
 from __future__ import annotations
 
@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.parts.fields import Entry
+    from napari_hqsam.viewer.setting import Entry
     from napari_hqsam.worker import Ticket, Worker
 
 
 class ModelSection(Section):
-    """Which model, where it computes; fetching."""
+    """Choice of model and device; downloads weights in the background.
+
+    Parameters
+    ----------
+    controller : InferenceController
+    files : Worker
+        For downloads.
+    """
 
     def __init__(self, controller: InferenceController, files: Worker) -> None:
         super().__init__("Model", "Which HQ-SAM, and where it computes", is_open=False)
@@ -39,17 +46,7 @@ class ModelSection(Section):
         )
         self.model.changed.connect(self._on_model)
         form.addRow("model", self.model.native)
-        self.device = choice(
-            controller.settings,
-            "device",
-            [
-                ("automatic", "auto", "A GPU if there is one"),
-                ("CPU", "cpu", ""),
-                ("CUDA", "cuda", "NVIDIA GPU"),
-                ("MPS", "mps", "Apple GPU"),
-            ],
-            "Where the model computes",
-        )
+        self.device = choice(controller.settings, "device")
         form.addRow("device", self.device.native)
         self.progress = progress_bar("Download of the weights")
         self.cancel = button(
@@ -65,7 +62,7 @@ class ModelSection(Section):
         self.refresh()
 
     def refresh(self) -> None:
-        """List the models, and say which are on this machine."""
+        """List the models, and which of them are on this machine."""
         chosen = self.controller.settings.model
         entries: list[Entry] = []
         for found in list_models():
@@ -95,7 +92,7 @@ class ModelSection(Section):
         self.controller.settings.model = name
 
     def fetch(self, name: str) -> None:
-        """Fetch the weights of a model in the background, then use it."""
+        """Download the weights of a model in the background, then use it."""
         controller = self.controller
         size = find_checkpoint(name).bytes
         show_progress(self.progress, 0.0)
@@ -143,13 +140,13 @@ def progress_bars(
             self.done = initial
 
         def update(self, n: int, /) -> None:
-            """Count bytes; stop if nobody wants them any more."""
+            """Count bytes; raise if the download was cancelled."""
             ticket.check()
             self.done += n
             done = self.done
             to_main(lambda: show(done))
 
         def close(self) -> None:
-            """Nothing is left open."""
+            """Do nothing: the bar belongs to the section."""
 
     return Bar

@@ -1,4 +1,4 @@
-"""The current object: what it is, how sure, what becomes of it."""
+"""The object section: status of the current object, its output and finishing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel
 
-from napari_hqsam.masks.finishing import MAX_SMOOTHING
 from napari_hqsam.viewer.canvas.mouse.display_3d import SAYS
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.parts.fields import choice, number, switch
@@ -15,16 +14,12 @@ from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.tools import BOX, EDIT, TOOLS
 
 if TYPE_CHECKING:
+    from napari_hqsam.viewer.inference.alternatives import Alternatives
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.state import Doubt
 
 
-_OUTPUTS = (
-    ("SAM + HQ", "sam+hq", "As in the HQ-SAM paper"),
-    ("SAM", "sam", "Without the HQ token"),
-    ("HQ", "hq", "The HQ token alone"),
-)
 _DOUBTS: dict[Doubt, str] = {
     "score": "<b>Uncertain</b>: ",
     "negative": "<b>Negative click inside</b>: ",
@@ -42,12 +37,18 @@ class ObjectSection(Section):
     Parameters
     ----------
     controller : InferenceController
+    alternatives : Alternatives
     acceptor : Acceptor
     """
 
-    def __init__(self, controller: InferenceController, acceptor: Acceptor) -> None:
+    def __init__(
+        self,
+        controller: InferenceController,
+        alternatives: Alternatives,
+        acceptor: Acceptor,
+    ) -> None:
         super().__init__("Object", "The object with the yellow outline", is_open=True)
-        self.controller = controller
+        self.controller, self._alternatives = controller, alternatives
         self.status = label(
             "",
             "The model's own guess of the quality, and how little the "
@@ -56,16 +57,13 @@ class ObjectSection(Section):
         )
         self.status.linkActivated.connect(self._help)
         self._slow = timer(self, SLOW_MS, self._show_waiting)
-        self.output = choice(
-            controller.settings,
-            "output",
-            _OUTPUTS,
-            f"Which mask is shown. Key {KEYS['next_output'].key} compares them",
-        )
+        tip = f"Which mask is shown. Key {KEYS['next_output'].key} compares them"
+        self.output = choice(controller.settings, "output", tip=tip)
         self.form().addRow(f"mask ({KEYS['next_output'].key})", self.output.native)
         self.rows.addLayout(self._finishing())
-        candidate = "next_candidate", "Other readings of the click"
-        self.rows.addLayout(actions(1, (*candidate, controller.next_candidate)))
+        next_candidate = alternatives.next_candidate
+        candidate = "next_candidate", "Other readings of the click", next_candidate
+        self.rows.addLayout(actions(1, candidate))
         self.bar = bar(
             actions(
                 2,
@@ -87,17 +85,16 @@ class ObjectSection(Section):
         self.refresh()
 
     def _finishing(self) -> QHBoxLayout:
-        """Specks, holes, ripples of the edge."""
+        """Return the settings for specks, holes and the edge."""
         settings, row = self.controller.settings, QHBoxLayout()
         for made in (
-            switch(settings, "clean", "clean", "Drop specks and fill pinholes"),
-            switch(settings, "fill", "fill holes", "Fill all holes"),
+            switch(settings, "clean"),
+            switch(settings, "fill"),
         ):
             row.addWidget(made.native)
-        smooth = "Smooth ripples of the edge up to this size away"
         row.addStretch()
         row.addWidget(QLabel("smooth"))
-        row.addWidget(number(settings, "smooth", MAX_SMOOTHING, "px", smooth))
+        row.addWidget(number(settings, "smooth"))
         return row
 
     def _show_waiting(self) -> None:
@@ -105,7 +102,7 @@ class ObjectSection(Section):
             self.status.setText("looking ...")
 
     def refresh(self) -> None:
-        """Show size, score and doubts of the current object."""
+        """Show size, score and doubt of the current object."""
         current = self.controller.current
         mask = current.mask
         if mask is None:
@@ -134,15 +131,15 @@ class ObjectSection(Section):
         )
 
     def _help(self, link: str) -> None:
-        """Do what a link of the status offers."""
+        """Handle a click on a link of the status."""
         if link == "box":
             self.controller.settings.tool = BOX.name
         else:
-            self.controller.next_scale()
+            self._alternatives.next_scale()
 
 
 def _instruction(controller: InferenceController) -> str:
-    """Return what the user can do while there is no current object."""
+    """Return what to do next while there is no current object."""
     scene, tool = controller.scene, controller.settings.tool
     if scene.image is None:
         return "No image is open. Open one (File > Open), or the sample:"

@@ -1,4 +1,4 @@
-"""Tools of the mouse; whole layers as prompts."""
+"""The prompts section: tools of the mouse, and batches over a layer of prompts."""
 
 from __future__ import annotations
 
@@ -22,39 +22,31 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.objects.prompt_batch import PromptBatch
-
-_SCALES = (
-    ("automatic", "auto", "By the objects accepted so far, else by trying"),
-    ("the view's zoom", "view", "A cell should fill about a third of the view"),
-    ("the whole image", "whole", "As the original SAM does"),
-)
+    from napari_hqsam.viewer.session.controller import SessionController
 
 
 class PromptSection(Section):
-    """How to say which object is meant; `bar` has the tools.
+    """Tools and settings of prompts; `bar` has the tools, and is shown apart.
 
     Parameters
     ----------
     controller : InferenceController
-    acceptor : Acceptor
+    sessions : SessionController
     batches : PromptBatch
     """
 
     def __init__(
-        self, controller: InferenceController, acceptor: Acceptor, batches: PromptBatch
+        self,
+        controller: InferenceController,
+        sessions: SessionController,
+        batches: PromptBatch,
     ) -> None:
         super().__init__("Prompts", "How to say which object is meant", is_open=True)
-        self.controller, self.acceptor, self.batches = controller, acceptor, batches
+        self.controller, self.sessions, self.batches = controller, sessions, batches
         self.bar = bar(self._tool_row())
         self.rows.addLayout(self._switches())
-        self.scale = choice(
-            controller.settings,
-            "scale",
-            _SCALES,
-            "How closely the model looks at a click; a box tells it by itself",
-        )
+        self.scale = choice(controller.settings, "scale")
         self.source = self.layer_choice(
             *(Points, Shapes, Labels),
             tip="Points, Shapes or Labels layer: one object per point, shape or label",
@@ -87,31 +79,15 @@ class PromptSection(Section):
 
     def _switches(self) -> QHBoxLayout:
         settings, row = self.controller.settings, QHBoxLayout()
-        by_click = switch(
-            settings,
-            "accept_on_click",
-            "click accepts",
-            "One action an object: a click outside the outline accepts it and begins\n"
-            "the next; inside, or with Shift or Ctrl, it corrects",
-        )
+        by_click = switch(settings, "accept_on_click")
         # A preference only where the user clicks here, not where a session sets it.
         by_click.native.clicked.connect(
             lambda on: save_preference("accept_on_click", on)
         )
+        hover_key = KEYS["toggle_hover"].key
         for made in (
-            switch(
-                settings,
-                "negative",
-                "negative",
-                "The next clicks and scribbles mark what is not the object\n"
-                "(as Shift does for one)",
-            ),
-            switch(
-                settings,
-                "hover",
-                f"hover ({KEYS['toggle_hover'].key})",
-                "Outline the object under the resting cursor",
-            ),
+            switch(settings, "negative"),
+            switch(settings, "hover", hover_key),
             by_click,
         ):
             row.addWidget(made.native)
@@ -130,12 +106,12 @@ class PromptSection(Section):
         self.rows.addWidget(self.progress.native)
 
     def reset_choices(self) -> None:
-        """Update the list of layers, and what the button says."""
+        """Update the list of layers, and the text of the button."""
         super().reset_choices()
         self._show_run()
 
     def _show_run(self) -> None:
-        """Say what becomes of the layer that is chosen."""
+        """Update the text of the button to the kind of layer."""
         kind = type(self.source.value).__name__.lower()
         what = {"points": "point", "shapes": "shape", "labels": "label"}
         text = f"One object per {what.get(kind, 'point')}"
@@ -160,7 +136,7 @@ class PromptSection(Section):
         elif self.source.value is not None:
             self.batches.run(self.source.value)
         else:
-            self.acceptor.message.emit("Choose a Points, Shapes or Labels layer first")
+            self.sessions.message.emit("Choose a Points, Shapes or Labels layer first")
 
     def _on_progress(self, done: int, total: int) -> None:
         self.progress.visible = total > 0

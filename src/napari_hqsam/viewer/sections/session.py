@@ -1,4 +1,4 @@
-"""The journal: undo, saving, and what earlier sessions left."""
+"""The session section: undo, redo, save, messages, and the unsaved sessions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.sections.earlier_sessions import EarlierSessions
 
 if TYPE_CHECKING:
-    from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
     from napari_hqsam.viewer.objects.undo import Undo
     from napari_hqsam.viewer.saving.label_saver import LabelSaver
     from napari_hqsam.viewer.saving.restorer import SessionRestorer
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.session.image_switcher import ImageSwitcher
 
 _FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 
 
 class SessionSection(Section):
-    """Sessions that were not saved; `bar` and `status` are shown apart.
+    """Unsaved sessions; the buttons (`bar`) and messages (`status`) are shown apart.
 
     Parameters
     ----------
     sessions : SessionController
-    acceptor : Acceptor
     undo : Undo
     saver : LabelSaver
     restorer : SessionRestorer
@@ -38,7 +36,6 @@ class SessionSection(Section):
     def __init__(
         self,
         sessions: SessionController,
-        acceptor: Acceptor,
         undo: Undo,
         saver: LabelSaver,
         restorer: SessionRestorer,
@@ -54,8 +51,8 @@ class SessionSection(Section):
         self.status = label("", "What happened last", lines=2)
         sessions.changed.connect(self.refresh)
         restorer.listed.connect(self.refresh)
-        for says in (acceptor, saver, restorer, image_switcher):
-            says.message.connect(self._say)
+        for source in (sessions, saver, restorer, image_switcher):
+            source.message.connect(self._say)
         self.refresh()
 
     def _buttons(self, undo: Undo) -> QHBoxLayout:
@@ -91,7 +88,7 @@ class SessionSection(Section):
         return row
 
     def refresh(self) -> None:
-        """Show what can be saved and restored."""
+        """Update whether there is anything to save or to restore."""
         self.save.setEnabled(self.sessions.target is not None)
         session = self.sessions.session
         journal = None if session is None else session.journal
@@ -113,7 +110,7 @@ class SessionSection(Section):
             self.saver.save(named)
 
     def _may_be_written(self, path: str) -> bool:
-        """Ask before something is replaced."""
+        """Ask before a file is replaced."""
         if not os.path.lexists(path):
             return True
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
@@ -124,7 +121,7 @@ class SessionSection(Section):
 
 
 def with_suffix(path: str, kind: str) -> str:
-    """Add to a name without suffix that of the kind of file which was chosen."""
+    """Add the suffix of the chosen kind of file to a name without one."""
     known = (".tif", ".tiff", ".zarr")
     if path.lower().endswith(known) or "(*" not in kind:
         return path

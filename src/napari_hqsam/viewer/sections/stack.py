@@ -1,4 +1,4 @@
-"""Many slices: what to do with them, and how sure that is."""
+"""The stack section: tasks over slices, and the confidence strip."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_hqsam.errors import HqsamError
+from napari_hqsam.viewer.parts.confidence_strip import ConfidenceStrip
 from napari_hqsam.viewer.parts.fields import (
     Choice,
     SpinBox,
@@ -19,26 +20,20 @@ from napari_hqsam.viewer.parts.fields import (
 )
 from napari_hqsam.viewer.parts.forms import Section, actions, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
-from napari_hqsam.viewer.parts.strip import ConfidenceStrip
 from napari_hqsam.viewer.stack.slices.shown_slices import axes_of
 from napari_hqsam.viewer.stack.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.parts.fields import Entry
+    from napari_hqsam.viewer.setting import Entry
     from napari_hqsam.viewer.stack.controller import StackController
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
 _TASKS = [(task.title, name, task.tip) for name, task in TASKS.items()]
-_DIRECTIONS = (
-    ("both ways", "both", "From the first slice to the last"),
-    ("onward", "forward", "To higher slices"),
-    ("backward", "backward", "To lower slices"),
-)
 
 
 class StackSection(Section):
-    """Objects through slices.
+    """Choice of task, slices and direction; progress; the confidence of an object.
 
     Parameters
     ----------
@@ -78,9 +73,7 @@ class StackSection(Section):
         )
         self.axis = Choice(tip="Slider to go along; the one moved last is taken")
         self.axis.changed.connect(self._on_axis)
-        self.direction = choice(
-            self.state, "direction", _DIRECTIONS, "Which way objects are followed"
-        )
+        self.direction = choice(self.state, "direction")
         form.addRow("do", self.task.native)
         form.addRow("from", self.source.native)
         form.addRow("along", self.axis.native)
@@ -88,7 +81,7 @@ class StackSection(Section):
         form.addRow("go", self.direction.native)
 
     def _range(self) -> QWidget:
-        """First and last slice, and all of them again."""
+        """Return the fields of first and last slice, and the button for all."""
         body = QWidget()
         row = QHBoxLayout(body)
         row.setContentsMargins(0, 0, 0, 0)
@@ -153,7 +146,7 @@ class StackSection(Section):
     # --- show ---------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Show which slices there are, and what is known of them."""
+        """Show the slices and the confidence of the object."""
         try:
             stack: SliceAxis | None = self.stacks.slice_axis()
             self.none.setText("")
@@ -211,7 +204,7 @@ class StackSection(Section):
     # --- change -------------------------------------------------------------------
 
     def toggle(self) -> None:
-        """Begin, or cancel what is under way."""
+        """Start the task, or cancel the one that runs."""
         if self.stacks.running:
             self.stacks.cancel()
         else:

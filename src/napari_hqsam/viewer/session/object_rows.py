@@ -1,7 +1,7 @@
-"""The features table of the target: what is known of each accepted object.
+"""The features table of the target: one row for each accepted object.
 
-Rows are made anew only for the objects that a step touched, so that the five
-hundredth object costs what the first one did.
+Only the rows of objects that a step touched are updated, so that the five hundredth
+object costs what the first one did.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class ObjectRows:
         self._ids: list[int] = self.columns["index"]
 
     def update(self, step: Iterable[Event]) -> None:
-        """Make the rows anew of all objects that a step touched."""
+        """Update the rows of the objects that a step touched."""
         self.update_objects(_touched(step))
 
     def update_objects(self, label_ids: Iterable[int]) -> None:
-        """Make the rows of objects anew."""
+        """Update the rows of objects."""
         there = self._session.table
         for label_id in sorted(label_ids):
             # as `ObjectTable.ids` has it, for one id
@@ -59,9 +59,9 @@ class ObjectRows:
             self.columns[name][span] = [] if row is None else [row[i]]
 
     def show(self, layer: Labels) -> None:
-        """Give a layer the table, unless it has one of somebody else.
+        """Assign the table to a layer, unless the layer has features from elsewhere.
 
-        A table without the column "index" goes by position: not ours to change.
+        A table without the column "index" goes by position, and is not changed.
         """
         import pandas as pd
 
@@ -70,7 +70,7 @@ class ObjectRows:
 
 
 def _touched(step: Iterable[Event]) -> set[int]:
-    """Ids of the objects that a step is about, or took pixels from."""
+    """Return the ids of objects that a step is about, or took pixels from."""
     ids: set[int] = set()
     for event in step:
         ids.update((event.label_id,) if isinstance(event, Accept) else event.ids)

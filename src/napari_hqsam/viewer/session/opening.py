@@ -1,7 +1,7 @@
-"""Sessions are begun and opened in the background; what is accepted meanwhile waits.
+"""Begin and open sessions in the background; accepted objects wait for them.
 
-Copying labels and reading a journal may take long: not on the engine's worker, which
-answers clicks meanwhile.
+To copy labels and read a journal may take long, so it is done on the worker for files:
+the engine's worker answers clicks meanwhile.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 class Waiting(NamedTuple):
-    """What waits for a session."""
+    """Callbacks of what waits for a session."""
 
-    go_on: Callable[[], None]
-    give_up: Callable[[Exception], None]
+    on_ready: Callable[[], None]
+    on_failed: Callable[[Exception], None]
 
 
-class Owner(Protocol):
-    """Who gets the session, and has its labels as target."""
+class SessionOwner(Protocol):
+    """Gets the session; its labels are the target."""
 
     @property
     def target(self) -> LayerTarget | None:
@@ -53,7 +53,7 @@ class Owner(Protocol):
     def release_target(self) -> None:
         """Have no target."""
 
-    def tell_aside(self, text: str) -> None:
+    def continue_without(self, text: str) -> None:
         """Go on without the session that was beside the labels."""
 
 
@@ -62,7 +62,7 @@ class SessionOpener:
 
     Parameters
     ----------
-    owner : Owner
+    owner : SessionOwner
     engine : Engine
     worker : Worker
         That of the engine.
@@ -73,7 +73,7 @@ class SessionOpener:
 
     def __init__(
         self,
-        owner: Owner,
+        owner: SessionOwner,
         engine: Engine,
         worker: Worker,
         files: Worker,
@@ -94,26 +94,26 @@ class SessionOpener:
         return bool(self._waiting)
 
     def wait(
-        self, go_on: Callable[[], None], give_up: Callable[[Exception], None]
+        self, on_ready: Callable[[], None], on_failed: Callable[[Exception], None]
     ) -> None:
-        """Call one of both once it is clear whether there is a session."""
+        """Call one of both once the session is there, or has failed."""
         if self._waiting is not None:
-            self._waiting.append(Waiting(go_on, give_up))
+            self._waiting.append(Waiting(on_ready, on_failed))
 
     def begin(self, target: LayerTarget, request: Request, *, found: bool) -> None:
-        """Begin a journal; labels and image are read for that.
+        """Begin a session with its journal; labels and image are read for that.
 
         Parameters
         ----------
         target : LayerTarget
         request : Request
-            Of the first object: tells the image, and how it is shown.
+            Of the first object: has the image and its normalisation.
         found : bool
             Whether there may be objects in the labels already.
         """
         engine, place = self._engine, target.attributes
         path = journal_file(target.layer.name)
-        done, failed = self._hold(target)
+        done, failed = self._lock(target)
 
         def copy(records: tuple[ImageRecord, ModelRecord]) -> None:
             work = partial(begin_session, path, target, *records, place, found=found)
@@ -130,7 +130,7 @@ class SessionOpener:
     def open_beside(self, target: LayerTarget, journal: Path) -> None:
         """Go on with the session of saved labels, if they are still its own."""
         name = target.layer.name
-        done, failed = self._hold(target)
+        done, failed = self._lock(target)
 
         def refused(error: Exception) -> None:
             if not isinstance(error, LabelsMismatchError):
@@ -138,12 +138,12 @@ class SessionOpener:
                 return
             answer = other_labels_dialog.ask(error, name)
             if self._owner.target is not target:
-                return  # it went while the question was there
+                return  # released while the question was shown
             if answer == "session":
                 work = partial(open_session, journal, target.array, sure=True)
                 self._submit(work, done, failed)
             elif answer == "labels":
-                self._go_on_without(target, journal, failed)
+                self._continue_without(target, journal, failed)
             else:
                 self._owner.release_target()
 
@@ -158,7 +158,7 @@ class SessionOpener:
         self._submit(partial(open_session, journal), done, notify)
 
     def cancel(self, target: LayerTarget | None) -> list[Waiting]:
-        """Open nothing any more; return what waited, for `give_up`."""
+        """Open nothing any more; return what waited, for `fail`."""
         self._files.cancel("session")
         self._worker.cancel("session")
         if target is not None and self.opening:
@@ -166,8 +166,8 @@ class SessionOpener:
         waiting, self._waiting = self._waiting or [], None
         return waiting
 
-    def give_up(self, waiting: list[Waiting]) -> None:
-        """Tell what waited that there are no labels to go into."""
+    def fail(self, waiting: list[Waiting]) -> None:
+        """Call `on_failed` of what waited: there are no labels any more."""
         if waiting:
             error = OutputError(
                 "the labels went before what was accepted could be put into them; "
@@ -175,12 +175,12 @@ class SessionOpener:
             )
             notify(error)
             for one in waiting:
-                one.give_up(error)
+                one.on_failed(error)
 
-    def _go_on_without(
+    def _continue_without(
         self, target: LayerTarget, journal: Path, failed: Callable[[Exception], None]
     ) -> None:
-        """Give the session beside labels another name; they get one of their own."""
+        """Rename the session beside labels, and begin a new one for them."""
         try:
             kept = archive_session(journal)
         except HqsamError as error:
@@ -188,14 +188,22 @@ class SessionOpener:
             return
         waiting, self._waiting = self._waiting or [], None
         target.layer.editable = True
-        self._owner.tell_aside(f"The session of the labels before is now {kept.name}")
+        self._owner.continue_without(
+            f"The session of the labels before is now {kept.name}"
+        )
         for one in waiting:
-            one.go_on()
+            one.on_ready()
 
-    def _hold(
+    def _lock(
         self, target: LayerTarget
     ) -> tuple[Callable[[Opened], None], Callable[[Exception], None]]:
-        """Let the labels not change until they have a session, or none can be had."""
+        """Make the labels read-only until they have a session, or none can be had.
+
+        Returns
+        -------
+        tuple of callable
+            To be called with the session, or with what went wrong.
+        """
         waiting: list[Waiting] = []
         self._waiting = waiting
         target.layer.editable = False
@@ -205,14 +213,14 @@ class SessionOpener:
             target.layer.editable = True
             self._owner.adopt(opened)
             for one in waiting:
-                one.go_on()
+                one.on_ready()
 
         def failed(error: Exception) -> None:
             self._waiting = None
             target.layer.editable = True
             notify(error)
             for one in waiting:
-                one.give_up(error)
+                one.on_failed(error)
 
         return done, failed
 

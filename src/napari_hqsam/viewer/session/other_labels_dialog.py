@@ -1,4 +1,4 @@
-"""Asks what to do with labels that the session beside them does not fit."""
+"""Dialog: what to do with labels that the session beside them does not fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ask(error: LabelsMismatchError, name: str) -> Answer:
     Parameters
     ----------
     error : LabelsMismatchError
-        Tells what does not fit.
+        Says what does not fit.
     name : str
         Of the labels.
 

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from app_model.types import KeyCode, KeyMod
+from napari_hqsam.viewer.session.undo_keys import disable_undo_keys, restore_undo_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
 
     from napari.layers import Image
 
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.session.object_rows import ObjectRows
-    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
-
-UNDO = KeyMod.CtrlCmd | KeyCode.KeyZ
-REDO = KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
-
-
-class OpenLabels(NamedTuple):
-    """Labels that are worked on, and their session.
-
-    Attributes
-    ----------
-    target : LayerTarget
-    session : Session or None
-    rows : ObjectRows or None
-    is_new : bool
-        Whether the layer was made for this and has no objects but the session's.
-    """
-
-    target: LayerTarget
-    session: Session | None
-    rows: ObjectRows | None
-    is_new: bool
+    from napari_hqsam.viewer.session.open_labels import OpenLabels
 
 
 class ParkedLabels:
@@ -42,10 +20,33 @@ class ParkedLabels:
 
     They are hidden with it and cannot be edited: what napari's brush or undo did
     meanwhile would be missing in the journal.
+
+    Parameters
+    ----------
+    session_ended : callable
+        Called when a session is closed.
     """
 
-    def __init__(self) -> None:
-        self._parked: dict[Image, tuple[OpenLabels, bool]] = {}
+    def __init__(self, session_ended: Callable[[], None]) -> None:
+        self._session_ended = session_ended
+        self._parked: dict[Image, tuple[OpenLabels, bool]] = {}  # with visibility
+
+    def park(self, labels: OpenLabels) -> None:
+        """Put labels aside."""
+        layer = labels.target.layer
+        self._parked[labels.image] = labels, bool(layer.visible)
+        disable_undo_keys(layer)
+        layer.editable = layer.visible = False
+
+    def take(self, image: Image | None) -> OpenLabels | None:
+        """Return the labels of an image to be worked on again, if there are any."""
+        if image is None or image not in self._parked:
+            return None
+        labels, was_visible = self._parked.pop(image)
+        layer = labels.target.layer
+        restore_undo_keys(layer)
+        layer.editable, layer.visible = True, was_visible or layer.visible
+        return labels
 
     def image_of(self, layer: object) -> Image | None:
         """Return the image that parked labels are of; None if they are not parked."""
@@ -65,38 +66,18 @@ class ParkedLabels:
         )
         return next(found, None)
 
-    def park(self, image: Image, labels: OpenLabels) -> None:
-        """Put labels aside."""
-        layer = labels.target.layer
-        self._parked[image] = labels, bool(layer.visible)
-        for key in (UNDO, REDO):
-            layer.bind_key(key, lambda _: None, overwrite=True)
-        layer.editable = layer.visible = False
-
-    def take(self, image: Image | None) -> OpenLabels | None:
-        """Return the labels of an image to be worked on again, if there are any."""
-        if image is None or image not in self._parked:
-            return None
-        labels, was_visible = self._parked.pop(image)
-        layer = labels.target.layer
-        layer.editable, layer.visible = True, was_visible or layer.visible
-        return labels
-
-    def release(self, keep: Container[object] = ()) -> list[OpenLabels]:
-        """Let the user edit labels again; return those that are put aside no more.
+    def close(self, keep: Container[object] = ()) -> None:
+        """Close sessions that are put aside; their layers can be edited again.
 
         Parameters
         ----------
         keep : container of Layer
             Leave those whose image and labels are both in it.
         """
-        released = []
         for image, (labels, _) in list(self._parked.items()):
-            layer = labels.target.layer
-            if image in keep and layer in keep:
+            if image in keep and labels.target.layer in keep:
                 continue
-            for key in (UNDO, REDO):
-                layer.bind_key(key, None)
             self.take(image)
-            released.append(labels)
-        return released
+            if labels.session is not None:
+                labels.close()
+                self._session_ended()

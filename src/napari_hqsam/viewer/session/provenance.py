@@ -1,4 +1,4 @@
-"""Whether a session goes on with the image and the weights that it was made with."""
+"""Check that a session goes on with the image and the weights it was made with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ProvenanceCheck(QObject):
-    """Compares what a session was made with, and asks or tells where that differs.
+    """Compares image and weights with those of a session; asks or warns on differences.
 
     Parameters
     ----------
@@ -47,27 +47,27 @@ class ProvenanceCheck(QObject):
         self._scene, self._engine = scene, engine
         self._worker, self._files = worker, files
         self.ask: Callable[[str], bool] = lambda text: True
-        """Puts a question to the user; whether the answer is yes."""
+        """Asks the user a yes-or-no question; replaced by the panel."""
 
     def check_image(
         self,
         journal: Path,
-        go_on: Callable[[], None],
-        leave: Callable[[Exception], None],
+        on_same: Callable[[], None],
+        on_refused: Callable[[Exception], None],
         task: str = "compare",
     ) -> None:
-        """Compare the image that is worked on with that of a session.
+        """Compare the image in use with that of a session.
 
         Parameters
         ----------
         journal : Path
             Of the session.
-        go_on : callable
-            Called where it is the same, or the user goes on all the same.
-        leave : callable
-            Called where not, or where the journal cannot be read, with the reason.
+        on_same : callable
+            Called if it is the same, or the user goes on all the same.
+        on_refused : callable
+            Called with the reason if not, or if the journal cannot be read.
         task : str
-            By which it can be cancelled.
+            Topic on the worker, by which it can be cancelled.
         """
         from napari.layers import Image
 
@@ -86,16 +86,22 @@ class ProvenanceCheck(QObject):
                 f"({recorded.header.image.name}): pixels, axes or channels differ. Go "
                 "on with it all the same?"
             ):
-                leave(HqsamWarning(f"the session made on {name} is left as it was"))
+                on_refused(
+                    HqsamWarning(f"the session made on {name} is left as it was")
+                )
                 return
-            go_on()
+            on_same()
 
         self._files.submit(
-            Priority.CLICK, task, lambda _: _if_other(journal, own, there), done, leave
+            Priority.CLICK,
+            task,
+            lambda _: _if_other(journal, own, there),
+            done,
+            on_refused,
         )
 
     def check_weights(self, session: Session) -> None:
-        """Say so where objects were accepted with other weights of the model."""
+        """Warn if objects were accepted with other weights of the model."""
         settings = self._scene.settings
         spec = ModelSpec(settings.model, settings.device)
 
@@ -114,7 +120,7 @@ class ProvenanceCheck(QObject):
             "weights",
             lambda _: self._engine.model(spec),
             done,
-            lambda _: None,  # a click that needs the model tells of it
+            lambda _: None,  # the next click reports it
         )
 
 
@@ -126,9 +132,9 @@ def _pixels(layer: Any) -> Any:  # noqa: ANN401
 def _if_other(
     journal: Path, pixels: object, there: Mapping[str, Any]
 ) -> RecordedSession | None:
-    """Return a session that was made on another image; None: it is the same.
+    """Return a session if it was made on another image; None: it is the same.
 
-    Also where a layer that was a channel of it is not there: that is told elsewhere.
+    None also where a layer that was a channel is missing: `apply_choices` reports it.
     """
     from napari_hqsam.images import fingerprint, open_image
 

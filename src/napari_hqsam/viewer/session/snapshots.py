@@ -1,8 +1,7 @@
-"""Labels as they are at one moment, copied while the window stays alive.
+"""A consistent copy of labels, made in the background while the user paints on.
 
-To copy a gigabyte takes longer than a window may stand still. So the worker does it,
-and painting goes on meanwhile; what was painted is copied again at the end, on the
-main thread: that is little, and nothing is painted while it happens.
+The worker copies all of them; boxes that were painted meanwhile are copied again at the
+end, on the main thread: they are small, and nothing is painted while it is busy.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
 
 STROKE_MS = 20
-"""How long to wait for the end of a stroke, at a time."""
+"""Interval of looking whether a brush stroke has ended."""
 AT_ONCE = 2**22
-"""Pixels that the main thread copies at most: a few milliseconds."""
+"""Pixels that the main thread copies at most, which takes a few milliseconds."""
 
 
 class Snapshot(QObject):
-    """A copy of labels that no edit is half in; it is begun at once.
+    """A copy of labels without half an edit in it; begun by the constructor.
 
     Parameters
     ----------
@@ -54,15 +53,15 @@ class Snapshot(QObject):
     ) -> None:
         super().__init__(parent)
         self._target, self._worker = target, worker
-        self._strokes_of = target.strokes_of
+        self._strokes_of = target.history.strokes_of
         self._done, self._failed = done, failed
         self._changed: list[tuple[slice, ...]] = []
-        self._unknown = False  # whether anything changed, who knows where
+        self._unknown = False  # whether anything changed at unknown pixels
         self._later = timer(self, STROKE_MS, lambda: self._complete())
         self._copy: NDArray[Any] | None = None
         self._of_layer = Connections()
         self._of_layer.add(target.layer.events.paint, self._on_paint)
-        self._of_layer.add(target.undone, self._on_undone)
+        self._of_layer.add(target.history.undone, self._on_undone)
         self._take()
 
     def _take(self) -> None:
@@ -87,7 +86,7 @@ class Snapshot(QObject):
         self._failed(error)
 
     def _complete(self) -> None:
-        """Bring the copy up to this moment."""
+        """Copy again what was painted meanwhile; start anew if that is too much."""
         assert self._copy is not None
         if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             self._later.start()  # somebody may be painting

@@ -1,4 +1,4 @@
-"""Confidence of objects on slices, and the slices that they were followed from."""
+"""Confidence of objects on slices, and the slices they were propagated from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WorstSlice(NamedTuple):
-    """Where the confidence of an object is lowest."""
+    """The slice on which the confidence of an object is lowest."""
 
     confidence: float
     z: int
@@ -24,7 +24,7 @@ class WorstSlice(NamedTuple):
 
 
 class ObjectConfidence:
-    """Confidence of objects on slices, as the session has it.
+    """Confidence of objects on slices, from the session.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ObjectConfidence:
 
     def __init__(self, sessions: SessionController, state: StackState) -> None:
         self._sessions, self._state = sessions, state
-        self._followed: dict[int, tuple[SliceAxis, frozenset[int]]] = {}
+        self._sources: dict[int, tuple[SliceAxis, frozenset[int]]] = {}
 
     def objects(self) -> list[int]:
         """Return the ids of objects that were derived on some slice, ascending."""
@@ -53,8 +53,8 @@ class ObjectConfidence:
     def cells(self, stack: SliceAxis, label_id: int | None = None) -> list[Cell]:
         """Return the cells of an object, by default of the one shown.
 
-        Slices between those it was followed to, on which it was not found, have
-        confidence 0.
+        Slices between two it was found on, on which it was not found, have confidence
+        0.
         """
         session = self._sessions.session
         label_id = self.shown_object() if label_id is None else label_id
@@ -98,18 +98,18 @@ class ObjectConfidence:
         at = order.index(after) + 1 if after in order else 0
         return cells[at % len(order)][2]
 
-    def note_followed(
+    def note_sources(
         self, label_id: int, stack: SliceAxis, slices: frozenset[int]
     ) -> None:
-        """Remember from which slices an object was followed."""
-        self._followed[label_id] = stack, slices
+        """Remember from which slices an object was propagated."""
+        self._sources[label_id] = stack, slices
 
-    def followed_from(self, label_id: int, stack: SliceAxis) -> Collection[int] | None:
-        """Return the slices an object was followed from last; None: unknown."""
-        last = self._followed.get(label_id)
+    def sources_of(self, label_id: int, stack: SliceAxis) -> Collection[int] | None:
+        """Return the slices an object was propagated from last; None: unknown."""
+        last = self._sources.get(label_id)
         known = last is not None and last[0].has_same_slices(stack)
         return last[1] if last is not None and known else None
 
     def forget(self) -> None:
-        """Forget from which slices objects were followed: there is another image."""
-        self._followed.clear()
+        """Forget the slices that objects of the last image were propagated from."""
+        self._sources.clear()

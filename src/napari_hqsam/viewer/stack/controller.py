@@ -1,6 +1,6 @@
-"""Stacks: objects followed through slices, and other tasks on many slices.
+"""Run tasks over many slices: propagation of objects, batches, find all.
 
-Makes the task that was chosen, runs it, and ends it where what it works on is gone.
+Makes the chosen task, runs it, and cancels it when its image or labels are gone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.objects.acceptor import Acceptor
+    from napari_hqsam.viewer.objects.object_writer import ObjectWriter
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import Cell
@@ -43,29 +43,29 @@ class StackController(QObject):
     ----------
     controller : InferenceController
     sessions : SessionController
-    acceptor : Acceptor
+    writer : ObjectWriter
     """
 
     progress = Signal(int, int)
     """Slices that are done, and how many there are; (0, 0): over."""
     advanced = Signal(float, str)
-    """Share of the work that is done, and what to say of it."""
+    """Share of the work that is done, and its text."""
     changed = Signal()
-    """What is known of the slices, or which slices there are."""
+    """Confidence of the slices, or which slices there are."""
 
     def __init__(
         self,
         controller: InferenceController,
         sessions: SessionController,
-        acceptor: Acceptor,
+        writer: ObjectWriter,
     ) -> None:
-        super().__init__(acceptor)
+        super().__init__(controller)
         self._controller, self._sessions = controller, sessions
-        self._scene, self._message = controller.scene, acceptor.message
+        self._scene, self._message = controller.scene, sessions.message
         self.state = StackState()
         self._confidence = ObjectConfidence(sessions, self.state)
         self._placer = ResultPlacer(
-            sessions, self.state, controller.outline.finished, acceptor.accept_options
+            sessions, self.state, controller.outline.finished, writer.accept_options
         )
         self._stash = PromptStash(controller)
         self._worst = WorstSliceFinder(
@@ -94,7 +94,7 @@ class StackController(QObject):
 
     @property
     def on_one_plane(self) -> bool:
-        """Whether that is on the plane alone that was shown when it began."""
+        """Whether it works only on the plane that was shown when it began."""
         return self._run is not None and self._run.task.on_one_plane
 
     @property
@@ -128,7 +128,7 @@ class StackController(QObject):
     # --- begin -----------------------------------------------------------------
 
     def start(self, source: Layer | None = None) -> None:
-        """Do what was chosen.
+        """Start the chosen task.
 
         Parameters
         ----------
@@ -175,24 +175,24 @@ class StackController(QObject):
             confidence=self._confidence,
             current=controller.current,
             requests=controller.requests,
-            shown_request=controller.question,
+            shown_request=controller.request_for,
             target=self._sessions.target,
             source=source,
         )
 
     def _go(self, task: StackTask) -> None:
-        reports = RunReports(self._tell_progress, self._on_placed, self._end)
+        reports = RunReports(self._emit_progress, self._on_placed, self._end)
         self._run = StackRun(task, self._controller, self._placer, reports, self)
         self._worst.begin_run(with_prompts=bool(task.own_prompts))
         self._stash.take(task)
         self.progress.emit(0, task.plan.total)
-        self._tell_progress()
+        self._emit_progress()
         self._run.start()
 
     # --- slice by slice ----------------------------------------------------------
 
     def _on_placed(self) -> None:
-        """Show what a step has put into the target."""
+        """Show what a step has written to the target."""
         if self._run is None:
             return
         task = self._run.task
@@ -200,18 +200,18 @@ class StackController(QObject):
         if ids and self._confidence.shown_object() not in ids:
             self.state.object_id = ids[0]
         self.progress.emit(len(task.progress.done), task.slices_in_all)
-        self._tell_progress()
+        self._emit_progress()
         self.changed.emit()
 
-    def _tell_progress(self) -> None:
-        """Tell how far the task is and how long it may still take."""
+    def _emit_progress(self) -> None:
+        """Emit how far the task is and how long it may still take."""
         if self._run is not None:
             self.advanced.emit(self._run.task.share, self._run.progress_text())
 
     # --- the end -----------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Stop; what was done stays, and is undone as one step."""
+        """Cancel the task; what was done stays, as one step of undo."""
         if self._run is not None:
             self._run.cancel()
             self._end("Cancelled; what was done stays")
@@ -221,10 +221,12 @@ class StackController(QObject):
         task, self._run = self._run.task, None
         session = task.plan.session
         self.progress.emit(0, 0)
-        self._stash.put_back(task)
+        self._stash.restore(task)
         if session is not None and self._sessions.session is session:
-            self._sessions.note_objects(task.progress.ids.values())
-            self._sessions.show_rows()
+            labels = self._sessions.labels
+            assert labels is not None
+            labels.update_objects(task.progress.ids.values())
+            labels.show_rows()
             self._sessions.changed.emit()
         self._message.emit(text)
         self.changed.emit()
@@ -232,7 +234,7 @@ class StackController(QObject):
     # --- where to look ---------------------------------------------------------------
 
     def worst(self) -> None:
-        """Go to the worst slice of the object shown; there, to the next worst."""
+        """Go to the slice of lowest confidence; from there, to the next lowest."""
         try:
             stack = self.slice_axis()
         except HqsamError as error:
@@ -248,7 +250,7 @@ class StackController(QObject):
     # --- what happens -----------------------------------------------------------------
 
     def _on_sessions(self) -> None:
-        """Stop where the labels are gone, or what was done has been undone."""
+        """Cancel if the labels are gone, or the run was undone."""
         if self._run is not None:
             plan, session = self._run.task.plan, self._sessions.session
             gone = self._sessions.target is not plan.target
@@ -266,7 +268,7 @@ class StackController(QObject):
         self.changed.emit()
 
     def _on_data(self) -> None:
-        """Stop if the pixels are others; other contrast limits count from now on."""
+        """Cancel if the pixels changed; new contrast limits apply to later slices."""
         if self._run is not None:
             if self._scene.key != self._run.task.plan.image_key:
                 self.cancel()

@@ -1,6 +1,6 @@
-"""What the session knows of objects before they are followed.
+"""Prompts and masks in the session that objects are propagated from.
 
-Reads no more of the labels than it must. `known_objects_on` and `boxes_on` read a
+Reads as little of the labels as possible. `known_objects_on` and `boxes_on` read a
 whole slice, and run on the worker's thread.
 """
 
@@ -32,7 +32,7 @@ Crop = tuple[tuple[int, int, int, int], "NDArray[np.bool_]"]
 
 @dataclass(frozen=True, eq=False)
 class KnownObject:
-    """Prompts and masks of an object that it is followed from.
+    """Prompts and masks that an object is propagated from.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def known_object(
     stack: SliceAxis,
     span: tuple[int, int],
     prompts: Mapping[int, SlicePrompt],
-    followed_from: Collection[int] | None,
+    sources: Collection[int] | None,
     fixed: Mapping[int, Mapping[int, Crop]] | None = None,
 ) -> KnownObject:
     """Collect what is known of an accepted object.
@@ -70,8 +70,8 @@ def known_object(
         The object and the slices that may change.
     prompts : mapping of int to SlicePrompt
         New ones, by slice.
-    followed_from : collection of int or None
-        Slices that it was followed from already; None: it was not, or unknown.
+    sources : collection of int or None
+        Slices that it was propagated from already; None: it was not, or unknown.
     fixed : mapping of int to mapping, optional
         As for `slices_by_hand`: slices that stay although it was derived there.
 
@@ -89,8 +89,8 @@ def known_object(
         )
     derived = _derived_slices(session, label_id, stack)
     changed = None
-    if derived and followed_from is not None:
-        changed = {z for z in inside if z in prompts or z not in followed_from}
+    if derived and sources is not None:
+        changed = {z for z in inside if z in prompts or z not in sources}
     elif derived and prompts:
         changed = set(prompts)
     kept = {z: crop for z, crop in kept.items() if z not in prompts}

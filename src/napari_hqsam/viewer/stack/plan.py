@@ -1,4 +1,4 @@
-"""One run over slices: what was asked for, how far it is, what the worker needs."""
+"""One run over slices: its plan, its progress, and what the worker needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StackPlan:
-    """What a run was asked for.
+    """What a run is to do.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class StackPlan:
     session : Session or None
         Where objects go; None where labels are only read.
     group : str
-        Name of the step of undo that the run is.
+        Name of the group of events that one undo takes back.
     """
 
     stack: SliceAxis
@@ -61,7 +61,7 @@ class StackPlan:
 
 @dataclass(eq=False)
 class StackProgress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class StackProgress:
     done, filled : set of int
         Slices that were worked on, and those with an object.
     prompted : set of (int, hashable)
-        Slices and keys of objects that their prompts gave.
+        Slices and keys of objects that were segmented by prompts.
     tiles : (int, int)
         Tiles of the slice in work that are done, and how many it has.
     setup : ModelRecord or None

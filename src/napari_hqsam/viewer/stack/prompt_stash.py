@@ -1,4 +1,4 @@
-"""Prompts of the widget's own layers while a task works on them."""
+"""Keep the prompts of the widget's layers while a task works on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PromptStash:
-    """Takes prompts off their slices, and puts those back that nothing came of.
+    """Removes prompts from their slices, and restores those that gave no object.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class PromptStash:
         self._scene, self._current = controller.scene, controller.current
 
     def take(self, task: StackTask) -> None:
-        """Take the prompts of a task off: they belong to its objects now."""
+        """Remove the prompts of a task: they belong to its objects now."""
         if not task.own_prompts:
             return
         for z, _ in task.own_prompts:
@@ -32,8 +32,8 @@ class PromptStash:
         self._current.label_id = None
         self._controller.clear_current()
 
-    def put_back(self, task: StackTask) -> None:
-        """Put the prompts back that gave no object, if the image is still the same."""
+    def restore(self, task: StackTask) -> None:
+        """Restore the prompts that gave no object, if the image is still the same."""
         scene, plan, prompted = self._scene, task.plan, task.progress.prompted
         same_image = (
             scene.key == plan.image_key

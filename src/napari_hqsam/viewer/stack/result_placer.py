@@ -1,4 +1,4 @@
-"""Results of slices go into the target."""
+"""Write the results of slices to the target."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 class ResultPlacer:
-    """Puts objects into the target, slice by slice.
+    """Writes objects to the target, slice by slice.
 
     Parameters
     ----------
     sessions : SessionController
     state : StackState
-        Gets the parts of the confidence.
+        Keeps the parts of the confidence.
     finished : callable
         Fills and smooths a mask as chosen.
     accept_options : callable
-        Gives what the journal keeps of a request and the number of its mask.
+        Returns what the journal keeps of a request and the number of its mask.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ResultPlacer:
     def place(
         self, plan: StackPlan, progress: StackProgress, z: int, found: ObjectOnSlice
     ) -> None:
-        """Put one object on one slice into the target, if there is room for it.
+        """Write one object on one slice to the target, if any pixel is free for it.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class ResultPlacer:
         plane = plan.stack.plane(z)
         derived = found.prompt is None
         if derived and is_by_hand(session, label_id, plane):
-            return  # painted meanwhile, or before
+            return  # the user's own pixels stay
         put = self._derive if derived else self._accept
         with session.grouped(plan.group):
             placed = put(session, label_id, plan, progress, z, found)

@@ -1,4 +1,4 @@
-"""A task under way: its steps on the worker, its results in the target."""
+"""A running task: its steps on the worker, its results in the target."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class RunReports(NamedTuple):
-    """What a run tells, on the main thread.
+    """Callbacks of a run, called on the main thread.
 
     Attributes
     ----------
     advanced : callable
         More tiles of the slice in work are done.
     placed : callable
-        What a step found is in the target.
+        The results of a step are in the target.
     ended : callable
-        All is done, or failed; gets what to say.
+        The run is done, or failed; gets the message.
     """
 
     advanced: Callable[[], None]
@@ -72,12 +72,12 @@ class StackRun:
         self._loop.start()
 
     def cancel(self) -> None:
-        """Stop; what was done stays."""
+        """Cancel; what was done stays."""
         self._ended = True
         self._loop.cancel()
 
     def progress_text(self) -> str:
-        """Say how far it is, and how long it may still take."""
+        """Return how far it is, and how long it may still take."""
         left = self._loop.time_left.text(self.task.share)
         return ", ".join([*self.task.counts(), left] if left else self.task.counts())
 
@@ -114,19 +114,19 @@ class StackRun:
         self._reports.placed()
 
     def finish(self) -> None:
-        """Say what was found."""
+        """Report what was found."""
         self._ended = True
         self.task.finish()
         self._reports.ended(self.task.summary())
 
     def fail(self, error: Exception) -> None:
-        """Say how far it came, and what went wrong."""
+        """Report how many slices are done, and the error."""
         self._ended = True
         self._reports.ended(f"Stopped after {len(self.task.progress.done)} slices")
         notify(error)
 
     def _report_tiles(self, done: int, total: int) -> None:
-        """Tell the main thread how far a slice is; on the worker's thread."""
+        """Report the tiles of a slice to the main thread; called on the worker's."""
 
         def tell_tiles() -> None:
             if not self._ended:

@@ -1,4 +1,4 @@
-"""Choices for work on stacks, and what the strip shows; no napari, no Qt."""
+"""Models of the stack section: its choices, and the cells of the strip; no Qt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from psygnal import SignalGroupDescriptor
+
+from napari_hqsam.viewer.setting import shown
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
@@ -26,13 +28,13 @@ class StackState:
     start, stop : int or None
         Half-open range of slices; None: from the first, to the last.
     range_axis : int or None
-        Data axis that the range is of, and does not count along others; None: any.
+        Data axis that the range applies to; None: to any.
     direction : {"both", "forward", "backward"}
     object_id : int or None
         The object whose confidence is shown.
     parts : dict
-        Parts of the confidence of (object, plane), as far as it was computed since
-        the widget was opened.
+        Parts of the confidence by (object, plane), where computed since the widget was
+        opened.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -42,7 +44,17 @@ class StackState:
     start: int | None = None
     stop: int | None = None
     range_axis: int | None = None
-    direction: Direction = "both"
+    direction: Direction = field(
+        default="both",
+        metadata=shown(
+            "Which way objects are followed",
+            choices=(
+                ("both ways", "both", "From the first slice to the last"),
+                ("onward", "forward", "To higher slices"),
+                ("backward", "backward", "To lower slices"),
+            ),
+        ),
+    )
     object_id: int | None = None
     parts: dict[tuple[int, Plane], Confidence] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Going to the slice with the lowest confidence, to correct the object there."""
+"""Go to the slice of lowest confidence, to correct the object there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WorstSliceFinder:
-    """Goes to the worst slice; the next prompt there corrects the object shown.
+    """Goes to the slice of lowest confidence; a prompt there corrects the object.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class WorstSliceFinder:
     state : StackState
     confidence : ObjectConfidence
     say : callable
-        Gets what was found.
+        Shows a message to the user.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class WorstSliceFinder:
             self._corrected = stack, cell.z
 
     def begin_run(self, *, with_prompts: bool) -> None:
-        """Begin with the worst slice again; its prompts, if any, are in work."""
+        """Begin with the worst slice again; the run has the prompts, if any."""
         self._last = None
         if with_prompts:
             self._corrected = None

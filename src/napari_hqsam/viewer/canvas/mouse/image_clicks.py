@@ -1,4 +1,4 @@
-"""Clicks on the image while it is the active layer itself, not a layer of prompts."""
+"""Clicks on the image while the image itself is the active layer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 SLIP = 5
-"""Screen pixels that a click may slip, as in napari's own tools."""
+"""Screen pixels that the mouse may move in a click, as in napari's own tools."""
 
 
 class ImageClicks:
-    """Hears clicks on Image layers.
+    """Detects clicks on Image layers.
 
     Parameters
     ----------
     wanted : callable
-        Whether clicks prompt now.
+        Whether clicks are prompts now.
     clicked : callable
-        Gets the position in the world, and the modifier keys held at the press.
+        Gets the world position, and the modifier keys held at the press.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ImageClicks:
         self._layers: tuple[Image, ...] = ()
 
     def listen_to(self, layers: Sequence[Image]) -> None:
-        """Hear clicks on these layers, and on no others."""
+        """Detect clicks on these layers, and on no others."""
         for layer in self._layers:
             if self._on_press in layer.mouse_drag_callbacks:
                 layer.mouse_drag_callbacks.remove(self._on_press)
@@ -42,7 +42,7 @@ class ImageClicks:
             layer.mouse_drag_callbacks.append(self._on_press)
 
     def _on_press(self, image: Image, event: Any) -> Iterator[None]:  # noqa: ANN401
-        """Tell of a click; a drag pans."""
+        """Report a click; a drag pans."""
         start = np.array(event.pos, float)
         modifiers = list(event.modifiers)
         is_click = event.button == 1 and self._wanted()

@@ -1,4 +1,4 @@
-"""Which tool the mouse is, by napari's active layer and its mode."""
+"""Activate tools, and find the active one by napari's active layer and its mode."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ToolControl:
-    """Takes tools, and tells which one is taken.
+    """Activates tools, and finds the active one.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class ToolControl:
         self._prompts = layers.prompts
 
     def use(self, tool: Tool) -> None:
-        """Activate the layer that a tool works on, in its mode; the layers exist."""
+        """Activate the layer of a tool in the tool's mode; the layers must exist."""
         points, shapes = self._prompts.points, self._prompts.shapes
         assert points is not None
         assert shapes is not None
@@ -45,10 +45,10 @@ class ToolControl:
         self._prompts.set_sign(negative=self._settings.negative)
 
     def active(self, channels: Iterable[Image]) -> str:
-        """Return the name of the tool that the mouse is now.
+        """Return the name of the active tool.
 
-        While the image itself is active, clicks still prompt if the point tool was
-        taken before: so the image's contrast can be set in between.
+        While the image itself is the active layer, the point tool stays active if it
+        was before: so the contrast of the image can be set in between.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class ToolControl:
         return next(found, NO_TOOL)
 
     def _active_layer(self) -> LayerName | None:
-        """Return which of the layers for prompts is active."""
+        """Return which of the layers of prompts is active."""
         active = self._viewer.layers.selection.active
         if active is not None and active == self._prompts.points:
             return "points"

@@ -1,4 +1,4 @@
-"""The tool that is chosen and what the mouse does are kept the same, both ways."""
+"""Keep the tool in the settings and napari's layer mode the same, both ways."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ToolSync(QObject):
-    """Takes the tool of the settings, and follows what napari's own buttons change.
+    """Activates the tool of the settings, and notes what napari's own buttons change.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class ToolSync(QObject):
         self._last_tool = CLICK.name
         self.ready_for_layers = False
         """Whether own layers can be made quickly."""
-        self._follow_mouse_soon = DeferredCall(self, self._follow_mouse)
-        scene.tool_changed.connect(self._follow_mouse_soon.start)
+        self._sync_soon = DeferredCall(self, self._sync_from_mouse)
+        scene.tool_changed.connect(self._sync_soon.start)
         settings.events.tool.connect(self._on_tool)
         settings.events.negative.connect(self._on_sign)
 
     def activate(self) -> None:
-        """Make the mouse do what the tool says; without one, take the last one."""
+        """Activate the tool of the settings; without one, the last one."""
         tool = self._settings.tool
         tool = self._last_tool if tool == NO_TOOL else tool
         try:
@@ -48,7 +48,7 @@ class ToolSync(QObject):
         self._settings.tool = tool
 
     def activate_first(self) -> None:
-        """Take a tool for an image that was just opened."""
+        """Activate a tool for an image that was just opened."""
         if self.ready_for_layers and self._scene.image is not None:
             self.activate()
 
@@ -58,15 +58,15 @@ class ToolSync(QObject):
             if tool != self._scene.active_tool():
                 self.activate()
 
-    def _follow_mouse(self) -> None:
-        """Let the tool that is shown be what the mouse does.
+    def _sync_from_mouse(self) -> None:
+        """Set the tool of the settings to what the mouse does.
 
-        Called when what happens now is over: napari activates a layer only after it
-        has told that the layer came.
+        Called after the present event: napari activates a layer only after the event
+        that it was inserted.
         """
         lacking = self._scene.image is not None and not self._scene.layers.complete
         if self._settings.tool != NO_TOOL and lacking:
-            # Deleted by the user; with the layer the tool would be gone for good.
+            # Deleted by the user; without the layer the tool could not be used again.
             with suppress(HqsamError):
                 if self._settings.tool == self._scene.active_tool():
                     self._scene.ensure_layers()  # the image stays the active layer
@@ -78,5 +78,5 @@ class ToolSync(QObject):
         self._scene.prompts.set_sign(negative=self._settings.negative)
 
     def close(self) -> None:
-        """Follow no more."""
-        self._follow_mouse_soon.stop()
+        """Cancel what is scheduled."""
+        self._sync_soon.stop()

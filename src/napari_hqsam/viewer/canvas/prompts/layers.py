@@ -1,7 +1,7 @@
 """The layers that prompts are drawn in: points, and shapes.
 
-As every layer that the widget makes, they take over the place of the image: scale,
-translation, rotation, shear, affine, units and axis labels.
+Like every layer that the widget makes, they have the scale, translation, rotation,
+shear, affine, units and axis labels of the image.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.viewer.canvas.layer_placing import placement
+from napari_hqsam.viewer.canvas.prompts.signs import COLOURS, POSITIVE, SIGN
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 
 if TYPE_CHECKING:
@@ -18,21 +19,15 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 POINTS, SHAPES = "HQ-SAM points", "HQ-SAM shapes"
-SIGN = "sign"
-POSITIVE, NEGATIVE = "positive", "negative"
-# Okabe and Ito's palette: told apart by the colour-blind; the symbols help too.
-# Neither is like the blue that napari draws round what is selected.
-COLOURS = {POSITIVE: "#009e73", NEGATIVE: "#d55e00"}
-SYMBOLS = {POSITIVE: "disc", NEGATIVE: "x"}
 POINT_PIXELS, SHAPE_PIXELS = 14.0, 4.0
 """Size of a point and width of a drawn line on the screen."""
 
 
 def load_layers() -> None:
-    """Load what napari's first Points and Shapes layers need, on any thread.
+    """Import what napari's first Points and Shapes layers need, on any thread.
 
-    That is pandas and, for the triangles of shapes, functions compiled by numba:
-    a second of imports, during which the window would not answer.
+    That is pandas and, to triangulate shapes, functions compiled by numba: a second
+    of imports, during which the window would not respond.
     """
     from napari.layers import Points, Shapes
 
@@ -51,7 +46,7 @@ def add_points(viewer: Viewer, image: Image, channel_axis: int | None) -> Points
         feature_defaults={SIGN: POSITIVE},
         face_color=COLOURS[POSITIVE],
         border_color=COLOURS[POSITIVE],
-        # A guard alone, see `fit_prompts`; of a screen with small pixels too.
+        # Bounds only, also for screens with small pixels: `fit_prompts` sets the size.
         canvas_size_limits=(8, 40),
         **placement(image, channel_axis),
     )
@@ -74,8 +69,8 @@ def add_shapes(viewer: Viewer, image: Image, channel_axis: int | None) -> Shapes
 def fit_prompts(points: Points, shapes: Shapes, zoom: float) -> None:
     """Give prompts the same size on the screen at any zoom.
 
-    By the data: where the limits of the canvas cut a size, napari draws what marks
-    a selected point so wide that the point, and with it its sign, is hidden.
+    By their size in the data: where napari's size limits on the canvas apply, it draws
+    the mark of a selected point so wide that it hides the point, and so its sign.
 
     Parameters
     ----------

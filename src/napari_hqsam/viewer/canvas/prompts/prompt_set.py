@@ -1,4 +1,4 @@
-"""The prompts of the user, in the widget's own points and shapes layer."""
+"""The prompts of the user, in the widget's own points and shapes layers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from psygnal import Signal
 
 from napari_hqsam.masks.outlines import outlines
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.outline import are_coloured
 from napari_hqsam.viewer.canvas.prompts.layers import (
-    COLOURS,
-    NEGATIVE,
-    POSITIVE,
-    SIGN,
-    SYMBOLS,
     add_points,
     add_shapes,
     fit_prompts,
 )
+from napari_hqsam.viewer.canvas.prompts.signs import (
+    NEGATIVE,
+    POSITIVE,
+    SIGN,
+    colour_points,
+    colour_shapes,
+)
 from napari_hqsam.viewer.tools import EDIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from napari.layers import Image, Layer, Points, Shapes
     from napari.viewer import Viewer
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class PromptSet:
-    """Points and shapes that say which object is meant, and which sign they have.
+    """Points and shapes that prompt an object, with their signs.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class PromptSet:
         self.points: Points | None = None
         self.shapes: Shapes | None = None
         self.unsorted: dict[tuple[float, ...], None] = {}
-        """Positions of points that wait to be sorted: no prompts yet, in order."""
+        """Positions of points that `ClickSorter` has yet to sort, in order."""
         self._channel_axis: int | None = None
         self._blocked = self._plain = False
         self._connections = Connections()
@@ -64,7 +65,7 @@ class PromptSet:
 
     @property
     def layers(self) -> list[Points | Shapes]:
-        """Those that there are."""
+        """Those that exist."""
         return [layer for layer in (self.points, self.shapes) if layer is not None]
 
     def make(self, image: Image, channel_axis: int | None) -> tuple[Points, Shapes]:
@@ -84,14 +85,14 @@ class PromptSet:
         return self.points, self.shapes
 
     def take_out(self) -> list[Points | Shapes]:
-        """Let go of the layers, and return them: they are to be removed."""
+        """Drop the references to the layers, and return the layers, to be removed."""
         self._connections.close()
         found = self.layers
         self.points = self.shapes = None
         return found
 
     def forget(self, layer: Layer) -> bool:
-        """Let go of a layer that was removed; False if it is none of these."""
+        """Drop the reference to a removed layer; False if it is another one."""
         if layer == self.points:
             self.points = None
         elif layer == self.shapes:
@@ -101,7 +102,7 @@ class PromptSet:
         return True
 
     def fit(self, zoom: float) -> None:
-        """Keep the size of prompts on the screen, at screen pixels per data pixel."""
+        """Keep the size of prompts on the screen at a zoom, screen per data pixels."""
         if self.points is not None and self.shapes is not None:
             fit_prompts(self.points, self.shapes, zoom)
 
@@ -118,10 +119,10 @@ class PromptSet:
         ]
 
     def put(self, prompt: Prompt, layer_view: PlaneView) -> None:
-        """Lay a prompt into the layers again.
+        """Add the points and shapes of a prompt.
 
-        A mask comes back as its outline, which gives the same mask again but
-        for pixels cut by it.
+        A mask is added as its outline, which gives the same mask again but for pixels
+        that the outline cuts.
         """
         points, shapes = self.points, self.shapes
         assert points is not None
@@ -144,7 +145,7 @@ class PromptSet:
     def remove_from(
         self, view: PlaneView, keep: tuple[float, ...] | None = None
     ) -> None:
-        """Take the prompts off a plane, without a word; one point may stay."""
+        """Remove the prompts of a plane without `changed`; one point may be kept."""
         for layer in (self.points, self.shapes):
             if layer is None:
                 continue
@@ -159,14 +160,26 @@ class PromptSet:
                     layer.selected_data = gone
                     layer.remove_selected()
 
+    def remove_outside(self, shape: Sequence[int]) -> bool:
+        """Remove points outside data of a shape; whether there were any."""
+        if self.points is None:
+            return False
+        data = np.asarray(self.points.data)
+        outside = ((data < -0.5) | (data > np.array(shape) - 0.5)).any(1)
+        if outside.any():
+            with self.blocked():
+                self.points.selected_data = set(np.flatnonzero(outside).tolist())
+                self.points.remove_selected()
+        return bool(outside.any())
+
     def forget_removed(self) -> None:
-        """Forget points that waited and are gone."""
+        """Forget unsorted points that were removed."""
         data = [] if self.points is None else np.asarray(self.points.data).tolist()
         there = {tuple(row) for row in data}
         self.unsorted = {row: None for row in self.unsorted if row in there}
 
     def set_sign(self, *, negative: bool) -> None:
-        """Say whether what comes next is negative."""
+        """Set the sign of the prompts to come."""
         sign = NEGATIVE if negative else POSITIVE
         for layer in (self.points, self.shapes):
             if layer is not None and layer.feature_defaults[SIGN].iloc[0] != sign:
@@ -174,11 +187,11 @@ class PromptSet:
                 layer.feature_defaults = {SIGN: sign}
 
     def deselect(self) -> None:
-        """Let points show their sign: napari marks those that are selected."""
+        """Select no point: napari's mark of selected ones hides their sign."""
         self._deselect(self.points)
 
     def _deselect(self, layer: Points | Shapes | None) -> None:
-        """Select nothing in a layer of prompts, but where the user selects."""
+        """Select nothing in a layer of prompts, unless the edit tool is active."""
         if (
             layer is not None
             and self.settings.tool != EDIT.name
@@ -188,7 +201,7 @@ class PromptSet:
 
     @contextmanager
     def blocked(self) -> Iterator[None]:
-        """Context in which changes are not told."""
+        """Context in which `changed` and `point_added` are not emitted."""
         self._blocked = True
         try:
             yield
@@ -202,7 +215,7 @@ class PromptSet:
         ----------
         position : sequence of float
         modifiers : collection of str
-            Keys that were held; Shift turns the sign.
+            Keys that were held; Shift inverts the sign.
         """
         points = self.points
         assert points is not None
@@ -217,7 +230,7 @@ class PromptSet:
         self.mode_changed.emit()
 
     def _on_press(self, layer: Layer, event: Any) -> None:  # noqa: ANN401
-        """Shift turns the sign of what is about to be added."""
+        """Invert the sign of what is about to be added if Shift is held."""
         self._note_sign(event.modifiers)
 
     def _note_sign(self, modifiers: Any) -> None:  # noqa: ANN401
@@ -245,7 +258,7 @@ class PromptSet:
     def _put_on_all_channels(self) -> None:
         """Move points to the middle of the one step that they have for all channels.
 
-        napari adds them where the slider is, and shows those near by alone.
+        napari adds them at the slider's position, and shows only those near it.
         """
         axis, points = self._channel_axis, self.points
         if axis and points is not None and np.asarray(points.data)[:, axis].any():
@@ -253,21 +266,7 @@ class PromptSet:
             points.refresh()
 
     def _show_signs(self) -> None:
-        """Give each sign its colour, and points a symbol for the colour-blind.
-
-        Only where they lack it: each change makes napari draw the layer anew.
-        """
-        points, shapes = self.points, self.shapes
-        if points is not None and len(points.data):
-            signs = [str(s) for s in points.features[SIGN]]
-            symbols = [SYMBOLS[s] for s in signs]
-            if [str(s) for s in points.symbol] != symbols:
-                points.symbol = symbols
-            colours = [COLOURS[s] for s in signs]
-            if not are_coloured(points.face_color, colours):
-                points.face_color = points.border_color = colours
-        if shapes is not None and len(shapes.data):
-            signs = [str(s) for s in shapes.features[SIGN]]
-            colours = [COLOURS[s] for s in signs]
-            if not are_coloured(shapes.edge_color, colours):
-                shapes.edge_color = colours
+        if self.points is not None:
+            colour_points(self.points)
+        if self.shapes is not None:
+            colour_shapes(self.shapes)

@@ -1,4 +1,4 @@
-"""From what lies in layers to prompts of a plane."""
+"""Read prompts of a plane from layers: the widget's own, or any other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, from_labels, from_shape
 from napari_hqsam.viewer.canvas.layer_placing import Placing, transfer
-from napari_hqsam.viewer.canvas.prompts.layers import NEGATIVE, SIGN
+from napari_hqsam.viewer.canvas.prompts.signs import are_positive
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 
 if TYPE_CHECKING:
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hqsam.viewer.planes import PlaneView
-
-
-def signs(layer: Points | Shapes) -> list[bool]:
-    """Whether each point or shape is positive; what says nothing is."""
-    if SIGN not in layer.features:
-        return [True] * len(layer.data)
-    return [sign != NEGATIVE for sign in layer.features[SIGN]]
 
 
 def current_prompt(
@@ -52,16 +45,18 @@ def current_prompt(
     Returns
     -------
     Prompt or None
-        None where nothing lies on the plane, or nothing of any length.
+        None where the plane has no prompt, or only shapes without length.
 
     Raises
     ------
     PromptError
-        What lies there is no prompt, only negative points for example.
+        The prompt is not valid; it has only negative points, for example.
     """
     clicks: list[tuple[float, float]] = []
     labels: list[int] = []
-    for row, positive in zip(np.asarray(points.data), signs(points), strict=True):
+    for row, positive in zip(
+        np.asarray(points.data), are_positive(points), strict=True
+    ):
         if view.holds(row)[0] and tuple(row.tolist()) not in skip:
             clicks.append(_pair(view.to_plane(row)[0]))
             labels.append(int(positive))
@@ -91,8 +86,8 @@ def is_on(shape: NDArray[Any], view: PlaneView) -> bool:
 def _shapes_on(
     layer: Shapes, view: PlaneView
 ) -> Iterator[tuple[str, NDArray[np.float64], bool]]:
-    """Yield kind, (n, 2) vertices and sign of shapes that are more than a dot."""
-    shapes = zip(layer.data, layer.shape_type, signs(layer), strict=True)
+    """Yield kind, (n, 2) vertices and sign of shapes that have an extent."""
+    shapes = zip(layer.data, layer.shape_type, are_positive(layer), strict=True)
     for vertices, kind, positive in shapes:
         if is_on(np.asarray(vertices), view):
             on_plane = view.to_plane(vertices)
@@ -104,7 +99,7 @@ def _shapes_on(
 def _without_doubles(
     clicks: list[tuple[float, float]], labels: list[int]
 ) -> tuple[list[tuple[float, float]], list[int]]:
-    """Of clicks at one place the last counts."""
+    """Keep the last of several clicks at one position."""
     last = dict(zip(clicks, labels, strict=True))
     return list(last), list(last.values())
 
@@ -119,16 +114,17 @@ def _pair(point: NDArray[np.float64]) -> tuple[float, float]:
 def layer_prompts(
     source: Layer, image: Layer, view: PlaneView, dims: Dims
 ) -> list[Prompt]:
-    """Make one prompt per point, shape or label id of any layer, see `ask_layer`."""
-    return ask_layer(source, image, view, dims)()
+    """Read one prompt per point, shape or label id of a layer: `prompt_source`."""
+    return prompt_source(source, image, view, dims)()
 
 
-def ask_layer(
+def prompt_source(
     source: Layer, image: Layer, view: PlaneView, dims: Dims
 ) -> Callable[[], list[Prompt]]:
-    """Look at a layer; labels are read only by the function that is returned.
+    """Return a function that reads the prompts of a layer, on any thread.
 
-    That may take a second, so it may be called on any thread.
+    Points and shapes are read at once; labels, which may take a second, by the
+    function.
 
     Parameters
     ----------
@@ -187,7 +183,7 @@ def _from_points(
     rows = transfer(source.data, source, image, dims.point)
     on = view.holds(rows)
     plane = view.to_plane(rows)
-    positive = np.array(signs(source))
+    positive = np.array(are_positive(source))
     negatives = [_pair(p) for p in plane[on & ~positive]]
     shared = [0] * len(negatives)
     return [Prompt([_pair(p), *negatives], [1, *shared]) for p in plane[on & positive]]

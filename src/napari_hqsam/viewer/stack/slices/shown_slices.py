@@ -1,4 +1,4 @@
-"""Slices and prompts as the viewer shows them. Runs on the main thread."""
+"""The slices along a slider, and the prompts on them. Runs on the main thread."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def own_prompts(scene: Scene, stack: SliceAxis) -> dict[int, Prompt]:
     Raises
     ------
     PromptError
-        What lies on a slice is no prompt, or not on the image.
+        The prompt on a slice is not valid, or not on the image.
     """
     points, shapes, image = scene.points, scene.shapes, scene.image
     if points is None or shapes is None or image is None:

@@ -1,7 +1,7 @@
 """Slices of an image along one of its axes, in the orientation that is shown.
 
-Pure geometry; knows neither napari nor networks. `geometry.StackAxis` names slices by
-the letters of an image file; here data axes, channels and layers come in.
+Pure geometry; knows neither napari nor networks. `geometry.StackAxis` has the axis
+letters of an image file; this adds data axes, channel axes and layers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class SliceAxis:
     view : PlaneView
         Any of the slices.
     axis : int
-        Data axis that the slices follow each other along.
+        Data axis along which the slices lie.
     shape : tuple of int
         Of the image's data.
     """

@@ -29,7 +29,7 @@ class SlicePrompts(NamedTuple):
     total : int
         How many slices there are.
     slices : iterator of (int, list of (hashable, Prompt))
-        Slice by slice, looked up only then: layers may hold very many.
+        Slice by slice, read lazily: layers may hold very many.
     own : dict of (int, hashable) to Prompt
         Those of the widget's own layers.
     """
@@ -83,7 +83,7 @@ def prompts_of_each(
     Raises
     ------
     PromptError
-        There are no prompts. Of a layer that is known only at the end.
+        There are no prompts. For a layer this is known only at the end.
     """
     if source is not None:
         return SlicePrompts(span[1] - span[0], _of_each(scene, stack, source, span), {})

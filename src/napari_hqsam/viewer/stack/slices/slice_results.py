@@ -1,4 +1,4 @@
-"""What a step of work on a stack finds: objects on a slice. Frozen records."""
+"""Results of one step over a stack: objects on a slice. Frozen records."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class ObjectOnSlice:
     key : hashable
         The same on all slices.
     mask : Mask or None
-        None: it is not there.
+        None: the object is not on the slice.
     prompt : SlicePrompt or None
-        That the mask was made from; None where it was derived.
+        Prompt that the mask was made from; None: it was derived from other slices.
     confidence : float
     parts : Confidence or None
         What the confidence was computed from.
@@ -72,7 +72,7 @@ class SliceResult:
     boxes : mapping of int to tuple, or None
         Box of each object in the labels of the slice, by ids; None: not looked up.
     partial : bool
-        Whether more of this slice is to come.
+        Whether more results of this slice follow.
     setup : ModelRecord or None
         Model and normalisation, for the journal.
     """

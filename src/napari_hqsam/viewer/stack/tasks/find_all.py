@@ -63,19 +63,19 @@ class FindAllOnPlane(StackTask):
         yield SliceResult(0)
 
     def counts(self) -> list[str]:
-        """Count tiles and objects: there is one slice."""
+        """Return the counts of tiles and objects: there is one slice."""
         (tile, tiles), found = self.progress.tiles, len(self.progress.ids)
         parts = [f"{tile} of {tiles} tiles" if tiles else "choosing the scale"]
         return [*parts, f"{found} objects"] if found else parts
 
     def summary(self) -> str:
-        """Say how many objects were found."""
+        """Return how many objects were found."""
         ids = list(self.progress.ids.values())
         return f"{objects_text(ids)} found" if ids else "Nothing was found"
 
 
 def _find_all(job: SliceJob, z: int) -> Iterator[Mask]:
-    """Yield the masks of all objects of a slice, but for those that are accepted."""
+    """Yield the masks of all objects of a slice that are not accepted yet."""
     from napari_hqsam.segmentation.automatic import iter_everything
 
     def check() -> None:

@@ -1,4 +1,4 @@
-"""Follow all accepted objects of the slice shown."""
+"""Propagate all accepted objects of the slice shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class FollowAccepted(StackTask):
-    """Follows the accepted objects of a slice together, from their masks there."""
+    """Propagates the accepted objects of a slice together, from their masks there."""
 
     name = "accepted"
     title = "follow the accepted objects"
@@ -38,17 +38,17 @@ class FollowAccepted(StackTask):
             )
 
     def begin(self, target: LayerTarget, session: Session | None) -> None:
-        """Take what was chosen."""
+        """Read the direction and the spacing of the slices."""
         super().begin(target, session)
         self._direction = self.inputs.state.direction
         self._spacing = spacing_of(self.inputs.scene, self.plan.stack)
 
     def results(self, job: SliceJob) -> Iterator[SliceResult]:
-        """Collect the objects, and follow them."""
+        """Collect the objects, and propagate them."""
         session = self.plan.session
         assert session is not None
         known = known_objects_on(session, self.plan.stack, self.plan.span)
-        # The main thread waits for the first step: nobody reads these meanwhile.
+        # The main thread reads these only after the first step.
         self.progress.ids = dict(enumerate(known))
         self.kept = {key: frozenset(k.kept) for key, k in enumerate(known.values())}
         found = propagate(job, [*known.values()], self._direction, self._spacing)

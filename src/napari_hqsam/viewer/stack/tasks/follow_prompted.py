@@ -1,4 +1,4 @@
-"""Follow the prompted object; after a correction, redo what it can change."""
+"""Propagate the prompted object; after a correction, redo what it can change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = 0
 
 
 class FollowPrompted(StackTask):
-    """Follows one object from the slices it is prompted on, or made by hand on."""
+    """Propagates one object from slices on which it is prompted or made by hand."""
 
     name = "follow"
     title = "follow the prompted object"
@@ -49,7 +49,7 @@ class FollowPrompted(StackTask):
         self.own_prompts = {(z, KEY): prompt for z, prompt in found.items()}
 
     def begin(self, target: LayerTarget, session: Session | None) -> None:
-        """Collect what is known of the object."""
+        """Collect the prompts and masks of the object."""
         super().begin(target, session)
         assert session is not None
         self._known = self._known_object(session)
@@ -68,12 +68,12 @@ class FollowPrompted(StackTask):
         if label_id is None:
             return KnownObject(prompts)
         self.progress.ids[KEY] = self.reopened = label_id
-        before = inputs.confidence.followed_from(label_id, stack)
+        before = inputs.confidence.sources_of(label_id, stack)
         known = known_object(session, label_id, stack, self.plan.span, prompts, before)
         self.kept[KEY] = frozenset(known.kept)
         return known
 
     def results(self, job: SliceJob) -> Iterator[SliceResult]:
-        """Follow the object."""
+        """Propagate the object."""
         found = propagate(job, [self._known], self._direction, self._spacing)
         return with_boxes(found, job)

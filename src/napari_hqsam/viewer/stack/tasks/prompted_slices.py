@@ -1,4 +1,4 @@
-"""What the tasks that segment each slice by prompts have in common."""
+"""Base class of the tasks that segment each slice by prompts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PromptedSlices(StackTask):
     takes_source = True
 
     def prepare(self) -> None:
-        """Look up the prompts; those of a layer slice by slice later."""
+        """Find the prompts; those of a layer are read slice by slice later."""
         found = self.find_prompts()
         self._slices_to_come = found.slices
         self._next: deque[PromptedSlice | None] = deque()
@@ -48,7 +48,7 @@ class PromptedSlices(StackTask):
         """Return the prompts of the slices."""
 
     def before_step(self) -> None:
-        """Read the prompts of the next slice; its level goes by the first of them."""
+        """Read the prompts of the next slice; the first of them decides its level."""
         found = next(self._slices_to_come, None)
         if found is None:
             self._next.append(None)
@@ -65,7 +65,9 @@ class PromptedSlices(StackTask):
             request = each.request
             segmenter = job.engine.segmenter(request.image, request.model)
             prompts = [prompt for _, prompt in each.prompts]
-            masks = segmenter.segment_many(prompts, **request.how) if prompts else []
+            masks = (
+                segmenter.segment_many(prompts, **request.arguments) if prompts else []
+            )
             yield SliceResult(
                 each.z,
                 tuple(

@@ -1,4 +1,4 @@
-"""Follow objects through slices, as the two tasks that follow have it.
+"""Propagate objects through slices, for the two tasks that do so.
 
 Runs on the worker's thread, and imports torch only there.
 """
@@ -28,10 +28,11 @@ def propagate(
     direction: Direction,
     spacing: float,
 ) -> Iterator[SliceResult]:
-    """Follow objects through a stack; slices come when they are final.
+    """Propagate objects through a stack, and yield slices when they are final.
 
-    On prompted slices an object is what the widget shows for the prompts. Slices
-    on which it had been derived and was not found again come last, without a mask.
+    On prompted slices the mask is that which the widget shows for the prompts. Slices
+    on which an object was derived before and is not found again come last, without a
+    mask.
 
     Raises
     ------

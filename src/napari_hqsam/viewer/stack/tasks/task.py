@@ -1,4 +1,4 @@
-"""What all tasks on slices have in common."""
+"""Base class of the tasks on slices."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.state import CurrentObject
 
 POINT = Prompt([(0, 0)])
-"""A prompt that tells nothing of the object's size."""
+"""A prompt without the object's size: the level depends on the objects so far."""
 BOX = Prompt(box=(0, 0, 1, 1))
-"""A prompt that tells the size: it decides the level, not the objects so far."""
+"""A prompt with the object's size, on which the level depends."""
 
 
 @dataclass(frozen=True, eq=False)
 class TaskInputs:
-    """What tasks are made from.
+    """Objects of the viewer that tasks read.
 
     Attributes
     ----------
     scene : Scene
     state : StackState
-        What was chosen.
+        The choices of the stack section.
     confidence : ObjectConfidence
     current : CurrentObject
     requests : RequestBuilder
-        Makes the request of a plane and a prompt.
+        Builds the request for a plane and a prompt.
     shown_request : callable
-        Gives the request of a prompt on a plane as it is shown there, and the number
-        of the mask that was chosen.
+        Returns the request for a prompt on a plane, linked to the clicks before, and
+        the number of the mask that was chosen.
     target : LayerTarget or None
         The labels, if there are any yet.
     source : Layer or None
-        Whose prompts; None: the widget's own.
+        Layer with the prompts; None: the widget's own layers.
     """
 
     scene: Scene
@@ -68,7 +68,7 @@ class TaskInputs:
 
 
 class StackTask(ABC):
-    """One run of a task, from what was chosen to what is said at the end.
+    """One run of a task, from its plan to its summary.
 
     `prepare` and `begin` run first, on the main thread; then, step by step,
     `before_step` on the main thread, `results` on the worker's, `place` on the main
@@ -83,12 +83,12 @@ class StackTask(ABC):
     plan : StackPlan
     progress : StackProgress
     own_prompts : dict of (int, hashable) to Prompt
-        Prompts of the widget's own layers, by slice and key: taken off during the
-        run, and put back where nothing came of them.
+        Prompts of the widget's own layers, by slice and key: removed during the run,
+        and restored if they gave no object.
     reopened : int or None
         Id of the object that they belong to; None: a new one.
     kept : dict of hashable to frozenset of int
-        Slices that accepted objects are followed from, by key.
+        Slices that accepted objects are propagated from, by key.
 
     Raises
     ------
@@ -104,15 +104,15 @@ class StackTask(ABC):
     action: ClassVar[str] = "Segment the slices"
     """Text of the button."""
     takes_source: ClassVar[bool] = False
-    """Whether a layer can be chosen whose prompts are taken."""
+    """Whether a layer can be chosen as source of prompts."""
     takes_direction: ClassVar[bool] = False
-    """Whether slices can be gone through one way alone."""
+    """Whether the direction through the slices can be chosen."""
     writes: ClassVar[bool] = True
     """Whether objects go to a session; its target is made if there is none."""
     on_one_plane: ClassVar[bool] = False
-    """Whether it is on the plane alone that is shown when it begins."""
+    """Whether it works only on the plane shown when it begins."""
     level_prompt: ClassVar[Prompt] = POINT
-    """A prompt such as the task's, by which the level is chosen."""
+    """A prompt of the same kind as the task's, to choose the level."""
 
     def __init__(self, inputs: TaskInputs) -> None:
         self.inputs = inputs
@@ -131,17 +131,17 @@ class StackTask(ABC):
         stack = slice_axis_of(self.inputs.scene, self.inputs.state.axis)
         return stack, self.inputs.state.span(stack)
 
-    def prepare(self) -> None:  # noqa: B027, not all have prompts to look at
-        """Look at what there is to work on, before a target is made for it.
+    def prepare(self) -> None:  # noqa: B027, not all have prompts
+        """Read the prompts, before a target is made.
 
         Raises
         ------
         HqsamError
-            There is nothing.
+            There is nothing to work on.
         """
 
     def begin(self, target: LayerTarget, session: Session | None) -> None:
-        """Take the labels that are read, and the session that objects go to, if any.
+        """Read the labels and the session that objects go to, if any.
 
         Raises
         ------
@@ -165,21 +165,21 @@ class StackTask(ABC):
         """
 
     def place(self, result: SliceResult, placer: ResultPlacer) -> Iterator[None]:
-        """Put a result into the target, one object for each item."""
+        """Write a result to the target, one object for each item."""
         for found in result.objects:
             placer.place(self.plan, self.progress, result.z, found)
             yield
 
     def finish(self) -> None:
-        """Remember what objects were followed from, to redo less the next time."""
+        """Remember what objects were propagated from, to redo less the next time."""
         ids, prompted = self.progress.ids, self.progress.prompted
         for key in self.kept.keys() | {key for _, key in prompted}:
             slices = self.kept.get(key, frozenset()) | {
                 z for z, k in prompted if k == key
             }
-            self.inputs.confidence.note_followed(ids[key], self.plan.stack, slices)
+            self.inputs.confidence.note_sources(ids[key], self.plan.stack, slices)
 
-    # --- what is said -----------------------------------------------------------
+    # --- texts -----------------------------------------------------------
 
     @property
     def slices_in_all(self) -> int:
@@ -194,13 +194,13 @@ class StackTask(ABC):
         return done / max(self.slices_in_all, 1)
 
     def counts(self) -> list[str]:
-        """Say how far the run is, in parts."""
+        """Return texts of how far the run is."""
         parts = [f"{len(self.progress.done)} of {self.slices_in_all} slices"]
         tile, tiles = self.progress.tiles
         return [*parts, f"{tile} of {tiles} tiles"] if tiles else parts
 
     def summary(self) -> str:
-        """Say at the end what was found, and where to look."""
+        """Return what was found, and the slice to look at."""
         ids = list(self.progress.ids.values())
         if not ids:
             return "Nothing was found"

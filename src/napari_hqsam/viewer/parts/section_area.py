@@ -1,4 +1,4 @@
-"""The part of the widget that scrolls: its sections, one below the other."""
+"""The scroll area with the sections of the widget, one below the other."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ BORDER = 1
 
 
 class Sections(QScrollArea):
-    """Sections that scroll up and down, and are never cut off at the side.
+    """Scrolls sections vertically, and is as wide as the widest of them.
 
-    A scroll area alone does not tell how wide its content is: the window would
-    make it narrower, and what is on the right could not be reached.
+    A plain scroll area has no minimum width: the window would make it narrower, and cut
+    off the right of its content.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Sections(QScrollArea):
         return QSize(width + 2 * BORDER, LOWEST)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Tell the window when the content needs another width."""
+        """Update the geometry when the content needs another width."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         handled: bool = super().eventFilter(watched, event)

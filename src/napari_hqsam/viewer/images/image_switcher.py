@@ -1,16 +1,13 @@
-"""Works on the image that the user looks at.
+"""Choose the image to work on: the one just opened, or made the active layer.
 
-That is an image that was just opened, or that the user made the active layer. What
-is being prompted on an image is kept while another one is worked on.
+Prompts on an image are kept while another one is worked on.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
@@ -21,7 +18,7 @@ from napari_hqsam.viewer.canvas.channels import (
     overlap,
 )
 from napari_hqsam.viewer.canvas.connections import Connections
-from napari_hqsam.viewer.canvas.prompts import layers as prompt_layers
+from napari_hqsam.viewer.images.image_state import ImageState
 from napari_hqsam.viewer.main_thread import timer
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.tools import CLICK
@@ -31,45 +28,15 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.session.controller import SessionController
-    from napari_hqsam.viewer.state import Settings
 
 SETTLE_MS = 30
-"""How long after a layer came, or became active, it is looked at."""
+"""Delay between a layer inserted or made active and the choice of the image."""
 _OPAQUE = 0.9
 """Opacity from which on an image hides what is below it."""
 
 
-@dataclass
-class ImageState:
-    """What is remembered of an image while another one is worked on.
-
-    Attributes
-    ----------
-    axis : int or None
-        Data axis that holds channels.
-    answered : bool
-        Whether the user need not be asked about that axis any more.
-    channels, more_layers : tuple
-        As in the settings.
-    points, shapes : list
-        Prompts with their signs: (position, sign), (vertices, kind, sign).
-    label_id, opened_on, chosen
-        As in the current object.
-    """
-
-    axis: int | None = None
-    answered: bool = True
-    channels: tuple[int, ...] = ()
-    more_layers: tuple[str, ...] = ()
-    points: list[tuple[Any, str]] = field(default_factory=list)
-    shapes: list[tuple[Any, str, str]] = field(default_factory=list)
-    label_id: int | None = None
-    opened_on: Any = None
-    chosen: int = 0
-
-
 class ImageSwitcher(QObject):
-    """Chooses the image, and keeps what was done on the others.
+    """Chooses the image in use, and keeps the prompts of the others.
 
     Parameters
     ----------
@@ -78,9 +45,9 @@ class ImageSwitcher(QObject):
     """
 
     message = Signal(str)
-    """Which image is worked on, where that may surprise."""
+    """What the user should know about the choice of the image."""
     question_changed = Signal()
-    """Whether there is a question about channels has changed."""
+    """`question` may return another text."""
 
     def __init__(
         self, controller: InferenceController, sessions: SessionController
@@ -88,10 +55,10 @@ class ImageSwitcher(QObject):
         super().__init__(controller)
         self._controller, self._sessions = controller, sessions
         self._scene, self._viewer = controller.scene, controller.viewer
+        self._current = controller.current
         self._new: list[Image] = []
-        self._states: dict[
-            int, ImageState
-        ] = {}  # by the id of the layer, while it is there
+        # By the id of the layer, as long as it is in the viewer.
+        self._states: dict[int, ImageState] = {}
         self._soon = timer(self, SETTLE_MS, self._choose)
         self._connections = Connections()
         events = self._viewer.layers.events
@@ -107,7 +74,7 @@ class ImageSwitcher(QObject):
         return self._soon.isActive()
 
     def close(self) -> None:
-        """Choose no image any more."""
+        """Disconnect from the viewer."""
         self._soon.stop()
         self._connections.close()
 
@@ -122,9 +89,9 @@ class ImageSwitcher(QObject):
     # --- which image -------------------------------------------------------------
 
     def work_on(self, image: Image | None) -> None:
-        """Work on an image, with all that was done on it before.
+        """Use an image, with the prompts that it had before.
 
-        One of several channels stands for all of them.
+        If it is a channel of several layers, they are used together.
         """
         scene, settings = self._scene, self._controller.settings
         if image is None or image in scene.channels:
@@ -139,11 +106,11 @@ class ImageSwitcher(QObject):
             self._states[id(first)] = state
         if scene.image is not None:
             scene.use(None)
-        settings.channel_axis = state.axis
-        settings.channels, settings.more_layers = state.channels, state.more_layers
+        state.restore_settings(scene)
         scene.use(first)
         self._uncover(first)
-        self._restore_prompts(state)
+        if state.restore_prompts(scene, self._current):
+            self._controller.predict_soon()
         if self._controller.tools.ready_for_layers and image == self._active():
             settings.tool = CLICK.name  # works while the image is the active layer
         self.question_changed.emit()
@@ -152,7 +119,7 @@ class ImageSwitcher(QObject):
         return self._viewer.layers.selection.active
 
     def _choose(self) -> None:
-        """Look at what came or became active, now that that is over."""
+        """Choose among the layers that were inserted or made active."""
         if _napari_is_opening():
             self._soon.start()
             return
@@ -177,13 +144,15 @@ class ImageSwitcher(QObject):
             self.begin()
             self._controller.tools.activate_first()
             return
-        image = self._sessions.image_of(active) if not is_image(active) else active
+        image = (
+            self._sessions.parked.image_of(active) if not is_image(active) else active
+        )
         if image is not None and image in there:
             image.visible = True
             self.work_on(image)
 
     def _uncover(self, image: Image) -> None:
-        """Hide other images that hide an image: what is seen is what is segmented."""
+        """Hide other images above an image: what is seen is what is segmented."""
         image.visible = True
         above = list(self._viewer.layers)[self._viewer.layers.index(image) + 1 :]
         for layer in above:
@@ -211,22 +180,28 @@ class ImageSwitcher(QObject):
             or self._scene.is_own_layer(layer)
         ):
             return
-        if is_image(layer) or self._sessions.image_of(layer) is not None:
+        if is_image(layer) or self._sessions.parked.image_of(layer) is not None:
             self._soon.start()
 
     # --- the channel axis ----------------------------------------------------------
 
     def question(self) -> str:
-        """Return what the user is to be asked about the axes of the image, or ""."""
+        """Return the question about the channel axis of the image; "" if none."""
         image = self._scene.image
         state = None if image is None else self._states.get(id(image))
-        if image is None or state is None or state.answered or state.axis is None:
+        if (
+            image is None
+            or state is None
+            or state.answered
+            or state.channel_axis is None
+        ):
             return ""
-        count = layer_shape(image)[state.axis]
-        return f"Axis {state.axis} has {count} steps, taken for channels. Are they?"
+        axis = state.channel_axis
+        count = layer_shape(image)[axis]
+        return f"Axis {axis} has {count} steps, taken for channels. Are they?"
 
     def answer(self, *, channels: bool) -> None:
-        """Take the answer to that question."""
+        """Answer that question."""
         image = self._scene.image
         if image is not None:
             state = self._states[id(image)]
@@ -238,47 +213,10 @@ class ImageSwitcher(QObject):
     # --- prompts -----------------------------------------------------------------
 
     def _store(self) -> None:
-        """Remember the prompts of the image that is left."""
-        scene, settings = self._scene, self._controller.settings
-        state = self._states.get(id(scene.image))
-        if state is None:
-            return
-        current = self._controller.current
-        state.axis, state.channels = settings.channel_axis, settings.channels
-        state.more_layers = settings.more_layers
-        state.label_id, state.opened_on = current.label_id, current.opened_on
-        state.chosen = current.chosen
-        state.points, state.shapes = [], []
-        if scene.points is not None:
-            signs = scene.points.features[prompt_layers.SIGN]
-            state.points = list(zip(np.array(scene.points.data), signs, strict=True))
-        if scene.shapes is not None:
-            signs = scene.shapes.features[prompt_layers.SIGN]
-            kinds = scene.shapes.shape_type
-            state.shapes = list(zip(scene.shapes.data, kinds, signs, strict=True))
-
-    def _restore_prompts(self, state: ImageState) -> None:
-        """Lay prompts again that were left on the image."""
-        if not state.points and not state.shapes:
-            return
-        scene, current = self._scene, self._controller.current
-        points, shapes, _ = scene.ensure_layers()
-        with scene.prompts.blocked():
-            for place, sign in state.points:
-                scene.prompts.set_sign(negative=sign == prompt_layers.NEGATIVE)
-                points.add(place)
-            for vertices, kind, sign in state.shapes:
-                scene.prompts.set_sign(negative=sign == prompt_layers.NEGATIVE)
-                shapes.add(vertices, shape_type=kind)
-            points.selected_data = shapes.selected_data = set()
-            scene.prompts.set_sign(negative=self._settings.negative)
-        current.label_id, current.chosen = state.label_id, state.chosen
-        current.opened_on = state.opened_on
-        self._controller.predict_soon()
-
-    @property
-    def _settings(self) -> Settings:
-        return self._controller.settings
+        """Keep the prompts of the image that is left."""
+        state = self._states.get(id(self._scene.image))
+        if state is not None:
+            state.store(self._scene, self._current)
 
 
 def _napari_is_opening() -> bool:

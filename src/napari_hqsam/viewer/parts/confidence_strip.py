@@ -28,13 +28,13 @@ _COLOURS = ((0.0, "#d55e00"), (0.5, "#f0e442"), (1.0, "#0072b2"))
 class ConfidenceStrip(QWidget):
     """One cell a slice: blue is sure, orange is not, grey has nothing.
 
-    Triangles on top mark slices that were prompted or made by hand, the one below
-    marks the slice shown. A click goes to the slice.
+    Triangles on top mark slices that were prompted or made by hand, the one at the
+    bottom marks the slice shown. A click goes to the slice.
 
     Parameters
     ----------
     viewer : Viewer
-        Whose theme it has.
+        Of whose theme it takes the colours.
     """
 
     clicked = QtSignal(int)
@@ -74,7 +74,7 @@ class ConfidenceStrip(QWidget):
         return min(max(int(x * self._count / self.width()), 0), self._count - 1)
 
     def text_of(self, z: int) -> str:
-        """Say in words what is known of a slice."""
+        """Return the confidence of a slice and its parts, as text."""
         cell = self._cells.get(z)
         if cell is None:
             return f"slice {z}: nothing"
@@ -95,7 +95,7 @@ class ConfidenceStrip(QWidget):
             self.clicked.emit(z)
 
     def event(self, event: QEvent | None) -> bool:
-        """Tell the numbers of the slice under the cursor."""
+        """Show the text of the slice under the cursor as a tooltip."""
         if isinstance(event, QHelpEvent):
             z = self.slice_at(event.pos().x())
             if z is not None:

@@ -79,18 +79,18 @@ def test_channels_of_a_split_image_are_one_image(viewer, open_widget, squares):
     assert hand.settings.tool == "point"
 
 
-def test_of_many_files_the_first_is_taken_and_said(
+def test_of_many_files_the_first_is_used_with_a_message(
     viewer, open_widget, squares, tmp_path
 ):
     hand = open_widget()
-    hand.widget.image_switcher.message.connect(hand.message.append)
+    hand.widget.image_switcher.message.connect(hand.messages.append)
     files = [tmp_path / f"file{i}.tif" for i in range(5)]
     for file in files:
         tifffile.imwrite(file, squares)
     viewer.open(list(map(str, files)), plugin="napari")
     hand.wait()
     assert hand.scene.image.name == "file0"
-    assert "5 images were opened" in hand.message[-1]
+    assert "5 images were opened" in hand.messages[-1]
     shown = [layer.name for layer in hand.viewer.layers if layer.name[:4] == "file"]
     assert [n for n in shown if viewer.layers[n].visible] == ["file0"]
 
@@ -152,7 +152,7 @@ def test_the_file_tells_the_channel_axis(viewer, tmp_path):
     assert channel_axis(layer) == (1, True)
 
 
-def test_channels_are_asked_for_and_the_target_is_made_anew(viewer, open_widget):
+def test_a_question_about_channels_then_a_new_target(viewer, open_widget):
     stack = np.zeros((3, 60, 60), np.uint8)
     stack[:, 10:30, 10:30] = 200
     viewer.add_image(stack, name="odd")

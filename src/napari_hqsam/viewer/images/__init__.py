@@ -1,0 +1,1 @@
+"""Which image is worked on, and what is kept of the others."""

@@ -1,0 +1,59 @@
+"""What an object was made from, as undo needs it to restore its prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_hqsam.sessions.journal.events import Accept
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hqsam.geometry import Plane
+    from napari_hqsam.prompts import Prompt
+    from napari_hqsam.sessions.journal.accept_options import AcceptOptions
+    from napari_hqsam.sessions.journal.events import Event
+
+
+class ObjectOrigin(NamedTuple):
+    """What an object was made from.
+
+    Attributes
+    ----------
+    plane : Plane
+    prompt : Prompt
+    options : AcceptOptions
+    label_id : int or None
+        Of the accepted object that it was before; None: a new one.
+    """
+
+    plane: Plane
+    prompt: Prompt
+    options: AcceptOptions
+    label_id: int | None
+
+
+def origin_of(step: Sequence[Event]) -> ObjectOrigin | None:
+    """Return what the one accepted object of a step was made from.
+
+    Returns
+    -------
+    ObjectOrigin or None
+        None where the step is no accept of one object, with a merge or with the
+        reshape of finishing at most.
+    """
+    accepts = [event for event in step if isinstance(event, Accept)]
+    edits = [event for event in step if not isinstance(event, Accept)]
+    if len(accepts) != 1 or {e.kind for e in edits} - {"reshape", "merge"}:
+        return None
+    (accept,) = accepts
+    before = accept.label_id if accept.replaces else None
+    for edit in edits:
+        if edit.kind == "merge":
+            before = edit.ids[1]
+    return ObjectOrigin(accept.plane, accept.prompt, accept.options, before)
+
+
+def planes_of(step: Sequence[Event]) -> set[Plane]:
+    """Return the planes on which a step changed labels."""
+    return {patch.plane for event in step for patch in event.patches}
