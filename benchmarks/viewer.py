@@ -241,7 +241,7 @@ class Bench:
         self.controller.scene.use(image)
         self.controller.settings.tool = "point"
         self.widget.sessions.use_target(layer)
-        self.controller.tools.take()
+        self.controller.tools.activate()
         self.viewer.reset_view()
         self.viewer.scene.camera.center = (0, 300, 400)
         self.viewer.scene.camera.zoom = 1

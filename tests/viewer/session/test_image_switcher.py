@@ -22,7 +22,7 @@ def activate(hand, name):
     hand.wait()
 
 
-def test_what_is_opened_is_worked_on_with_the_tool_in_the_hand(two):
+def test_an_opened_image_is_used_with_the_tool_active(two):
     assert two.scene.image.name == "second"
     assert two.settings.tool == "point"
     two.click(20, 20)
@@ -56,6 +56,18 @@ def test_going_back_finds_prompts_session_and_undo(two):
     two.key("Q")
     assert two.sessions.step("undo")
     assert set(np.unique(labels.data)) == {0, 1}
+
+
+def test_each_image_knows_what_of_its_labels_is_saved(two, tmp_path):
+    two.accept((20, 20))
+    two.saver.save(str(tmp_path / "second.tif"))
+    two.wait()
+    assert two.sessions.labels.unsaved_steps == 0
+    activate(two, "first")
+    two.accept((20, 50))
+    assert two.sessions.labels.unsaved_steps == 1
+    activate(two, "second")
+    assert two.sessions.labels.unsaved_steps == 0
 
 
 def test_the_labels_of_another_image_made_active(two):

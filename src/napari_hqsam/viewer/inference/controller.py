@@ -184,7 +184,7 @@ class InferenceController(QObject):
         self.outline.draw()
 
     def begin_next(self) -> None:
-        """Forget the current object, and how its prompts came to be."""
+        """Forget the current object and the history of its clicks."""
         with suppress(HqsamError):
             view = self.scene.view()
             self._histories.pop(view, None)

@@ -234,11 +234,8 @@ class SessionController(QObject):
         """
         image = self._scene.image
         assert image is not None
-        if (
-            self.target is not None
-            and not self.opener.opening
-            and not self.target_fits()
-        ):
+        is_open = self.target is not None and not self.opener.opening
+        if is_open and not self.target_fits():
             self.release_misfit()
         if self.target is None:
             self.new_target()
