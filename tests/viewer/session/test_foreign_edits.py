@@ -41,7 +41,7 @@ def without_journal(layer):
         raise OutputError("the disk is full")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "record", refuse)
+        patch.setattr(Session, "record_strokes", refuse)
         layer.brush_size = 9
         layer.paint(A, 0)
 
