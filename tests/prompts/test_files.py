@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_hqsam.errors import PromptError
+from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.prompts import Prompt, read_prompts
 
 # A busy machine is no failure.
@@ -172,9 +172,8 @@ def test_napari_shapes_of_a_stack_know_their_plane(read):
         ("y,x\n1,nan\n", "line 2: .*finite"),
         ("y,x\n1,1e400\n", "line 2: .*finite"),
         ("y,x,label\n1,2,maybe\n", "line 2: column label: 'maybe'"),
-        ("y,x,label\n1,2,2\n", "line 2: point label 2"),
+        ("y,x,label\n1,2,2\n", "line 2: column label: '2' is neither"),
         ("y,x,label\n1,2,0\n", "line 2: only negative"),
-        ("y,x,object\n1,2,A\n", "line 2: column object: 'A'"),
         ("y,x,object\n1,2,0\n", "line 2: .*from 1 on"),
         ("y,x,z\n1,2,3.5\n", "line 2: column z: '3.5'"),
         ("y,x,z\n1,2,\n", "line 2: column z: ''"),
@@ -306,14 +305,9 @@ def test_qupath_planes_are_not_guessed(read):
             collection(feature("Polygon", [[[0, 0], [9, 0], [0, 9]]], label=0)),
             "label 0 on a Polygon",
         ),
-        (collection(feature("Point", [1, 2], object="A")), "object id 'A'"),
         (collection(feature("Point", [1, 2], object=True)), "object id True"),
         (collection(feature("Point", [1, 2], plane=3)), "plane 3 is neither"),
         (collection(feature("Point", [1, 2], plane=[-1])), "plane index -1"),
-        (
-            collection(*[feature("Polygon", [[[0, 0], [9, 0], [0, 9]]], id=1)] * 2),
-            "object 1, feature 1 to feature 2: 2 masks",
-        ),
         (
             collection(
                 feature("Point", [1, 2], id=1), feature("Point", [1, 2], id=1, label=0)
@@ -485,3 +479,65 @@ def test_no_json_raises_anything_but_prompt_errors(folder, prompts):
 @given(csv_texts)
 def test_no_table_raises_anything_but_prompt_errors(folder, text):
     only_prompt_errors(folder / "p.csv", text)
+
+
+# What every format means by the same words
+
+
+POSITIVE = (1, "1", "positive", "Positive", True, 1.0, "1.0", None)
+NEGATIVE = (0, "0", "negative", False, 0.0, "0.0")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "geojson", "json"])
+@pytest.mark.parametrize("label", [*POSITIVE, *NEGATIVE, -1, "-1", "nucleus", 2, [1]])
+def test_label_means_the_same_in_every_format(read, suffix, label):
+    wanted = 1 if label in POSITIVE else 0
+    if suffix == "csv":
+        cell = "" if label is None else label
+        document = f"y,x,label,object\n5,6,1,1\n2,3,{cell},1\n"
+        document = document if not isinstance(label, list) else "y,x,label\n1,1,[1]\n"
+    elif suffix == "json":
+        points = {"points": [[5, 6], [2, 3]], "point_labels": [1, label]}
+        document = {"prompts": [points]}
+    else:
+        document = collection(
+            feature("Point", [6.5, 5.5], object=1, label="positive"),
+            feature("Point", [3.5, 2.5], object=1, label=label),
+        )
+    if label in POSITIVE + NEGATIVE and not isinstance(label, list):
+        (prompt,) = read(f"p.{suffix}", document)
+        assert prompt.point_labels == (1, wanted)
+        return
+    with pytest.raises(PromptError, match=r"is neither 1 \(positive") as caught:
+        read(f"p.{suffix}", document)
+    assert str(label).strip("[]") in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "geojson", "json"])
+def test_ids_that_are_text_are_numbered_in_order_and_told(read, suffix):
+    ids = ["7a3c-uuid", "another", "7a3c-uuid", 4]
+    document = {
+        "csv": "y,x,object\n" + "".join(f"{n},1,{i}\n" for n, i in enumerate(ids)),
+        "json": {"prompts": [{"points": [[n, 1]], "id": i} for n, i in enumerate(ids)]},
+        "geojson": collection(
+            *(feature("Point", [1.5, n + 0.5], id=i) for n, i in enumerate(ids))
+        ),
+    }[suffix]
+    with pytest.warns(HqsamWarning, match="'7a3c-uuid' is 5, 'another' is 6"):
+        prompts = read(f"p.{suffix}", document)
+    assert [(p.label_id, len(p.points)) for p in prompts] == [(5, 2), (6, 1), (4, 1)]
+
+
+def test_all_shapes_of_an_object_belong_to_it(read):
+    square = [[10, 10], [20, 10], [20, 20], [10, 20], [10, 10]]
+    triangle = [[50, 50], [70, 52], [60, 70], [50, 50]]
+    document = collection(
+        feature("Polygon", [square], object=1), feature("Polygon", [triangle], id=1)
+    )
+    (prompt,) = read("p.geojson", document)
+    assert prompt.box == (9.5, 9.5, 69.5, 69.5)
+    assert prompt.mask_offset == (10, 10)
+    assert prompt.mask[:10, :10].all()
+    assert prompt.mask[50, 50]  # the middle of the triangle
+    assert 100 < prompt.mask.sum() < 100 + 20 * 20
+    assert not prompt.mask[:10, 20:].any()

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 PlaneIndex = Mapping[str, int] | Sequence[int] | int
 """Axis letters to positions, such as ``{"z": 12}``. Where there is exactly one axis
-beside y, x and the channels, its number alone will do, as an int or a tuple. Files of
-napari name the axes axis-0, axis-1, ... in their order."""
+beside y, x and the channels, its number alone will do, as an int or a tuple. Axes of
+length 1 need not be named. Files of napari name the axes axis-0, axis-1, ... in their
+order."""
 Key = tuple[int | slice, ...]
 """What an array is indexed with: one entry per dimension."""
 
@@ -114,7 +115,7 @@ def as_ints(value: object, complaint: str) -> tuple[int, ...]:
 
 
 def resolve_plane(
-    given: PlaneIndex, axes: str, shape: Sequence[int], name: str
+    given: PlaneIndex, axes: str, shape: Sequence[int], name: str, others: str = ""
 ) -> tuple[int, ...]:
     """Return the position along each axis that a caller means.
 
@@ -128,23 +129,27 @@ def resolve_plane(
         Their lengths.
     name : str
         Of the image, for errors.
+    others : str
+        Letters of all axes besides y and x, in their order: those of `axes`, those of
+        length 1, and "c". A position along an axis of length 1 is 0 and drops out;
+        one along the channels does not count, since a prompt is for all of them.
 
     Raises
     ------
     ImageError
-        It does not name each of the axes once, gives numbers without names where
-        there are several axes, or is out of range.
+        It names an axis that is not there, or not each of the axes, gives numbers
+        without names where there are several axes, or is out of range.
     """
     if isinstance(given, Mapping):
-        numbered = [f"axis-{i}" for i in range(len(axes))]
-        if axes and list(given) == numbered:  # napari's names, in the image's order
-            given = dict(zip(axes, given.values(), strict=True))
-        if set(given) != set(axes):
+        named = _by_letter(given, axes, others or axes, name)
+        sizes = dict(zip(axes, shape, strict=True))
+        _check_dropped(named, sizes, others, name)
+        if missing := [letter for letter in axes if letter not in named]:
             raise ImageError(
-                f"plane {dict(given)} does not name the leading axes of {name}, one "
-                f"number each: {', '.join(axes) or 'none'}"
+                f"plane {named} names no position along {', '.join(missing)} of "
+                f"{name}; give one number for each of its axes {', '.join(axes)}"
             )
-        given = tuple(given[letter] for letter in axes)
+        given = tuple(named[letter] for letter in axes)
     elif len(axes) > 1:
         example = ", ".join(f'"{letter}": 0' for letter in axes)
         raise ImageError(
@@ -152,6 +157,45 @@ def resolve_plane(
             f"{', '.join(axes)} of {name}; name them: plane={{{example}}}"
         )
     return check_position(given, axes, shape, name)
+
+
+def _by_letter(
+    given: Mapping[str, int], axes: str, others: str, name: str
+) -> dict[str, int]:
+    """Return positions by axis letter, where napari numbers the axes in their order.
+
+    napari's files may have an axis for channels and axes of length 1, or lack them.
+    """
+    if not given or list(given) != [f"axis-{i}" for i in range(len(given))]:
+        return dict(given)
+    numbers = list(given.values())
+    for letters in (others, others.replace("c", ""), axes):
+        if len(letters) == len(numbers):
+            return dict(zip(letters, numbers, strict=True))
+    raise ImageError(
+        f"{len(numbers) + 2} columns axis-0, axis-1, ... do not fit {name}, which has "
+        f"the axes {', '.join((*others, 'y', 'x'))}: name the columns by these letters"
+    )
+
+
+def _check_dropped(
+    named: Mapping[str, int], sizes: Mapping[str, int], others: str, name: str
+) -> None:
+    """Raise if a position is along an axis that is not there, or has no such plane."""
+    for letter, number in named.items():
+        if letter in sizes or (letter == "c" and letter in others):
+            continue
+        if letter not in others:
+            known = ", ".join((*sizes, "y", "x"))
+            raise ImageError(
+                f"a plane is named by axis {letter}, which {name} does not have; its "
+                f"axes are {known}"
+            )
+        if number != 0:
+            raise ImageError(
+                f"plane index {letter}={number} is out of range; {name} has one plane "
+                f"along {letter}, 0"
+            )
 
 
 def check_position(

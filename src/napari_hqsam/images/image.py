@@ -37,6 +37,9 @@ class Image:
         The image at lower resolution, as its file has it: a pixel at level k
         covers 2^k pixels of `array` along y and along x, and no other axis
         differs. Empty for most images; `scaled.read_rgb8` needs none.
+    file_axes : str
+        Letters of the axes in the file: those of `array`, and others of length 1. Empty
+        where they are the same.
     """
 
     array: LazyArray
@@ -45,6 +48,7 @@ class Image:
     channels: tuple[int, int, int]
     is_rgb: bool
     pyramid: Mapping[int, LazyArray] = field(default_factory=dict)
+    file_axes: str = ""
 
     @property
     def axes(self) -> str:
@@ -201,7 +205,9 @@ class Image:
         ImageError
             If it is malformed or out of range.
         """
-        return resolve_plane(index, self.leading_axes, self.leading_shape, self.name)
+        others = "".join(a for a in self.file_axes or self.axes if a not in "yx")
+        axes, shape = self.leading_axes, self.leading_shape
+        return resolve_plane(index, axes, shape, self.name, others)
 
     def check_position(self, position: Sequence[int] | int) -> tuple[int, ...]:
         """Return a position along each leading axis, in their order, if it is there.

@@ -103,7 +103,9 @@ def open_image(
     array, *coarser = watched([opened.array, *pyramid.values()], opened.name)
     pyramid = dict(zip(pyramid, coarser, strict=True))
     space = _space(opened, letters, scale, units, translate)
-    return Image(array, opened.name, space, mapping, is_rgb, pyramid)
+    # With axes of the caller, those of the file do not count.
+    file_axes = opened.file_axes if letters == opened.axes else ""
+    return Image(array, opened.name, space, mapping, is_rgb, pyramid, file_axes)
 
 
 def _space(

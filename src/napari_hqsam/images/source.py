@@ -69,6 +69,8 @@ class Source:
         Where these are None, its letters stand for the dimensions in their order.
     note : mapping or None
         What this package has noted beside, see `own_note`.
+    file_axes : str
+        Letters of the axes in the file: those of the array, and others of length 1.
     """
 
     array: LazyArray
@@ -79,3 +81,4 @@ class Source:
     reduced: tuple[Reduced, ...] = ()
     space: Space | None = None
     note: Mapping[str, Any] | None = None
+    file_axes: str = ""

@@ -229,7 +229,17 @@ def _describe(
         has_alpha=samples > 1 and _ends_in_alpha(page),
         reduced=tuple(map(Reduced, coarser)),
         space=space,
+        file_axes=_all_axes(series),
     )
+
+
+def _all_axes(series: tifffile.TiffPageSeries) -> str:
+    """Letters of the axes of a series, those of length 1 included; "" if unclear."""
+    letters, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    # Planes of several channels and pixels of several samples are one axis here.
+    sizes = zip(letters, shape, strict=False)
+    kept = [a for a, n in sizes if not (a == "S" and n == 1 and "C" in letters)]
+    return axes_from_names(kept) or ""
 
 
 def _letters(series: tifffile.TiffPageSeries, shape: tuple[int, ...]) -> str:

@@ -162,7 +162,7 @@ def collect_prompts(prompts: PromptSource, image: Image) -> list[Prompt]:
             continue
         if not Path(each).exists():
             raise PromptError(f"{each}: no such file; check the path of the prompts")
-        collected += read_prompts(each, image.plane_shape)
+        collected += read_prompts(each, image.plane_shape, image.axes)
     return collected
 
 

@@ -7,10 +7,12 @@ separated by comma, semicolon or tab; others are ignored.
 column              meaning
 ==================  ======================================================
 y, x                a point, in pixels, pixel centres at integers
-label               of the point: 1 or positive (default), 0 or negative
+label               of the point: 1, positive or true (default); 0, negative or
+                    false
 y0, x0, y1, x1      a box
-object (or id)      rows with the same number are one object; its label id
-t, z                plane index by axis, whole numbers
+object (or id)      rows with the same one are one object: its label id, or a
+                    text, which is numbered
+t, z, ...           plane index by axis letter, whole numbers
 axis-0, axis-1 ...  napari points: the last two are y, x, the others planes
 shape-type          napari shapes: with index and axis-*, a vertex per row
 ==================  ======================================================
@@ -31,6 +33,8 @@ from napari_hqsam.prompts.parts import (
     PromptMemory,
     assemble,
     naming,
+    object_number,
+    point_label,
     whole_number,
 )
 from napari_hqsam.prompts.shapes import from_shape
@@ -43,7 +47,6 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts.prompt import Prompt
 
 BOX_COLUMNS = ("y0", "x0", "y1", "x1")
-LABEL_WORDS = {"positive": 1, "negative": 0}
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ class Columns:
 
 
 def read_csv(
-    path: Path, text: str, plane_shape: tuple[int, int] | None = None
+    path: Path,
+    text: str,
+    plane_shape: tuple[int, int] | None = None,
+    axes: str = "",
 ) -> list[Prompt]:
     """Read prompts from the text of a CSV file.
 
@@ -94,6 +100,8 @@ def read_csv(
         Its content.
     plane_shape : (h, w), optional
         Of the planes, where it is known: shapes are drawn no further.
+    axes : str
+        Letters of the image's axes, whose columns are read besides t and z.
 
     Returns
     -------
@@ -106,7 +114,7 @@ def read_csv(
         usable prompt; names the file and the line.
     """
     names, rows = _table(path, text)
-    columns = _columns(path, names)
+    columns = _columns(path, names, axes)
     if "shape-type" in names:
         return _shapes(path, rows, columns, plane_shape)
     return assemble(path, (_part(path, row, columns) for row in rows))
@@ -147,19 +155,20 @@ def _table(path: Path, text: str) -> tuple[list[str], Iterator[Row]]:
     return names, rows()
 
 
-def _columns(path: Path, names: list[str]) -> Columns:
+def _columns(path: Path, names: list[str], axes: str) -> Columns:
     object_id = next((name for name in ("object", "id") if name in names), None)
-    axes = sorted(
+    numbered = sorted(
         (name for name in names if re.fullmatch(r"axis-[0-9]{1,3}", name)),
         key=lambda name: int(name.removeprefix("axis-")),
     )
-    if len(axes) >= 2:
-        return Columns(tuple(axes[-2:]), (), tuple(axes[:-2]), object_id)
+    if len(numbered) >= 2:
+        return Columns(tuple(numbered[-2:]), (), tuple(numbered[:-2]), object_id)
     if "shape-type" in names:
         raise PromptError(f"{path}: a table of shapes needs columns axis-0 and axis-1")
     point = tuple(name for name in ("y", "x") if name in names)
     box = tuple(name for name in BOX_COLUMNS if name in names)
-    plane = tuple(name for name in ("t", "z") if name in names)
+    letters = dict.fromkeys(a for a in f"tz{axes}" if a not in "yxc")
+    plane = tuple(letter for letter in letters if letter in names)
     if len(point) == 1 or len(box) in (1, 2, 3) or not (point or box):
         raise PromptError(
             f"{path}: the first line names the columns {shown(', '.join(names))}; "
@@ -174,12 +183,14 @@ def _part(path: Path, row: Row, columns: Columns) -> Part:
         has_point, has_box = row.has(*columns.point), row.has(*columns.box)
         if not (has_point or has_box):
             raise PromptError("neither a point nor a box; fill in its coordinates")
-        label = _label(row.cells.get("label", ""))
+        label = point_label(row.cells.get("label"), "column label:")
         if label == 0 and not has_point:
             raise PromptError("label 0 on a box; only points can be negative")
-        object_id = None
+        object_id: int | str | None = None
         if columns.object_id is not None and row.has(columns.object_id):
-            object_id = row.whole(columns.object_id, minimum=1)
+            object_id = object_number(
+                row.cells[columns.object_id], f"column {columns.object_id}:"
+            )
         return Part(
             where,
             points=[[row.number(name) for name in columns.point]] if has_point else (),
@@ -188,11 +199,6 @@ def _part(path: Path, row: Row, columns: Columns) -> Part:
             object_id=object_id,
             plane=_plane(row, columns),
         )
-
-
-def _label(text: str) -> int:
-    label = LABEL_WORDS.get(text.lower(), text) if text else 1
-    return whole_number(label, "column label:", 0)
 
 
 def _plane(row: Row, columns: Columns) -> dict[str, int] | None:

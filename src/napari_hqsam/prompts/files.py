@@ -24,7 +24,9 @@ _EXPANDS = 5
 
 
 def read_prompts(
-    path: str | os.PathLike[str], plane_shape: tuple[int, int] | None = None
+    path: str | os.PathLike[str],
+    plane_shape: tuple[int, int] | None = None,
+    axes: str = "",
 ) -> list[Prompt]:
     """Read prompts from a file, one per object and plane.
 
@@ -39,6 +41,9 @@ def read_prompts(
     plane_shape : (h, w), optional
         Of the planes that they are for, pixels: outlines are drawn no further. Else
         they may span no more than 2**28 pixels.
+    axes : str
+        Letters of the image's axes: columns of a CSV with these names are part of the
+        plane index, as t and z always are.
 
     Returns
     -------
@@ -58,13 +63,16 @@ def read_prompts(
         raise PromptError(
             f"{path}: prompts come from {', '.join(READERS)} files, not {shown(suffix)}"
         )
-    return READERS[suffix](path, _read_text(path), plane_shape)
+    return READERS[suffix](path, _read_text(path), plane_shape, axes)
 
 
 def _read_json_or_geojson(
-    path: Path, text: str, plane_shape: tuple[int, int] | None
+    path: Path, text: str, plane_shape: tuple[int, int] | None, axes: str
 ) -> list[Prompt]:
-    """Read GeoJSON or the package's own JSON: the content tells which."""
+    """Read GeoJSON or the package's own JSON: the content tells which.
+
+    Both name the axes of a plane themselves.
+    """
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -109,7 +117,7 @@ def _read_text(path: Path) -> str:
     return text
 
 
-READERS: dict[str, Callable[[Path, str, tuple[int, int] | None], list[Prompt]]] = {
+READERS: dict[str, Callable[[Path, str, tuple[int, int] | None, str], list[Prompt]]] = {
     ".csv": read_csv,
     ".geojson": _read_json_or_geojson,
     ".json": _read_json_or_geojson,

@@ -6,10 +6,12 @@ centre is (0, 0), so half a pixel is taken off: an outline traced along pixel
 edges then covers exactly the pixels it was traced round.
 
 Point, MultiPoint, LineString and MultiLineString are positive points (negative
-with the property `label` 0), an upright rectangle or any Polygon with the
-property `kind` "box" a box, other Polygon and MultiPolygon a mask with its box.
-The property `object` or `id` puts features together into one object and is its
-label id; the property `plane` is the plane index: `{"t": 0, "z": 12}`, or
+with the property `label` 0 or "negative", see `parts.point_label`), an upright
+rectangle or any Polygon with the property `kind` "box" a box, other Polygon and
+MultiPolygon a mask with its box.
+The property `object` or `id` puts features together into one object, all of whose
+shapes belong to it, and is its label id; ids that are text are numbered in order. The
+property `plane` is the plane index: `{"t": 0, "z": 12}`, or
 `[12]` where there is one axis.
 """
 
@@ -27,7 +29,14 @@ from napari_hqsam.prompts.geometry import (
     polygon_mask,
     vertex_array,
 )
-from napari_hqsam.prompts.parts import Part, assemble, naming, plane_index, whole_number
+from napari_hqsam.prompts.parts import (
+    Part,
+    assemble,
+    naming,
+    object_number,
+    plane_index,
+    point_label,
+)
 from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
@@ -112,9 +121,9 @@ def _part(
         )
 
 
-def _object_id(properties: dict[str, Any]) -> int | None:
+def _object_id(properties: dict[str, Any]) -> int | str | None:
     given = properties.get("object", properties.get("id"))
-    return None if given is None else whole_number(given, "object id", 1)
+    return None if given is None else object_number(given, "object id")
 
 
 def _plane(
@@ -141,7 +150,7 @@ def _shape(
 ) -> dict[str, Any]:
     """Return the fields of a Part that describe the geometry."""
     kind = geometry["type"]
-    negative = properties.get("label") == 0
+    sign = point_label(properties.get("label"))
     pieces = _vertex_lists(geometry.get("coordinates"), DEPTH[kind])
     if "Polygon" not in kind:
         points = [
@@ -149,15 +158,26 @@ def _shape(
             for piece in pieces
             for point in (path_points(piece) if "Line" in kind else piece)
         ]
-        return {"points": points, "point_labels": [int(not negative)] * len(points)}
-    if negative:
+        return {"points": points, "point_labels": [sign] * len(points)}
+    if not sign:
         raise PromptError(f"label 0 on a {kind}; only points can be negative")
     outline = outline_box(np.concatenate(pieces))
     upright = len(pieces) == 1 and axis_aligned_box(pieces[0]) is not None
     if upright or properties.get("kind") == "box":
-        return {"box": outline}
+        y0, x0, y1, x1 = outline
+        corners = np.array([(y0, x0), (y0, x1), (y1, x1), (y1, x0)])
+        return {
+            "box": outline,
+            "outline": outline,
+            "draw": lambda: polygon_mask([corners], plane_shape),
+        }
     mask, offset = polygon_mask(pieces, plane_shape)
-    return {"mask": mask, "mask_offset": offset, "outline": outline}
+    return {
+        "mask": mask,
+        "mask_offset": offset,
+        "outline": outline,
+        "draw": lambda: (mask, offset),
+    }
 
 
 def _vertex_lists(coordinates: object, depth: int) -> list[NDArray[np.float64]]:

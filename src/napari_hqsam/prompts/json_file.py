@@ -25,7 +25,14 @@ from napari_hqsam.errors import ImageError, PromptError, reason
 from napari_hqsam.files import below
 from napari_hqsam.images import open_source
 from napari_hqsam.prompts.geometry import MAX_CROP_PIXELS
-from napari_hqsam.prompts.parts import Part, assemble, naming, plane_index, whole_number
+from napari_hqsam.prompts.parts import (
+    Part,
+    assemble,
+    naming,
+    object_number,
+    plane_index,
+    point_label,
+)
 from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
@@ -85,11 +92,13 @@ def _part(path: Path, where: str, entry: object) -> Part:
         return Part(
             where,
             points=points,
-            point_labels=[1] * len(points) if labels is None else labels,
+            point_labels=[1] * len(points)
+            if labels is None
+            else [point_label(label, "point label") for label in labels],
             box=_list(entry, "box"),
             mask=None if name is None else _mask(path.parent, _text(name)),
             mask_offset=_list(entry, "mask_offset"),
-            object_id=None if object_id is None else whole_number(object_id, "id", 1),
+            object_id=None if object_id is None else object_number(object_id, "id"),
             plane=None if plane is None else plane_index(plane),
         )
 

@@ -6,17 +6,21 @@ its rows into parts; parts with the same object id and plane become one prompt.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import PromptError
+import numpy as np
+
+from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.images.memory import DECODE_VARIABLE, decode_limit
+from napari_hqsam.prompts.geometry import MAX_CROP_PIXELS
 from napari_hqsam.prompts.prompt import Prompt, plane_key
 from napari_hqsam.prompts.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -38,8 +42,11 @@ class Part:
         As in `Prompt`, not yet checked.
     outline : (y0, x0, y1, x1), optional
         Box that a polygon implies; a box given for the same object wins.
-    object_id : int, optional
+    object_id : int or str, optional
         None: an object of its own.
+    draw : callable, optional
+        Gives mask and offset of a drawn shape, such as an upright rectangle that is a
+        box where it is the only shape of its object.
     """
 
     where: str
@@ -49,7 +56,8 @@ class Part:
     mask: NDArray[Any] | None = None
     mask_offset: Sequence[int] | None = None
     outline: Sequence[float] | None = None
-    object_id: int | None = None
+    object_id: int | str | None = None
+    draw: Callable[[], tuple[NDArray[np.bool_], tuple[int, int]]] | None = None
     plane: Mapping[str, int] | tuple[int, ...] | None = None
 
 
@@ -64,13 +72,37 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
     """
     groups: dict[object, list[Part]] = {}
     memory = PromptMemory(path)
-    for part in parts:
+    for part in _numbered(path, parts):
         memory.add(part.mask)
         own = part.where if part.object_id is None else None
         groups.setdefault((part.object_id, plane_key(part.plane), own), []).append(part)
     if not groups:
         raise PromptError(f"{path} holds no prompts; give at least one")
     return [_prompt(path, group) for group in groups.values()]
+
+
+def _numbered(path: Path, parts: Iterable[Part]) -> list[Part]:
+    """Give whole numbers to objects whose ids are text, in order of appearance."""
+    every = list(parts)
+    used = [part.object_id for part in every if isinstance(part.object_id, int)]
+    texts = [part.object_id for part in every if isinstance(part.object_id, str)]
+    if not texts:
+        return every
+    first = max(used, default=0) + 1
+    ids = {text: n for n, text in enumerate(dict.fromkeys(texts), first)}
+    shown_ids = ", ".join(f"{shown(text)} is {n}" for text, n in list(ids.items())[:3])
+    warnings.warn(
+        f"{path}: object ids are text; they are numbered in order: {shown_ids}"
+        f"{', ...' if len(ids) > 3 else ''}",
+        HqsamWarning,
+        stacklevel=5,
+    )
+    return [
+        replace(part, object_id=ids[part.object_id])
+        if isinstance(part.object_id, str)
+        else part
+        for part in every
+    ]
 
 
 class PromptMemory:
@@ -115,9 +147,10 @@ def _prompt(path: Path, group: list[Part]) -> Prompt:
     where = first.where
     if len(group) > 1:
         where = f"object {first.object_id}, {where} to {group[-1].where}"
-    boxes = [part.box for part in group if part.box is not None]
-    masked = [part for part in group if part.mask is not None]
     with naming(path, where):
+        group = _united(group)
+        boxes = [part.box for part in group if part.box is not None]
+        masked = [part for part in group if part.mask is not None]
         for kind, given in (("boxes", boxes), ("masks or polygons", masked)):
             if len(given) > 1:
                 raise PromptError(
@@ -130,9 +163,46 @@ def _prompt(path: Path, group: list[Part]) -> Prompt:
             box=boxes[0] if boxes else mask.outline,
             mask=mask.mask,
             mask_offset=mask.mask_offset,
-            label_id=first.object_id,
+            label_id=None if first.object_id is None else int(first.object_id),
             plane=first.plane,
         )
+
+
+def _united(group: list[Part]) -> list[Part]:
+    """Make one mask of several drawn shapes of an object: all belong to it."""
+    drawn = [part for part in group if part.draw is not None]
+    if len(drawn) < 2 or _is_framed(drawn):
+        return group
+    crops = [part.draw() for part in drawn if part.draw is not None]
+    corners = np.array([[*at, *np.add(at, crop.shape)] for crop, at in crops])
+    y0, x0 = (int(n) for n in corners[:, :2].min(0))
+    y1, x1 = (int(n) for n in corners[:, 2:].max(0))
+    if (y1 - y0) * (x1 - x0) > MAX_CROP_PIXELS:
+        raise PromptError(
+            f"its shapes span {y1 - y0} x {x1 - x0} pixels, the limit is "
+            f"{MAX_CROP_PIXELS} in all; give them as several objects"
+        )
+    mask = np.zeros((y1 - y0, x1 - x0), np.bool_)
+    for crop, (y, x) in crops:
+        height, width = crop.shape
+        mask[y - y0 : y - y0 + height, x - x0 : x - x0 + width] |= crop
+    outlines = np.array([part.outline for part in drawn], float)
+    outline = [*outlines[:, :2].min(0).tolist(), *outlines[:, 2:].max(0).tolist()]
+    first = replace(
+        drawn[0], mask=mask, mask_offset=(y0, x0), box=None, outline=outline
+    )
+    return [first, *(part for part in group if part.draw is None)]
+
+
+def _is_framed(drawn: Sequence[Part]) -> bool:
+    """Whether one box goes round all the other shapes: it is the box of the object."""
+    boxes = [part.box for part in drawn if part.box is not None]
+    if len(boxes) != 1 or sum(part.mask is not None for part in drawn) > 1:
+        return False
+    y0, x0, y1, x1 = boxes[0]
+    edges = np.array([part.outline for part in drawn], float)
+    inside = (edges[:, :2] >= (y0, x0)) & (edges[:, 2:] <= (y1, x1))
+    return bool(inside.all())
 
 
 @contextmanager
@@ -153,12 +223,67 @@ def plane_index(given: object) -> dict[str, int] | tuple[int, ...]:
         If it is neither.
     """
     if isinstance(given, dict):
-        return {k: whole_number(n, f"plane {k}:", 0) for k, n in given.items()}
+        return {
+            str(k).lower(): whole_number(n, f"plane {k}:", 0) for k, n in given.items()
+        }
     if not isinstance(given, list):
         raise PromptError(
             f'plane {shown(given)} is neither an object nor a list; give {{"z": 12}}'
         )
     return tuple(whole_number(index, "plane index", 0) for index in given)
+
+
+_SIGNS = {"1": 1, "positive": 1, "true": 1, "0": 0, "negative": 0, "false": 0}
+
+
+def point_label(value: object, what: str = "label") -> int:
+    """Read whether a point is on the object: the one meaning of ``label`` in files.
+
+    Parameters
+    ----------
+    value : object
+        1, "1", "positive" or true: on the object; 0, "0", "negative" or false: off it.
+        Numbers may be written as 1.0; None or an empty text is 1.
+    what : str
+        Its name, for the message.
+
+    Returns
+    -------
+    int
+        1 or 0.
+
+    Raises
+    ------
+    PromptError
+        If it is anything else, such as -1 or the name of a class.
+    """
+    if value is None or value == "":
+        return 1
+    text = str(value).strip().lower()
+    sign = _SIGNS.get(text.removesuffix(".0"))
+    if sign is None or not isinstance(value, (str, int, float)):
+        raise PromptError(
+            f"{what} {shown(value)} is neither 1 (positive, on the object) nor 0 "
+            "(negative, off it)"
+        )
+    return sign
+
+
+def object_number(value: object, what: str) -> int | str:
+    """Read the id of an object: a whole number from 1 on, or a text.
+
+    Raises
+    ------
+    PromptError
+        If it is a number below 1, not whole, or neither.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        float(text)
+    except ValueError:
+        if text:
+            return text
+    return whole_number(value, what, 1)
 
 
 def whole_number(value: object, what: str, minimum: int) -> int:
