@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_hqsam.errors import ImageError
+from napari_hqsam.errors import HqsamWarning, ImageError
 from napari_hqsam.images import open_image
 
 ARRAY = np.random.default_rng(0).integers(0, 4000, (3, 2, 64, 80), dtype=np.uint16)
@@ -146,7 +146,8 @@ def test_a_converted_microscope_file_opens_at_its_first_image(tmp_path):
     zarr.create_group(str(path), zarr_format=2, attributes={"bioformats2raw.layout": 3})
     write_ome(path / "0", "0.4")
     write_ome(path / "1", "0.4", ARRAY[:, :, :32])
-    assert open_image(path).plane_shape == (64, 80)
+    with pytest.warns(HqsamWarning, match="holds several images, of which 0 is read"):
+        assert open_image(path).plane_shape == (64, 80)
     assert open_image(path, key="1").plane_shape == (32, 80)
 
 

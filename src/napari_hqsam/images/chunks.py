@@ -55,7 +55,7 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
 
     def wrapped(array: LazyArray) -> LazyArray:
         if isinstance(array, Rearranged):
-            return Rearranged(wrapped(array.array), array.order)
+            return Rearranged(wrapped(array.array), array.order, array.at)
         if isinstance(array, zarr.Array) and isinstance(array.store, LocalStore):
             return _WatchedArray(array, Path(array.store.root, array.path), watch)
         return array

@@ -44,7 +44,7 @@ def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any]
     if space == told and 1 not in shape:  # readers may drop axes of length 1
         return None
     note: dict[str, Any] = {"axes": space.axes, "shape": list(shape)}
-    if space != told.select(space.axes):
+    if space != told.select(space.axes) or 1 in shape:
         note |= {"space": space.to_dict(), "told": _of(told)}
     return note
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -24,17 +25,25 @@ class Rearranged:
         What is stored, indexed by ints and slices.
     order : sequence of (int or None)
         For each axis of this view the axis of the array; None: an axis of length 1
-        that the array lacks. Axes of the array that are not named must be of length 1.
+        that the array lacks.
+    at : mapping of int to int, optional
+        Where the view is along axes of the array that are not named: of a channel
+        axis, which channel. Others must be of length 1.
     """
 
-    def __init__(self, array: LazyArray, order: Sequence[int | None]) -> None:
-        self.array, self.order = array, tuple(order)
+    def __init__(
+        self,
+        array: LazyArray,
+        order: Sequence[int | None],
+        at: Mapping[int, int] | None = None,
+    ) -> None:
+        self.array, self.order, self.at = array, tuple(order), dict(at or {})
         sizes = tuple(int(n) for n in array.shape)
         self.shape = tuple(1 if i is None else sizes[i] for i in self.order)
         left_out = set(range(len(sizes))) - set(self.order)
         if len({i for i in self.order if i is not None}) + len(left_out) != len(sizes):
             raise ValueError(f"{order} names an axis twice")
-        if any(sizes[i] != 1 for i in left_out):
+        if any(sizes[i] != 1 for i in left_out - set(self.at)):
             raise ValueError(f"{order} leaves out an axis of {sizes}")
 
     @property
@@ -47,6 +56,11 @@ class Rearranged:
     def ndim(self) -> int:
         """Number of axes."""
         return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return math.prod(self.shape)
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
@@ -119,8 +133,9 @@ class Rearranged:
         return number % size
 
     def _stored_key(self, full: tuple[int | slice, ...]) -> tuple[int | slice, ...]:
-        """Index of the array; 0 along what is not named."""
-        key: list[int | slice] = [0] * len(self.array.shape)
+        """Index of the array."""
+        count = len(self.array.shape)
+        key: list[int | slice] = [self.at.get(i, 0) for i in range(count)]
         for part, i in zip(full, self.order, strict=True):
             if i is not None:
                 key[i] = part

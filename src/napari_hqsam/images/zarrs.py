@@ -125,8 +125,20 @@ def open_node(
             f"{where}: its metadata are damaged or name a missing array "
             f"({reason(error)})"
         ) from error
+    if "plate" in metadata or "well" in metadata:
+        raise ImageError(
+            f"{where} is {_of_fields(metadata)}: open one of them by its path, or with "
+            "key (--key), such as A/1/0"
+        )
     if key is None and "bioformats2raw.layout" in metadata:
         # A converted microscope file: its images are the groups 0, 1, ...
+        if "1" in node:
+            warnings.warn(
+                f"{where} holds several images, of which 0 is read: pass key (--key) "
+                "for another",
+                HqsamWarning,
+                stacklevel=5,
+            )
         return open_node(node, "0", name, where=where)
     array = _only_array(node, where)
     return Source(checked_array(array, where), name)
@@ -227,6 +239,17 @@ def _open_multiscale(
         space=_space(image, axes or _PLACEHOLDERS[: array.ndim], where),
         note=_note(group),
     )
+
+
+def _of_fields(metadata: Mapping[str, Any]) -> str:
+    """Say what a plate or a well holds."""
+    plate, well = metadata.get("plate"), metadata.get("well")
+    entries = (plate or well or {}) if isinstance(plate or well, Mapping) else {}
+    wells = entries.get("wells" if plate else "images") or []
+    names = [str(e.get("path")) for e in wells if isinstance(e, Mapping)][:4]
+    listed = f" ({', '.join(names)}{', ...' if len(wells) > 4 else ''})"
+    what = "a plate of wells" if plate else "a well of fields"
+    return what + (listed if names else "")
 
 
 def _note(group: zarr.Group) -> Mapping[str, Any] | None:

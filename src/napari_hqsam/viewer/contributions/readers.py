@@ -1,23 +1,37 @@
-"""Readers for napari: OME-Zarr and zarr folders, lazily, with scale and units."""
+"""Readers for napari: OME-Zarr and zarr folders of every layout, and label TIFFs."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hqsam.viewer.contributions.field_picker import pick_fields
+from napari_hqsam.viewer.contributions.zarr_layers import (
+    LayerData,
+    image_layers,
+    label_layer,
+    place_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-
-LayerData = tuple[Any, dict[str, Any], str]
+_TIFF = (".tif", ".tiff")
+_NOTHING = [(None,)]
+"""By which napari knows that a reader opened nothing on purpose."""
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """Return the reader of OME-Zarr and zarr folders, if this is one."""
-    if isinstance(path, list) or not is_zarr(Path(path)):
+    """Return the reader of zarr folders or of label TIFFs, if this is one."""
+    if isinstance(path, list):
         return None
-    return read_zarr
+    if is_zarr(Path(path)):
+        return read_zarr
+    if path.lower().endswith(_TIFF) and Path(path).is_file():
+        return read_tiff
+    return None
 
 
 def is_zarr(path: Path) -> bool:
@@ -27,88 +41,67 @@ def is_zarr(path: Path) -> bool:
 
 
 def read_zarr(path: str) -> list[LayerData]:
-    """Open a zarr folder lazily: labels as Labels layer, all else as Image.
+    """Open a zarr folder lazily: labels as Labels layers, all else as Image layers.
+
+    An image with the labels in it, each image of a converted file, the chosen fields
+    of a plate or well, or a single array.
 
     Raises
     ------
     ImageError
         It cannot be read.
     """
-    import zarr
+    from napari_hqsam.images import open_source
+    from napari_hqsam.images.zarr_layout import layout_of
+    from napari_hqsam.images.zarrs import open_folder
 
-    from napari_hqsam.images import open_image
-    from napari_hqsam.images.zarrs import (
-        is_label_image,
-        ome_metadata,
-        open_folder,
-        open_zarr,
-    )
-
-    name = Path(path).name.split(".")[0]
-    source, node = open_zarr(Path(path)), open_folder(Path(path))
-    array: Any = source.array
-    if isinstance(node, zarr.Array):
-        kind = (
-            "labels"
-            if array.dtype.kind in "iu" and array.dtype.itemsize > 2
-            else "image"
-        )
-        return [(array, {"name": name}, kind)]
-    place = _place(ome_metadata(node))
-    if is_label_image(node):
-        from napari_hqsam.labels import read_labels
-
-        # In memory, so that it can be edited: napari edits no pyramid, and what
-        # is on the disk stays as it was until it is saved.
-        labels = read_labels(path).reshape(array.shape)
-        return [(labels, {"name": name} | place, "labels")]
-    image = open_image(path)
-    arrays = [array, *(reduced.array for reduced in source.reduced)]
-    rgb = image.is_rgb and image.axes[-1] == "c"
-    channel = image.axes.index("c") if "c" in image.axes and not rgb else None
-    attributes: dict[str, Any] = {"name": name, "rgb": rgb}
-    if channel is None and not rgb:
-        attributes |= place
-    elif channel is not None:
-        attributes["channel_axis"] = channel
-        attributes["name"] = None
-        attributes |= {
-            k: [v for i, v in enumerate(values) if i != channel]
-            for k, values in place.items()
-        }
-    data: Any = arrays if len(arrays) > 1 else arrays[0]
-    return [(data, attributes, "image")]
+    folder = Path(path)
+    name = folder.name.split(".")[0] or folder.name
+    layout = layout_of(open_folder(folder))
+    if layout.kind == "labels":
+        return [label_layer(folder, "", name)]
+    if layout.kind == "list of labels":
+        return [label_layer(folder, key, key) for key in layout.keys]
+    if layout.kind == "array":
+        source = open_source(folder)
+        dtype = np.dtype(source.array.dtype)
+        kind = "labels" if dtype.kind in "iu" and dtype.itemsize > 2 else "image"
+        return [(source.array, {"name": name} | place_of(source), kind)]
+    if layout.kind == "image":
+        layers = image_layers(folder, "", name)
+        labels = [label_layer(folder, k, k.split("/", 1)[1]) for k in layout.labels]
+        return [*layers, *labels]
+    keys = list(layout.keys)
+    if layout.kind != "series":
+        keys = pick_fields(folder, keys)
+        if not keys:
+            return _NOTHING  # type: ignore[return-value]
+    found: list[LayerData] = []
+    for key in keys:
+        own = name if len(layout.keys) == 1 else f"{name} {key}"
+        found += image_layers(folder, key, own)
+    return found
 
 
-def _place(ome: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Scale, units and axis labels of the finest level, as napari takes them.
+def read_tiff(path: str) -> list[LayerData]:
+    """Open labels of a TIFF in their place, in memory, so that they can be edited.
 
-    Nothing where they are damaged: the pixels can be shown all the same.
+    What holds no integers is opened as an image.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read.
     """
-    try:
-        image = ome["multiscales"][0]
-        place: dict[str, list[Any]] = {
-            "axis_labels": [str(axis["name"]) for axis in image["axes"]],
-            "units": [str(axis.get("unit") or "pixel") for axis in image["axes"]],
-        }
-        for transform in image["datasets"][0].get("coordinateTransformations", []):
-            if transform.get("type") == "scale":
-                place["scale"] = _numbers(transform["scale"], place)
-                if min(place["scale"]) <= 0:
-                    raise ValueError("a pixel has no size")
-            elif transform.get("type") == "translation":
-                place["translate"] = _numbers(transform["translation"], place)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return {}
-    return place
+    from napari_hqsam.images import open_source
+
+    source = open_source(path, keep_indices=True)
+    name = Path(path).name.split(".")[0]
+    if np.dtype(source.array.dtype).kind in "iu" and not source.is_rgb:
+        return [label_layer(Path(path), "", name)]
+    rgb = bool(source.is_rgb)
+    place = place_of(source, without="c" if rgb else "")
+    return [(source.array, {"name": name, "rgb": rgb} | place, "image")]
 
 
-def _numbers(values: Any, place: Mapping[str, list[Any]]) -> list[float]:  # noqa: ANN401
-    """Return a number for each axis; raise ValueError where they are none."""
-    numbers = [float(value) for value in values]
-    if len(numbers) != len(place["units"]) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{values!r} are no numbers for {len(place['units'])} axes")
-    return numbers
-
-
-__all__ = ["get_reader", "read_zarr"]
+__all__ = ["get_reader", "read_tiff", "read_zarr"]

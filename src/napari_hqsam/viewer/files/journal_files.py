@@ -30,7 +30,7 @@ from napari_hqsam.sessions import (
 from napari_hqsam.sessions.journal.locking import is_in_use
 from napari_hqsam.sessions.journal.paths import SUFFIX, base_path
 from napari_hqsam.sessions.session import Session
-from napari_hqsam.viewer.files.label_files import empty_labels, space_of
+from napari_hqsam.viewer.files.label_files import FILE, empty_labels, space_of
 from napari_hqsam.viewer.files.sessions_folder import make_sessions_folder, never_saved
 from napari_hqsam.viewer.files.unsaved_sessions import (
     forget_note,
@@ -91,9 +91,10 @@ def journal_file(name: str) -> Path:
 
 def journal_beside(layer: Layer) -> Path | None:
     """Return the journal beside the file that a layer was read from, if any."""
-    if layer.source.path is None:
+    file = layer.metadata.get(FILE) or layer.source.path
+    if file is None:
         return None
-    path = journal_path(Path(layer.source.path).absolute())
+    path = journal_path(Path(file).absolute())
     return path if path.is_file() else None
 
 

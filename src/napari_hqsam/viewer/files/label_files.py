@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FLAT = "napari-hqsam: axis of all channels"
 """Key in a layer's metadata: the axis that its labels lack, see `LayerTarget`."""
 
+FILE = "napari-hqsam: file"
+"""Where a layer's metadata tell the file of labels that came with their image."""
 _PLACE = ("scale", "translate", "rotate", "shear", "affine")
 _ANY_AXES = "abcdefghijklmnopqrstuvwxyz"
 
