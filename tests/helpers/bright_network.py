@@ -50,6 +50,7 @@ class BrightNetwork:
     """
 
     instance_decoder = None
+    outputs = ("sam+hq", "sam", "hq")
 
     def __init__(self, size, unsure=0, *, varied=False, nudge=0.0):
         self.input_size, self.unsure = size, unsure

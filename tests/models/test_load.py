@@ -8,7 +8,13 @@ import safetensors.torch
 import torch
 
 from napari_hqsam import Prompt, Segmenter, open_image
-from napari_hqsam.errors import CheckpointError, FetchError, ModelError, PromptError
+from napari_hqsam.errors import (
+    CheckpointError,
+    FetchError,
+    HqsamWarning,
+    ModelError,
+    PromptError,
+)
 from napari_hqsam.models import (
     Checkpoint,
     checkpoint_path,
@@ -293,7 +299,11 @@ def test_plain_sam_segments_and_says_what_it_lacks(plain):
     image[20:40, 20:40] = 200
     segmenter = Segmenter(open_image(image, axes="yx"), model, cache=False)
     click = Prompt([(30, 30)])
-    mask = segmenter.segment(click, output="sam", level=0)
-    assert mask.data.dtype == bool
-    with pytest.raises(PromptError, match=r'SAM without HQ.*"sam"'):
-        segmenter.segment(click, level=0)
+    with pytest.raises(PromptError, match=r'without HQ.*"sam"'):
+        segmenter.segment(click, output="hq", level=0)
+    assert segmenter.source.encoded == 0
+    with pytest.warns(HqsamWarning, match=r'its own mask is given \(output "sam"\)'):
+        given = segmenter.segment(click, level=0)
+    mask = segmenter.segment(click, output="sam", level=0)  # asked for: no warning
+    assert (given.bbox, given.score) == (mask.bbox, mask.score)
+    assert list(segmenter.outputs(click, level=0)) == ["sam"]

@@ -29,6 +29,22 @@ NormalizationOption = Annotated[
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Name (see `models`) or weights file.")
 ]
+InstanceDecoderOption = Annotated[
+    Path | None,
+    typer.Option(help="File of the model's instance decoder, as micro-sam has them."),
+]
+ProposerOption = Annotated[
+    str,
+    typer.Option(
+        help="Where prompts come from: apg (points of the instance decoder), ais (a "
+        "watershed on its maps), grid (a lattice, any model). [default: apg where "
+        "there is an instance decoder, else grid]",
+        show_default=False,
+    ),
+]
+TypicalSizeOption = Annotated[
+    float | None, typer.Option(help="Longer side of an object, pixels.")
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq.")]

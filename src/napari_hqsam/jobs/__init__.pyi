@@ -1,3 +1,4 @@
+from .auto import auto_file
 from .batch import batch_file
 from .batch_result import Done
 from .embed import Embedded, embed_file
@@ -21,6 +22,7 @@ __all__ = [
     "Mode",
     "Replayed",
     "Reporter",
+    "auto_file",
     "batch_file",
     "embed_file",
     "evaluate_folders",

@@ -36,6 +36,7 @@ class JobArgs(OptionArgs, total=False):
     allow_missing: bool
     normalization: NormalizationSpec
     model: PathLike | Model
+    instance_decoder: PathLike | None
     device: str
     precision: str
     cache: Cache
@@ -54,7 +55,7 @@ class JobSetup:
         As of `Segmenter`.
     model : str, path or Model
         As of `load_model`, or a model that is loaded.
-    device, precision
+    instance_decoder, device, precision
         As of `load_model`.
     cache
         As of `Segmenter`.
@@ -70,6 +71,7 @@ class JobSetup:
     allow_missing: bool = False
     normalization: NormalizationSpec = "percentile"
     model: PathLike | Model = "micro"
+    instance_decoder: PathLike | None = None
     device: str = "auto"
     precision: str = "auto"
     cache: Cache = None
@@ -127,7 +129,12 @@ class JobSetup:
         if not isinstance(self.model, str | os.PathLike):
             return self.model
         with self.reporter.step("load the model") as details:
-            model = load_model(self.model, device=self.device, precision=self.precision)
+            model = load_model(
+                self.model,
+                instance_decoder=self.instance_decoder,
+                device=self.device,
+                precision=self.precision,
+            )
             dtype = str(model.dtype).removeprefix("torch.")
             details.append(f"{model.name}, {model.device} {dtype}")
         return model

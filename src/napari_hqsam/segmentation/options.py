@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self, TypedDict
 
 import numpy as np
 
-from napari_hqsam.errors import PromptError
+from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.network.outputs import OUTPUTS, Output
+
+if TYPE_CHECKING:
+    from napari_hqsam.models import Model
 
 Level = Literal["auto", "whole"] | int
 ProposerName = Literal["auto", "apg", "ais", "grid"]
@@ -85,6 +89,36 @@ class SegmentOptions:
             "typical_size": self.typical_size,
             "view_extent": self.view_extent,
         }
+
+    def for_model(self, model: Model) -> Self:
+        """Return the options as a model can do them.
+
+        A SAM without HQ modules gives its own mask instead of SAM + HQ.
+
+        Raises
+        ------
+        PromptError
+            The HQ mask alone is wanted of it.
+
+        Warns
+        -----
+        HqsamWarning
+            Its own mask is given instead of SAM + HQ.
+        """
+        if self.output in model.network.outputs:
+            return self
+        if self.output == "hq":
+            raise PromptError(
+                f"{model.name} is a SAM without HQ modules and has no HQ mask; choose "
+                'the output "sam", or an HQ-SAM model'
+            )
+        warnings.warn(
+            f"{model.name} is a SAM without HQ modules: its own mask is given (output "
+            '"sam")',
+            HqsamWarning,
+            stacklevel=4,
+        )
+        return replace(self, output="sam")
 
     def __post_init__(self) -> None:
         check_level(self.level)

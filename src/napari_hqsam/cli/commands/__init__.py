@@ -4,6 +4,7 @@ Nothing heavy is imported before a command runs, so that ``--help`` is instant.
 """
 
 from napari_hqsam.cli.commands import (
+    auto,
     batch,
     cache,
     demo,
@@ -19,6 +20,7 @@ from napari_hqsam.cli.commands import (
 COMMANDS = (
     demo.demo,
     segment.segment,
+    auto.auto,
     batch.batch,
     propagate.propagate,
     replay.replay,

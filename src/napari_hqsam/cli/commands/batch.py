@@ -44,9 +44,8 @@ def batch(
     max_gap: Annotated[
         int, typer.Option(help="auto: planes that an object may be missing from.")
     ] = 0,
-    typical_size: Annotated[
-        float | None, typer.Option(help="Longer side of an object, pixels.")
-    ] = None,
+    proposer: opt.ProposerOption = "auto",
+    typical_size: opt.TypicalSizeOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace labels that are there.")
     ] = False,
@@ -66,6 +65,7 @@ def batch(
         str, typer.Option(help="Pixels of two objects: keep or overwrite.")
     ] = "keep",
     model: opt.ModelOption = "micro",
+    instance_decoder: opt.InstanceDecoderOption = None,
     device: opt.DeviceOption = "auto",
     precision: opt.PrecisionOption = "auto",
     cache: Annotated[
@@ -77,7 +77,7 @@ def batch(
 
     options = segment_options(level, output, clean=clean)
     options["typical_size"] = typical_size
-    chosen: Any = {"mode": mode or None, "overlap": overlap}
+    chosen: Any = {"mode": mode or None, "overlap": overlap, "proposer": proposer}
     done = batch_file(
         image,
         out,
@@ -93,6 +93,7 @@ def batch(
         **chosen,
         **options,
         allow_missing=allow_missing,
+        instance_decoder=instance_decoder,
         **job_arguments(
             key, axes, channels, normalization, model, device, precision, cache
         ),

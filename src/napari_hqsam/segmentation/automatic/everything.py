@@ -80,7 +80,7 @@ def iter_everything(
         Level, size, points, proposer or output cannot be used.
     """
     image, grid = segmenter.image, segmenter.grid
-    how = SegmentOptions(**options)
+    how = SegmentOptions(**options).for_model(segmenter.model)
     if how.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
     index = image.position(plane)

@@ -164,7 +164,7 @@ class PlaneSegmenter:
 
         As `segment_many`, in constant memory: at most `AT_ONCE` predictions are held.
         """
-        chosen = SegmentOptions(**options)
+        chosen = SegmentOptions(**options).for_model(self.model)
         for i, masks in self._segment(prompts, plane, chosen, [(chosen.output, 0)]):
             yield i, masks[0]
 
@@ -182,7 +182,7 @@ class PlaneSegmenter:
         `output` is "sam"; "hq" has a single mask. Parameters and errors as for
         `segment`.
         """
-        chosen = SegmentOptions(**options)
+        chosen = SegmentOptions(**options).for_model(self.model)
         numbers = [0] if chosen.output == "hq" else [1, 2, 3]
         wanted = [(chosen.output, i) for i in numbers]
         ((_, masks),) = self._segment([prompt], plane, chosen, wanted)
@@ -195,11 +195,12 @@ class PlaneSegmenter:
         plane: PlaneIndex | None = None,
         **options: Unpack[OptionArgs],
     ) -> dict[Output, Mask]:
-        """Return the masks of all three outputs, from one run of the decoder.
+        """Return the masks of all outputs of the model, from one run of the decoder.
 
-        Parameters and errors as for `segment`. The level is chosen for "sam+hq".
+        Parameters and errors as for `segment`. The level is chosen for the first of
+        them, "sam+hq" where there is HQ.
         """
-        names: tuple[Output, ...] = ("sam+hq", "sam", "hq")
+        names = self.model.network.outputs
         chosen, wanted = SegmentOptions(**options), [(name, 0) for name in names]
         ((_, masks),) = self._segment([prompt], plane, chosen, wanted)
         return dict(zip(names, masks, strict=True))

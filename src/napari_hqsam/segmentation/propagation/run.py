@@ -128,7 +128,7 @@ def iter_propagate(
         segmenter,
         many,
         plan.stack,
-        stack_options,
+        stack_options.for_model(segmenter.model),
         _check_of(cancel),
         both_ways=plan.forward and plan.backward,
     )
