@@ -68,6 +68,7 @@ def labels_on_disk(
     space: Space | None = None,
     colors: Mapping[int, tuple[int, int, int, int]] | None = None,
     overwrite: bool | None = True,
+    warn: bool = True,
 ) -> Iterator[Any]:
     """Make a label image on the disk, wholly or not at all.
 
@@ -93,6 +94,9 @@ def labels_on_disk(
         Colours that objects have, each from 0 to 255.
     overwrite : bool or None
         Whether labels that are already there may be replaced, see `check_writable`.
+
+    warn : bool
+        Whether to say what the format has no place for; not of files of our own.
 
     Yields
     ------
@@ -125,7 +129,8 @@ def labels_on_disk(
     space = space or Space.pixels(axes)
     image = LabelImage(target, sizes, np.dtype(dtype), space, colors or {})
     writer = kind.writer(image)
-    warn_of_losses(kind, image, writer)
+    if warn:
+        warn_of_losses(kind, image, writer)
     note = make_note(space, sizes, writer.told)
     if image_of(target) is not None:
         target.parent.mkdir(exist_ok=True)

@@ -25,7 +25,12 @@ from napari_hqsam.sessions.journal.events import Save
 from napari_hqsam.sessions.journal.file import Journal
 from napari_hqsam.sessions.journal.lines import JournalError, read_lines
 from napari_hqsam.sessions.journal.locking import lock_exclusively
-from napari_hqsam.sessions.journal.paths import SUFFIX, base_path, journal_path
+from napari_hqsam.sessions.journal.paths import (
+    SUFFIX,
+    base_path,
+    check_no_base,
+    journal_path,
+)
 from napari_hqsam.sessions.recorded_session import parse_journal
 
 if TYPE_CHECKING:
@@ -121,7 +126,8 @@ def _back_up(path: Path) -> Path:
 
 
 def check_session_not_open(labels: str | os.PathLike[str]) -> None:
-    """Raise OutputError if the session beside labels is open now."""
+    """Raise OutputError if the session beside labels is open, or began with them."""
+    check_no_base(labels)
     path = journal_path(labels)
     if os.path.lexists(path):
         _locked_for(path, labels).release()

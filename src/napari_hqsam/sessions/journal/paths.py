@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hqsam.errors import OutputError
+
 if TYPE_CHECKING:
     import os
 
@@ -28,6 +30,23 @@ def base_path(journal: str | os.PathLike[str]) -> Path:
     """Return the path of the labels that a session began with: beside its journal."""
     path = Path(journal)
     return path.with_name(path.name.removesuffix(SUFFIX) + BASE_SUFFIX)
+
+
+def check_no_base(labels: str | os.PathLike[str]) -> None:
+    """Raise if labels would overwrite those that a session began with.
+
+    Raises
+    ------
+    OutputError
+        The journal could not be read any more.
+    """
+    path = Path(labels)
+    journal = path.with_name(path.name.removesuffix(BASE_SUFFIX) + SUFFIX)
+    if path.name.endswith(BASE_SUFFIX) and journal.exists():
+        raise OutputError(
+            f"{path} holds the labels that the session {journal.name} began with; "
+            "choose another name"
+        )
 
 
 def find_base(journal: Path, named: str | None) -> Path | None:

@@ -28,7 +28,7 @@ from napari_hqsam.sessions import (
     read_session,
 )
 from napari_hqsam.sessions.journal.locking import is_in_use
-from napari_hqsam.sessions.journal.paths import SUFFIX, base_path
+from napari_hqsam.sessions.journal.paths import SUFFIX, base_path, check_no_base
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.files.label_files import FILE, empty_labels, space_of
 from napari_hqsam.viewer.files.sessions_folder import make_sessions_folder, never_saved
@@ -202,6 +202,7 @@ def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
     OutputError
         Both would write to the same files.
     """
+    check_no_base(labels)
     path = journal_path(labels)
     journal = None if session is None else session.journal
     if journal is not None and same_file(journal.path, path):

@@ -53,7 +53,8 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # 
     from napari_hqsam.labels import write_labels
 
     space = space_of(attributes, len(data.shape))
-    write_labels(path, np.asarray(data), space=space)
+    colors = colors_of(attributes.get("colormap"))
+    write_labels(path, np.asarray(data), space=space, colors=colors)
     return path
 
 
@@ -105,17 +106,48 @@ def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, A
 def files_in_use(viewer: Viewer) -> list[Path]:
     """Return the files that layers read, which labels must not overwrite.
 
-    Except those of labels in memory: these may be saved in their own file again.
+    Except those of labels in memory: these may be saved in their own file again. A
+    layer tells its file only if napari opened it; lazily read arrays tell theirs.
     """
     from napari.layers import Labels
 
-    return [
-        Path(layer.source.path)
-        for layer in viewer.layers
-        if layer.source.path is not None
-        and "://" not in str(layer.source.path)
-        and not (isinstance(layer, Labels) and isinstance(layer.data, np.ndarray))
-    ]
+    found: list[Path] = []
+    for layer in viewer.layers:
+        if isinstance(layer, Labels) and isinstance(layer.data, np.ndarray):
+            continue
+        path = layer.source.path
+        if path is not None and "://" not in str(path):
+            found.append(Path(path))
+        levels = layer.data if getattr(layer, "multiscale", False) else [layer.data]
+        found += [file for level in levels for file in _files_of(level)]
+    return found
+
+
+def _files_of(data: Any) -> list[Path]:  # noqa: ANN401 - of any layer
+    """Return the files that an array reads from, as far as it tells."""
+    data = getattr(data, "array", data)  # of one that is transposed
+    while isinstance(data, np.ndarray):
+        if isinstance(data, np.memmap) and data.filename is not None:
+            return [Path(data.filename)]
+        data = data.base  # of a view
+    root = getattr(getattr(data, "store", None), "root", None)
+    return [] if root is None else [Path(root)]
+
+
+def colors_of(colormap: object) -> dict[int, tuple[int, int, int, int]]:
+    """Return the colours that a user has given to objects, each from 0 to 255.
+
+    Parameters
+    ----------
+    colormap : napari colormap or None
+        Of a Labels layer. One that gives colours by itself has none to be kept.
+    """
+    given = getattr(colormap, "color_dict", None) or {}
+    return {
+        int(i): tuple(round(float(v) * 255) for v in rgba)  # type: ignore[misc]
+        for i, rgba in given.items()
+        if i is not None and i > 0
+    }
 
 
 def warn_kept(path: str, kept: Path) -> None:
