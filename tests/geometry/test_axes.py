@@ -7,6 +7,7 @@ import pytest
 import zarr
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.images import open_image
 
 
@@ -133,3 +134,22 @@ def test_names_that_xarray_left_in_a_zarr_v2_array(tmp_path):
         attributes={"_ARRAY_DIMENSIONS": ["time", "y", "x"]},
     )
     assert open_image(tmp_path / "a.zarr").axes == "tyx"
+
+
+@pytest.mark.parametrize(
+    ("names", "letters"),
+    [
+        (("time", "Channel", "depth", "row", "col"), "tczyx"),
+        (("t [s]", "z_um", "Y", "X"), "tzyx"),
+        (("phase", "position", "y", "x"), "poyx"),
+        (("cell", "y", "x"), "eyx"),  # no channel
+        (("theta", "time", "y", "x"), "htyx"),
+        (("x", "y", "z"), "xyz"),
+        (("-3", "-2", "-1"), None),  # napari's default
+        (("lat", "lon"), None),
+        (("y", "y"), None),
+        ((None, "y", "x"), None),
+    ],
+)
+def test_a_name_without_a_meaning_gets_a_letter_without_one(names, letters):
+    assert axes_from_names(names) == letters

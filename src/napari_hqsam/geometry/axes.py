@@ -8,6 +8,7 @@ pure: it sees shapes and letters, never pixels or files.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,15 @@ _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 # Letters for leading dimensions of length 1, the innermost last.
 _SINGLE_AXES = "abdefghijklmnopqrsuvwtcz"
 # Names that differ from their letter; "s" is TIFF's name for colour samples.
-_ALIASES = {"s": "c", "channel": "c", "channels": "c", "time": "t"}
+_ALIASES = {
+    **{"s": "c", "ch": "c", "channel": "c", "channels": "c", "band": "c"},
+    **{"time": "t", "plane": "z", "depth": "z", "slice": "z"},
+    **{"row": "y", "rows": "y", "col": "x", "column": "x", "columns": "x"},
+}
+
+_MEANINGS = "tzcyxs"
+"""Letters that say what an axis is."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def parse_axes(axes: str, shape: tuple[int, ...]) -> str:
@@ -153,19 +162,31 @@ def axes_from_names(names: Iterable[object] | None) -> str | None:
     Returns
     -------
     str or None
-        One letter per name, or None if the names do not make valid axes: then
-        the axes must be guessed or passed.
+        One letter per name: of a name without a meaning the first that is free and
+        has none either ("phase" is p, "cell" is e). None if the names do not make
+        valid axes: then the axes must be guessed or passed.
     """
     if names is None:
         return None
-    letters = ""
-    for name in names:
-        lower = name.lower() if isinstance(name, str) else ""
-        letters += _ALIASES.get(lower, lower[:1]) or "?"
+    lower = [name.lower() if isinstance(name, str) else "" for name in names]
+    letters = [_known_letter(name) for name in lower]
+    for i, name in enumerate(lower):
+        if not letters[i]:
+            taken = {*letters, *_MEANINGS}
+            free = (a for a in name if a in _LETTERS and a not in taken)
+            letters[i] = next(free, "?")
     try:
-        return parse_axes(letters, (1,) * len(letters))
+        return parse_axes("".join(letters), (1,) * len(letters))
     except ImageError:
         return None
+
+
+def _known_letter(name: str) -> str:
+    """Letter of an axis whose name says what it is, such as "time", "z" or "y [um]"."""
+    if name in _ALIASES:
+        return _ALIASES[name]
+    first = re.match(r"[a-z](?![a-z])", name)
+    return "" if first is None else _ALIASES.get(first[0], first[0])
 
 
 def _example(ndim: int) -> str:

@@ -90,7 +90,8 @@ def open_image(
     if axes is not None:
         letters = parse_axes(axes, shape)
     else:
-        letters = opened.axes or guess_axes(shape, dtype)
+        named = opened.axes if len(opened.axes or "") == len(shape) else None
+        letters = named or guess_axes(shape, dtype)
     n_channels = dict(zip(letters, shape, strict=True)).get("c", 1)
     is_rgb = n_channels in COLOUR_SAMPLES and (
         letters[-1] == "c" if opened.is_rgb is None else opened.is_rgb
@@ -117,7 +118,9 @@ def _space(
 ) -> Space:
     """Where the pixels are: as the caller says, else the file, else in pixels."""
     own = opened.space
-    own = Space.pixels(letters) if own is None else own.renamed(letters)
+    if own is None or len(own.axes) != len(letters):
+        own = Space.pixels(letters)
+    own = own.renamed(letters)
     if scale is None and units is None and translate is None:
         return own
     if not own.affine.is_diagonal:

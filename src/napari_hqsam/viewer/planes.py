@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.geometry import Plane
+from napari_hqsam.geometry import Plane, Reslice
+from napari_hqsam.viewer.axis_names import axis_letters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 T = TypeVar("T")
-_LEADING = "tzabdefghijklmnopqrsuvw"
+_LEADING = "abdefghijklmnopqrsuvwtz"
+"""Letters of axes without names before y and x, the innermost last."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class PlaneView:
         Data axis that holds channels.
     flat : int or None
         Axis that has length 1 for all channels, see `in_layers`.
+    names : str
+        Letters of the data axes, see `axis_letters`; empty where they have no names.
     """
 
     axes: tuple[int, int]
     position: tuple[int, ...]
     channel_axis: int | None = None
     flat: int | None = None
+    names: str = ""
 
     @property
     def ndim(self) -> int:
@@ -57,12 +62,20 @@ class PlaneView:
         return tuple(i for i in range(self.ndim) if i not in self.axes)
 
     def letters(self) -> str:
-        """Axes letters as `open_image` wants them, without that of RGB."""
-        free = iter(_LEADING)
-        names = {self.axes[0]: "y", self.axes[1]: "x"}
+        """Axes letters as `open_image` wants them, without that of RGB.
+
+        The two of the plane are y and x, whatever they are called; the others have
+        their own letters, or z, t, ... where they have no names.
+        """
+        kept = [i for i in range(self.ndim) if i != self.channel_axis]
+        named = "".join(self.names[i] for i in kept) if self.names else ""
+        if "c" in named or not {"y", "x"} <= set(named):
+            named = f"{_LEADING[len(_LEADING) - len(kept) + 2 :]}yx"
+        y, x = (kept.index(axis) for axis in self.axes)
+        found = list(Reslice(named, (y, x)).letters(named))
         if self.channel_axis is not None:
-            names[self.channel_axis] = "c"
-        return "".join(names.get(i) or next(free) for i in range(self.ndim))
+            found.insert(self.channel_axis, "c")
+        return "".join(found)
 
     def leading(self, shape: Sequence[int]) -> list[int]:
         """Return the data axes with several slices, in order."""
@@ -201,4 +214,4 @@ def shown_plane(dims: Dims, layer: Layer) -> PlaneView:
                 f"the slider of axis {i} is at {at}, {layer.name} has 0 to {size - 1}; "
                 "move it onto the image"
             )
-    return PlaneView((axes[0], axes[1]), tuple(position))
+    return PlaneView((axes[0], axes[1]), tuple(position), names=axis_letters(layer))

@@ -42,7 +42,7 @@ def test_the_plane_is_what_the_sliders_show(order):
 def test_letters_and_index_are_those_of_open_image():
     view = PlaneView((1, 4), (3, 0, 2, 1, 0))
     channels = replace(view, channel_axis=2)
-    assert view.letters() == "tyzax"
+    assert view.letters() == "wytzx"
     assert channels.letters() == "tyczx"
     assert view.index((5, 30, 4, 1, 40)) == (3, 2)
     assert channels.index((5, 30, 4, 1, 40)) == (3,)

@@ -6,12 +6,11 @@ slider; in both cases it is one image with one set of labels.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_hqsam.viewer.axis_names import axis_letters
 from napari_hqsam.viewer.canvas.layer_placing import Placing
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.planes import layer_shape
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 SHORT = range(2, 5)
 """Lengths of an unnamed axis that may hold channels."""
-_NAMES = {"c", "ch", "channel", "channels", "s"}
-_TIFF = {".tif", ".tiff"}
 
 
 class ChannelAxis(NamedTuple):
@@ -51,45 +48,13 @@ def channel_axis(image: Image) -> ChannelAxis:
     shape = layer_shape(image)
     if image.rgb or len(shape) < 3:
         return ChannelAxis(None, True)
-    names = [str(label).lower() for label in image.axis_labels]
-    if not _are_names(names):
-        names = [letter.lower() for letter in _axes_in_file(image, shape)]
-    for axis, name in enumerate(names[:-2]):
-        if name in _NAMES:
-            return ChannelAxis(axis, True)
-    if _are_names(names):
-        return ChannelAxis(None, True)
+    letters = axis_letters(image)
+    if letters:
+        return ChannelAxis(letters.index("c") if "c" in letters else None, True)
     leading = range(len(shape) - 2)
     short = [axis for axis in leading if shape[axis] in SHORT]
     likely = [axis for axis in short if axis in (len(shape) - 3, len(shape) - 4)]
     return ChannelAxis(likely[0], False) if likely else ChannelAxis(None, True)
-
-
-def _are_names(names: list[str]) -> bool:
-    """Whether axis labels are names: by default napari numbers them."""
-    known = {*_NAMES, "z", "t", "y", "x", "time", "plane", "depth"}
-    return bool(names) and all(name in known for name in names)
-
-
-def _axes_in_file(image: Image, shape: tuple[int, ...]) -> str:
-    """Axis letters in the file of a TIFF image; "" where it has none."""
-    path = image.source.path
-    if path is None or Path(path).suffix.lower() not in _TIFF:
-        return ""
-    # Whatever is wrong with the file, napari has opened it.
-    with suppress(Exception):
-        import tifffile
-
-        from napari_hqsam.images.tiff_planes import check_planes
-        from napari_hqsam.images.tiff_tables import check_tables
-
-        smallest = check_tables(Path(path))
-        with tifffile.TiffFile(path) as file:
-            check_planes(file, Path(path), smallest)
-            series = file.series[0]
-            if tuple(series.shape) == shape:
-                return str(series.axes)
-    return ""
 
 
 def channels_of(image: Image, layers: Iterable[Layer]) -> list[Image]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hqsam.viewer.axis_names import axis_letters
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
@@ -135,5 +136,5 @@ def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
         "shear": shear,
         "affine": affine[keep, keep],
         "units": tuple(image.units)[keep],
-        "axis_labels": tuple(image.axis_labels)[keep],
+        "axis_labels": tuple(axis_letters(image) or image.axis_labels)[keep],
     }
