@@ -12,7 +12,7 @@ from .jobs import (
     run_batch,
     segment_file,
 )
-from .labels import paint, read_labels, write_labels
+from .labels import paint, read_labels, write_fiji_rois, write_labels
 from .masks import Linker, Mask, tracks_of
 from .models import Model, list_models, load_model
 from .prompts import Prompt, read_prompts
@@ -48,5 +48,6 @@ __all__ = [
     "run_batch",
     "segment_file",
     "tracks_of",
+    "write_fiji_rois",
     "write_labels",
 ]

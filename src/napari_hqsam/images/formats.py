@@ -22,8 +22,10 @@ import numpy as np
 from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.files import interrupted
 from napari_hqsam.geometry.axes import axes_from_names
+from napari_hqsam.images.microscope import PLUGINS, open_microscope
 from napari_hqsam.images.own_note import restored
 from napari_hqsam.images.raster import open_raster
+from napari_hqsam.images.remote import address_of, open_address
 from napari_hqsam.images.source import Reduced, Source
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def open_source(
     Parameters
     ----------
     source : str, os.PathLike, zarr.Group, array-like or sequence of array-likes
-        Path of a TIFF, a zarr folder, a ``.npy`` file or a picture; or any
+        Path of a TIFF, a zarr folder, a ``.npy`` file, a picture or a file of a
+        microscope (see `microscope`); address of a zarr (see `remote`); or any
         array with ``shape``, ``dtype`` and basic indexing, whose ``dims`` name
         its axes if it has them (xarray); or such arrays from fine to coarse,
         as the data of napari's multiscale layers.
@@ -72,6 +75,13 @@ def open_source(
         short, or the source is no array; or if the arrays of a sequence do not
         get smaller.
     """
+    address = address_of(source)
+    if address is not None:
+        from napari_hqsam.images.zarrs import open_node
+
+        name = address.rstrip("/").rsplit("/", 1)[-1]
+        opened = open_node(open_address(address), key, name, where=address)
+        return restored(opened, opened.note)
     if isinstance(source, (str, os.PathLike)):
         path = Path(source).expanduser()
         opened = _open_path(path, key, keep_indices, allow_missing)
@@ -142,6 +152,8 @@ def _open_path(
         from napari_hqsam.images.tiff import open_tiff
 
         return open_tiff(path, key, allow_missing=allow_missing)
+    if path.suffix.lower() in PLUGINS:
+        return open_microscope(path, key)
     if key is not None:
         raise ImageError(f"{path} holds a single image; leave out key {key!r}")
     if magic == _NPY_MAGIC:

@@ -18,6 +18,7 @@ from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.geometry.ome_zarr import axis_names, read_space
 from napari_hqsam.images.own_note import KEY
+from napari_hqsam.images.remote import address_of, open_address
 from napari_hqsam.images.source import Reduced, Source
 from napari_hqsam.images.zarr_check import checked_array
 
@@ -55,14 +56,17 @@ def open_zarr(path: Path, key: str | None = None) -> Source:
     return open_node(open_folder(path), key, path.name, where=str(path))
 
 
-def open_folder(path: Path) -> zarr.Group | zarr.Array[Any]:
-    """Open a folder as it is, nothing of it checked but that it is zarr.
+def open_folder(path: Path | str) -> zarr.Group | zarr.Array[Any]:
+    """Open a folder, or an address, as it is: nothing is checked but that it is zarr.
 
     Raises
     ------
     ImageError
         If the folder is no zarr, or is damaged.
     """
+    address = address_of(path)
+    if address is not None:
+        return open_address(address)
     try:
         return zarr.open(str(path), mode="r")
     except MemoryError:

@@ -26,6 +26,7 @@ from napari_hqsam.jobs.overlay import draw_overlay_file, reduced_labels
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.images import Image
     from napari_hqsam.labels import Overlap, PromptPainter
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation import Segmenter
@@ -39,6 +40,7 @@ def segment_file(
     plane: str | PlaneIndex | None = None,
     overlap: Overlap = "keep",
     overlay: PathLike | None = None,
+    rois: PathLike | None = None,
     overwrite: bool = False,
     **keywords: Unpack[JobArgs],
 ) -> None:
@@ -59,6 +61,8 @@ def segment_file(
         Which prompt gets pixels of several objects: the first or the last.
     overlay : path, optional
         Also draw the outlines to this ``.png``.
+    rois : path, optional
+        Also write the outlines to this ``.zip``, for the ROI Manager of Fiji.
     overwrite : bool
         Replace files that this package did not write, too.
     **keywords
@@ -86,6 +90,10 @@ def segment_file(
     check_labels(out, *files, overwrite=overwrite, image=source)
     check_file_to_write(
         picture, out, *files, overwrite=overwrite, suffix=".png", image=source
+    )
+    roi_set = None if rois is None else Path(rois)
+    check_file_to_write(
+        roi_set, out, picture, *files, overwrite=overwrite, suffix=".zip", image=source
     )
     opened = setup.open_image(source)
     given = collect_prompts(prompts, opened)
@@ -118,6 +126,9 @@ def segment_file(
             with reporter.step("write the labels") as details:
                 open_labels.close()
                 details.append(str(out))
+    if roi_set is not None:
+        with reporter.step("write the ROIs") as details:
+            details.append(f"{_write_rois(out, roi_set, opened)} in {roi_set}")
     if small is not None and picture is not None:
         with (
             reporter.on_interrupt(f"{out} is complete, {picture} was not written"),
@@ -125,6 +136,15 @@ def segment_file(
         ):
             draw_overlay_file(segmenter, small, drawn, groups[drawn], picture)
             details.append(str(picture))
+
+
+def _write_rois(out: Path, roi_set: Path, image: Image) -> int:
+    """Write the ROIs of labels that are complete; return how many."""
+    from napari_hqsam.images import open_source
+    from napari_hqsam.labels import write_fiji_rois
+
+    array = open_source(out).array
+    return write_fiji_rois(roi_set, array, axes=f"{image.leading_axes}yx")
 
 
 def _segment_plane(

@@ -10,6 +10,7 @@ leaves whatever was there before.
 
 from napari_hqsam.labels.base import copy_labels
 from napari_hqsam.labels.digest import labels_digest
+from napari_hqsam.labels.fiji_rois import write_fiji_rois
 from napari_hqsam.labels.ids import label_ids
 from napari_hqsam.labels.overlay import draw_overlay
 from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
@@ -39,5 +40,6 @@ __all__ = [
     "labels_on_disk",
     "paint",
     "read_labels",
+    "write_fiji_rois",
     "write_labels",
 ]

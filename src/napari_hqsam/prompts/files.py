@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_hqsam.errors import PromptError
 from napari_hqsam.images.memory import DECODE_VARIABLE, decode_limit
 from napari_hqsam.prompts.csv_file import read_csv
+from napari_hqsam.prompts.fiji_rois import read_fiji_rois
 from napari_hqsam.prompts.geojson import read_geojson
 from napari_hqsam.prompts.json_file import read_json
 from napari_hqsam.prompts.wording import shown
@@ -32,12 +33,13 @@ def read_prompts(
 
     Parameters
     ----------
-    path : path to a .csv, .geojson or .json file
+    path : path to a .csv, .geojson, .json, .roi or .zip file
         CSV: columns y, x or y0, x0, y1, x1, with label, object, t and z if
         wanted, or what napari saves of a Points or Shapes layer (see
         `napari_hqsam.prompts.csv_file`). GeoJSON: as QuPath writes it (see
         `napari_hqsam.prompts.geojson`). JSON: GeoJSON or the package's own
-        (see `napari_hqsam.prompts.json_file`).
+        (see `napari_hqsam.prompts.json_file`). ROIs of ImageJ and Fiji, and their
+        RoiSet.zip (see `napari_hqsam.prompts.fiji_rois`).
     plane_shape : (h, w), optional
         Of the planes that they are for, pixels: outlines are drawn no further. Else
         they may span no more than 2**28 pixels.
@@ -59,9 +61,12 @@ def read_prompts(
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if suffix in ROI_FILES:
+        return read_fiji_rois(path, plane_shape)
     if suffix not in READERS:
+        known = ", ".join((*READERS, *ROI_FILES))
         raise PromptError(
-            f"{path}: prompts come from {', '.join(READERS)} files, not {shown(suffix)}"
+            f"{path}: prompts come from {known} files, not {shown(suffix)}"
         )
     return READERS[suffix](path, _read_text(path), plane_shape, axes)
 
@@ -122,4 +127,6 @@ READERS: dict[str, Callable[[Path, str, tuple[int, int] | None, str], list[Promp
     ".geojson": _read_json_or_geojson,
     ".json": _read_json_or_geojson,
 }
-"""What reads a file of prompts, by its suffix."""
+"""What reads a file of prompts that is text, by its suffix."""
+ROI_FILES = (".roi", ".zip")
+"""Suffixes of ImageJ's ROIs, and of archives of them."""

@@ -16,7 +16,7 @@ def segment(
     image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
     prompts: Annotated[
-        Path | None, typer.Option(help="Prompts: .csv, .geojson or .json.")
+        Path | None, typer.Option(help="Prompts: .csv, .geojson, .json, RoiSet.zip.")
     ] = None,
     point: Annotated[
         list[str] | None, typer.Option(help="Click y,x; one object each.")
@@ -35,6 +35,10 @@ def segment(
     level: opt.LevelOption = "auto",
     overlay: Annotated[
         Path | None, typer.Option(help="Also draw the outlines to this .png.")
+    ] = None,
+    rois: Annotated[
+        Path | None,
+        typer.Option(help="Also write outlines for Fiji's ROI Manager to this .zip."),
     ] = None,
     output: opt.OutputOption = "sam+hq",
     clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
@@ -62,6 +66,7 @@ def segment(
         given,
         plane=plane,
         overlay=overlay,
+        rois=rois,
         overwrite=overwrite,
         reporter=Console(),
         **chosen,

@@ -27,7 +27,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     """Return the reader of zarr folders or of label TIFFs, if this is one."""
     if isinstance(path, list):
         return None
-    if is_zarr(Path(path)):
+    if is_zarr(Path(path)) or _is_address_of_zarr(path):
         return read_zarr
     if path.lower().endswith(_TIFF) and Path(path).is_file():
         return read_tiff
@@ -38,6 +38,13 @@ def is_zarr(path: Path) -> bool:
     """Whether a folder holds zarr, of version 2 or 3."""
     names = ("zarr.json", ".zgroup", ".zarray")
     return path.is_dir() and any((path / name).is_file() for name in names)
+
+
+def _is_address_of_zarr(path: str) -> bool:
+    """Whether a path is an address that ends as those of zarr do."""
+    from napari_hqsam.images.remote import address_of
+
+    return address_of(path) is not None and path.rstrip("/").endswith(".zarr")
 
 
 def read_zarr(path: str) -> list[LayerData]:
@@ -55,7 +62,7 @@ def read_zarr(path: str) -> list[LayerData]:
     from napari_hqsam.images.zarr_layout import layout_of
     from napari_hqsam.images.zarrs import open_folder
 
-    folder = Path(path)
+    folder = Path(path)  # of an address too, see `remote`
     name = folder.name.split(".")[0] or folder.name
     layout = layout_of(open_folder(folder))
     if layout.kind == "labels":

@@ -85,7 +85,8 @@ def label_layer(path: Path, key: str, name: str) -> LayerData:
     attributes: dict[str, Any] = {"name": name} | place_of(source)
     if key:
         attributes["metadata"] = {FILE: str(at.absolute())}
-    if at.is_dir() and (colors := _colors(open_folder(at))):
+    is_zarr = at.suffix.lower() not in (".tif", ".tiff")
+    if is_zarr and (colors := _colors(open_folder(at))):
         attributes["colormap"] = colors
     try:
         data: Any = read_labels(at).reshape(source.array.shape)
