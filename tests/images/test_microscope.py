@@ -59,10 +59,12 @@ def test_axes_sizes_and_scenes(bioio, tmp_path):
     assert image.axes == "tzyx"
     assert image.space.scale == (3, 2, 0.5, 0.25)
     assert image.space.units == ("second", *["micrometer"] * 3)
-    np.testing.assert_array_equal(image.read_plane((1, 2))[..., 0], PIXELS[1, 2])
+    np.testing.assert_array_equal(
+        image.read_plane({"t": 1, "z": 2})[..., 0], PIXELS[1, 2]
+    )
     for key in ("second", "1"):
         image = open_image(tmp_path / "a.CZI", key=key)
-        assert image.read_plane((0, 0))[0, 0, 0] == 1000
+        assert image.read_plane({"t": 0, "z": 0})[0, 0, 0] == 1000
     with pytest.raises(ImageError, match="its scenes are first, second"):
         open_image(tmp_path / "a.CZI", key="third")
 
