@@ -345,12 +345,9 @@ def test_axes_are_saved_in_the_order_in_which_they_are_shown(
     hand = open_widget()
     hand.click(20, 20)
     hand.key("N")
-    hand.saver.save(str(tmp_path / "cells.ome.tif"))
-    hand.wait()
-    saved = open_image(tmp_path / "cells.ome.tif")
-    assert (saved.axes, saved.shape) == ("ztyx", (2, 3, *squares.shape))
-    assert saved.scale["z"] == 5
-    hand.saver.save(str(tmp_path / "cells.ome.zarr"))
-    hand.wait()
-    assert "has t, c, z, y, x in this order" in hand.notes[-1]
-    assert not (tmp_path / "cells.ome.zarr").exists()
+    for name in ("cells.ome.tif", "cells.ome.zarr"):
+        hand.saver.save(str(tmp_path / name))
+        hand.wait()
+        saved = open_image(tmp_path / name)
+        assert (saved.axes, saved.shape) == ("ztyx", (2, 3, *squares.shape))
+        assert saved.scale["z"] == 5

@@ -19,7 +19,7 @@ from napari_hqsam.viewer.files.sessions_folder import sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
 from napari_hqsam.viewer.saving.session_context import apply_choices
 from napari_hqsam.viewer.sections.session import with_suffix
-from napari_hqsam.viewer.session import controller
+from napari_hqsam.viewer.session import open_labels
 
 A, B, C, D = (20, 20), (20, 50), (20, 80), (55, 20)
 
@@ -279,7 +279,7 @@ def test_killed_between_a_save_and_its_note(
     save(hand, path)
     hand.accept(B)
     with monkeypatch.context() as patch:
-        patch.setattr(controller, "move_journal", lambda *_: None)  # the kill
+        patch.setattr(open_labels, "move_journal", lambda *_: None)  # the kill
         save(hand, path)
     if more:
         hand.accept(C)
