@@ -14,8 +14,23 @@ def test_every_level_of_the_grid_is_tried_with_the_same_clicks():
     scores = level_scores(segmenter, [mask_of(truth)])
     assert segmenter.levels == ["auto", 1, 0, -1, -2, -3]
     assert len({prompt.points for prompt in segmenter.prompts}) == 1
-    assert scores == {"auto": 0.5, "1": 0.5, "0": 1.0, "-1": 0.5, "-2": 0.5, "-3": 0.5}
+    assert scores == {
+        **{"auto": 0.5, "1": 0.5, "0": 1.0, "-1": 0.5, "-2": 0.5, "-3": 0.5},
+        "oracle": 1.0,
+    }
     assert best_level(scores) == ("0", 0.5)
+
+
+def test_the_oracle_chooses_a_level_for_each_object():
+    truth = np.zeros((20, 20), bool)
+    truth[5:15, 5:15] = True
+    half = truth & (np.arange(20) < 10)
+    auto, level_1, level_0 = [half, half], [truth, half], [half, truth]
+    others = [half] * 6
+    segmenter = ToldSegmenter(*auto, *level_1, *level_0, *others)
+    scores = level_scores(segmenter, [mask_of(truth)] * 2)
+    assert scores["oracle"] == 1.0
+    assert best_level(scores) == ("1", 0.25)
 
 
 def test_auto_may_be_better_than_any_fixed_level():

@@ -86,9 +86,9 @@ def test_every_table_has_every_data_set():
 
 def test_levels_have_a_table_where_they_were_measured():
     image = image_scores("nuclei", 0.5)
-    image.levels = {"auto": 0.6, "1": 0.5, "0": 0.7, "-1": 0.2}
+    image.levels = {"auto": 0.6, "1": 0.5, "0": 0.7, "-1": 0.2, "oracle": 0.8}
     other = image_scores("worms", 0.5)
-    other.levels = {"auto": 0.6, "0": 0.5, "-1": 0.1}
+    other.levels = {"auto": 0.5, "0": 0.3, "-1": 0.1, "oracle": 0.5}
     image.views = dict.fromkeys(VIEWS, 0.6)
     other.views = dict.fromkeys(VIEWS, 0.2) | {"object 1/9": 0.4}
     *_, table, views = tables_of([image, other, image_scores("x", 0.5)])
@@ -98,14 +98,16 @@ def test_levels_have_a_table_where_they_were_measured():
         "0",
         "1",
         "auto",
+        "oracle",
         "best level",
         "best - auto",
     ]
     assert table.rows[0] == [
-        "nuclei/a.png", "0.200", "0.700", "0.500", "0.600", "0", "0.100"
+        "nuclei/a.png", "0.200", "0.700", "0.500", "0.600", "0.800", "0",
+        "0.100",
     ]  # fmt: skip
-    assert table.rows[1][3:] == ["-", "0.600", "0", "-0.100"]
-    assert table.rows[2][-1] == "0.000"
+    assert table.rows[1][3:] == ["-", "0.500", "0.500", "0", "-0.200"]
+    assert table.rows[2] == ["mean", "", "", "", "0.550", "0.650", "", "-0.050"]
     assert views.header == ["data set", *VIEWS]
     assert views.rows[1] == ["worms", "0.200", "0.200", "0.200", "0.400", "0.200"]
     assert views.rows[2] == ["mean", "0.400", "0.400", "0.400", "0.500", "0.400"]

@@ -1,4 +1,4 @@
-"""How much the choice of the level costs: "auto" against every fixed level.
+"""How much the choice of the level costs: "auto" against fixed levels and an oracle.
 
 And what "auto" makes of the zoom of a user's view.
 """
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.options import Level
 
 AUTO: Literal["auto"] = "auto"
+ORACLE = "oracle"
+"""Chooses the best level of each object by its true mask: what "auto" could reach."""
 UNKNOWN, FITTED = "unknown", "image fitted"
 VIEWS = {
     UNKNOWN: None,
@@ -46,17 +48,22 @@ def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, flo
     Returns
     -------
     dict
-        Level to mean IoU: "auto", and every level of the plane's grid, the coarsest
-        first, as text.
+        Mean IoU of "auto", of every level of the plane's grid, the coarsest first, as
+        text, and of the "oracle".
     """
     levels: list[Level] = [AUTO, *range(segmenter.grid.coarsest, FINEST - 1, -1)]
     clicks = [Prompt([first_click(truth)]) for truth in objects]
-    means = {}
+    scores: dict[str, list[float]] = {}
     for level in levels:
         found = [segmenter.outputs(click, level=level)[FOLLOWED] for click in clicks]
         pairs = map(on_common_window, found, objects)
-        means[str(level)] = float(np.mean([iou(a, b) for a, b, _ in pairs]))
-    return means
+        scores[str(level)] = [iou(a, b) for a, b, _ in pairs]
+    fixed = [scores[str(level)] for level in levels if level != AUTO]
+    best = [max(of_object) for of_object in zip(*fixed, strict=True)]
+    return {
+        level: float(np.mean(values))
+        for level, values in (scores | {ORACLE: best}).items()
+    }
 
 
 def view_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, float]:
@@ -102,6 +109,6 @@ def best_level(scores: dict[str, float]) -> tuple[str, float]:
     gap : float
         Negative where "auto", which chooses object by object, is better.
     """
-    fixed = {level: value for level, value in scores.items() if level != AUTO}
+    fixed = {k: value for k, value in scores.items() if k not in (AUTO, ORACLE)}
     best = max(fixed, key=lambda level: fixed[level])
     return best, fixed[best] - scores[AUTO]

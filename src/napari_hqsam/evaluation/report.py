@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hqsam.evaluation.levels import AUTO, VIEWS, best_level
+from napari_hqsam.evaluation.levels import AUTO, ORACLE, VIEWS, best_level
 from napari_hqsam.evaluation.scoring import MEASURES, THIN
 from napari_hqsam.evaluation.tables import Table, figure
 from napari_hqsam.network import OUTPUTS
@@ -243,12 +243,13 @@ def _measures_table(row: Row) -> Table:
 
 
 def _levels_table(images: Sequence[ImageScores]) -> Table:
+    named = AUTO, ORACLE
     levels = sorted(
-        {level for image in images for level in image.levels if level != AUTO}, key=int
+        {k for image in images for k in image.levels if k not in named}, key=int
     )
     table = Table(
         "IoU of 1 click, by level",
-        ["image", *levels, AUTO, "best level", "best - auto"],
+        ["image", *levels, *named, "best level", "best - auto"],
     )
     gaps = []
     for image in images:
@@ -256,11 +257,14 @@ def _levels_table(images: Sequence[ImageScores]) -> Table:
         gaps.append(gap)
         values = [
             figure(image.levels[level]) if level in image.levels else "-"
-            for level in (*levels, AUTO)
+            for level in (*levels, *named)
         ]
         table.add([f"{image.data_set}/{image.image}", *values, best, figure(gap)])
-    blank = [""] * (len(levels) + 2)
-    table.add(["mean", *blank, figure(float(np.mean(gaps)))])
+    means = [
+        figure(float(np.mean([image.levels[name] for image in images])))
+        for name in named
+    ]
+    table.add(["mean", *[""] * len(levels), *means, "", figure(float(np.mean(gaps)))])
     return table
 
 
