@@ -17,7 +17,19 @@ _brief.maxlist = _brief.maxdict = _brief.maxtuple = _brief.maxlong = LONGEST
 
 
 class HqsamError(Exception):
-    """Root of all errors that this package raises on purpose."""
+    """Root of all errors that this package raises on purpose.
+
+    Parameters
+    ----------
+    *args
+        As of the builtin.
+    parameter : str, optional
+        Name of the parameter to change; the command line shows its option.
+    """
+
+    def __init__(self, *args: object, parameter: str | None = None) -> None:
+        super().__init__(*args)
+        self.parameter = parameter
 
 
 class ImageError(HqsamError, ValueError):
@@ -45,7 +57,14 @@ class OutputError(HqsamError, OSError):
 
 
 class HqsamWarning(UserWarning):
-    """Something was corrected, such as NaN pixels; the result is valid."""
+    """Something was corrected, such as NaN pixels; the result is valid.
+
+    Parameters as for `HqsamError`.
+    """
+
+    def __init__(self, *args: object, parameter: str | None = None) -> None:
+        super().__init__(*args)
+        self.parameter = parameter
 
 
 def shown(value: object) -> str:

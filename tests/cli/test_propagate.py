@@ -175,7 +175,7 @@ def test_an_interrupt_leaves_what_was_there(command, tmp_path, stack):
 def test_a_stack_that_does_not_tell_its_spacing(command, tmp_path, stack):
     code, _, err = command(*stack, "-o", tmp_path / "a.tif")
     assert code == 0
-    assert "does not tell how far apart its slices are" in err
+    assert "have no spacing of slices" in err
     assert RUNS["spacing"] == 1
 
 

@@ -241,7 +241,7 @@ def test_other_weights_of_the_same_name_are_told(
     code, _, err = command(path, image, "-o", out, "-m", "micro", "--cache", "none")
     assert code == 0
     assert ("other weights of micro" in err) == warned
-    assert ("--model FILE" in err) == warned
+    assert ("as model (--model)" in err) == warned
 
 
 def test_masks_without_pixels_are_told(command, tmp_path, small, monkeypatch):
@@ -291,7 +291,7 @@ def test_another_image_is_told(command, tmp_path, small):
     Pillow.fromarray(255 - pixels).save(tmp_path / "other.png")
     code, _, err = command(path, tmp_path / "other.png", "-o", tmp_path / "out.tif")
     assert code == 0
-    assert "other.png is not quite the image of the session, image.tif" in err
+    assert "other.png differs from the image of the session, image.tif" in err
     np.testing.assert_array_equal(read_labels(tmp_path / "out.tif"), labels)
 
 

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from napari_hqsam import images, read_labels
 from napari_hqsam.images import open_image
-from napari_hqsam.jobs.overlay import OVERLAY_SIDE
+from napari_hqsam.jobs.files.overlay import OVERLAY_SIDE
 from napari_hqsam.masks import Mask
 
 FAILS = (13, 13)

@@ -65,7 +65,7 @@ def test_embed_stops_and_says_how_to_go_on(stop_command, folder):
     )
     assert found == 143, err
     assert err.count("\n") == 1
-    assert "the same command goes on from here" in err
+    assert "run it again to resume" in err
     assert not list(folder.rglob("*.partial"))
 
 

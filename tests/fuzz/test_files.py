@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from napari_hqsam import open_image, read_labels, read_prompts
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.images.memory import DECODE_VARIABLE
-from napari_hqsam.jobs.ledger import Ledger
+from napari_hqsam.jobs.batches.ledger import Ledger
 from napari_hqsam.sessions import ArrayTarget, read_session, rebuild
 from tests.helpers.hostile_files import HEADER, accept, sealed
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_hqsam.images import normalization, open_image
-from napari_hqsam.jobs import run as running
+from napari_hqsam.jobs.batches import run as running
 from napari_hqsam.masks import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.tiling import Grid

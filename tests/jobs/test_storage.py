@@ -134,7 +134,7 @@ def test_the_lock_is_held_to_the_end(run, tmp_path, monkeypatch):
         seen.append(try_lock(tmp_path / "a.tif.batch" / "lock"))
         rmtree(path, **how)
 
-    monkeypatch.setattr("napari_hqsam.jobs.storage.shutil.rmtree", look)
+    monkeypatch.setattr("napari_hqsam.jobs.batches.storage.shutil.rmtree", look)
     run()
     assert seen
     assert not any(seen)

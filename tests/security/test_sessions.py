@@ -15,7 +15,7 @@ import zarr
 from napari_hqsam import open_image
 from napari_hqsam.errors import HqsamError, OutputError
 from napari_hqsam.files import same_file
-from napari_hqsam.jobs.ledger import Ledger
+from napari_hqsam.jobs.batches.ledger import Ledger
 from napari_hqsam.labels import labels_digest, read_labels, write_labels
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions import (

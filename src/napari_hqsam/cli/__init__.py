@@ -14,7 +14,7 @@ import typer
 
 from napari_hqsam import __version__
 from napari_hqsam.cli.commands import COMMANDS, GROUPS
-from napari_hqsam.cli.console import PROGRAM, print_line
+from napari_hqsam.cli.console import PROGRAM, message_of, print_line
 from napari_hqsam.cli.interrupts import Commands, sigterm_as_interrupt
 from napari_hqsam.errors import HqsamError, HqsamWarning
 
@@ -44,7 +44,7 @@ def main() -> None:
             warnings.showwarning = _warn_once()
             app()
     except HqsamError as error:
-        print_line(f"{PROGRAM}: {' '.join(str(error).split())}", error=True)
+        print_line(f"{PROGRAM}: {message_of(error)}", error=True)
         sys.exit(2)
     except MemoryError as error:
         print_line(
@@ -66,7 +66,7 @@ def _warn_once() -> Callable[..., None]:
     def show(
         message: Warning | str, category: type[Warning], *rest: object, **named: object
     ) -> None:
-        text = " ".join(str(message).split())
+        text = message_of(message) if isinstance(message, Warning) else message
         if issubclass(category, HqsamWarning) and text not in shown:
             shown.add(text)
             print_line(f"{PROGRAM}: warning: {text}", error=True)

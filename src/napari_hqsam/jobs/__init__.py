@@ -1,11 +1,11 @@
 """Long work on image files, from opening the image to writing the labels.
 
-`segment_file`, `auto_file`, `propagate_file`, `batch_file`, `replay_file` and
-`embed_file` are what the commands of the same names do, each in one call; a batch is
-planned, run plane by plane, and resumed from its ledger where it was interrupted. Knows
+`segment_file`, `auto_file`, `propagate_file`, `batch_file`, `replay_file`, `embed_file`
+and `evaluate_folders` do in one call what the commands of these names do. A batch is
+planned, run plane by plane, and resumed from its ledger after an interruption. Knows
 segmenters and label files; must not know the command line or napari: a `Reporter`
-receives steps and progress. Imported on first use: the checks that come before any
-work need neither torch nor zarr.
+receives steps and progress. Imported on first use: the checks before any work need
+neither torch nor zarr.
 """
 
 import lazy_loader

@@ -1,26 +1,26 @@
 from .auto import auto_file
 from .batch import batch_file
-from .batch_result import Done
-from .embed import Embedded, embed_file
+from .batches.plan import Batch, Mode, plan_batch
+from .batches.result import BatchResult
+from .batches.run import run_batch
+from .embed import EmbedResult, embed_file
 from .evaluate import Evaluation, evaluate_folders
+from .files.tracks_file import write_tracks
 from .inputs import JobSetup
-from .plan import Batch, Mode, plan_batch
 from .planes import parse_planes
 from .propagate import propagate_file
-from .replay import Replayed, replay_file
+from .replay import ReplayResult, replay_file
 from .reporter import Reporter
-from .run import run_batch
 from .segment import segment_file
-from .tracks_file import write_tracks
 
 __all__ = [
     "Batch",
-    "Done",
-    "Embedded",
+    "BatchResult",
+    "EmbedResult",
     "Evaluation",
     "JobSetup",
     "Mode",
-    "Replayed",
+    "ReplayResult",
     "Reporter",
     "auto_file",
     "batch_file",

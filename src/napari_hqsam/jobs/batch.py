@@ -1,10 +1,14 @@
-"""Segment many planes of an image file, and resume where that broke off."""
+"""Segment many planes of an image file, resuming an interrupted batch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from napari_hqsam.jobs.batches.plan import plan_batch
+from napari_hqsam.jobs.batches.run import run_batch
+from napari_hqsam.jobs.batches.storage import Storage
+from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
 from napari_hqsam.jobs.inputs import (
     JobArgs,
     JobSetup,
@@ -13,19 +17,15 @@ from napari_hqsam.jobs.inputs import (
     collect_prompts,
     prompt_files,
 )
-from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
-from napari_hqsam.jobs.plan import plan_batch
 from napari_hqsam.jobs.planes import parse_planes
-from napari_hqsam.jobs.run import run_batch
-from napari_hqsam.jobs.storage import Storage
 from napari_hqsam.masks.linking import MIN_OVERLAP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hqsam.geometry import PlaneIndex
-    from napari_hqsam.jobs.batch_result import Done
-    from napari_hqsam.jobs.plan import Batch, Mode
+    from napari_hqsam.jobs.batches.plan import Batch, Mode
+    from napari_hqsam.jobs.batches.result import BatchResult
     from napari_hqsam.labels import Overlap
     from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.segmentation.options import ProposerName
@@ -47,11 +47,11 @@ def batch_file(
     overwrite: bool = False,
     restart: bool = False,
     **keywords: Unpack[JobArgs],
-) -> Done:
+) -> BatchResult:
     """Segment many planes of an image file: `napari-hqsam batch`.
 
-    What is interrupted goes on with the same call. `plan_batch` and `run_batch` do
-    the same with an image and a segmenter that are there.
+    The same call resumes an interrupted batch. `plan_batch` and `run_batch` do the
+    same with an opened image and a segmenter.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def batch_file(
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     table = None if tracks is None else Path(tracks)
     files = [] if prompts is None else prompt_files(prompts)
-    # Storage asks for --overwrite for whatever labels are there.
+    # `Storage` refuses existing labels unless overwriting is allowed
     check_labels(out, *files, overwrite=True, image=source)
     check_file_to_write(
         table, out, *files, overwrite=overwrite, suffix=".csv", image=source
@@ -103,8 +103,7 @@ def batch_file(
     Storage(out, opened, overwrite=overwrite)  # before a model is loaded for it
     segmenter = setup.segmenter(opened, setup.normalize(opened))
     with setup.reporter.on_interrupt(
-        f"the planes done are kept in {out}.batch: run the same command again to "
-        "resume, or with --restart to begin anew"
+        f"the planes done are kept in {out}.batch: run the same batch again to resume"
     ):
         return _run(
             segmenter,
@@ -117,8 +116,13 @@ def batch_file(
         )
 
 
-def _run(segmenter: Segmenter, batch: Batch, setup: JobSetup, **keywords: Any) -> Done:  # noqa: ANN401 - of run_batch
-    """Run a batch, and report each plane."""
+def _run(
+    segmenter: Segmenter,
+    batch: Batch,
+    setup: JobSetup,
+    **keywords: Any,  # noqa: ANN401 - of run_batch
+) -> BatchResult:
+    """Run a batch, and report its progress plane by plane."""
     reporter, finished = setup.reporter, 0
     with (
         reporter.step("segment") as details,

@@ -1,4 +1,4 @@
-"""Encode tiles of an image file ahead, so that no click has to wait for them."""
+"""Encode the tiles of an image file in advance, so that clicks need no encoder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbedResult:
     """Result of `embed_file`.
 
     Attributes
@@ -33,7 +33,7 @@ class Embedded:
     encoded : int
         Tiles encoded.
     found : int
-        Tiles that were there already.
+        Tiles that were stored already.
     """
 
     store: Path
@@ -48,10 +48,10 @@ def embed_file(
     plane: str | PlaneIndex | None = None,
     region: Sequence[int] | None = None,
     **keywords: Unpack[JobArgs],
-) -> Embedded:
-    """Encode tiles of an image file ahead: `napari-hqsam embed`.
+) -> EmbedResult:
+    """Encode tiles of an image file in advance: `napari-hqsam embed`.
 
-    An interrupted run goes on with the same call.
+    The same call resumes an interrupted run.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def embed_file(
     ImageError, ModelError
         The input cannot be used.
     OutputError
-        Nothing can be written to the stores, or they may not become so large.
+        The store cannot be written, or its size limit is too low.
     """
     setup = JobSetup.from_keywords(keywords)
     folder = _store_folder(setup.cache)
@@ -100,8 +100,8 @@ def _embed(
     work: Iterator[tuple[tuple[int, ...], Tile]],
     total: int,
     reporter: Reporter,
-) -> Embedded:
-    """Encode tiles of planes; report their number even if that is interrupted."""
+) -> EmbedResult:
+    """Encode tiles; report their number even if interrupted."""
     from napari_hqsam.embeddings import summarize
 
     store = source.store
@@ -109,7 +109,7 @@ def _embed(
     found = 0
     try:
         with (
-            reporter.on_interrupt("the same command goes on from here"),
+            reporter.on_interrupt("run it again to resume"),
             reporter.step("encode the tiles") as details,
         ):
             for index, tile in reporter.track(work, "tile", total):
@@ -124,7 +124,7 @@ def _embed(
             reporter.result(
                 f"{store.path}: {kept.tiles} tiles, {_megabytes(kept.bytes)}"
             )
-    return Embedded(store.path, source.encoded, found)
+    return EmbedResult(store.path, source.encoded, found)
 
 
 def _planes(image: Image, plane: str | PlaneIndex | None) -> list[tuple[int, ...]]:
@@ -140,13 +140,17 @@ def _store_folder(cache: Cache) -> Path:
     from napari_hqsam.embeddings import embeddings_folder
 
     if cache is False:
-        raise OutputError("--cache none keeps nothing: name a folder, or leave it out")
+        raise OutputError(
+            "embeddings need a folder to be stored in: name one, or use the default",
+            parameter="cache",
+        )
     folder = embeddings_folder() if cache is None else Path(cache)
     nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
         raise OutputError(
-            f"nothing can be kept in {folder}, since {nearest} is no folder or not "
-            "yours to write to: name another with --cache"
+            f"embeddings cannot be stored in {folder}, since {nearest} is no folder or "
+            "not writable: name another folder",
+            parameter="cache",
         )
     return folder
 
@@ -159,8 +163,9 @@ def _box(image: Image, region: Sequence[int] | None) -> tuple[int, ...]:
     box = tuple(region)
     if len(box) != 4 or not (0 <= box[0] < box[2] <= h and 0 <= box[1] < box[3] <= w):
         raise ImageError(
-            f"--region {','.join(map(str, box))} is not y0,x0,y1,x1 on the plane of "
-            f"{h} x {w} pixels"
+            f"region {','.join(map(str, box))} is not y0,x0,y1,x1 on the plane of "
+            f"{h} x {w} pixels",
+            parameter="region",
         )
     return box
 
@@ -172,14 +177,15 @@ def _levels(grid: Grid, levels: Sequence[int] | None) -> list[int]:
     for level in levels:
         if grid.clip(level) != level:
             raise ImageError(
-                f"--level {level} is none of the levels of this image and model: "
-                f"{grid.clip(-99)} to {grid.coarsest}"
+                f"level {level} is none of the levels of this image and model: "
+                f"{grid.clip(-99)} to {grid.coarsest}",
+                parameter="level",
             )
     return [*dict.fromkeys(levels)]
 
 
 def _check_budget(folder: StoreFolder, store: Path, total: int) -> None:
-    """Refuse work whose last tiles would evict its first from the stores."""
+    """Raise OutputError if the last tiles would evict the first from the stores."""
     from napari_hqsam.embeddings import summarize
     from napari_hqsam.embeddings.folder import SIZE_VARIABLE
 

@@ -1,4 +1,4 @@
-"""Measure a model on folders, and write the figures to files."""
+"""Evaluate a model on folders of images, and write the figures to files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hqsam import __version__
 from napari_hqsam.evaluation import report
+from napari_hqsam.jobs.files.outputs import check_apart, check_file_to_write
 from napari_hqsam.jobs.inputs import JobSetup
-from napari_hqsam.jobs.outputs import check_apart, check_file_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +140,7 @@ def evaluate_folders(
         "minutes": round((time.perf_counter() - start) / 60, 1),
     }
     evaluation = Evaluation(about, scores)
-    if reporter is not None:  # hours of work are shown even if no file can be written
+    if reporter is not None:  # show the result even if no file can be written
         reporter.result(evaluation.text())
     for file, text in zip(written, (evaluation.json, evaluation.markdown), strict=True):
         if file is not None:

@@ -1,4 +1,4 @@
-"""What all jobs on image files start from: image, model, prompts."""
+"""The inputs of jobs: image, model, prompts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class JobArgs(OptionArgs, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class JobSetup:
-    """How a job opens its image, loads its model and reports what it does.
+    """The image, model and reporter of a job.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class JobSetup:
         return found
 
     def load_model(self) -> Model:
-        """Load the model; that takes seconds, so all else is checked before."""
+        """Load the model; takes seconds, so check everything else before."""
         from napari_hqsam.models import load_model
 
         if not isinstance(self.model, str | os.PathLike):
@@ -182,7 +182,7 @@ def _is_path(source: object) -> bool:
 
 
 def position_of(plane: str | PlaneIndex | None, image: Image) -> tuple[int, ...] | None:
-    """Find a plane by its index, or a text such as 12 or t=0,z=12; None for none."""
+    """Return a plane's position from its index, or text such as "12" or "t=0,z=12"."""
     from napari_hqsam.geometry.plane_text import plane_of_text
 
     if plane is None:
@@ -209,14 +209,15 @@ def group_by_plane(
             sizes = dict(zip(image.leading_axes, image.leading_shape, strict=True))
             raise PromptError(
                 f"{image.name} is a stack ({sizes}) and a prompt names no plane: "
-                "give --plane, or columns for these axes in the prompts file"
+                "give the plane, or columns for these axes in the prompts file",
+                parameter="plane",
             )
         groups[index or ()].append(prompt)
     return dict(groups)
 
 
 def check_prompts(image: Image, groups: dict[tuple[int, ...], list[Prompt]]) -> None:
-    """Refuse prompts outside the image, before a model is loaded for them."""
+    """Raise if prompts lie outside the image; before a model is loaded."""
     for index, group in groups.items():
         image.check_position(index)
         for prompt in group:

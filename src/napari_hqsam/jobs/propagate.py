@@ -1,4 +1,4 @@
-"""Propagate objects through a stack, and write the labels."""
+"""Propagate objects through the stack of an image file, and write the labels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
-from napari_hqsam.jobs.confidence_table import ConfidenceTable
+from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.jobs.files.confidence_table import ConfidenceTable
+from napari_hqsam.jobs.files.kept_labels import KeptLabels
+from napari_hqsam.jobs.files.new_labels import new_labels
+from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
 from napari_hqsam.jobs.inputs import (
     JobArgs,
     JobSetup,
@@ -20,15 +23,12 @@ from napari_hqsam.jobs.inputs import (
     position_of,
     prompt_files,
 )
-from napari_hqsam.jobs.kept_labels import KeptLabels
-from napari_hqsam.jobs.new_labels import new_labels
-from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.turned_stack import TurnedStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from napari_hqsam.geometry import PlaneIndex, Reslice
-    from napari_hqsam.images import Image
+    from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.jobs.reporter import Reporter
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.propagation import (
@@ -54,32 +54,32 @@ def propagate_file(
     overwrite: bool = False,
     **keywords: Unpack[JobArgs],
 ) -> None:
-    """Follow objects through a stack from prompted slices: `napari-hqsam propagate`.
+    """Propagate objects through a stack from prompted slices: `napari-hqsam propagate`.
 
     Parameters
     ----------
     image : path
         A stack, as of `open_image`.
     out : path
-        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``. They are there
-        when they are complete; until then, whatever was there before.
+        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``; replaced only
+        when the new ones are complete.
     prompts : path, Prompt, or sequence of these
         Prompts with the same ``label_id`` on several slices are one object.
     plane : str, mapping of str to int, or tuple of int, optional
         Plane of the prompts that have none, such as ``"z=12"`` or ``{"z": 12}``.
     across : str, optional
-        Axis along which objects are followed, such as "z", "t", "y" or "x"; by
-        default the last before y and x.
+        Axis to propagate along, such as "z", "t", "y" or "x"; by default the last
+        before y and x.
     z_range, direction, rules
         As of `iter_propagate`.
     spacing : float, optional
-        Distance of slices over the size of a pixel; by default the image's own.
+        Distance between slices in pixels; by default from the image's metadata.
     keep : path, optional
-        Labels accepted already: copied, and never overwritten.
+        Existing labels: copied to the output, and never overwritten.
     confidence : path, optional
         Also write the confidence by object and slice to this ``.csv``.
     overwrite : bool
-        Replace files that this package did not write, too.
+        Also replace files that this package did not write.
     **keywords
         Keywords of `JobSetup` and of `SegmentOptions`.
 
@@ -93,15 +93,12 @@ def propagate_file(
     Warns
     -----
     HqsamWarning
-        Objects gave no pixels, or the image does not tell its spacing.
+        Objects have no pixels, or the image's metadata have no spacing.
     """
-    from napari_hqsam.geometry import Reslice
-    from napari_hqsam.labels import check_axes_fit, copy_labels
-    from napari_hqsam.segmentation.propagation import plan_propagation
-    from napari_hqsam.sessions import archiving_session
+    from napari_hqsam.labels import check_axes_fit
 
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
-    files, reporter = prompt_files(prompts), setup.reporter
+    files = prompt_files(prompts)
     kept_path = None if keep is None else Path(keep)
     table = ConfidenceTable(None if confidence is None else Path(confidence))
     check_labels(out, *files, overwrite=overwrite, image=source)
@@ -112,37 +109,80 @@ def propagate_file(
         suffix=".csv",
         image=source,
     )
-    opened = setup.open_image(source)
-    followed = _axis_to_follow(opened, across)
-    resliced = Reslice.across(f"{opened.leading_axes}yx", followed)
-    turned = setup.reopen_image(source, axes=resliced.letters(opened.axes))
-    axis = resliced.names[followed]
-    given = collect_prompts(prompts, turned)
-    groups = group_by_plane(given, position_of(plane, turned), turned)
-    objects, others = _objects(groups, turned, axis)
-    check_axes_fit(out, f"{turned.leading_axes}yx")
-    check_prompts(turned, groups)
-    ids, fixed = list(objects), list(objects.values())
+    stack = TurnedStack.open(setup, source, across)
+    given = collect_prompts(prompts, stack.turned)
+    groups = group_by_plane(given, position_of(plane, stack.turned), stack.turned)
+    objects, others = _objects(groups, stack)
+    check_axes_fit(out, f"{stack.turned.leading_axes}yx")
+    check_prompts(stack.turned, groups)
     where: dict[str, Any] = {
-        "axis": axis,
+        "axis": stack.axis,
         "index": others,
         "z_range": z_range,
         "direction": direction,
-        "spacing": _spacing_of(turned, axis) if spacing is None else spacing,
+        "spacing": stack.spacing() if spacing is None else spacing,
     }
-    plan_propagation(turned, fixed, **where)  # before a model is loaded
+    _check_plan(stack, objects, where)  # before a model is loaded
     kept = None
     if kept_path is not None:
-        kept = KeptLabels.read(kept_path, opened, turned, resliced, ids)
-    segmenter = setup.segmenter(turned, setup.normalize(turned))
-    from napari_hqsam.segmentation.propagation import iter_propagate
+        kept = KeptLabels.read(
+            kept_path, stack.image, stack.turned, stack.resliced, list(objects)
+        )
+    _propagate(
+        setup, stack, objects, where | {"rules": rules}, kept, table, out, overwrite
+    )
+    table.write()
 
-    slices = iter_propagate(
-        segmenter,
-        fixed,
-        rules=rules,
+
+def _check_plan(
+    stack: TurnedStack,
+    objects: Mapping[int, Mapping[int, Prompt]],
+    where: dict[str, Any],
+) -> None:
+    """Raise PromptError unless the objects can be propagated as asked."""
+    from napari_hqsam.segmentation.propagation import plan_propagation
+
+    plan_propagation(stack.turned, list(objects.values()), **where)
+
+
+def _propagate(
+    setup: JobSetup,
+    stack: TurnedStack,
+    objects: Mapping[int, Mapping[int, Prompt]],
+    keywords: dict[str, Any],
+    kept: KeptLabels | None,
+    table: ConfidenceTable,
+    out: Path,
+    overwrite: bool,
+) -> None:
+    """Propagate objects, and write the labels slice by slice.
+
+    Parameters
+    ----------
+    setup : JobSetup
+    stack : TurnedStack
+    objects : mapping of int to mapping of int to Prompt
+        By label id: prompts by slice.
+    keywords : dict
+        Of `iter_propagate`.
+    kept : KeptLabels, optional
+        Labels to begin with.
+    table : ConfidenceTable
+        Receives the confidences.
+    out : Path
+        The labels.
+    overwrite : bool
+        As of `propagate_file`.
+    """
+    from napari_hqsam.labels import copy_labels
+    from napari_hqsam.sessions import archiving_session
+
+    ids, reporter = list(objects), setup.reporter
+    segmenter = setup.segmenter(stack.turned, setup.normalize(stack.turned))
+    slices = segmenter.iter_propagate(
+        list(objects.values()),
         taken=None if kept is None else kept.region,
-        **where,
+        **keywords,
         **setup.options,
     )
     highest = max(*ids, 0 if kept is None else kept.highest)
@@ -152,62 +192,33 @@ def propagate_file(
     ):
         open_labels.enter_context(archiving_session(out))
         labels = open_labels.enter_context(
-            new_labels(opened, out, highest, overwrite=overwrite or None)
+            new_labels(stack.image, out, highest, overwrite=overwrite or None)
         )
         if kept is not None:
             copy_labels(kept.labels.array, labels)
         with reporter.step("encode, decode") as details:
-            count = _paint_slices(
-                slices, labels, ids, turned, resliced, table, reporter
-            )
+            count = _paint_slices(slices, labels, ids, stack, table, reporter)
             details.append(f"{len(ids)} objects, {count} slices")
             details.append(f"{segmenter.source.encoded} tiles encoded")
         with reporter.step("write the labels") as details:
             open_labels.close()
             details.append(str(out))
-    table.write()
-
-
-def _axis_to_follow(image: Image, across: str | None) -> str:
-    """Check the axis along which objects are followed; by default the last."""
-    leading = image.leading_axes
-    if not leading:
-        raise ImageError(
-            f"{image.name} is one plane ({image.axes} {image.shape}): use `segment`"
-        )
-    if across is not None and across not in (*leading, "y", "x"):
-        known = ", ".join((*leading, "y", "x"))
-        raise PromptError(f"--across {across!r} is no axis of {image.name}: {known}")
-    return leading[-1] if across is None else across
-
-
-def _spacing_of(image: Image, axis: str) -> float:
-    """Distance of slices over the size of a pixel; 1 with a warning if unknown."""
-    from napari_hqsam.segmentation.propagation import spacing_of
-
-    found = spacing_of(image.space, axis)
-    if found is None:
-        warnings.warn(
-            f"{image.name} does not tell how far apart its slices are: taken as one "
-            "pixel; give --spacing, z spacing over pixel size",
-            HqsamWarning,
-            stacklevel=2,
-        )
-    return found or 1.0
 
 
 def _objects(
-    groups: Mapping[tuple[int, ...], Sequence[Prompt]], image: Image, axis: str
+    groups: Mapping[tuple[int, ...], Sequence[Prompt]], stack: TurnedStack
 ) -> tuple[dict[int, dict[int, Prompt]], dict[str, int]]:
-    """Prompts of each object by slice, and the index over the other axes."""
+    """Return the prompts of each label id by slice, and the index of other axes."""
     from napari_hqsam.labels import label_ids
+
+    image, axis = stack.turned, stack.axis
 
     place = image.leading_axes.index(axis)
     others = {index[:place] + index[place + 1 :] for index in groups}
     if len(others) > 1:
         raise PromptError(
-            f"prompts at {len(others)} places along the axes that are not walked: "
-            "propagate one after another"
+            f"prompts at {len(others)} positions along the other axes: propagate one "
+            "after another"
         )
     objects: dict[int, dict[int, Prompt]] = {}
     for index, ids in label_ids(groups).items():
@@ -226,17 +237,16 @@ def _paint_slices(
     slices: Iterator[StackSlice],
     labels: Any,  # noqa: ANN401 - a zarr array
     ids: Sequence[int],
-    image: Image,
-    resliced: Reslice,
+    stack: TurnedStack,
     table: ConfidenceTable,
     reporter: Reporter,
 ) -> int:
-    """Paint slices as they come; return their number."""
+    """Paint slices as they become final; return their number."""
     pixels, count = dict.fromkeys(range(len(ids)), 0), 0
     for count, each in enumerate(  # noqa: B007 - it is returned
         reporter.track(slices, "slice"), start=1
     ):
-        _paint(labels, each, ids, image, resliced)
+        stack.paint(labels, each, ids)
         table.add(each, ids)
         for i, found in each.objects.items():
             pixels[i] += found.mask.area
@@ -248,26 +258,3 @@ def _paint_slices(
             stacklevel=2,
         )
     return count
-
-
-def _paint(
-    labels: Any,  # noqa: ANN401 - a zarr array
-    found: StackSlice,
-    ids: Sequence[int],
-    image: Image,
-    resliced: Reslice,
-) -> None:
-    """Write the masks of a slice, which are disjoint, at once."""
-    masks = {ids[i]: each.mask for i, each in found.objects.items() if each.mask.area}
-    if not masks:
-        return
-    boxes = [mask.bbox for mask in masks.values()]
-    y0, x0 = (min(box[k] for box in boxes) for k in (0, 1))
-    y1, x1 = (max(box[k] for box in boxes) for k in (2, 3))
-    where = resliced.plane(image.index_at(found.plane))
-    key = where.key((y0, x0, y1, x1))
-    window = labels[key]
-    for label_id, mask in masks.items():
-        a, b, c, d = mask.bbox
-        window[a - y0 : c - y0, b - x0 : d - x0][mask.data] = label_id
-    labels[key] = window

@@ -1,4 +1,4 @@
-"""Make the labels of a recorded session again from its journal."""
+"""Recreate the labels of a session from its journal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning, OutputError
+from napari_hqsam.jobs.files.outputs import check_labels
 from napari_hqsam.jobs.inputs import Cache, JobSetup, PathLike
-from napari_hqsam.jobs.outputs import check_labels
 from napari_hqsam.jobs.reporter import Reporter
 from napari_hqsam.jobs.resegment import Resegmenter, label_axes
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayResult:
     """Result of `replay_file`.
 
     Attributes
@@ -32,7 +32,7 @@ class Replayed:
     objects : int
         Objects of the session.
     model : str or None
-        Name of the model that segmented again; None: the accepted masks were taken.
+        Name of the model that segmented again; None: the accepted masks were used.
     resegmented : tuple of ResegmentedMask
         How each new mask compares with the accepted one.
     """
@@ -57,8 +57,8 @@ def replay_file(
     cache: Cache = None,
     overwrite: bool = False,
     reporter: Reporter | None = None,
-) -> Replayed:
-    """Make the labels of a session again from its journal: `napari-hqsam replay`.
+) -> ReplayResult:
+    """Recreate the labels of a session from its journal: `napari-hqsam replay`.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def replay_file(
     out : path
         Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``.
     model : str, path or Model, optional
-        Segment all prompts again with it; None: take the masks as accepted.
+        Segment all prompts again with it; None: use the accepted masks.
     key, axes, channels, allow_missing
         As of `open_image`; axes and channels are by default those of the session.
     device, precision, cache, reporter
@@ -90,7 +90,7 @@ def replay_file(
         Image, weights or labels are not those of the session.
     """
     from napari_hqsam.labels import check_axes_fit
-    from napari_hqsam.sessions import archiving_session, read_session
+    from napari_hqsam.sessions import read_session
 
     journal, source, out = Path(journal), Path(image), Path(out)
     reporter = reporter or Reporter()
@@ -118,37 +118,50 @@ def replay_file(
     )
     opened = setup.open_image(source)
     _check_same(recorded, opened)
+    again = None
     with reporter.on_interrupt(f"{out} is as it was before"):
-        if model is None:
-            with (
-                archiving_session(out) as replaced,
-                _labels(recorded, out, overwrite=overwrite) as labels,
-            ):
-                _rebuild(recorded, labels, reporter)
-                replaced.made_from = journal
-            return Replayed(objects)
-        loaded = setup.load_model()
-        _warn_of_other_weights(recorded, loaded)
-        shown = (channels,) if isinstance(channels, int) else channels
-        again = Resegmenter(
-            opened,
-            source,
-            recorded,
-            loaded,
-            shown,
-            cache,
-            key,
-            allow_missing=allow_missing,
-        )
-        with (
-            archiving_session(out) as replaced,
-            _labels(recorded, out, overwrite=overwrite) as labels,
-        ):
-            resegmented = _remake(recorded, labels, again, reporter)
-            if not any(each.pixels or each.lost for each in resegmented):
-                replaced.made_from = journal
-        _warn_of_lost(resegmented)
-    return Replayed(objects, loaded.name, tuple(resegmented))
+        if model is not None:
+            loaded = setup.load_model()
+            _warn_of_other_weights(recorded, loaded)
+            shown = (channels,) if isinstance(channels, int) else channels
+            again = Resegmenter(
+                opened,
+                source,
+                recorded,
+                loaded,
+                shown,
+                cache,
+                key,
+                allow_missing=allow_missing,
+            )
+        return _replay(recorded, again, out, overwrite=overwrite, reporter=reporter)
+
+
+def _replay(
+    recorded: RecordedSession,
+    again: Resegmenter | None,
+    out: Path,
+    *,
+    overwrite: bool,
+    reporter: Reporter,
+) -> ReplayResult:
+    """Write the labels of a session, as accepted or segmented again."""
+    from napari_hqsam.sessions import archiving_session
+
+    objects = len(recorded.history.table.ids)
+    with (
+        archiving_session(out) as archiving,
+        _labels(recorded, out, overwrite=overwrite) as labels,
+    ):
+        if again is None:
+            _rebuild(recorded, labels, reporter)
+            archiving.made_from = recorded.path
+            return ReplayResult(objects)
+        masks = _resegment(recorded, labels, again, reporter)
+        if not any(each.pixels or each.lost for each in masks):
+            archiving.made_from = recorded.path
+    _warn_of_lost(masks)
+    return ReplayResult(objects, again.model.name, tuple(masks))
 
 
 def _sources(recorded: RecordedSession) -> list[Path]:
@@ -170,8 +183,8 @@ def _check_same(recorded: RecordedSession, image: Image) -> None:
     label_axes(recorded, image)
     if fingerprint(image) != recorded.header.image.fingerprint:
         warnings.warn(
-            f"{image.name} is not quite the image of the session, "
-            f"{recorded.header.image.name}: pixels, axes or channels differ",
+            f"{image.name} differs from the image of the session, "
+            f"{recorded.header.image.name}, in pixels, axes or channels",
             HqsamWarning,
             stacklevel=3,
         )
@@ -184,8 +197,10 @@ def _warn_of_other_weights(recorded: RecordedSession, model: Model) -> None:
     text = weights_difference(recorded.history.events, model)
     if text:
         warnings.warn(
-            f"{text}; to repeat it, give the former weights: --model FILE",
-            HqsamWarning,
+            HqsamWarning(
+                f"{text}; to repeat it, give the file of the former weights as model",
+                parameter="model",
+            ),
             stacklevel=3,
         )
 
@@ -193,7 +208,7 @@ def _warn_of_other_weights(recorded: RecordedSession, model: Model) -> None:
 def _labels(
     recorded: RecordedSession, out: Path, *, overwrite: bool
 ) -> AbstractContextManager[Any]:
-    """Open labels like those of the session on the disk, all background."""
+    """Create labels like those of the session on the disk, all background."""
     from napari_hqsam.labels import id_dtype, labels_on_disk
 
     header = recorded.header.labels
@@ -216,7 +231,7 @@ def _copy_base(recorded: RecordedSession, labels: Any) -> None:  # noqa: ANN401
 
 
 def _rebuild(recorded: RecordedSession, labels: Any, reporter: Reporter) -> None:  # noqa: ANN401
-    """Put the accepted masks into labels, and do all edits."""
+    """Paint the accepted masks into labels, and apply all edits."""
     from napari_hqsam.sessions import ArrayTarget, rebuild
 
     with reporter.step("paint the masks") as details:
@@ -225,20 +240,20 @@ def _rebuild(recorded: RecordedSession, labels: Any, reporter: Reporter) -> None
         details.append(f"{sum(1 for _ in recorded.history.events)} steps")
     if unfit:
         warnings.warn(
-            f"{unfit} steps found other labels than then: something changed them in "
-            "the session that the journal does not know of",
+            f"{unfit} steps do not fit the labels before them: another program changed "
+            "the labels during the session without recording it",
             HqsamWarning,
             stacklevel=3,
         )
 
 
-def _remake(
+def _resegment(
     recorded: RecordedSession,
     labels: Any,  # noqa: ANN401 - a zarr array
     segment: Resegmenter,
     reporter: Reporter,
 ) -> list[ResegmentedMask]:
-    """Segment all prompts, put the masks into labels, and do all edits."""
+    """Segment all prompts, paint the masks into labels, and apply all edits."""
     from napari_hqsam.sessions import ArrayTarget, resegment
 
     with reporter.step("segment again") as details:
@@ -255,7 +270,7 @@ def _remake(
 
 
 def _warn_of_lost(resegmented: Sequence[ResegmentedMask]) -> None:
-    """Warn if masks gave no pixels."""
+    """Warn if masks have no pixels."""
     lost = sorted({each.accept.label_id for each in resegmented if each.lost})
     if lost:
         warnings.warn(

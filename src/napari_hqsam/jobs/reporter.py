@@ -1,4 +1,4 @@
-"""How a job reports what it does; must not know how that is shown."""
+"""The interface through which jobs report progress; must not know how it is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Reporter:
-    """Receives the progress of a job. This one is silent; subclasses show it.
+    """Receives the progress of a job. This class is silent; subclasses show it.
 
     The command line prints a line per step and shows a progress bar.
     """
@@ -60,17 +60,17 @@ class Reporter:
         Parameters
         ----------
         state : str
-            What is on the disk if the block is interrupted.
+            State of the output if the block is interrupted, for the message.
         """
         yield
 
     def result(self, text: str) -> None:
-        """Take a line of the result that is known even if the job is interrupted."""
+        """Receive a line of the result; called even if the job is interrupted."""
 
     def track(
         self, items: Iterable[T], unit: str, total: int | None = None
     ) -> Iterator[T]:
-        """Yield the items, and report each as done when the next is asked for."""
+        """Yield the items; report each as done when the next one is requested."""
         with self.progress(unit, total) as advance:
             for item in items:
                 yield item

@@ -32,9 +32,9 @@ class Resegmenter:
     Parameters
     ----------
     image : Image
-        The image, with its axes as they are.
+        The image, with the axes of its file.
     path : pathlib.Path
-        Its file: opened again for other channels and orientations.
+        Its file; opened again for other channels and orientations.
     recorded : RecordedSession
         The session.
     model : Model
@@ -81,7 +81,7 @@ class Resegmenter:
         return _chosen(segmenter, prompt, options, keywords)
 
     def _segmenter(self, accept: Accept) -> Segmenter:
-        """Segmenter that shows the image as an accepted mask was made."""
+        """Return a segmenter with the channels and limits of an accepted mask."""
         from napari_hqsam.geometry import Reslice
         from napari_hqsam.images import open_image
         from napari_hqsam.segmentation import Segmenter
@@ -91,7 +91,7 @@ class Resegmenter:
         if key not in self._segmenters:
             shown = self.channels or setup.channels
             axes = Reslice(self.letters, plane.axes).letters(self.image.axes)
-            # A channel without contrast has no limits that could be given.
+            # a constant channel has no valid limits
             flat = any(low >= high for low, high in setup.limits)
             self._segmenters[key] = Segmenter(
                 open_image(self.path, axes=axes, channels=shown, **self._opening),
@@ -102,7 +102,7 @@ class Resegmenter:
         return self._segmenters[key]
 
     def _index(self, plane: Plane, image: Image) -> dict[str, int]:
-        """Index of a plane in the image, which does not count axes of length 1."""
+        """Return a plane's index in the image, which drops axes of length 1."""
         from napari_hqsam.geometry import Reslice
 
         found = Reslice(self.letters, plane.axes).index(plane)
@@ -139,5 +139,6 @@ def label_axes(recorded: RecordedSession, image: Image) -> str:
             return "".join(letters)
     raise ImageError(
         f"{image.name} has {image.axes} {image.shape}, the labels of the session have "
-        f"shape {shape}; give the image that was segmented, or --axes"
+        f"shape {shape}; give the image that was segmented, or its axes",
+        parameter="axes",
     )

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.jobs.files.new_labels import new_labels
+from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.files.overlay import draw_overlay_file, reduced_labels
 from napari_hqsam.jobs.inputs import (
     JobArgs,
     JobSetup,
@@ -20,9 +23,6 @@ from napari_hqsam.jobs.inputs import (
     position_of,
     prompt_files,
 )
-from napari_hqsam.jobs.new_labels import new_labels
-from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
-from napari_hqsam.jobs.overlay import draw_overlay_file, reduced_labels
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import PlaneIndex
@@ -51,20 +51,20 @@ def segment_file(
     image : path
         As of `open_image`.
     out : path
-        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``. They are there
-        when they are complete; until then, whatever was there before.
+        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``; replaced only
+        when the new ones are complete.
     prompts : path, Prompt, or sequence of these
         Each prompt is one object.
     plane : str, mapping of str to int, or tuple of int, optional
-        Plane of the prompts that have none, such as ``"z=12"`` or ``{"z": 12}``.
+        Plane of prompts without one, such as ``"z=12"`` or ``{"z": 12}``.
     overlap : {"keep", "overwrite"}
-        Which prompt gets pixels of several objects: the first or the last.
+        Which prompt gets pixels in several masks: the first or the last.
     overlay : path, optional
         Also draw the outlines to this ``.png``.
     rois : path, optional
         Also write the outlines to this ``.zip``, for the ROI Manager of Fiji.
     overwrite : bool
-        Replace files that this package did not write, too.
+        Also replace files that this package did not write.
     **keywords
         Keywords of `JobSetup` (``model``, ``axes``, ``cache``, ...) and of
         `SegmentOptions`.
@@ -79,7 +79,7 @@ def segment_file(
     Warns
     -----
     HqsamWarning
-        Prompts gave no pixels of their own.
+        Prompts have no pixels of their own.
     """
     from napari_hqsam.labels import PromptPainter, check_axes_fit, label_ids
     from napari_hqsam.sessions import archiving_session
@@ -98,11 +98,13 @@ def segment_file(
     opened = setup.open_image(source)
     given = collect_prompts(prompts, opened)
     if not given:
-        raise PromptError("no prompts: give --prompts FILE, --point y,x or --box ...")
+        raise PromptError("no prompts: give a file of prompts, points or boxes")
     groups = group_by_plane(given, position_of(plane, opened), opened)
     ids = label_ids(groups)
     if overlap not in ("keep", "overwrite"):
-        raise PromptError(f"--overlap {overlap!r} is unknown: keep or overwrite")
+        raise PromptError(
+            f"overlap {overlap!r} is unknown: keep or overwrite", parameter="overlap"
+        )
     check_axes_fit(out, f"{opened.leading_axes}yx")
     check_prompts(opened, groups)
     drawn = next(iter(groups))
@@ -153,7 +155,7 @@ def _segment_plane(
     painter: PromptPainter,
     setup: JobSetup,
 ) -> None:
-    """Segment the prompts of a plane, and paint each mask as it comes."""
+    """Segment the prompts of a plane, and paint each mask at once."""
     index = tuple(painter.index)
     where = f" plane {','.join(map(str, index))}" if index else ""
     encoded = segmenter.source.encoded

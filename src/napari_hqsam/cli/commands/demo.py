@@ -10,7 +10,7 @@ import typer
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
 from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.reporter import Console
-from napari_hqsam.jobs.outputs import made_folder
+from napari_hqsam.jobs.files.outputs import made_folder
 
 
 def demo(

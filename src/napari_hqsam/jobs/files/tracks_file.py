@@ -1,4 +1,4 @@
-"""Tracks of a batch as a table: one row an object and plane."""
+"""Tracks of a batch as a table: one row per object and plane."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_tracks_file(path: str | os.PathLike[str]) -> None:
-    """Raise OutputError unless a table of tracks could be written there."""
+    """Raise OutputError unless a table of tracks can be written there."""
     target = Path(path)
     if target.suffix.lower() != ".csv":
         raise OutputError(f"{target} is no .csv: name the tracks NAME.csv")
@@ -25,7 +25,7 @@ def check_tracks_file(path: str | os.PathLike[str]) -> None:
 
 
 def write_tracks(path: str | os.PathLike[str], tracks: Tracks, axes: str) -> None:
-    """Write tracks as CSV, wholly or not at all.
+    """Write tracks as CSV, atomically.
 
     Columns ``track``, one for each of the leading axes, ``y``, ``x`` (what a napari
     Tracks layer takes, in its order), then ``object`` (the id in the labels) and
@@ -34,7 +34,7 @@ def write_tracks(path: str | os.PathLike[str], tracks: Tracks, axes: str) -> Non
     Parameters
     ----------
     path : path
-        ``.csv``; what is there is replaced.
+        ``.csv``; an existing file is replaced.
     tracks : Tracks
         From `tracks_of`.
     axes : str

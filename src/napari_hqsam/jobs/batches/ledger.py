@@ -1,7 +1,7 @@
-"""The ledger of a batch: one line a plane, written when the plane is on the disk.
+"""The ledger of a batch: one line per plane, written when its labels are on the disk.
 
-JSON lines. The first says what the batch is; a line that a kill tore is no line, and
-its plane is done again. So is one whose chunks are not on the disk as the line says.
+JSON lines. The first identifies the batch. A plane is done again if its line is
+incomplete, as after a kill, or if its chunks differ from the checksums in the line.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ _MAX_LEVEL = 64
 
 
 @dataclass(frozen=True)
-class PlaneDone:
-    """What a plane gave.
+class PlaneResult:
+    """The result of one plane: a line of the ledger.
 
     Attributes
     ----------
     index : tuple of int
-        Which plane.
+        Position of the plane.
     sights : tuple of Sight
         Its objects; `Sight.plane` is the number of the plane in the batch.
     boxes : tuple of (y0, x0, y1, x1)
-        Where each of them lies.
+        The box of each.
     lost : int
-        Prompts that gave no pixels of their own.
+        Number of prompts without pixels of their own.
     level : int or None
-        At which it was looked for objects, in mode "auto".
+        Level of the segmentation, in mode "auto".
     written : mapping, optional
-        What the files of its labels hold, see `ChunkFiles.sync`; None in ledgers of
-        before version 0.2.
+        Sizes and checksums of its chunks, see `ChunkFiles.sync`; None in ledgers of
+        versions before 0.2.
     """
 
     index: tuple[int, ...]
@@ -60,7 +60,7 @@ class PlaneDone:
     written: Written | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a line of the ledger."""
+        """Return the line of the ledger."""
         objects = [
             [s.object_id, *box, *s.centre, s.area, list(s.parents)]
             for s, box in zip(self.sights, self.boxes, strict=True)
@@ -76,13 +76,13 @@ class PlaneDone:
     @classmethod
     def from_json(
         cls, number: int, line: dict[str, Any], shape: tuple[int, ...]
-    ) -> PlaneDone:
-        """Read a line of the ledger, that of the plane of a number.
+    ) -> PlaneResult:
+        """Read the line of a plane by its number in the batch.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            It makes no sense for labels of the shape.
+            It is invalid for labels of the shape.
         """
         index = tuple(as_int(i) for i in as_list(line["plane"]))
         height, width = shape[-2:]
@@ -116,7 +116,7 @@ class PlaneDone:
 
 
 class Ledger:
-    """What of a batch is done.
+    """The file that records the planes of a batch that are done.
 
     Parameters
     ----------
@@ -128,35 +128,40 @@ class Ledger:
         self.path = path
 
     def begin(self, header: dict[str, Any]) -> None:
-        """Write the first line; the file appears with it or not at all."""
+        """Create the file with its first line, atomically."""
         with replacing(self.path) as partial:
             partial.write_bytes(_line(header))
 
     def header(self) -> dict[str, Any] | None:
-        """Read what the batch is; None if it was never begun."""
+        """Read the first line; None if the batch was never begun."""
         return next(self._lines(), None)
 
     def is_ours(self) -> bool:
-        """Whether it is a ledger, and none of another program's."""
+        """Whether the file is a ledger of this package."""
         header = self.header()
         return header is not None and {"image", "mode", "planes"} <= header.keys()
 
-    def planes(self, shape: tuple[int, ...]) -> Iterator[PlaneDone]:
-        """Yield what is done of labels of a shape, in order; a torn line ends it.
+    def planes(self, shape: tuple[int, ...]) -> Iterator[PlaneResult]:
+        """Yield the planes done, in order, up to the first incomplete line.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the labels.
 
         Raises
         ------
         OutputError
-            A line makes no sense.
+            A line is invalid.
         """
         for number, line in enumerate(self._lines(), -1):
             if number < 0:
                 continue
             try:
-                yield PlaneDone.from_json(number, line, shape)
+                yield PlaneResult.from_json(number, line, shape)
             except MemoryError:
                 raise
-            except Exception as error:  # whatever it says may be of any kind
+            except Exception as error:  # an untrusted line may raise any kind
                 missing = " is missing" if isinstance(error, KeyError) else ""
                 why = reason(error) + missing
                 raise OutputError(
@@ -164,12 +169,12 @@ class Ledger:
                 ) from error
 
     def mend(self, keep: int | None = None) -> None:
-        """Cut off what a kill left of a line, so that the next begins a line.
+        """Remove an incomplete last line, so that the next append starts a line.
 
         Parameters
         ----------
         keep : int, optional
-            How many planes to keep; by default all.
+            Number of planes to keep; by default all.
 
         Raises
         ------
@@ -182,8 +187,8 @@ class Ledger:
         with self._refusals():
             os.truncate(self.path, sum(map(len, lines)))
 
-    def append(self, done: PlaneDone) -> None:
-        """Add a plane; it is on the disk on return.
+    def append(self, done: PlaneResult) -> None:
+        """Append a plane; its line is on the disk on return.
 
         Raises
         ------
@@ -247,5 +252,5 @@ def _is_json(line: bytes) -> bool:
 
 
 def differing(a: dict[str, Any], b: dict[str, Any]) -> Sequence[str]:
-    """Names of what differs in two headers."""
+    """Return the keys in which two headers differ."""
     return [key for key in {**a, **b} if a.get(key) != b.get(key)]

@@ -1,4 +1,4 @@
-"""Labels that a propagation keeps."""
+"""Existing labels that a propagation must not overwrite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class KeptLabels:
-    """Labels of objects that are accepted already, which no new object may overwrite.
+    """Labels of accepted objects, which new objects must not overwrite.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class KeptLabels:
     turned : Image
         The image as it is propagated through.
     resliced : Reslice
-        How its planes lie in the image.
+        Position of its planes in the image.
     highest : int
         Highest id of the labels.
     """
@@ -52,9 +52,9 @@ class KeptLabels:
         Raises
         ------
         ImageError
-            They are not ids of the shape and axes of the image.
+            They are not integers of the shape and axes of the image.
         PromptError
-            A new id is in them already.
+            A new id exists in them already.
         """
         import numpy as np
 
@@ -86,14 +86,14 @@ class KeptLabels:
     def region(
         self, plane: tuple[int, ...], box: tuple[int, int, int, int]
     ) -> NDArray[Any]:
-        """Labels in a box of a plane."""
+        """Read the labels in a box of a plane of `turned`."""
         where = self.resliced.plane(self.turned.index_at(plane))
         found: NDArray[Any] = self.labels.array[where.key(box)]
         return found
 
 
 def _check_order(path: Path, axes: str) -> None:
-    """Raise if labels name axes that lie in another order, whatever their shape."""
+    """Raise ImageError if labels have named axes in another order."""
     from napari_hqsam.images import open_source
 
     own = open_source(path, keep_indices=True).axes or axes

@@ -1,4 +1,4 @@
-"""Confidence of a propagation as a table: one row an object and slice."""
+"""Confidences of a propagation as a table: one row per object and slice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 class ConfidenceTable:
-    """Confidence of each object and slice, written as CSV when all are known.
+    """Collects the confidence of each object and slice, and writes them as CSV.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ConfidenceTable:
             self._rows.append((ids[i], found.z, *[""] * 6, 0, reason))
 
     def write(self) -> None:
-        """Write the table by object and slice, wholly or not at all."""
+        """Write the table, sorted by object and slice, atomically."""
         if self.path is None:
             return
         from napari_hqsam.files import replacing

@@ -1,4 +1,4 @@
-"""Picture of a plane with the outlines of its labels."""
+"""Draw a plane with the outlines of its labels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation import Segmenter
 
 OVERLAY_SIDE = 4096
-"""Larger planes are drawn smaller, by a power of 2, to at most this side."""
+"""Longest side of the picture; larger planes are reduced by a power of 2."""
 
 
 def _overlay_level(plane_shape: Sequence[int]) -> int:
-    """Level at which a plane is drawn."""
+    """Return the level at which a plane is drawn."""
     return max(0, math.ceil(math.log2(max(plane_shape) / OVERLAY_SIDE)))
 
 

@@ -38,9 +38,9 @@ class Batch:
     Attributes
     ----------
     mode : {"same", "each", "auto"}
-        The same prompts on each plane; each plane its own; none at all.
+        The same prompts on each plane; own prompts on each plane; no prompts.
     planes : tuple of tuple of int
-        In the order in which they are done.
+        In the order in which they are segmented.
     prompts : mapping of tuple of int to tuple of (int, Prompt)
         Prompts of a plane with the ids of their objects. In mode "same" one entry,
         for (): those of all planes.
@@ -73,18 +73,18 @@ class Batch:
         return self.prompts.get(() if self.mode == "same" else index, ())
 
     def sequence(self, index: Index) -> Index:
-        """Tell what a plane has in common with those that it is linked with."""
+        """Return the indices that a plane shares with those it is linked with."""
         return index[: self.linked_axis] + index[self.linked_axis + 1 :]
 
     @property
     def highest_id(self) -> int:
-        """Highest id that there will be; the highest there can be where unknown."""
+        """Highest id of the labels; `MAX_ID` where it is not known beforehand."""
         if self.mode == "auto":
             return MAX_ID
         return max((i for some in self.prompts.values() for i, _ in some), default=0)
 
     def identity(self, segmenter: Segmenter) -> dict[str, Any]:
-        """All that must be the same for a batch to go on: values for JSON."""
+        """Return all that must be equal to resume the batch, as JSON values."""
         model, image, options = segmenter.model, segmenter.image, self.options
         view = (
             {} if options.view_extent is None else {"view extent": options.view_extent}
@@ -136,13 +136,13 @@ def plan_batch(
         with one ``label_id`` are one object. "auto": no prompts; what is found is
         linked by overlap, plane after plane.
     prompts : sequence of Prompt
-        None in mode "auto".
+        Empty in mode "auto".
     planes : sequence of mapping of str to int, optional
         Which planes, such as ``[{"z": 0}, {"z": 1}]`` (see
         `geometry.PlaneIndex`); all by default, in mode "each" those that have prompts.
     overlap : {"keep", "overwrite"}
-        Who gets pixels of several objects: the first or the last prompt. In mode
-        "auto" the best mask does.
+        Which prompt gets pixels in several masks: the first or the last. In mode
+        "auto" the best mask gets them.
     min_overlap, max_gap
         See `masks.Linker`.
     linked_axis : str, optional
@@ -156,7 +156,7 @@ def plan_batch(
     Raises
     ------
     ImageError, PromptError
-        Something does not fit the image, or something else that was given.
+        A parameter is invalid, or does not fit the image.
     """
     _check_choices(mode, overlap, proposer)
     segment_options = SegmentOptions(**options)
@@ -175,7 +175,7 @@ def plan_batch(
             else all_planes(image.leading_shape, image.name)
         )
     for index in {*chosen, *(grouped if mode == "each" else ())}:
-        image.read_at(index, (0, 0, 1, 1))  # there is such a plane
+        image.read_at(index, (0, 0, 1, 1))  # raises if there is no such plane
     axis = _axis(image, linked_axis)
     if mode == "each":
         grouped = {index: some for index, some in grouped.items() if index in chosen}
@@ -184,7 +184,7 @@ def plan_batch(
                 f"none of the {len(prompts)} prompts is on one of the "
                 f"{len(chosen)} planes; choose other planes"
             )
-    # along the axis of linking last: what is linked is done in one go
+    # the axis of linking varies fastest: linked planes follow each other
     chosen.sort(key=lambda i: (*i[:axis], *i[axis + 1 :], *i[axis : axis + 1]))
     return Batch(
         mode,
@@ -210,7 +210,7 @@ def _check_choices(mode: str, overlap: str, proposer: str) -> None:
 
 
 def _axis(image: Image, letter: str | None) -> int:
-    """Find the number of the axis along which objects are linked."""
+    """Return the index of the axis along which objects are linked."""
     axes = image.leading_axes
     if letter is None:
         return axes.index("z") if "z" in axes else max(len(axes) - 1, 0)
@@ -225,7 +225,7 @@ def _axis(image: Image, letter: str | None) -> int:
 def _grouped(
     image: Image, mode: Mode, prompts: Sequence[Prompt]
 ) -> dict[Index, tuple[tuple[int, Prompt], ...]]:
-    """Prompts with ids by plane, each checked against the plane."""
+    """Group prompts with ids by plane, and validate each against the plane."""
     if mode == "auto":
         if prompts:
             raise PromptError(
@@ -263,7 +263,7 @@ def _place(image: Image, mode: Mode, prompt: Prompt) -> Index:
 
 
 def _digest(prompts: Mapping[Index, tuple[tuple[int, Prompt], ...]]) -> str:
-    """SHA-256 of all that the prompts say."""
+    """Return the SHA-256 of prompts with their planes and ids."""
     found = hashlib.sha256()
     for index, group in sorted(prompts.items(), key=lambda item: item[0]):
         for label_id, p in group:

@@ -1,4 +1,4 @@
-"""Run a batch plane by plane, or go on with one that broke off."""
+"""Run a batch plane by plane, or resume an interrupted one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import HqsamError, HqsamWarning
-from napari_hqsam.jobs.batch_level import choose_level
-from napari_hqsam.jobs.batch_result import Done
-from napari_hqsam.jobs.ledger import PlaneDone
-from napari_hqsam.jobs.storage import Storage
-from napari_hqsam.jobs.tracks_file import check_tracks_file, write_tracks
+from napari_hqsam.jobs.batches.ledger import PlaneResult
+from napari_hqsam.jobs.batches.level import choose_level
+from napari_hqsam.jobs.batches.result import BatchResult
+from napari_hqsam.jobs.batches.storage import Storage
+from napari_hqsam.jobs.files.tracks_file import check_tracks_file, write_tracks
 from napari_hqsam.labels import PromptPainter, paint
 from napari_hqsam.labels.blocks import clear_plane
 from napari_hqsam.masks.linking import Linker, Sight, centre
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from napari_hqsam.jobs.plan import Batch, Index
+    from napari_hqsam.jobs.batches.plan import Batch, Index
     from napari_hqsam.segmentation import Segmenter
 
 
@@ -41,45 +41,45 @@ def run_batch(
     restart: bool = False,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Done:
+) -> BatchResult:
     """Segment planes, and write the labels when all are done.
 
     After each plane its labels and a line of the ledger are on the disk, in the
-    folder ``OUT.batch``. However the run ends, the same call goes on with the next
-    plane and gives the same labels as if it had never broken off.
+    folder ``OUT.batch``. However a run ends, the same call resumes with the next plane
+    and gives the same labels as an uninterrupted run.
 
     Parameters
     ----------
     segmenter : Segmenter
         Of the image.
     out : path
-        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``; of all planes of
-        the image, background where none was asked for.
+        Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``, with all planes of
+        the image; planes not in the batch are background.
     batch : Batch
         From `plan_batch`.
     tracks : path, optional
         Also write the objects' tracks to this ``.csv``, see `write_tracks`.
     overwrite : bool
-        Whether labels that are there may be replaced.
+        Whether existing labels may be replaced.
     restart : bool
-        Forget an interrupted batch instead of going on with it.
+        Discard an interrupted batch instead of resuming it.
     progress : callable, optional
-        Called with the planes done and the planes there are: before the first and
-        after each.
+        Called with the number of planes done and of all planes, before the first
+        and after each.
     cancelled : callable, optional
-        Asked before each plane, prompt and tile; if it says so, the run ends there,
-        and what is done of a plane is done again.
+        Checked before each plane, prompt and tile; if True, the run ends, and a plane
+        done in part is done again on resuming.
 
     Raises
     ------
     OutputError
-        The labels or the ledger cannot be written, or an interrupted batch was made
-        otherwise.
+        The labels or the ledger cannot be written, or the interrupted batch was
+        planned differently.
 
     Warns
     -----
     HqsamWarning
-        Prompts gave no pixels of their own.
+        Prompts have no pixels of their own.
     """
     if tracks is not None:
         check_tracks_file(tracks)
@@ -89,7 +89,7 @@ def run_batch(
             if restart:
                 storage.restart()
             labels = storage.open(batch, batch.identity(segmenter))
-            run = _Run(segmenter, batch, storage, labels)
+            run = BatchRunner(segmenter, batch, storage, labels)
             resumed = run.resume()
             if progress is not None:
                 progress(resumed, len(batch.planes))
@@ -113,8 +113,8 @@ def run_batch(
         return run.summary(len(batch.planes), resumed, complete=True)
 
 
-class _Run:
-    """One run of a batch: what it knows between two planes."""
+class BatchRunner:
+    """Runs the planes of a batch, with the state between two planes."""
 
     def __init__(
         self,
@@ -129,10 +129,10 @@ class _Run:
         self.lost = 0
         self._linker = self._new_linker(1)
         self._level: int | None = None
-        self._begun = 0  # planes that may be on the disk, one half
+        self._begun = 0  # planes that may be on the disk, the last one in part
 
     def resume(self) -> int:
-        """Take over what earlier runs have done; return how many planes."""
+        """Load the results of earlier runs; return their number of planes."""
         shape, planes = self.storage.shape, self.batch.planes
         done = self._trusted()
         for number, plane in enumerate(self.ledger.planes(shape)):
@@ -147,12 +147,12 @@ class _Run:
         return done
 
     def _trusted(self) -> int:
-        """Count the planes that are done and on the disk; cut the ledger there.
+        """Count the planes that are done and intact on the disk; cut the ledger there.
 
         Warns
         -----
         HqsamWarning
-            One is not on the disk as it was written.
+            A plane on the disk differs from what was written.
         """
         done, whole = 0, True
         for number, plane in enumerate(self.ledger.planes(self.storage.shape)):
@@ -176,7 +176,7 @@ class _Run:
         return done
 
     def do(self, number: int, cancelled: Callable[[], bool]) -> None:
-        """Segment a plane, paint it, and enter it in the ledger."""
+        """Segment a plane, paint it, and append it to the ledger."""
 
         def check(*_: int) -> None:
             if cancelled():
@@ -188,7 +188,7 @@ class _Run:
             done = self._find(number, index, check)
         else:
             done = self._prompt(number, index, check)
-        # The labels first: a line says that they are on the disk.
+        # labels first: a line of the ledger means that they are on the disk
         done = replace(done, written=self.storage.sync())
         self.ledger.append(done)
         self._count(done)
@@ -201,11 +201,12 @@ class _Run:
                 stacklevel=3,
             )
 
-    def summary(self, planes: int, resumed: int, *, complete: bool) -> Done:
+    def summary(self, planes: int, resumed: int, *, complete: bool) -> BatchResult:
+        """Return the result of the run."""
         name = self.segmenter.image.name
-        return Done(complete, planes, resumed, len(self.ids), self.lost, name)
+        return BatchResult(complete, planes, resumed, len(self.ids), self.lost, name)
 
-    def _count(self, plane: PlaneDone) -> None:
+    def _count(self, plane: PlaneResult) -> None:
         self.ids.update(sight.object_id for sight in plane.sights)
         self.lost += plane.lost
 
@@ -213,7 +214,7 @@ class _Run:
 
     def _prompt(
         self, number: int, index: Index, check: Callable[..., None]
-    ) -> PlaneDone:
+    ) -> PlaneResult:
         prompts = self.batch.prompts_on(index)
         ids = [label_id for label_id, _ in prompts]
         painter = PromptPainter(self.labels, ids, self.batch.overlap, index=index)
@@ -229,7 +230,7 @@ class _Run:
             if mask.area:
                 seen[i] = Sight(ids[i], number, centre(mask), mask.area), mask.bbox
         kept = [i for i in sorted(seen) if painter.pixels(i)]
-        return PlaneDone(
+        return PlaneResult(
             index,
             tuple(seen[i][0] for i in kept),
             tuple(seen[i][1] for i in kept),
@@ -238,7 +239,9 @@ class _Run:
 
     # --- without prompts ----------------------------------------------------
 
-    def _find(self, number: int, index: Index, check: Callable[..., None]) -> PlaneDone:
+    def _find(
+        self, number: int, index: Index, check: Callable[..., None]
+    ) -> PlaneResult:
         masks = make_disjoint(
             list(
                 iter_everything(
@@ -256,7 +259,7 @@ class _Run:
         sights = self._linker.add(masks)
         for i, mask in enumerate(masks, 1):
             paint(self.labels, mask.bbox, mask.data, sights[i].object_id, index=index)
-        return PlaneDone(
+        return PlaneResult(
             index,
             tuple(replace(sights[i], plane=number) for i in sights),
             tuple(masks[i - 1].bbox for i in sights),
@@ -267,13 +270,13 @@ class _Run:
         return Linker(self.batch.min_overlap, self.batch.max_gap, next_id)
 
     def _start_sequence(self, number: int) -> None:
-        """Forget the planes before, if a plane is not linked with them."""
+        """Start a new linker if a plane is not linked with the one before."""
         before, now = self.batch.planes[max(number - 1, 0)], self.batch.planes[number]
         if self.batch.sequence(before) != self.batch.sequence(now):
             self._linker = self._new_linker(self._linker.next_id)
 
-    def _painted(self, done: PlaneDone) -> dict[int, Mask]:
-        """Objects of a plane as they are on the disk."""
+    def _painted(self, done: PlaneResult) -> dict[int, Mask]:
+        """Read the masks of a plane from the labels on the disk."""
         masks = {}
         for sight, (y0, x0, y1, x1) in zip(done.sights, done.boxes, strict=True):
             crop = (*done.index, slice(y0, y1), slice(x0, x1))
@@ -282,7 +285,7 @@ class _Run:
         return masks
 
     def _found_level(self) -> int:
-        """Level of all planes: chosen on the middle one, or where there is more."""
+        """Return the level of all planes, chosen on first use."""
         if self._level is None:
             self._level = choose_level(self.segmenter, self.batch)
         return self._level

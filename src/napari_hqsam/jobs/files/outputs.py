@@ -1,7 +1,7 @@
-"""Files that commands write, checked before any work.
+"""Check output files before any work.
 
-What is there is replaced without being asked only if it is of the same kind and was
-written by this package; all else needs ``--overwrite``.
+An existing file is replaced only if it is of the same kind and was written by this
+package; otherwise the caller must allow overwriting.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BEGINNINGS = {
     ".png": re.compile(rb"\x89PNG.*tEXtSoftware\0napari-hqsam", re.DOTALL),
 }
 _BEGINNING = 4096
-"""Bytes in which it is looked for."""
+"""Bytes read to identify a file."""
 
 
 def check_labels(
@@ -38,11 +38,16 @@ def check_labels(
     out : Path
         The labels.
     *sources : Path or None
-        Files that are read.
+        Other files that are read.
     overwrite : bool
-        Whether whatever label-like is there may be replaced.
+        Whether any existing labels may be replaced.
     image : Path, optional
-        The image that is read as well.
+        The image that is read.
+
+    Raises
+    ------
+    OutputError
+        They cannot, or must not, be written.
     """
     from napari_hqsam.labels import check_writable
     from napari_hqsam.sessions import check_session_not_open
@@ -66,13 +71,18 @@ def check_file_to_write(
     path : Path or None
         The file; None for none.
     *used : Path or None
-        Files that are read, or written otherwise.
+        Files that are read, or written as other outputs.
     overwrite : bool
-        Whether what is there may be replaced, whatever it is.
+        Whether any existing file may be replaced.
     suffix : str, optional
-        That it must have.
+        The suffix that it must have.
     image : Path, optional
-        The image that is read: a folder of its arrays is no place for it.
+        The image that is read: nothing is written into its folder of arrays.
+
+    Raises
+    ------
+    OutputError
+        It cannot, or must not, be written.
     """
     from napari_hqsam.files import same_file  # not for --help
     from napari_hqsam.labels import check_file, check_outside
@@ -83,19 +93,20 @@ def check_file_to_write(
         raise OutputError(f"{path} is no {suffix}: name it NAME{suffix}")
     for each in (image, *used):
         if each is not None and same_file(path, each):
-            raise OutputError(f"{path} is read or written otherwise: name another")
+            raise OutputError(f"{path} is another input or output too: name another")
     check_file(path)
     if image is not None:
         check_outside(path, image)
     if os.path.lexists(path) and not (overwrite or _is_ours(path)):
         raise OutputError(
             f"{path} exists and was not written by this program: choose another name, "
-            "or give --overwrite"
+            "or allow overwriting",
+            parameter="overwrite",
         )
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file begins as we begin it, or is empty."""
+    """Whether a file begins like those of this package, or is empty."""
     known = _BEGINNINGS.get(path.suffix.lower())
     with suppress(OSError), path.open("rb") as file:
         beginning = file.read(_BEGINNING)
@@ -107,7 +118,7 @@ def _is_ours(path: Path) -> bool:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """Make a folder for results; leave none behind if there are none."""
+    """Create a folder for results; remove it if the block raises and it is empty."""
     missing = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +136,7 @@ def made_folder(folder: Path) -> Iterator[None]:
 
 
 def check_apart(paths: Iterable[Path | None]) -> None:
-    """Refuse two outputs of one name."""
+    """Raise OutputError if two outputs are the same file."""
     from napari_hqsam.files import same_file  # not for --help
 
     there = [path for path in paths if path is not None]

@@ -1,4 +1,4 @@
-"""The level at which a batch without prompts looks at all its planes."""
+"""Choose the level at which a batch without prompts segments all its planes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_hqsam.segmentation.automatic import (
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
-    from napari_hqsam.jobs.plan import Batch
+    from napari_hqsam.jobs.batches.plan import Batch
     from napari_hqsam.segmentation import Segmenter
 
 
 def choose_level(segmenter: Segmenter, batch: Batch) -> int:
-    """Choose the level on the middle plane, or on one where more is found.
+    """Choose the level on the middle plane, or on another with better masks.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Where a batch keeps its labels until they are complete, and how they get in place.
+"""The folder in which a batch stores its labels until they are complete.
 
-``NAME.batch`` beside the output NAME holds the labels as a zarr, the ledger, a lock
-and a marker, by which the folder is known as ours: no other is written to, and of ours
-only what we put there is removed. Nothing is at NAME before all planes are done.
+``NAME.batch`` beside the output NAME holds the labels as a zarr, the ledger, a lock,
+and a marker that identifies the folder as ours: no other folder is written to, and only
+our own files are removed. The labels are moved to NAME when all planes are done.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from napari_hqsam.files import (
     try_lock,
 )
 from napari_hqsam.images.zarr_check import checked_array
-from napari_hqsam.jobs.ledger import Ledger, differing
-from napari_hqsam.jobs.new_labels import new_labels
+from napari_hqsam.jobs.batches.ledger import Ledger, differing
+from napari_hqsam.jobs.files.new_labels import new_labels
 from napari_hqsam.labels import (
     check_writable,
     copy_labels,
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
     from napari_hqsam.files import Lock
     from napari_hqsam.images import Image
-    from napari_hqsam.jobs.plan import Batch
+    from napari_hqsam.jobs.batches.plan import Batch
     from napari_hqsam.labels.chunk_files import Written
 
 SUFFIX = ".batch"
 _MARKER = "napari-hqsam-batch.txt"
 _TEXT = """\
-A batch of napari-hqsam that is not complete. Run the same command again to go on with
-it, or with --restart to begin anew; both remove this folder when they are done.
+An incomplete batch of napari-hqsam. Run the same batch again to resume it, or restart
+it; either removes this folder when it is complete.
 """
 _LOCK, _LEDGER, _REPLACED = "lock", "ledger.jsonl", "replaced"
 _PARTIAL = ".partial"
@@ -60,16 +60,16 @@ class Storage:
     Parameters
     ----------
     out : Path
-        Where the labels are to be: ``.tif``, ``.ome.tif``, ``.zarr``, ``.ome.zarr``.
+        Final path of the labels: ``.tif``, ``.ome.tif``, ``.zarr``, ``.ome.zarr``.
     image : Image
-        What they are of.
+        The image.
     overwrite : bool
-        Whether labels that are there may be replaced.
+        Whether existing labels may be replaced.
 
     Raises
     ------
     OutputError
-        Labels could not be written there.
+        Labels cannot be written there.
     """
 
     def __init__(self, out: Path, image: Image, *, overwrite: bool = False) -> None:
@@ -91,7 +91,7 @@ class Storage:
         return (*self.image.leading_shape, *self.image.plane_shape)
 
     def _check_ours(self) -> None:
-        """Raise OutputError if the folder is somebody else's."""
+        """Raise OutputError if the folder was not made by this package."""
         if not self.folder.exists():
             return
         if not self.folder.is_dir():
@@ -99,7 +99,7 @@ class Storage:
                 f"{self.folder} is a file, and the batch needs this name for a "
                 "folder: remove it"
             )
-        # We make none, and archives of strangers may hold some.
+        # we make no links, but an untrusted archive may contain some
         link = next(symbolic_links(self.folder), None)
         if link is not None:
             raise OutputError(
@@ -117,12 +117,12 @@ class Storage:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from the batch; a killed process lets go.
+        """Lock the batch against other processes; released if the process is killed.
 
         Raises
         ------
         OutputError
-            Another process is at it, or there is no room for the folder.
+            Another process runs it, or the folder cannot be created.
         """
         try:
             # The first labels of an OME-Zarr image make its folder labels/.
@@ -132,11 +132,11 @@ class Storage:
         lock = try_lock(self.folder / _LOCK)
         if lock is None:
             raise OutputError(
-                f"another process is at this batch ({self.folder}): wait for it, or "
+                f"another process runs this batch ({self.folder}): wait for it, or "
                 "name another output"
             )
         try:
-            self._check_ours()  # now that nobody else changes it
+            self._check_ours()  # again, under the lock
             self._mark()
         except BaseException:
             lock.release(remove=True)
@@ -147,7 +147,7 @@ class Storage:
         finally:
             if self.ledger.path.exists():
                 lock.release()
-            else:  # nothing was begun, or all is done
+            else:  # nothing was begun, or everything is done
                 self._clear(lock)
 
     def _mark(self) -> None:
@@ -159,7 +159,7 @@ class Storage:
                 raise self.unwritable(error) from error
 
     def _clear(self, lock: Lock) -> None:
-        """Remove what is ours, and the folder if that was all; locked to the end."""
+        """Remove our files, and the folder if it is then empty; under the lock."""
         replaced = self.folder.glob(f"{_REPLACED}*") if self.out.exists() else ()
         killed = self.folder.glob(f".*{_PARTIAL}")  # what was written just then
         ours = [self._labels_path, *replaced, *killed]
@@ -177,16 +177,16 @@ class Storage:
             self.folder.rmdir()
 
     def open(self, batch: Batch, identity: dict[str, Any]) -> zarr.Array[Any]:
-        """Labels to be painted into: those of the interrupted batch, or new ones.
+        """Open the labels of the interrupted batch, or create new ones.
 
         Raises
         ------
         OutputError
-            What is there is of a batch made otherwise, or damaged.
+            The interrupted batch was planned differently, or is damaged.
         """
         begun = self.ledger.header()
         if begun is None or not self._labels_path.exists():
-            # What there is of them is of a kill while they were being removed.
+            # leftovers of a kill while they were being removed
             shutil.rmtree(self._labels_path, ignore_errors=True)
             self._make(batch)
             self.ledger.begin(identity)
@@ -200,7 +200,7 @@ class Storage:
         return self._open_labels()
 
     def _open_labels(self) -> zarr.Array[Any]:
-        """Open the labels; others may have written to the folder.
+        """Open the labels; validate them, since others may write to the folder.
 
         Raises
         ------
@@ -226,12 +226,17 @@ class Storage:
         return array
 
     def sync(self) -> Written:
-        """Bring what was painted since the last time to the disk; return what.
+        """Sync the chunks painted since the last call to the disk.
+
+        Returns
+        -------
+        mapping
+            Their sizes and checksums.
 
         Raises
         ------
         OutputError
-            It cannot be brought there.
+            They cannot be written.
         """
         assert self._files is not None
         try:
@@ -240,26 +245,26 @@ class Storage:
             raise self.unwritable(error) from error
 
     def fits(self, written: Written) -> bool:
-        """Whether the labels on the disk are as they were written."""
+        """Whether chunks on the disk have the recorded sizes and checksums."""
         return fits(self._labels_path, written)
 
     def restart(self) -> None:
-        """Forget what was begun, ledger first: without it nothing counts."""
+        """Discard an interrupted batch, ledger first: it makes the rest valid."""
         self.ledger.path.unlink(missing_ok=True)
         shutil.rmtree(self._labels_path, ignore_errors=True)
 
     def place(self, labels: zarr.Array[Any], highest: int) -> None:
-        """Put the complete labels under their name and clear up.
+        """Move the complete labels to their final path, and clean up.
 
-        A kill on the way loses nothing: the batch is complete in its folder until
-        the labels are in place. A session beside labels that were there is set aside.
+        A kill in between loses nothing: the batch stays complete in its folder until
+        the labels are in place. A session beside replaced labels is archived.
 
         Raises
         ------
         OutputError
-            They cannot be put there.
+            They cannot be moved there.
         """
-        check_writable(self.out, overwrite=self.overwrite)  # hours have passed
+        check_writable(self.out, overwrite=self.overwrite)  # may have changed since
         with archiving_session(self.out):
             if self._is_moved:
                 self._move()
@@ -285,7 +290,7 @@ class Storage:
             pass
 
     def _move(self) -> None:
-        """Rename; labels that were there are kept aside until it is done."""
+        """Rename the labels to their final path; replaced ones are kept until then."""
         try:
             sync_tree(self._labels_path)
             if self.out.exists():
@@ -302,7 +307,7 @@ class Storage:
             ) from error
 
     def unwritable(self, error: OSError) -> OutputError:
-        """Say what to do about an error of the operating system."""
+        """Make an OutputError from an error of the operating system."""
         return OutputError(
             f"{self.folder} cannot be written to ({reason(error)}): free some space "
             "and run the same command again; what was done is kept"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Done:
+class BatchResult:
     """Result of a run of a batch.
 
     Attributes

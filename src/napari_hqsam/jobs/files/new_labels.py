@@ -1,4 +1,4 @@
-"""Labels of an image that a job is about to write."""
+"""Create the labels of an image that a job writes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 def new_labels(
     image: Image, out: Path, highest: int, *, overwrite: bool | None
 ) -> AbstractContextManager[Any]:
-    """Open labels of all planes of an image on the disk, all background.
+    """Create labels for all planes of an image on the disk, all background.
 
     Parameters
     ----------
     image : Image
         Gives shape and space.
     out : Path
-        Where the labels are when the block ends without an error.
+        Path of the labels once the block ends without an error.
     highest : int
-        Highest id to come: the data type can hold it.
+        Highest id to be written; determines the data type.
     overwrite : bool or None
         As of `labels.labels_on_disk`.
     """

@@ -1,0 +1,1 @@
+"""Batches: planned, run plane by plane, and resumed from their ledger."""

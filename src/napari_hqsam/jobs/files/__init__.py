@@ -1,0 +1,1 @@
+"""Files beside those of `labels` that jobs check, read and write."""
