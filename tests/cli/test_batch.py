@@ -79,7 +79,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_run_does(command, files):
     code, _, err = command(*common(files, "p.csv"))
     assert code == 130
     assert err.count("\n") == 1
-    assert "run the same command again to resume" in err
+    assert "run the same batch again to resume" in err
     assert not (files / "a.tif").exists()
     BoxSegmenter.interrupt = None
     code, said, _ = command(*common(files, "p.csv"))

@@ -183,11 +183,11 @@ def test_a_stack_that_does_not_tell_its_spacing(command, tmp_path, stack):
     ("options", "message"),
     [
         (("--range", "1"), "two whole numbers"),
-        (("--across", "q"), "--across 'q'"),
+        (("--across", "q"), "no axis 'q'"),
         (("--spacing", "far"), "--spacing"),
         (("--overlap", "2"), "stop rule overlap"),
         (("--confidence", "sure.txt"), "no .csv"),
-        (("--range", "3,9"), "range 3 to 9 does not lie within"),
+        (("--range", "3,9"), "range 3 to 9 is empty or outside"),
         (("--range", "0,3"), "prompt is on slice 4, outside the range"),
         (("--direction", "up"), "direction 'up'"),
         (("--spacing", "0"), "spacing 0"),

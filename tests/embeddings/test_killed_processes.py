@@ -46,7 +46,7 @@ def embed_within(cache, budget, said):
     wanted = big_source(False)
     for tile in tiles_of(source, LEVELS) * 2:
         assert same(source.features((), tile), wanted.features((), tile))
-    said.send(source.keeps)
+    said.send(source.writes_to_disk)
 
 
 def test_two_writers_that_evict_from_each_other(tmp_path):

@@ -59,7 +59,7 @@ def test_without_a_store_nothing_is_written(tmp_path, monkeypatch):
     source = tiny_source(False)
     source.features((), tiles_of(source)[0])
     assert source.store is None
-    assert not source.keeps
+    assert not source.writes_to_disk
     assert not any(tmp_path.iterdir())
 
 
@@ -215,7 +215,7 @@ def test_a_disk_that_refuses_gives_one_warning_and_the_same_features(
     assert "no, said the disk" in str(warning.message)
     assert str(tmp_path) in str(warning.message)
     assert warning.filename == __file__
-    assert not source.keeps
+    assert not source.writes_to_disk
     assert len(writes) == allowed
     assert not [*tmp_path.rglob("c.*")], "half a tile is left"
     for tile, features in zip(tiles, found, strict=True):
@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     source = tiny_source(tmp_path / "file" / "below")
     one, two, *_ = tiles_of(source)
-    with pytest.warns(HqsamWarning, match="cannot be kept"):
+    with pytest.warns(HqsamWarning, match="cannot be stored"):
         source.features((), one)
     source.features((), two)  # warnings are errors
 
@@ -253,7 +253,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_embedding_to_a_disk_that_refuses_is_an_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     source = tiny_source(tmp_path / "file" / "below")
-    with pytest.raises(OutputError, match="cannot be kept"):
+    with pytest.raises(OutputError, match="cannot be stored"):
         source.embed((), tiles_of(source)[0])
     with pytest.raises(ValueError, match="store"):
         tiny_source(False).embed((), tiles_of(source)[0])

@@ -165,7 +165,7 @@ def test_napari_shapes_of_a_stack_know_their_plane(read):
         ("y\n1\n", "must name"),
         ("y0,x0,y1\n1,1,1\n", "must name"),
         ("row,col\n1,1\n", "'row, col'"),
-        ("y,x,x\n1,2,3\n", "'x' is there twice"),
+        ("y,x,x\n1,2,3\n", "'x' appears twice"),
         ("y,x\n1,2\n\n3,abc\n", "line 4: column x: 'abc' is not a number"),
         ("y,x\n1,2\n3,\n", "line 3: column x: '' is not a number"),
         ("y,x\n1,2\n3,4,5\n", "line 3: 3 cells under 2 column names"),

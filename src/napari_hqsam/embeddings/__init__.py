@@ -1,8 +1,7 @@
-"""Tiles as the decoder needs them: encoded once, kept in memory and on disk.
+"""Embeddings of tiles: encoded once, cached in memory and on disk.
 
-Knows tiles, models and pixels; must not know prompts, labels or napari. What
-only looks at the folder of stores (`folder`) needs no torch, so that listing
-them is instant; the rest is imported on first use.
+Knows tiles, models and pixels; must not know prompts, labels or napari. Imported on
+first use: `folder` needs no torch, so that listing the stores is instant.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""From the pixels of a tile to its embedding, and to decode-ready features.
+"""Encode the pixels of a tile, and prepare the embedding for the decoder.
 
-Between the two lies float16, always: what is decoded is the same to the bit
-whether a tile was encoded just now or read from a store.
+Embeddings are always rounded to float16 in between, so that results are bit-identical
+whether a tile was just encoded or read from a store.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 class Embedding(NamedTuple):
-    """What the image encoder gives for one tile.
+    """The output of the image encoder for one tile.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ def encode_pixels(model: Model, pixels: NDArray[np.uint8], tile: Tile) -> Embedd
     pixels : (h, w, 3) uint8 array
         The tile's region of the plane, normalised; of any size.
     tile : Tile
-        Where the pixels go in the network's input.
+        Position of the pixels in the network's input.
     """
     image = torch.from_numpy(pixels).permute(2, 0, 1)
     # Resized on the CPU on every device: torch's uint8 kernel, equal to Pillow's
@@ -66,13 +66,13 @@ def encode_pixels(model: Model, pixels: NDArray[np.uint8], tile: Tile) -> Embedd
 
 @torch.inference_mode()
 def decode_ready(model: Model, embedding: Embedding) -> TileFeatures:
-    """Compute what of the decoder depends on the tile alone, on the device."""
+    """Compute the prompt-independent part of the decoder, on the device."""
     features, early = (torch.from_numpy(x)[None].to(model.device) for x in embedding)
     return model.network.prepare(features, early)
 
 
 def encode_tile(model: Model, pixels: NDArray[np.uint8], tile: Tile) -> TileFeatures:
-    """Encode a tile and make it ready for prompts: both steps, nothing kept.
+    """Encode a tile and prepare it for prompts, without caching.
 
     Parameters as in `encode_pixels`.
     """
@@ -80,10 +80,10 @@ def encode_tile(model: Model, pixels: NDArray[np.uint8], tile: Tile) -> TileFeat
 
 
 def _to_float16(batch: torch.Tensor) -> NDArray[np.float16]:
-    """Round the only tensor of a batch; what float16 cannot hold saturates.
+    """Round the only tensor of a batch to float16, with saturation.
 
-    The layout in memory is always that of the array: kernels are chosen by it,
-    and each rounds in its own way.
+    Always contiguous in memory: torch chooses kernels by memory layout, and each
+    rounds differently.
     """
     values = batch[0].float().clamp(-FLOAT16_MAX, FLOAT16_MAX).half()
     array: NDArray[np.float16] = values.cpu().contiguous().numpy()

@@ -1,15 +1,15 @@
-"""The folder of all stores: where it is, what is in it, keeping it to its size.
+"""The folder of all embedding stores: its path, content, and size limit.
 
-Knows names, sizes and times of files. Must not know zarr, torch, images or
-networks, so that looking into the folder is instant.
+Knows names, sizes and times of files. Must not know zarr, torch, images or networks, so
+that listing the folder is instant.
 
 A store is a zarr group ``<digest>.zarr`` with the arrays
-``level/<k>/{features,early,record}``; a tile has one chunk in each, all three
-under one name but for zeros at its end. A tile without its record is not there:
-the record is written last and removed first.
+``level/<k>/{features,early,record}``; a tile has one chunk in each, with the same name
+except for trailing zeros. A tile without a record does not exist: the record is written
+last and removed first.
 
-Several processes may use the folder at once, without locks: files appear whole
-or not at all, and what another process has just removed is simply not there.
+Several processes may use the folder without locks: files are written atomically, and a
+file that another process has removed counts as missing.
 """
 
 from __future__ import annotations
@@ -35,52 +35,53 @@ if TYPE_CHECKING:
 SIZE_VARIABLE = "NAPARI_HQSAM_EMBEDDINGS_GB"
 DEFAULT_BYTES = 20 * 10**9
 FREE_SHARE = 0.5
-"""By default the stores may take this share of what would be free without them."""
+"""Default limit as a fraction of the disk space that is free without the stores."""
 
 METADATA = "zarr.json"
 STORE_NAME = re.compile(r"[0-9a-f]{32}\.zarr")
 CHUNK = re.compile(r"c(\.[0-9]+)+")
 TRAILING = {"features": 3, "early": 3, "record": 1}
-"""Axes of each array after those that say which tile: zeros in a chunk's name."""
+"""Axes of each array after those of the tile's address: zeros in a chunk's name."""
 PARTIAL = ".partial"
-"""How files end while they are written, by zarr as by us."""
+"""Suffix of files while they are written, by zarr and by this package."""
 ORPHAN_AGE = 3600.0
-"""Seconds after which data without a record are no longer being written."""
+"""Seconds after which data without a record count as abandoned."""
 
 CHECKS = 20
-"""The size is taken each time this part of the budget was written."""
+"""The total size is measured after each 1 / `CHECKS` of the budget written."""
 SPARE = 0.1
-"""Part of the budget that is freed at once when it is used up."""
+"""Fraction of the budget that is freed at once when it is used up."""
 
 
 def embeddings_folder() -> Path:
-    """Folder of the stores, in the cache folder of this package.
+    """Return the folder of the stores, in the cache folder of this package.
 
-    ``NAPARI_HQSAM_CACHE`` moves it, as it moves the models. It need not exist.
+    The environment variable ``NAPARI_HQSAM_CACHE`` moves it together with the models.
+    It need not exist.
     """
     return cache_folder() / "embeddings"
 
 
 def chunk_name(array: str, tile: tuple[int, ...]) -> str:
-    """File name of a tile's chunk in one of the arrays of `TRAILING`."""
+    """Return the file name of a tile's chunk in one of the arrays of `TRAILING`."""
     return ".".join(["c", *map(str, tile), *["0"] * TRAILING[array]])
 
 
 class StoreSummary(NamedTuple):
-    """What is to be said of a store.
+    """Summary of a store.
 
     Attributes
     ----------
     path : Path
         The zarr group.
     image, model : str
-        Names, of the last that opened it to write; "?" if they are damaged.
+        Names from the last writer; "?" if the metadata are damaged.
     tiles : int
-        Tiles that are whole.
+        Number of complete tiles.
     bytes : int
-        On disk.
+        Size on disk.
     last_used : float
-        Seconds since the epoch; of the tile used last.
+        Last use of any tile, seconds since the epoch.
     """
 
     path: Path
@@ -98,20 +99,20 @@ class StoreFolder:
     Parameters
     ----------
     path : Path
-        Need not exist. Whatever else lies in it is left alone.
+        Need not exist. Other files in it are not touched.
     max_bytes : int, optional
-        Budget. By default what ``NAPARI_HQSAM_EMBEDDINGS_GB`` says, else 20 GB
-        but never more than half of what is free on the disk.
+        Budget. By default ``NAPARI_HQSAM_EMBEDDINGS_GB``, else 20 GB, but at most
+        half of the free disk space.
     """
 
     path: Path = field(default_factory=embeddings_folder)
     max_bytes: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _written: float = field(default=math.inf, init=False)
-    """Bytes since the size was last taken; without end before the first time."""
+    """Bytes written since the size was last measured; infinite before that."""
 
     def paths(self) -> list[Path]:
-        """Return the stores there are, by name."""
+        """Return the paths of all stores, by name."""
         return sorted(
             self.path / entry.name
             for entry in _entries(self.path)
@@ -119,16 +120,16 @@ class StoreFolder:
         )
 
     def summaries(self) -> list[StoreSummary]:
-        """Describe all stores, the one used last first."""
+        """Return the summaries of all stores, the most recently used first."""
         found = [summarize(path) for path in self.paths()]
         return sorted(found, key=lambda s: -s.last_used)
 
     def bytes(self) -> int:
-        """Size of all stores on disk."""
+        """Return the size of all stores on disk."""
         return sum(_size(path) for path in self.paths())
 
     def limit(self, used: int) -> int:
-        """Bytes that the stores may take, which take `used` now.
+        """Return the budget in bytes, given that the stores take `used` now.
 
         Raises
         ------
@@ -137,24 +138,24 @@ class StoreFolder:
         """
         if self.max_bytes is not None:
             return self.max_bytes
-        said = os.environ.get(SIZE_VARIABLE)
-        if said:
-            return _gigabytes(said)
+        configured = os.environ.get(SIZE_VARIABLE)
+        if configured:
+            return _gigabytes(configured)
         there = next(p for p in (self.path, *self.path.parents) if p.exists())
         free = shutil.disk_usage(there).free
         return min(DEFAULT_BYTES, int((free + used) * FREE_SHARE))
 
     def make_room(self, size: int) -> None:
-        """Remove what was not used for longest if so many bytes more are too many.
+        """Evict least recently used tiles until so many more bytes fit the budget.
 
-        Cheap, but for each twentieth of the budget, when the size of all stores
-        is taken. What other processes write is seen then, too.
+        Cheap, except after each twentieth of the budget, when the size of all stores
+        is measured, including what other processes have written.
 
         Raises
         ------
         OutputError
-            It is more than the whole budget, and nothing was removed; or the
-            environment variable does not hold a size.
+            The size exceeds the whole budget (nothing is removed), or the environment
+            variable is not a size.
         """
         with self._lock:
             self._written += size
@@ -172,9 +173,9 @@ class StoreFolder:
                 self._free(used + size - int(limit * (1 - SPARE)))
 
     def _free(self, wanted: int) -> None:
-        """Remove so many bytes, as far as there are: leftovers, then old tiles.
+        """Remove up to so many bytes: leftovers first, then old tiles.
 
-        What cannot be removed stays: whoever then writes is told why not.
+        Files that cannot be removed stay; the next write then raises.
         """
         before = time.time() - ORPHAN_AGE
         paths = self.paths()
@@ -209,13 +210,13 @@ class StoreFolder:
 
 
 def summarize(store: Path) -> StoreSummary:
-    """Describe one store; what is not there has no tiles."""
+    """Return the summary of a store; a missing one has no tiles."""
     used = [time for time, _ in _records(store)]
-    said = _attributes(store)
+    attributes = _attributes(store)
     return StoreSummary(
         path=store,
-        image=str(said.get("image", "?")),
-        model=str(said.get("model", "?")),
+        image=str(attributes.get("image", "?")),
+        model=str(attributes.get("model", "?")),
         tiles=len(used),
         bytes=_size(store),
         last_used=max(used, default=_modified(store)),
@@ -223,7 +224,7 @@ def summarize(store: Path) -> StoreSummary:
 
 
 def remove_tile(record: Path) -> int:
-    """Remove the tile of a record; return how many bytes that gave back.
+    """Remove the tile of a record; return the bytes freed.
 
     Raises
     ------
@@ -231,7 +232,7 @@ def remove_tile(record: Path) -> int:
         The folder cannot be written to.
     """
     level, tile = record.parent.parent, _tile(record.name, "record")
-    # The record goes first: without it nobody trusts the rest.
+    # the record first: without it the tile does not exist
     return sum(
         _remove(level / array / chunk_name(array, tile))
         for array in ("record", "features", "early")
@@ -239,7 +240,7 @@ def remove_tile(record: Path) -> int:
 
 
 def _remove(path: Path) -> int:
-    """Remove a file that another process may remove, too; return its size."""
+    """Remove a file and return its size; 0 if another process has removed it."""
     try:
         size = path.stat().st_size
         path.unlink()
@@ -249,13 +250,13 @@ def _remove(path: Path) -> int:
 
 
 def _tile(name: str, array: str) -> tuple[int, ...]:
-    """Tile that a chunk belongs to: the inverse of `chunk_name`."""
+    """Return the tile of a chunk: the inverse of `chunk_name`."""
     numbers = [int(part) for part in name.split(".")[1:]]
     return tuple(numbers[: -TRAILING[array]])
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """List what is in a folder; nothing if there is none."""
+    """List a folder; empty if it does not exist."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -264,10 +265,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _files(store: Path) -> Iterator[tuple[str, os.DirEntry[str], os.stat_result]]:
-    """Yield the files that grow with the tiles: array, entry, and its status.
-
-    Chunks and what killed writers left of them; not the metadata.
-    """
+    """Yield (array, entry, status) of chunks and partial files, without metadata."""
     for level in _entries(store / "level"):
         for array in TRAILING:
             for entry in _entries(Path(level.path, array)):
@@ -277,7 +275,7 @@ def _files(store: Path) -> Iterator[tuple[str, os.DirEntry[str], os.stat_result]
 
 
 def _records(store: Path) -> Iterator[tuple[float, Path]]:
-    """Yield when each tile of a store was used last, and its record."""
+    """Yield the time of last use of each tile in a store, and its record."""
     for array, entry, status in _files(store):
         if array == "record" and CHUNK.fullmatch(entry.name):
             yield status.st_mtime, Path(entry.path)
@@ -288,16 +286,16 @@ def _size(store: Path) -> int:
 
 
 def _attributes(store: Path) -> dict[str, Any]:
-    """Read what a store says of itself; nothing if that is damaged."""
+    """Read the attributes of a store; empty if they are damaged."""
     try:
-        said = json.loads((store / METADATA).read_bytes())["attributes"]
+        attributes = json.loads((store / METADATA).read_bytes())["attributes"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def _remove_leftovers(store: Path, before: float) -> int:
-    """Remove what killed writers left: half-written files, data without record."""
+    """Remove leftovers of killed writers: partial files, data without record."""
     there = {
         (path.parent.parent, _tile(path.name, "record")) for _, path in _records(store)
     }

@@ -1,4 +1,4 @@
-"""Caches of what is known of tiles, with a byte budget, least recently used out."""
+"""In-memory LRU caches with a byte budget."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ T = TypeVar("T")
 
 
 def tile_bytes(features: TileFeatures) -> int:
-    """Memory that a tile's features take, bytes."""
+    """Return the memory of a tile's features, bytes."""
     return sum(t.numel() * t.element_size() for t in features)
 
 
 class SingleFlight(Generic[T]):
-    """Several threads that want one thing at once: one makes it, the others wait."""
+    """Deduplicates concurrent calls: one thread computes, the others wait for it."""
 
     def __init__(self) -> None:
         self._making: dict[Hashable, Future[T | None]] = {}
         self._lock = threading.Lock()
 
     def do(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what `make` gives, or what it just gave another thread.
+        """Return the result of `make`, or that of a concurrent call with the key.
 
-        If the thread that makes it fails, its error is its own: the next of
-        those that wait tries for itself.
+        If the computing thread fails, only it raises; one of the waiting threads
+        tries again.
         """
         while True:
             with self._lock:
@@ -60,9 +60,9 @@ class ByteCache(Generic[T]):
     Parameters
     ----------
     size : callable
-        Bytes that a thing takes.
+        Returns the bytes of an entry.
     max_bytes : int
-        Budget; the thing asked for last always stays.
+        Budget; the most recent entry always stays.
     """
 
     def __init__(self, size: Callable[[T], int], max_bytes: int) -> None:
@@ -73,9 +73,9 @@ class ByteCache(Generic[T]):
         self._flights: SingleFlight[T] = SingleFlight()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the thing under a key, made (and kept) when it is not there.
+        """Return the entry of a key; make and cache it if it is missing.
 
-        One thing is never made twice at once, whatever number of threads ask.
+        Concurrent calls for one key make it once.
         """
         found = self._find(key)
         return (
@@ -86,7 +86,7 @@ class ByteCache(Generic[T]):
 
     def _maker(self, key: Hashable, make: Callable[[], T]) -> Callable[[], T]:
         def find_or_make() -> T:
-            # Another thread may have made it since it was not found.
+            # another thread may have made it meanwhile
             found = self._find(key)
             return self._keep(key, make()) if found is None else found
 
@@ -106,7 +106,7 @@ class ByteCache(Generic[T]):
         return made
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all entries."""
         with self._lock:
             self._kept.clear()
 

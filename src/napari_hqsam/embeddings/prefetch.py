@@ -1,7 +1,7 @@
-"""Tiles encoded while the machine is idle, in the order they were asked for.
+"""Encode tiles in the background while nobody waits, in the order submitted.
 
-Knows the source of the tiles. Must not know why a tile is wanted, nor which
-come next: that is for whoever submits them.
+Knows the source of the tiles; must not know why a tile is needed or which come next:
+the caller decides that.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Tile
 
 POLL_INTERVAL = 0.5
-"""Seconds after which work that waits for the foreground checks its ticket."""
+"""Seconds between checks for cancellation while the foreground works."""
 
 
 class Prefetcher:
     """A thread that encodes tiles in the background.
 
-    It works on one tile at a time and begins none while a foreground call of the
-    source is under way (`TileSource.features`, `TileSource.foreground`).
+    It encodes one tile at a time, and starts none during a foreground call of the
+    source (`TileSource.features`, `TileSource.foreground`).
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ class Prefetcher:
         self._first_error: Exception | None = None
 
     def submit(self, index: Sequence[int], tile: Tile) -> None:
-        """Ask for a tile; one that waits already keeps its place.
+        """Queue a tile; one that is queued already keeps its position.
 
         Parameters
         ----------
         index : tuple of int
-            Plane, over the leading axes of the image.
+            Position of the plane along the leading axes of the image.
         tile : Tile
 
         Raises
         ------
         RuntimeError
-            It was closed.
+            The prefetcher is closed.
         """
         plane = tuple(index)
         topic = f"{plane} {tile}"
@@ -69,21 +69,21 @@ class Prefetcher:
         )
 
     def _fail(self, error: Exception) -> None:
-        """Count it: it is told at the end, and to whoever needs the tile."""
+        """Count a failure; `close` warns of it, and `features` will raise it."""
         self._failed += 1
         self._first_error = self._first_error or error
 
     def cancel(self) -> None:
-        """Forget the tiles that were not begun."""
+        """Remove the queued tiles."""
         self._worker.cancel()
 
     @property
     def pending(self) -> int:
-        """Tiles that wait; not the one in work."""
+        """Number of queued tiles, without the one being encoded."""
         return self._worker.pending
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all is done; False if that takes longer.
+        """Wait until all tiles are encoded; False after the timeout.
 
         Parameters
         ----------
@@ -93,12 +93,12 @@ class Prefetcher:
         return self._worker.join(timeout)
 
     def close(self) -> None:
-        """Forget what waits, and end with the tile in work.
+        """Remove the queued tiles, and end after the one being encoded.
 
         Warns
         -----
         HqsamWarning
-            Tiles could not be encoded. Whoever needs one gets the error then.
+            Tiles could not be encoded; `TileSource.features` of them will raise.
         """
         self._worker.close()
         self._worker.join()

@@ -1,7 +1,7 @@
 """Decode-ready tiles of one image: from memory, else disk, else the encoder.
 
-The one place where pixels, encoder, store and memory meet. Must not know what
-the tiles are wanted for.
+Combines pixels, encoder, store and memory cache. Must not know what the tiles are used
+for.
 """
 
 from __future__ import annotations
@@ -43,34 +43,34 @@ MAPS_BYTES = 1 << 27
 """Budget of the maps of an instance decoder: 300 tiles of 1024 pixels."""
 
 
-class Found(NamedTuple):
-    """An embedding, and whether the encoder was needed for it."""
+class LookedUpEmbedding(NamedTuple):
+    """An embedding, and whether the encoder was run for it."""
 
     embedding: Embedding
     encoded: bool
 
 
 class TileSource:
-    """Gives tiles ready for prompts, and sees to it that none is encoded twice.
+    """Provides tiles ready for prompts, each encoded only once.
 
-    A tile of the grid is looked for in memory, then on disk, then encoded and
-    kept on both. A tile without an address (`fit_plane`) stays in memory. What
-    it gives is the same to the bit wherever it was found.
+    A tile of the grid is read from memory, else from disk, else encoded and stored in
+    both. A tile without an address (`fit_plane`) is cached in memory only. Results are
+    bit-identical wherever they come from.
 
-    If the store cannot be written to, it says so in one `HqsamWarning` and goes
-    on in memory.
+    If the store cannot be written to, one `HqsamWarning` is raised and tiles are cached
+    in memory only.
 
     Parameters
     ----------
     image : Image
     model : Model
     normalization : Normalization
-        The one of the image.
+        Of the image.
     cache : path, None or False
-        Folder of the stores; None for that of the user (`embeddings_folder`);
-        False for none: memory only.
+        Folder of the stores; None for the user's (`embeddings_folder`); False for
+        memory only.
     memory_bytes : int
-        Budget of the tiles kept in memory; on the GPU if the model is there.
+        Budget of the memory cache; on the GPU if the model is there.
     disk_bytes : int, optional
         Budget of all stores in the folder; see `StoreFolder`.
     """
@@ -102,16 +102,16 @@ class TileSource:
         self._store: EmbeddingStore | None = None
         self._refusal: str | None = None
         self._warned = False
-        self._flights: SingleFlight[Found] = SingleFlight()
+        self._flights: SingleFlight[LookedUpEmbedding] = SingleFlight()
         self._opening = threading.Lock()
-        # Two encoders at once would share the processor badly.
+        # two encoders at once are slower than one after the other
         self._computing = threading.Lock()
         self._foreground = 0
         self._quiet = threading.Condition()
 
     @property
     def store(self) -> EmbeddingStore | None:
-        """The store on disk, made known on first use; None for memory only.
+        """The store on disk, opened on first use; None for memory only.
 
         Raises
         ------
@@ -126,19 +126,19 @@ class TileSource:
             return self._store
 
     @property
-    def keeps(self) -> bool:
-        """Whether tiles are kept on disk, as far as is known by now."""
+    def writes_to_disk(self) -> bool:
+        """Whether tiles are stored on disk; False after a failed write."""
         return self._folder is not None and self._refusal is None
 
     def features(self, index: Sequence[int], tile: Tile) -> TileFeatures:
         """Return a tile ready for prompts.
 
-        Several threads may ask at once; a tile is encoded by one of them.
+        Thread-safe; concurrent calls for one tile encode it once.
 
         Parameters
         ----------
         index : tuple of int
-            Plane, over the leading axes of the image.
+            Position of the plane along the leading axes of the image.
         tile : Tile
             Of the image's grid for the model's input size, or `fit_plane`.
 
@@ -155,13 +155,13 @@ class TileSource:
         Warns
         -----
         HqsamWarning
-            Once, if the store cannot be written to.
+            The store cannot be written to; raised once.
         """
         with self.foreground():
             return self.prefetch(index, tile)
 
     def prefetch(self, index: Sequence[int], tile: Tile) -> TileFeatures:
-        """As `features`, without going before other work: for the background."""
+        """Return a tile as `features` does, without pausing background work."""
         key = (tuple(index), tile)
         features = self.memory.get(key, lambda: self._prepare(self._find(key)))
         self._warn_of_refusal()
@@ -178,7 +178,7 @@ class TileSource:
         )
 
     def embed(self, index: Sequence[int], tile: Tile) -> bool:
-        """Make sure that a tile is on disk, and leave the memory as it is.
+        """Encode a tile to disk if it is missing there, bypassing the memory cache.
 
         Parameters
         ----------
@@ -188,19 +188,19 @@ class TileSource:
         Returns
         -------
         bool
-            True if it was encoded, False if it was there, whole and right.
+            True if it was encoded, False if it was stored and valid.
 
         Raises
         ------
         ImageError
             There is no such plane, or it cannot be read.
         OutputError
-            It cannot be kept.
+            It cannot be stored.
         ValueError
             There is no store, or the tile has no address.
         """
         if self._folder is None or tile.address is None:
-            raise ValueError("only tiles of a grid are kept, and only in a store")
+            raise ValueError("only tiles of a grid can be stored, and only in a store")
         encoded = self._find((tuple(index), tile)).encoded
         if self._refusal is not None:
             self._warned = True
@@ -208,12 +208,12 @@ class TileSource:
         return encoded
 
     def in_memory(self, index: Sequence[int], tile: Tile) -> bool:
-        """Whether a tile is in memory, so that `features` takes no time."""
+        """Whether a tile is in memory, so that `features` returns at once."""
         return (tuple(index), tile) in self.memory
 
     @contextmanager
     def foreground(self) -> Iterator[None]:
-        """Keep the background from beginning a tile, while somebody waits."""
+        """Pause background encoding during the block."""
         with self._quiet:
             self._foreground += 1
         try:
@@ -224,7 +224,7 @@ class TileSource:
                 self._quiet.notify_all()
 
     def wait_until_quiet(self, timeout: float) -> bool:
-        """Wait until nobody waits for a tile; False if that takes too long.
+        """Wait until no foreground call is running; False after the timeout.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class TileSource:
             return self._quiet.wait_for(lambda: self._foreground == 0, timeout)
 
     def close(self) -> None:
-        """Give the memory back. The store needs no closing; neither is for good."""
+        """Clear the memory cache; the source can be used again afterwards."""
         self.memory.clear()
         self.maps.clear()
         with self._opening:
@@ -247,46 +247,46 @@ class TileSource:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- how -------------------------------------------------------------
-
-    def _prepare(self, found: Found) -> TileFeatures:
+    def _prepare(self, found: LookedUpEmbedding) -> TileFeatures:
         with self._computing:
             return decode_ready(self.model, found.embedding)
 
-    def _find(self, key: Key) -> Found:
+    def _find(self, key: Key) -> LookedUpEmbedding:
         return self._flights.do(key, lambda: self._read_or_encode(*key))
 
-    def _read_or_encode(self, index: tuple[int, ...], tile: Tile) -> Found:
+    def _read_or_encode(self, index: tuple[int, ...], tile: Tile) -> LookedUpEmbedding:
         if tile.address is None or self._folder is None:
             return self._encode(self.pixels(index, tile), tile)
         return self._through_store(index, tile, tile.address)
 
     def _through_store(
         self, index: tuple[int, ...], tile: Tile, address: Address
-    ) -> Found:
+    ) -> LookedUpEmbedding:
         store = self.store
         assert store is not None
         pixels = self.pixels(index, tile)
         shown = digest(pixels)
         kept = store.read(index, address, shown)
         if kept is not None:
-            return Found(kept, encoded=False)
+            return LookedUpEmbedding(kept, encoded=False)
         found = self._encode(pixels, tile)
-        if self.keeps:
+        if self.writes_to_disk:
             try:
                 store.write(index, address, shown, found.embedding)
             except OSError as error:
                 self._refusal = (
-                    f"embeddings cannot be kept in {store.folder.path} "
+                    f"embeddings cannot be stored in {store.folder.path} "
                     f"({error.strerror or error}): free some space or give another "
                     "folder; until then tiles are encoded again in each session"
                 )
         return found
 
-    def _encode(self, pixels: NDArray[np.uint8], tile: Tile) -> Found:
+    def _encode(self, pixels: NDArray[np.uint8], tile: Tile) -> LookedUpEmbedding:
         with self._computing:
             self.encoded += 1
-            return Found(encode_pixels(self.model, pixels, tile), encoded=True)
+            return LookedUpEmbedding(
+                encode_pixels(self.model, pixels, tile), encoded=True
+            )
 
     def _warn_of_refusal(self) -> None:
         if self._refusal is not None and not self._warned:

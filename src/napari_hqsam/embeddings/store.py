@@ -1,17 +1,17 @@
-"""The tiles of one image on disk: a zarr group that heals.
+"""The embeddings of one image on disk: a self-healing zarr group.
 
-Knows zarr, and which tile was made of which pixels. Must not know how tiles are
-encoded, nor how large all stores may grow (`folder`).
+Knows zarr, and which tile was made from which pixels. Must not know how tiles are
+encoded, nor the size limit of all stores (`folder`).
 
-Invariants, so that no interruption, damage or other process can make it lie:
+Invariants, so that no interruption, damage or other process gives a wrong embedding:
 
-- A tile is there if its record is, and the record names the digests of the
-  pixels and of the embedding. Whatever does not fit is not there.
+- A tile exists if its record does; the record holds the digests of the pixels and of
+  the embedding. A tile that does not match its record counts as missing.
 - The record is removed before data are overwritten, and written after them.
-- Each file appears whole or not at all (zarr >= 3.1.3 and `_write` alike).
-- The metadata follow from the key, so damaged ones are written anew.
+- Each file is written atomically (by zarr >= 3.1.3 and by `_write`).
+- The metadata are derived from the key, so damaged ones are written again.
 
-There is no fsync: what a power cut leaves of a file does not fit its record.
+There is no fsync: a file damaged by a power cut does not match its record.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Address
 
 FORMAT = 1
-"""Raised when the layout changes, or what the encoder gives for the same pixels."""
+"""Version; increased when the layout, or the encoder's output for the same pixels,
+changes."""
 DIGEST = 32
 """Bytes of a SHA-256."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreKey:
-    """What the embeddings of an image depend on: one store each.
+    """All that the embeddings of an image depend on; each key has its own store.
 
     Attributes
     ----------
@@ -68,9 +69,9 @@ class StoreKey:
     encoder : str
         Digest of the image encoder's weights; not of the decoder's.
     precision : str
-        Dtype that the encoder computes in: bfloat16 moves the features far more
-        than float16 rounds them. The device is no part of it, so that what a
-        cluster encoded serves at the desk.
+        Dtype of the encoder: bfloat16 changes the features much more than rounding
+        to float16. The device is not part of the key, so that embeddings made on a
+        cluster can be used on a workstation.
     input_size : int
         Side of the network's input, pixels.
     format : int
@@ -111,7 +112,7 @@ class StoreKey:
 
 
 class Arrays(NamedTuple):
-    """The three arrays of a level; each has one chunk a tile."""
+    """The three arrays of a level, with one chunk per tile."""
 
     features: zarr.Array[Any]
     early: zarr.Array[Any]
@@ -124,8 +125,7 @@ class EmbeddingStore:
     Parameters
     ----------
     folder : StoreFolder
-        Where it lies, below its own name. Nothing is made before the first
-        `write`.
+        Its parent folder. Nothing is created before the first `write`.
     image : Image
     model : Model
     normalization : Normalization
@@ -161,16 +161,16 @@ class EmbeddingStore:
         Parameters
         ----------
         index : tuple of int
-            Plane, over the leading axes.
+            Position of the plane along the leading axes.
         address : Address
             Of the tile.
         pixels : bytes
-            `digest` of what the tile shows now.
+            `digest` of the tile's current pixels.
 
         Returns
         -------
         Embedding or None
-            None if it is not there, was made of other pixels, or is damaged.
+            None if it is missing, was made from other pixels, or is damaged.
         """
         tile = (*index, address.row, address.col)
         try:
@@ -198,14 +198,14 @@ class EmbeddingStore:
         pixels: bytes,
         embedding: Embedding,
     ) -> None:
-        """Keep the embedding of a tile.
+        """Store the embedding of a tile.
 
         Parameters as for `read`.
 
         Raises
         ------
         OSError
-            It cannot be written; nothing of it is left.
+            It cannot be written; the tile is then missing.
         """
         tile = (*index, address.row, address.col)
         self.folder.make_room(embedding.nbytes)
@@ -228,8 +228,7 @@ class EmbeddingStore:
     def _open(self, level: int) -> Arrays:
         """Open the arrays of a level.
 
-        Others may write to the folder, so their metadata are not trusted: an array
-        that was not made here is not read.
+        Their metadata are validated, since other programs may write to the folder.
         """
         with self._lock:
             if level not in self._levels:
@@ -239,7 +238,7 @@ class EmbeddingStore:
             return self._levels[level]
 
     def _open_array(self, level: int, name: str) -> zarr.Array[Any]:
-        """Open an array; raise ValueError unless it is stored as we store it."""
+        """Open an array; raise ValueError unless it has this package's layout."""
         array = zarr.open_array(
             self.path, path=_array_path(level, name), mode="r+", zarr_format=3
         )
@@ -256,7 +255,7 @@ class EmbeddingStore:
         return array
 
     def _make(self, level: int, embedding: Embedding) -> Arrays:
-        """Open the arrays of a level, after making sure of their metadata."""
+        """Open the arrays of a level, after writing their metadata if needed."""
         with self._lock:
             if not (self.path / METADATA).exists():  # never made, or cleared since
                 self._made.clear()
@@ -268,10 +267,10 @@ class EmbeddingStore:
         return self._open(level)
 
     def _metadata(self, level: int, embedding: Embedding) -> dict[str, bytes]:
-        """Metadata files of the group and the arrays of a level, by path.
+        """Return the metadata files of the group and a level's arrays, by path.
 
-        They are made in memory, so that on disk they can be compared and mended
-        file by file, whoever else does the same.
+        They are made in memory and compared with those on disk file by file, so that
+        several processes can repair them at once.
         """
         files: dict[str, Buffer] = {}
         group = zarr.create_group(files, attributes=self._names | asdict(self.key))
@@ -291,7 +290,7 @@ class EmbeddingStore:
                 serializer=BytesCodec(endian="little"),
                 compressors=[Crc32cCodec()],
                 fill_value=0,
-                # No folders inside the arrays, so none are left empty.
+                # no folders inside the arrays, so that none are left empty
                 chunk_key_encoding={"name": "default", "separator": "."},
                 dimension_names=(*axes, "row", "col", *dimensions),
             )
@@ -303,7 +302,7 @@ def _array_path(level: int, array: str) -> str:
 
 
 def digest(*arrays: NDArray[Any]) -> bytes:
-    """SHA-256 of arrays, their shapes and values: `DIGEST` bytes."""
+    """Return the SHA-256 of arrays, their shapes and values: `DIGEST` bytes."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(repr(array.shape).encode())
@@ -312,7 +311,7 @@ def digest(*arrays: NDArray[Any]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Make sure of a small file's content: it is there whole or not at all."""
+    """Write a small file atomically, unless it has the content already."""
     with suppress(FileNotFoundError):
         if path.read_bytes() == content:
             return

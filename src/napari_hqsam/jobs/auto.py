@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from napari_hqsam.jobs.batch import batch_file
-from napari_hqsam.jobs.batch_result import Done
+from napari_hqsam.jobs.batches.plan import plan_batch
+from napari_hqsam.jobs.batches.result import BatchResult
+from napari_hqsam.jobs.files.new_labels import new_labels
+from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.files.overlay import draw_overlay_file, reduced_labels
 from napari_hqsam.jobs.inputs import JobArgs, JobSetup, PathLike, position_of
-from napari_hqsam.jobs.new_labels import new_labels
-from napari_hqsam.jobs.outputs import check_file_to_write, check_labels
-from napari_hqsam.jobs.overlay import draw_overlay_file, reduced_labels
-from napari_hqsam.jobs.plan import plan_batch
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import PlaneIndex
-    from napari_hqsam.jobs.plan import Batch
+    from napari_hqsam.jobs.batches.plan import Batch
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.segmentation.options import ProposerName
@@ -32,7 +32,7 @@ def auto_file(
     overlay: PathLike | None = None,
     overwrite: bool = False,
     **keywords: Unpack[JobArgs],
-) -> Done:
+) -> BatchResult:
     """Find all objects of one plane of an image file: `napari-hqsam auto`.
 
     Of a stack without `plane` all planes are done, and objects linked from plane to
@@ -92,7 +92,7 @@ def auto_file(
         with setup.reporter.step("draw the overlay") as details:
             draw_overlay_file(segmenter, small, batch.planes[0], [], picture)
             details.append(str(picture))
-    return Done(True, 1, 0, len(masks), 0, opened.name)
+    return BatchResult(True, 1, 0, len(masks), 0, opened.name)
 
 
 def _refuse_for_stacks(picture: Path | None, points_per_side: int | None) -> None:

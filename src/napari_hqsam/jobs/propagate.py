@@ -175,11 +175,13 @@ def _propagate(
         As of `propagate_file`.
     """
     from napari_hqsam.labels import copy_labels
+    from napari_hqsam.segmentation.propagation import iter_propagate
     from napari_hqsam.sessions import archiving_session
 
     ids, reporter = list(objects), setup.reporter
     segmenter = setup.segmenter(stack.turned, setup.normalize(stack.turned))
-    slices = segmenter.iter_propagate(
+    slices = iter_propagate(
+        segmenter,
         list(objects.values()),
         taken=None if kept is None else kept.region,
         **keywords,

@@ -1,4 +1,4 @@
-"""Masks and what is computed of them: cleaning, measures, linking, tracks.
+"""Masks and operations on them: set algebra, cleaning, metrics, linking, tracks.
 
 Knows arrays and boxes; must not know images, networks, prompts, files or napari. Names
 are imported on first use: linking needs scipy.optimize, which takes 0.3 s.

@@ -1,11 +1,11 @@
-"""What two masks of a plane have in common, each a crop with its box."""
+"""Set operations and boxes of masks, each a crop with its bounding box."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import scipy  # its parts come when first used
+import scipy  # its subpackages are imported on first use
 
 from napari_hqsam.geometry.boxes import (
     EMPTY,
@@ -27,7 +27,7 @@ _ROWS = 256  # boxes compared with all others at once
 
 
 class Crop(Protocol):
-    """A mask as a crop: `Mask` is one, and so is the record of one."""
+    """A mask as a crop with its box, such as `Mask` and `MaskRecord`."""
 
     @property
     def bbox(self) -> Box:
@@ -43,19 +43,19 @@ class Crop(Protocol):
 
 
 def tight_box(on: NDArray[Any], corner: tuple[int, int] = (0, 0)) -> Box:
-    """Return the smallest box round all pixels that are not 0.
+    """Return the smallest box around all nonzero pixels.
 
     Parameters
     ----------
     on : ndarray
-        (h, w); not 0 is on.
+        (h, w); nonzero is foreground.
     corner : (y, x)
-        Where its first pixel lies.
+        Plane position of its first pixel.
 
     Returns
     -------
     Box
-        `EMPTY` if there is none.
+        (y0, x0, y1, x1), half-open; `EMPTY` if there are none.
     """
     rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
     if not len(rows):
@@ -65,38 +65,40 @@ def tight_box(on: NDArray[Any], corner: tuple[int, int] = (0, 0)) -> Box:
 
 
 def pixel_box(on: NDArray[np.bool_], corner: tuple[int, int] = (0, 0)) -> FloatBox:
-    """Return the box round the pixels, not their centres, that are on.
+    """Return the box around the foreground pixels, to their edges.
 
     Parameters
     ----------
     on : ndarray
         (h, w) bool with at least one true pixel.
     corner : (y, x)
-        Where its first pixel lies.
+        Plane position of its first pixel.
 
     Returns
     -------
     FloatBox
-        One pixel at (3, 4) gives (2.5, 3.5, 3.5, 4.5).
+        A single pixel at (3, 4) gives (2.5, 3.5, 3.5, 4.5).
     """
     y0, x0, y1, x1 = tight_box(on, corner)
     return y0 - 0.5, x0 - 0.5, y1 - 0.5, x1 - 0.5
 
 
 def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float]:
-    """Find the pixel of a mask that is furthest from everything else.
+    """Find the pixel of a mask that is furthest from the background.
+
+    By the Euclidean distance transform.
 
     Parameters
     ----------
     foreground : (h, w) bool array with at least one true pixel
-        Beyond the array is outside.
+        Beyond the array is background.
 
     Returns
     -------
     pixel : (y, x)
         The first such pixel, row by row.
     depth : float
-        Its distance in pixels from the nearest one outside.
+        Its distance to the nearest background pixel, pixels.
     """
     depth = scipy.ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1]
     y, x = divmod(int(np.argmax(depth)), depth.shape[1])
@@ -104,7 +106,7 @@ def deepest_pixel(foreground: NDArray[np.bool_]) -> tuple[tuple[int, int], float
 
 
 def crop_of(bbox: Box, data: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
-    """Return a mask as seen in another box: bool, of the size of that box."""
+    """Return the part of a mask in another box: bool, of the size of that box."""
     crop = np.zeros(shape_of(box), np.bool_)
     shared = common(bbox, box)
     if not is_empty(shared):
@@ -129,9 +131,9 @@ def iou(a: Crop, b: Crop) -> float:
 
 
 def minus(a: Crop, b: Crop) -> NDArray[np.bool_]:
-    """Return the pixels of a mask that another has not: bool, in the first one's box.
+    """Return the set difference of two masks: bool, in the first one's box.
 
-    The very array of the first mask where they share none.
+    If they are disjoint, the array of the first mask itself, not a copy.
     """
     shared = common(a.bbox, b.bbox)
     if is_empty(shared):
@@ -145,7 +147,7 @@ def minus(a: Crop, b: Crop) -> NDArray[np.bool_]:
 
 
 def meeting(first: Sequence[Crop], second: Sequence[Crop]) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of all pairs of masks whose boxes meet."""
+    """Yield the indices of all pairs of masks whose boxes overlap."""
     if not first or not second:
         return
     boxes = np.array([m.bbox for m in second])

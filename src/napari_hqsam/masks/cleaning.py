@@ -1,7 +1,7 @@
-"""Specks and pinholes: what a mask of one object should not have.
+"""Remove specks and fill pinholes in the mask of one object.
 
-Masks may be large: beside the mask that is given back, memory is taken for a
-stripe of it only, and the result is the same as if it were cleaned at once.
+Masks may be large: besides the result, memory is needed for one stripe only, and the
+result does not depend on the stripes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPECK_SHARE = 0.1
-"""A part smaller than this share of the largest part is a speck."""
+"""A component smaller than this fraction of the largest one is a speck."""
 PINHOLE_SHARE = 0.01
-"""A hole smaller than this share of the mask is a pinhole."""
+"""A hole smaller than this fraction of the mask is a pinhole."""
 MIN_PIXELS = 8
-"""Parts and holes below this are specks and pinholes, however small the mask."""
+"""Components and holes below this are specks and pinholes, however small the mask."""
 STRIPE = 1 << 20
 """Pixels of a mask labelled at once."""
 
@@ -37,8 +37,8 @@ def clean_mask(
 ) -> NDArray[np.bool_]:
     """Drop specks and fill pinholes.
 
-    A part that holds a positive click stays, whatever its size; without one, so
-    does the largest. Real holes (rings, lumina) stay.
+    Components with a positive click stay, whatever their size, and so does the largest.
+    Larger holes (rings, lumina) stay.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def clean_mask(
     clicks : ndarray, optional
         (n, 2) positive clicks, (y, x) in the mask's own pixels.
     only_clicked : bool
-        Drop all parts without a click, where any part has one.
+        Drop all components without a click, if any has one.
 
     Returns
     -------
@@ -78,25 +78,24 @@ def clean_mask(
 
 
 class _Regions:
-    """Connected regions of a mask or of its background, numbered from 1.
+    """Connected components of a mask or of its background, numbered from 1.
 
-    The mask is labelled stripe by stripe, and labels that meet where two stripes
-    do are joined.
+    Two-pass labelling by stripes: each stripe is labelled by itself, then labels that
+    touch across stripe borders are merged (connected components of their graph).
 
     Parameters
     ----------
     mask : ndarray
-        (h, w) bool, not empty. Rows that `chosen` gave out may be changed.
+        (h, w) bool, not empty. Rows that `chosen` has yielded may be changed.
     on : bool
-        Parts of the mask, connected at corners, too; else of the background,
-        connected at sides.
+        Components of the mask, 8-connected; else of the background, 4-connected.
 
     Attributes
     ----------
     areas : ndarray
-        Pixels of each; 0 at 0.
+        Pixels of each; 0 at index 0.
     bordering : ndarray
-        Those that reach the border of the mask; 0 may be among them.
+        Those that touch the border of the mask; may include 0.
     """
 
     def __init__(self, mask: NDArray[np.bool_], *, on: bool) -> None:
@@ -132,7 +131,7 @@ class _Regions:
         self.bordering = np.unique(self._region[np.concatenate([*lines, below])])
 
     def _labels(self, i: int) -> NDArray[np.int32]:
-        """Labels of one stripe by itself; those of the newest are kept."""
+        """Label one stripe by itself; the last result is cached."""
         if self._newest is None or self._newest[0] != i:
             self._newest = None
             stripe = self._mask[self._stripes[i]]
@@ -141,7 +140,7 @@ class _Regions:
         return self._newest[1]
 
     def _of_stripe(self, i: int) -> NDArray[np.int32]:
-        """Region of each label of a stripe."""
+        """Return the component of each label of a stripe."""
         first, last = self._before[i] + 1, self._before[i + 1] + 1
         regions: NDArray[np.int32] = np.append(0, self._region[first:last])
         return regions
@@ -149,12 +148,12 @@ class _Regions:
     def chosen(
         self, wanted: NDArray[np.bool_]
     ) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-        """Yield rows, and which pixels of them belong to wanted regions."""
+        """Yield slices of rows with the pixels that belong to wanted components."""
         for i, rows in enumerate(self._stripes):
             yield rows, wanted[self._of_stripe(i)][self._labels(i)]
 
     def at(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Regions at (n, 2) points (y, x); 0 for none. Points beside count as on it."""
+        """Return the components at (n, 2) points (y, x), clipped to the mask."""
         last = np.array(self._mask.shape) - 1
         inside = np.clip(np.rint(points).astype(np.intp), 0, last)
         step = self._stripes[0].stop
@@ -169,7 +168,7 @@ class _Regions:
 def _touching(
     above: NDArray[np.int64], below: NDArray[np.int64], *, corners: bool
 ) -> NDArray[np.int64]:
-    """(2, n) labels that meet across two adjacent rows."""
+    """Return the pairs (2, n) of labels that touch across two adjacent rows."""
     pairs = [(above, below)]
     if corners:
         pairs += [(above[1:], below[:-1]), (above[:-1], below[1:])]

@@ -1,6 +1,6 @@
-"""What is done to a mask after the network: holes filled, its edge smoothed.
+"""Fill the holes of a mask and smooth its edge, as the user chose.
 
-Knows arrays alone. Specks and pinholes are the segmenter's own business.
+Knows arrays only. Specks and pinholes: see `cleaning`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy  # its parts come when first used
+import scipy  # its subpackages are imported on first use
 
 from napari_hqsam.geometry.boxes import index_in, is_empty
 from napari_hqsam.masks.algebra import tight_box
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_hqsam.masks.mask import Mask
 
 MAX_SMOOTHING = 9
-"""Pixels."""
+"""Largest radius of smoothing, pixels."""
 
 
 def finish(mask: Mask, *, fill: bool, smooth: int, size: tuple[int, int]) -> Mask:
@@ -36,7 +36,7 @@ def finish(mask: Mask, *, fill: bool, smooth: int, size: tuple[int, int]) -> Mas
     Returns
     -------
     Mask
-        The mask itself where there is nothing to do, or nothing would be left.
+        The mask itself if nothing changes, or nothing would be left.
     """
     if not mask.area or not (fill or smooth):
         return mask
@@ -56,6 +56,8 @@ def finish_crop(
 ) -> tuple[Box, NDArray[np.bool_]]:
     """Fill the holes of an object and smooth its edge.
 
+    Smoothing is a Gaussian of standard deviation `smooth` / 2, thresholded at 0.5.
+
     Parameters
     ----------
     bbox, data
@@ -63,14 +65,14 @@ def finish_crop(
     fill : bool
         Fill all holes.
     smooth : int
-        Pixels up to which ripples of the edge vanish; 0 leaves it as it is.
+        Size of ripples to remove from the edge, pixels; 0 for none.
     size : (height, width)
         Of the plane; no pixel goes beyond.
 
     Returns
     -------
     bbox, data
-        The same of the finished object; as it was if nothing would be left.
+        Of the finished object; unchanged if nothing would be left.
     """
     y0, x0, y1, x1 = bbox
     box = (

@@ -1,8 +1,8 @@
-"""Objects of one plane followed into the next: ids that go on, splits, merges.
+"""Link the objects of consecutive planes: ids, splits and merges.
 
-Pure geometry on masks or label planes. Must not know images, networks, files or
-napari. Planes come one by one; of those before, only the last sight of each object
-is kept, as a crop.
+Tracking by overlap: maximum-weight bipartite matching of the IoU. Pure geometry on
+masks or label planes; must not know images, networks, files or napari. Planes are added
+one by one; only the last mask of each object is in memory.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_OVERLAP = 0.25
-"""IoU from which an object of the next plane may be the same."""
+"""Least IoU of an object with the same object on the next plane."""
 INSIDE = 0.6
-"""Share of the smaller object's area inside the larger from which it may be the same
-although the IoU is low, and from which it counts as a part in a split or a merge."""
+"""Fraction of the smaller object inside the larger one from which both may be the same
+although the IoU is low, and from which it is part of a split or merge."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """How the objects of a plane come from those of the plane before.
+    """Links between the objects of a plane and those of the previous plane.
 
     Attributes
     ----------
     continues : dict of int to int
-        Object of the plane -> the one before that it continues; one to one.
+        Object of the plane -> the same object on the previous one; one to one.
     splits : dict of int to list of int
-        New object -> the one before that it broke off from.
+        New object -> the previous object that it split from.
     merges : dict of int to list of int
-        Object of the plane -> those before that end in it.
+        Object of the plane -> previous objects that merged into it.
     """
 
     continues: dict[int, int]
@@ -61,9 +61,9 @@ def link_planes(
     """Match the objects of two planes by overlap.
 
     A pair may match if its IoU is at least `min_overlap`, or if the smaller lies in
-    the larger by `INSIDE` of its area. Of all one-to-one matchings, the one with
-    the highest sum of IoU is taken (Hungarian method). What is left over and lies
-    in an object of the other plane by `INSIDE` broke off from it, or ends in it.
+    the larger by `INSIDE` of its area. The one-to-one matching with the highest sum of
+    IoU is chosen (Hungarian method). Unmatched objects that lie in one of the other
+    plane by `INSIDE` have split from it, or merge into it.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def link_planes(
     Raises
     ------
     ImageError
-        The overlap is out of range, or labels are no plane of integers.
+        The overlap is out of range, or labels are not a plane of integers.
     """
     check_overlap(min_overlap)
     before, now = masks_of(previous), masks_of(current)
@@ -93,7 +93,7 @@ def link_planes(
 
 
 def check_overlap(min_overlap: float) -> None:
-    """Raise ImageError unless it is an IoU that two objects can have."""
+    """Raise ImageError unless a least overlap is above 0 and at most 1."""
     if not 0 < min_overlap <= 1:
         raise ImageError(
             f"overlap {min_overlap} must be above 0 and at most 1, such as "
@@ -104,17 +104,17 @@ def check_overlap(min_overlap: float) -> None:
 def masks_of(
     objects: Mapping[int, Mask] | Sequence[Mask] | NDArray[Any],
 ) -> dict[int, Mask]:
-    """Objects by id; empty masks are left out.
+    """Return objects as masks by id, without empty ones.
 
     Parameters
     ----------
     objects
-        As for `link_planes`. Of a label plane each id other than 0 is an object.
+        As for `link_planes`. In a label plane each id other than 0 is an object.
 
     Raises
     ------
     ImageError
-        Labels are not integers, or no plane.
+        Labels are not a plane of integers.
     """
     if isinstance(objects, np.ndarray):
         return _masks_of_labels(objects)
@@ -173,10 +173,10 @@ def _overlaps(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
 
 
 def _assigned(pairs: Sequence[Pair]) -> dict[int, int]:
-    """One-to-one matching (now -> before) with the highest sum of IoU.
+    """Return the one-to-one matching (now -> before) with the highest sum of IoU.
 
-    Objects that no chain of overlaps joins are matched apart: the matrices stay
-    small however many objects there are.
+    Solved per connected component of the overlap graph, so that the cost matrices
+    stay small however many objects there are.
     """
     befores = {b: n for n, b in enumerate(dict.fromkeys(p.before for p in pairs))}
     nows = {b: n for n, b in enumerate(dict.fromkeys(p.now for p in pairs))}
@@ -197,7 +197,7 @@ def _assigned(pairs: Sequence[Pair]) -> dict[int, int]:
 
 
 def _best(pairs: Sequence[Pair]) -> dict[int, int]:
-    """Hungarian matching of a few objects."""
+    """Match the objects of one component with the Hungarian method."""
     befores = sorted({p.before for p in pairs})
     nows = sorted({p.now for p in pairs})
     gain = np.zeros((len(befores), len(nows)))
@@ -221,11 +221,11 @@ class Sight:
     plane : int
         Number of the plane in the sequence.
     centre : (y, x)
-        Mean of its pixels.
+        Centroid, plane pixels.
     area : int
         Pixels.
     parents : tuple of int
-        Objects it broke off from, or that end in it.
+        Objects that it split from, or that merged into it.
     """
 
     object_id: int
@@ -237,21 +237,21 @@ class Sight:
 
 @dataclass
 class Linker:
-    """Gives the objects of planes that come one by one ids that go on.
+    """Links the objects of planes that are added one by one.
 
     Parameters
     ----------
     min_overlap : float
         See `link_planes`.
     max_gap : int
-        Planes an object may be missing from and still be the same.
+        Most consecutive planes from which an object may be missing.
     next_id : int
         First id to give to a new object.
 
     Attributes
     ----------
     graph : dict of int to list of int
-        Object -> those that it broke off from, or that ended in it.
+        Object -> those that it split from, or that merged into it.
     """
 
     min_overlap: float = MIN_OVERLAP
@@ -271,7 +271,7 @@ class Linker:
     def add(
         self, objects: Mapping[int, Mask] | Sequence[Mask] | NDArray[Any]
     ) -> dict[int, Sight]:
-        """Take the next plane.
+        """Link the objects of the next plane.
 
         Parameters
         ----------
@@ -281,7 +281,7 @@ class Linker:
         Returns
         -------
         dict of int to Sight
-            The id that each object had on its plane -> what it is.
+            By the id of each object on its plane: the linked object.
         """
         masks = masks_of(objects)
         links = link_planes(
@@ -301,15 +301,15 @@ class Linker:
         return sights
 
     def see(self, masks: Mapping[int, Mask], sights: Iterable[Sight]) -> None:
-        """Take a plane whose objects have their ids already: to go on from there.
+        """Add a plane whose objects are linked already, to resume a sequence.
 
         Parameters
         ----------
         masks : mapping of int to Mask
-            Objects of the plane by their ids; only those of the last `max_gap` + 1
-            planes are looked at again, of others none need be given.
+            Objects of the plane by their linked ids; only needed for the last
+            `max_gap` + 1 planes.
         sights : iterable of Sight
-            What `add` said of this plane.
+            What `add` returned for this plane.
         """
         ended: set[int] = set()
         beyond = self.next_id
@@ -329,7 +329,7 @@ class Linker:
         self._plane += 1
 
     def relabel(self, labels: NDArray[Any]) -> NDArray[np.int64]:
-        """Take the next plane as labels; return them with the ids that go on.
+        """Link the next plane, given as labels; return it with the linked ids.
 
         Parameters
         ----------
@@ -343,6 +343,6 @@ class Linker:
 
 
 def centre(mask: Mask) -> tuple[float, float]:
-    """Mean (y, x) of the pixels of a mask, plane pixels."""
+    """Return the centroid (y, x) of a mask, plane pixels."""
     y, x = (float(np.mean(where)) for where in np.nonzero(mask.data))
     return mask.bbox[0] + y, mask.bbox[1] + x

@@ -1,7 +1,7 @@
-"""Low-resolution logits of an earlier answer, given back as part of a prompt.
+"""Low-resolution logits of a prediction, used as mask prompt of the next one.
 
-What SAM takes beside the next click (SAM paper, section 3, "mask prompts" and the
-training in appendix A): how sure it was where, not only what it found.
+SAM takes the logits of its previous prediction together with the next click (SAM paper,
+section 3, "mask prompts", and the training in appendix A).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy  # its parts come when first used
+import scipy  # its subpackages are imported on first use
 
 from napari_hqsam.masks.algebra import tight_box
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import FloatBox
 
 MARGIN = 8
-"""Values kept round those near an object; beyond, the outermost ones go on."""
+"""Margin of values around those near an object; beyond, the edge is repeated."""
 NEAR = -1.0
-"""Logit above which a value is near an object."""
+"""Logit above which a value counts as near an object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class Logits:
     offset : tuple of int
         (y, x) plane pixel where the first value begins.
     pitch : float
-        Plane pixels a value, along each axis: value [i, j] covers plane pixels
+        Plane pixels per value along each axis: value [i, j] covers plane pixels
         offset + (i, j) * pitch to offset + (i + 1, j + 1) * pitch, half-open.
     box : (y0, x0, y1, x1), optional
-        Round the object that was made of them, as a prompt's box: what is near may
-        belong to others. Where to look again, and at which level.
+        Box around the resulting mask, as a prompt's box; determines tile and level
+        of the next prediction. Values above 0 outside it may belong to other objects.
     """
 
     values: NDArray[np.float16]
@@ -52,7 +52,7 @@ class Logits:
     def near_object(
         cls, values: NDArray[np.float32], offset: tuple[float, float], pitch: float
     ) -> Logits | None:
-        """Keep (h, w) logits near the object alone; None where there is none."""
+        """Crop (h, w) logits to the object with a margin; None if there is none."""
         if not (values > 0).any():
             return None
         y0, x0, y1, x1 = tight_box(values > NEAR)
@@ -63,7 +63,7 @@ class Logits:
     def on_grid(
         self, offset: tuple[float, float], pitch: float, shape: tuple[int, int]
     ) -> NDArray[np.float32]:
-        """Sample the logits on another grid, bilinear.
+        """Interpolate the logits bilinearly on another grid.
 
         Parameters
         ----------
@@ -75,8 +75,8 @@ class Logits:
         Returns
         -------
         ndarray
-            float32. The very values where the grids agree; beyond them the
-            outermost go on.
+            float32 of that shape. Exact where the grids coincide; beyond the values
+            their edge is repeated.
         """
         lines = [
             ((np.arange(count) + 0.5) * pitch + there - here) / self.pitch - 0.5

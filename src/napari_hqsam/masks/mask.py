@@ -28,12 +28,17 @@ class Mask:
     data : ndarray
         (y1 - y0, x1 - x0) bool.
     score : float
-        The network's own guess of the mask's IoU with the truth, about 0..1.
-        It rates SAM's mask; the HQ token has no score of its own.
+        Predicted IoU, about 0..1. It rates SAM's mask; the HQ token has no score of
+        its own.
     stability : float
-        IoU of the masks at logits above 1 and above -1, 0..1 (SAM paper,
-        section 5): how little the mask depends on the threshold. Of the very
-        mask this is, HQ included.
+        Stability score, 0..1: IoU of the masks at logits above 1 and above -1 (SAM
+        paper, section 5). Of this mask, HQ included.
+    level : int, optional
+        Level of its tile; None if the whole plane was shown in one tile.
+    complete : bool
+        False if the object continues beyond the tiles that were decoded.
+    logits : Logits, optional
+        SAM's logits, for the next prediction.
     """
 
     bbox: Box
@@ -56,9 +61,16 @@ class Mask:
         complete: bool = True,
         logits: Logits | None = None,
     ) -> Mask:
-        """Trim a (h, w) bool crop whose first pixel lies at `offset` on the plane.
+        """Make a mask from a (h, w) bool crop, trimmed to its tight box.
 
-        `logits` come back with the mask's box.
+        Parameters
+        ----------
+        crop : ndarray
+            (h, w) bool.
+        offset : (y, x)
+            Plane position of its first pixel.
+        score, stability, level, complete, logits
+            As the attributes; `logits` get the mask's box.
         """
         y, x = (int(start) for start in offset)
         bbox = tight_box(crop, (y, x))
@@ -71,7 +83,7 @@ class Mask:
         return cls(bbox, data, score, stability, level, complete, logits)
 
     def with_pixels(self, data: NDArray[np.bool_]) -> Mask:
-        """Return the mask with other pixels in the same box, trimmed; all else stays.
+        """Return a copy with other pixels, trimmed to their tight box.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Measures of masks and of label images, on numpy arrays alone.
+"""Metrics of masks and label images, on numpy arrays.
 
 Masks: IoU and Boundary IoU (Cheng et al., CVPR 2021). Label images: average
 precision as TP / (TP + FP + FN) (Data Science Bowl 2018). Scored masks: COCO's
@@ -82,7 +82,7 @@ def boundary_width(shape: tuple[int, ...], ratio: float = 0.02) -> int:
     shape : (h, w)
         Of the plane, in pixels.
     ratio : float
-        Share of the diagonal: 0.02, or 0.01 for the strict measure.
+        Fraction of the diagonal: 0.02, or 0.01 for the strict metric.
 
     Returns
     -------
@@ -93,19 +93,19 @@ def boundary_width(shape: tuple[int, ...], ratio: float = 0.02) -> int:
 
 
 def object_width(area: int, share: float = 0.1) -> int:
-    """Return a boundary width that goes with the size of the object.
+    """Return a boundary width proportional to the size of the object.
 
-    The diagonal's 2 % is wider than many a cell: all of it is boundary then. A
-    share of the square root of the area, COCO's scale of an object, is as strict
-    with a small object as with a large one; it is about a sixth of the radius of
-    a disc.
+    2 % of the image diagonal exceeds the size of many cells, which are then boundary
+    only. A fraction of the square root of the area (COCO's scale of an object) is
+    equally strict for small and large objects; for a disc it is about a sixth of the
+    radius.
 
     Parameters
     ----------
     area : int
         Pixels of the true object.
     share : float
-        Of the square root of the area.
+        Fraction of the square root of the area.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def boundary_ious(
 def rank_labels(
     labels: NDArray[Any],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Count the objects of a label image from 1 on, however sparse their ids.
+    """Relabel a label image with consecutive ranks from 1, however sparse its ids.
 
     Parameters
     ----------
@@ -333,8 +333,8 @@ def average_precision_scored(
     matrix = sparse.csr_array(ious)
     n_true = matrix.shape[1]
     if n_true == 0:
-        nothing_said = float(matrix.shape[0] == 0)
-        return _by_threshold(thresholds, [nothing_said] * len(thresholds))
+        score = float(matrix.shape[0] == 0)
+        return _by_threshold(thresholds, [score] * len(thresholds))
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
     precisions = [
         _interpolated(_matched(matrix, order, threshold), n_true)
@@ -378,9 +378,9 @@ def _by_threshold(
 
 
 def _depth(mask: NDArray[np.bool_]) -> NDArray[np.integer]:
-    """How many steps of the chess king it is to leave a mask; 0 outside.
+    """Return the chessboard distance of each pixel to the background; 0 outside.
 
-    Eroding n times by 3 x 3 keeps what is deeper than n.
+    Eroding n times by 3 x 3 keeps pixels with a distance above n.
     """
     depth: NDArray[np.integer] = ndimage.distance_transform_cdt(
         np.pad(mask, 1), metric="chessboard"

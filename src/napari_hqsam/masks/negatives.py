@@ -1,6 +1,6 @@
-"""Cut out of a mask what negative clicks lie on.
+"""Remove from a mask what negative clicks lie on.
 
-The network is told of negative clicks, and does not always follow.
+The network does not always respect negative clicks.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DISC_SHARE = 0.03
-"""Radius of what goes at least, as a share of the square root of the area."""
+"""Radius of the disc that is always removed, as a fraction of the square root of the
+area."""
 MAX_PIXELS = 1 << 24
-"""Pixels of the largest crop that is flooded; of larger ones only the disc goes."""
+"""Largest crop for the watershed, pixels; of larger ones only the disc is removed."""
 
 
 def cut_negatives(
@@ -30,8 +31,8 @@ def cut_negatives(
     """Cut the parts of a mask that belong to negative clicks rather than positive ones.
 
     A watershed of the distance transform with the clicks as seeds (Meyer's flooding,
-    `skimage.segmentation.watershed`): objects that touch part at their neck, and of a
-    convex object only a piece of the rim goes.
+    `skimage.segmentation.watershed`): touching objects are separated at their neck; a
+    convex object only loses a piece at its edge.
 
     Parameters
     ----------
@@ -72,6 +73,6 @@ def cut_negatives(
 
 
 def _on(mask: NDArray[np.bool_], clicks: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Pixels (n, 2) of those clicks that lie on a mask."""
+    """Return the pixels (n, 2) of the clicks that lie on a mask."""
     pixels = np.floor(clicks.reshape(-1, 2) + 0.5).astype(np.intp)
     return np.asarray(pixels[mask[tuple(pixels.T)]])

@@ -1,4 +1,4 @@
-"""Outlines of masks: closed lines round them and round their holes."""
+"""Outlines of masks: closed polygons around them and around their holes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def outlines(
     corner: Sequence[int], data: NDArray[np.bool_]
 ) -> list[NDArray[np.float64]]:
-    """Draw closed (n, 2) lines round a mask and its holes, plane coordinates.
+    """Trace a mask and its holes as closed polygons (marching squares).
 
     Parameters
     ----------
     corner : (y, x, ...)
-        Of the mask on the plane.
+        Plane position of the mask's first pixel.
     data : (h, w) bool array
     """
     from skimage.measure import find_contours
@@ -32,7 +32,7 @@ def outlines(
 
 
 def _without_straight(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leave out vertices on straight runs, of which a mask has many."""
+    """Drop vertices on straight segments."""
     steps = np.diff(line, axis=0)
     turns = (steps[1:] != steps[:-1]).any(1)
     kept: NDArray[np.float64] = line[np.concatenate([[True], turns, [True]])]

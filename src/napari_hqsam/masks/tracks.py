@@ -1,7 +1,6 @@
-"""Linked objects as tracks: the table and the graph that viewers draw.
+"""Convert linked objects to tracks: the table and graph of a napari Tracks layer.
 
-Knows sights of objects, nothing of masks, files or napari; its tables are what a
-napari Tracks layer takes.
+Knows detections of objects; must not know masks, files or napari.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Tracks:
         z, or t and z), y, x; sorted by track, then by plane. ``data`` of a napari
         Tracks layer.
     graph : dict of int to list of int
-        Track -> those it comes from; ``graph`` of a napari Tracks layer.
+        Track -> its parent tracks; ``graph`` of a napari Tracks layer.
     objects : ndarray
         (n,) int64 object (label) of each row.
     """
@@ -45,11 +44,11 @@ def tracks_of(
     sights: Iterable[Sight],
     where: Callable[[int], tuple[float, ...]] = lambda plane: (plane,),
 ) -> Tracks:
-    """Make tracks of what a `Linker` saw.
+    """Make tracks from the detections of a `Linker`.
 
-    A track has the id of its object. Where an object breaks up, or others end in
-    it, its track ends and a new one begins, with an id above all objects: the graph
-    of a Tracks layer joins the end of one track to the start of another.
+    A track has the id of its object. Where an object splits, or others merge into
+    it, its track ends and a new one begins, with an id above those of all objects: the
+    graph of a Tracks layer connects the end of one track with the start of another.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def tracks_of(
             names[object_id, plane] = fresh if rank else object_id
 
     def track(object_id: int, before: int) -> list[int]:
-        """Track of an object on the last plane before another."""
+        """Return the track of an object on the last plane before another."""
         earlier = [p for p in starts.get(object_id, ()) if p < before]
         return [names[object_id, earlier[-1]]] if earlier else []
 
@@ -92,7 +91,7 @@ def tracks_of(
 
 
 def _starts(seen: dict[int, list[Sight]]) -> dict[int, list[int]]:
-    """Planes at which the tracks of each object begin."""
+    """Return the planes at which the tracks of each object begin."""
     starts = {i: {own[0].plane} for i, own in seen.items()}
     for object_id, own in seen.items():
         for sight in own:

@@ -1,8 +1,8 @@
-"""Prompts: what says which object is meant.
+"""Prompts: points, boxes and masks that describe one object.
 
-Prompt types, and how to make them from drawn shapes, from label images and from
-files. Knows neither images, networks nor napari: coordinates are (y, x) floats
-in level-0 data pixels, pixel centres at integers, and masks are crops.
+Made by the caller, from drawn shapes, from label images, or from files. Knows neither
+images, networks nor napari: coordinates are (y, x) floats in level-0 data pixels, pixel
+centres at integers, and masks are crops.
 """
 
 from napari_hqsam.prompts.files import read_prompts

@@ -99,7 +99,7 @@ def read_csv(
     text : str
         Its content.
     plane_shape : (h, w), optional
-        Of the planes, where it is known: shapes are drawn no further.
+            Of the planes, if known: shapes are rasterised within it only.
     axes : str
         Letters of the image's axes, whose columns are read besides t and z.
 
@@ -110,8 +110,8 @@ def read_csv(
     Raises
     ------
     PromptError
-        If there is no header, a cell cannot be read, or an object is no
-        usable prompt; names the file and the line.
+        There is no header, a cell cannot be read, or an object is not a valid
+        prompt; names the file and the line.
     """
     names, rows = _table(path, text)
     columns = _columns(path, names, axes)
@@ -140,7 +140,7 @@ def _table(path: Path, text: str) -> tuple[list[str], Iterator[Row]]:
     twice = {name for name in names if name and names.count(name) > 1}
     if twice:
         raise PromptError(
-            f"{path}: column {shown(min(twice))} is there twice; rename one"
+            f"{path}: column {shown(min(twice))} appears twice; rename one"
         )
 
     def rows() -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Prompts from files: which reader for which file."""
+"""Read prompts from files: the table of readers by suffix."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts.prompt import Prompt
 
 _EXPANDS = 5
-"""Text as large as the limit of memory takes more than that: JSON up to 25 times."""
+"""Factor of safety for text: parsed JSON takes up to 25 times its size."""
 
 
 def read_prompts(
@@ -41,8 +41,8 @@ def read_prompts(
         (see `napari_hqsam.prompts.json_file`). ROIs of ImageJ and Fiji, and their
         RoiSet.zip (see `napari_hqsam.prompts.fiji_rois`).
     plane_shape : (h, w), optional
-        Of the planes that they are for, pixels: outlines are drawn no further. Else
-        they may span no more than 2**28 pixels.
+        Of the planes, pixels: outlines are rasterised within it only. Without it they
+        may span at most 2**28 pixels.
     axes : str
         Letters of the image's axes: columns of a CSV with these names are part of the
         plane index, as t and z always are.
@@ -56,8 +56,8 @@ def read_prompts(
     Raises
     ------
     PromptError
-        If the file cannot be read, is empty or malformed, or holds a prompt
-        that cannot be used; names the file and the line, feature or entry.
+        The file cannot be read, is empty or malformed, or contains an invalid
+        prompt; names the file and the line, feature or entry.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -74,7 +74,7 @@ def read_prompts(
 def _read_json_or_geojson(
     path: Path, text: str, plane_shape: tuple[int, int] | None, axes: str
 ) -> list[Prompt]:
-    """Read GeoJSON or the package's own JSON: the content tells which.
+    """Read GeoJSON or the package's own JSON, told apart by content.
 
     Both name the axes of a plane themselves.
     """
@@ -103,7 +103,7 @@ def _read_json_or_geojson(
 
 def _read_text(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
+        if path.exists() and not path.is_file():  # reading a pipe would block
             raise PromptError(f"{path} is no file; pass a table or GeoJSON")
         size, limit = path.stat().st_size, decode_limit() // _EXPANDS
         if size > limit:
@@ -112,7 +112,7 @@ def _read_text(path: Path) -> str:
                 "give its prompts in several files, or, if you trust it, set "
                 f"{DECODE_VARIABLE} to {-(-size * _EXPANDS // 10**9)}"
             )
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark first
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a BOM
     except OSError as error:
         raise PromptError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -127,6 +127,6 @@ READERS: dict[str, Callable[[Path, str, tuple[int, int] | None, str], list[Promp
     ".geojson": _read_json_or_geojson,
     ".json": _read_json_or_geojson,
 }
-"""What reads a file of prompts that is text, by its suffix."""
+"""Readers of text files, by suffix."""
 ROI_FILES = (".roi", ".zip")
 """Suffixes of ImageJ's ROIs, and of archives of them."""

@@ -1,9 +1,8 @@
-"""GeoJSON as QuPath writes it: annotations drawn in other software as prompts.
+"""Read prompts from GeoJSON annotations, as QuPath writes them.
 
-GeoJSON gives x before y and, in QuPath and most image software, counts from the
-corner of the first pixel, whose centre is thus (0.5, 0.5). Here that pixel's
-centre is (0, 0), so half a pixel is taken off: an outline traced along pixel
-edges then covers exactly the pixels it was traced round.
+GeoJSON gives x before y and, in QuPath and most image software, counts from the corner
+of the first pixel, whose centre is thus (0.5, 0.5). Here that centre is (0, 0), so half
+a pixel is subtracted: an outline along pixel edges then covers exactly its pixels.
 
 Point, MultiPoint, LineString and MultiLineString are positive points (negative
 with the property `label` 0 or "negative", see `parts.point_label`), an upright
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 PIXEL_CORNER = 0.5
 """GeoJSON coordinate of the first pixel's centre."""
 
-# How deep the vertices lie within "coordinates".
+# nesting depth of the vertices within "coordinates"
 DEPTH = {
     "Point": 0,
     "MultiPoint": 1,
@@ -74,7 +73,7 @@ def read_geojson(
     document : dict or list
         A FeatureCollection, a Feature, or (older QuPath) a list of Features.
     plane_shape : (h, w), optional
-        Of the planes, where it is known: polygons are drawn no further.
+        Of the planes, if known: polygons are rasterised within it only.
 
     Returns
     -------
@@ -83,8 +82,8 @@ def read_geojson(
     Raises
     ------
     PromptError
-        If a feature cannot be read or an object is no usable prompt; names the
-        file and the feature, counted from 1.
+        A feature cannot be read, or an object is not a valid prompt; names the file
+        and the feature, counted from 1.
     """
     features = document
     if isinstance(document, dict):
@@ -134,8 +133,8 @@ def _plane(
         return plane_index(given)
     qupath = geometry.get("plane")
     if isinstance(qupath, dict) and (qupath.get("z") or qupath.get("t")):
-        # QuPath counts t and z whether the image has them or not, so its plane
-        # does not say which axes an index needs; guessing would be silent.
+        # QuPath writes t and z whether the image has them or not, so it is unknown
+        # which axes the index needs; a guess could be silently wrong
         raise PromptError(
             f"it lies on QuPath's plane {shown(qupath)}; "
             'give the property plane: {"z": 12}, with a number for each axis'
@@ -181,7 +180,7 @@ def _shape(
 
 
 def _vertex_lists(coordinates: object, depth: int) -> list[NDArray[np.float64]]:
-    """Flatten nested coordinates to arrays of (y, x) with integer centres."""
+    """Flatten nested coordinates to arrays of (y, x), pixel centres at integers."""
     if depth == 0:
         coordinates, depth = [coordinates], 1
     if not isinstance(coordinates, list) or not coordinates:
@@ -190,6 +189,6 @@ def _vertex_lists(coordinates: object, depth: int) -> list[NDArray[np.float64]]:
         return [
             ring for inner in coordinates for ring in _vertex_lists(inner, depth - 1)
         ]
-    # A third coordinate is a height, which an image does not have.
+    # a third coordinate is an altitude: ignored
     xy = [c[:2] if isinstance(c, list) else c for c in coordinates]
     return [vertex_array(xy)[:, ::-1] - PIXEL_CORNER]

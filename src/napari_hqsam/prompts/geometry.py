@@ -1,8 +1,8 @@
-"""Outlines as boxes, points and mask crops: arithmetic on vertices, no files.
+"""Convert outlines to boxes, points and mask crops.
 
-Vertices are (y, x) in plane pixels, pixel centres at integers, so that pixel i
-covers [i - 0.5, i + 0.5]. A mask is always a crop with the (y, x) of its first
-pixel, since a polygon of fifty pixels on a slide must not cost a slide.
+Vertices are (y, x) in plane pixels, pixel centres at integers, so that pixel i covers
+[i - 0.5, i + 0.5]. A mask is a crop with the (y, x) of its first pixel, so that its
+memory does not depend on the size of the plane.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ MAX_COORDINATE = 1e9
 """No plane is larger; also keeps arithmetic on pixel indices exact."""
 
 MAX_CROP_PIXELS = 2**28
-"""Largest mask crop (0.25 GB) made from an outline; more is taken as a slip."""
+"""Most pixels (0.25 GB) of a mask crop made from an outline."""
 
 _BAND_PIXELS = 2**20
 """Pixels, or crossings of edges with rows, that are computed at once."""
 
 SCRIBBLE_POINTS = 10
-"""Points that stand for a scribble: HQ-SAM was trained with ten (paper, 3.3)."""
+"""Most points sampled from a scribble: HQ-SAM was trained with ten (paper, 3.3)."""
 
 
 def vertex_array(
     vertices: Sequence[Sequence[float]] | NDArray[Any],
 ) -> NDArray[np.float64]:
-    """Check vertices and return them as an array.
+    """Validate vertices and return them as an array.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def outline_box(vertices: NDArray[np.float64]) -> FloatBox:
 
 
 def axis_aligned_box(vertices: NDArray[np.float64]) -> FloatBox | None:
-    """Return the box that four vertices draw, or None if they draw no upright one.
+    """Return the axis-aligned rectangle of four vertices; None if they are none.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ def axis_aligned_box(vertices: NDArray[np.float64]) -> FloatBox | None:
     if len(ring) != 4:
         return None
     box = outline_box(ring)
-    tolerance = 1e-6  # what a layer's affine leaves of an upright rectangle
+    tolerance = 1e-6  # rounding by a layer's affine
     on_low = np.abs(ring - box[:2]) <= tolerance
     on_high = np.abs(ring - box[2:]) <= tolerance
-    # Going round an upright rectangle, each step changes exactly one coordinate.
+    # along an axis-aligned rectangle, each edge changes exactly one coordinate
     steps = on_low != np.roll(on_low, 1, axis=0)
     upright = (on_low ^ on_high).all() and (steps.sum(axis=1) == 1).all()
     return box if upright else None
@@ -96,12 +96,11 @@ def axis_aligned_box(vertices: NDArray[np.float64]) -> FloatBox | None:
 def polygon_mask(
     rings: Sequence[NDArray[np.float64]], plane_shape: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-    """Rasterise a polygon, with holes or in several pieces, within its own box.
+    """Rasterise a polygon, with holes or several parts, within its own box.
 
-    A pixel belongs to the polygon if its centre lies inside an odd number of
-    rings or on an outline: what `skimage.draw.polygon2mask` gives for one ring,
-    but in time of area + outline instead of area x vertices (a lasso of 1000
-    vertices round 2000 x 2000 pixels took it 8 s).
+    Even-odd rule, by scan lines: a pixel is inside if its centre lies inside an odd
+    number of rings, or on an outline. Same result as `skimage.draw.polygon2mask` for
+    one ring, in time proportional to area + outline instead of area x vertices.
 
     Parameters
     ----------
@@ -127,7 +126,7 @@ def polygon_mask(
     starts = np.concatenate(rings) - offset
     ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]) - offset
 
-    # A centre right on an outline is inside as seen from one side at least.
+    # a centre exactly on an outline is inside as seen from one side at least
     mask = _inside(starts, ends, shape, from_above=True)
     mask |= _inside(starts, ends, shape, from_above=False)
     on_centres = (starts == np.rint(starts)).all(axis=1)
@@ -140,7 +139,7 @@ def polygon_mask(
 def ellipse_mask(
     corners: NDArray[np.float64], plane_shape: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-    """Rasterise the ellipse inscribed in a rectangle, upright or turned.
+    """Rasterise the ellipse inscribed in a rectangle, which may be rotated.
 
     Parameters
     ----------
@@ -168,10 +167,10 @@ def ellipse_mask(
         raise PromptError("an ellipse spans no area; give points instead")
     offset, (height, width) = _crop(outline_box(corners), plane_shape)
     centre = corners.mean(axis=0) - offset
-    # In the frame of its half axes every ellipse is the unit circle.
+    # in coordinates of its half axes every ellipse is the unit circle
     to_circle = np.linalg.inv(half_axes)
     x = np.arange(width)[None, :] - centre[1]
-    on_outline = 1e-9  # rounding must not open the circle where it meets a centre
+    on_outline = 1e-9  # tolerance for centres exactly on the outline
     mask = np.empty((height, width), np.bool_)
     for rows in _bands((height, width)):
         y = np.arange(rows.start, rows.stop)[:, None] - centre[0]
@@ -185,9 +184,8 @@ def path_points(
 ) -> tuple[Point, ...]:
     """Return points evenly spaced along a scribble.
 
-    They are the middles of `count` equal stretches, not the ends, since the
-    ends of a stroke are where it leaves the object; shorter scribbles give
-    fewer, about one per pixel.
+    The midpoints of `count` segments of equal length, without the ends of the stroke,
+    which may lie outside the object. Short scribbles give about one per pixel.
 
     Parameters
     ----------
@@ -209,7 +207,7 @@ def path_points(
 
 
 def _bands(shape: tuple[int, int]) -> Iterator[slice]:
-    """Yield the rows of a mask in bands that are worth computing at once."""
+    """Yield the rows of a mask in bands of about `_BAND_PIXELS`."""
     height, width = shape
     step = max(_BAND_PIXELS // width, 1)
     for start in range(0, height, step):
@@ -219,7 +217,7 @@ def _bands(shape: tuple[int, int]) -> Iterator[slice]:
 def _crop(
     box: FloatBox, plane_shape: tuple[int, int] | None
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Offset and shape of the pixels whose centres may lie in `box`."""
+    """Return the offset and shape of the pixels whose centres may lie in `box`."""
     y0, x0, y1, x1 = box
     if plane_shape is not None:
         h, w = plane_shape
@@ -245,11 +243,11 @@ def _inside(
     *,
     from_above: bool,
 ) -> NDArray[np.bool_]:
-    """Scan lines: all pixels right of where an edge crosses their row change sides.
+    """Fill by scan lines: each crossing of an edge toggles all pixels right of it.
 
-    Of an edge only one end counts, so that a vertex is crossed once: the upper
-    one, and a centre on the edge lies right of it; or, not from above, the
-    lower one, and the centre lies left of it.
+    Half-open edges, so that a vertex is crossed once: with `from_above` they include
+    their upper end, and centres on the edge lie right of it; otherwise their lower
+    end, and such centres lie left of it.
     """
     height, width = shape
     after = np.ceil if from_above else lambda x: np.floor(x) + 1
@@ -259,7 +257,7 @@ def _inside(
     past = np.minimum(after(bottom[:, 0]), height)
     counts = np.maximum(past - first, 0).astype(np.intp)
     changes = np.zeros((height, width + 1), np.bool_)
-    # Some edges at a time: each crosses as many rows as the crop may be high.
+    # in batches of edges: each may cross every row of the crop
     parts = np.cumsum(counts) // _BAND_PIXELS
     for part in np.unique(parts[counts > 0]):
         few = np.flatnonzero((parts == part) & (counts > 0))
@@ -267,9 +265,9 @@ def _inside(
         begins = np.repeat(np.cumsum(counts[few]) - counts[few], counts[few])
         rows = first[edge] + np.arange(len(edge)) - begins
         run, rise = (bottom - top)[edge, 1], (bottom - top)[edge, 0]
-        # Multiply before dividing: a crossing at a pixel centre then comes out exact.
+        # multiply before dividing: crossings at pixel centres are then exact
         columns = after(top[edge, 1] + (rows - top[edge, 0]) * run / rise)
-        # What crosses left of the crop counts for all of it, right of it for none.
+        # crossings left of the crop toggle all of the row, right of it nothing
         columns = np.clip(columns, 0, width)
         at = rows.astype(np.intp), columns.astype(np.intp)
         np.logical_xor.at(changes, at, True)
@@ -281,7 +279,7 @@ def _inside(
 def _trimmed(
     mask: NDArray[np.bool_], offset: tuple[int, int]
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-    """Cut away empty rows and columns at the rim."""
+    """Trim empty rows and columns at the edges."""
     y0, x0, y1, x1 = tight_box(mask)
     if y0 == y1:
         raise PromptError("an outline covers no pixel centre; give a point instead")

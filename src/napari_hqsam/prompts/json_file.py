@@ -1,4 +1,4 @@
-"""The package's own JSON prompts, which can say all that a `Prompt` can.
+"""The package's own JSON format, which can express every `Prompt`.
 
 .. code-block:: json
 
@@ -51,7 +51,7 @@ def read_json(path: Path, document: dict[str, Any]) -> list[Prompt]:
     Parameters
     ----------
     path : Path
-        Where it came from: for messages, and masks are looked for beside it.
+        The file: for messages, and to find masks beside it.
     document : dict
         As in the module's example.
 
@@ -62,8 +62,8 @@ def read_json(path: Path, document: dict[str, Any]) -> list[Prompt]:
     Raises
     ------
     PromptError
-        If an entry cannot be read or an object is no usable prompt; names the
-        file and the entry, counted from 1.
+        An entry cannot be read, or an object is not a valid prompt; names the file
+        and the entry, counted from 1.
     """
     entries = document.get("prompts")
     if not isinstance(entries, list):
@@ -141,9 +141,9 @@ def _mask(folder: Path, name: str) -> NDArray[np.bool_]:
 
 
 def _file_below(folder: Path, name: str) -> Path:
-    """Return the path of a file below a folder, and of no other.
+    """Return the path of an existing file below a folder.
 
-    The file that names it may come from a stranger, and what it names is read.
+    Others are refused, since the name comes from an untrusted file.
     """
     path = below(folder, name)
     if path is None:

@@ -1,4 +1,4 @@
-"""One prompt per object of a label image, to refine it or to test a model."""
+"""Make one prompt per object of a label image, to refine it or to evaluate a model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def from_labels(
     labels : (h, w) integer or bool array
         0 (and anything below) is background.
     kind : {"box", "point", "mask"}
-        "box": round the object's pixels; "point": its pixel furthest from
-        everything else, the image border included; "mask": its pixels with
-        their box. An id in several pieces is one object.
+        "box": around the object's pixels; "point": its pixel furthest from the
+        background and the image border; "mask": its pixels with their box. An id
+        in several components is one object.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def from_labels(
         raise PromptError(f"prompt kind {shown(kind)} is none of box, point, mask")
     ids = np.unique(labels)
     ids = ids[ids > 0]
-    # Ids may be sparse and huge, and find_objects makes a list up to the largest.
+    # ranks instead of ids: find_objects makes a list up to the largest number
     ranks = np.zeros(labels.shape, np.int32)
     foreground = labels > 0
     ranks[foreground] = np.searchsorted(ids, labels[foreground]) + 1

@@ -1,7 +1,7 @@
-"""What the file readers share: parts of objects, and how they are put together.
+"""Combine the rows or features of a file into prompts, one per object and plane.
 
-A file may spread one object over several rows or features. Each reader turns
-its rows into parts; parts with the same object id and plane become one prompt.
+A file may spread one object over several rows or features. Each reader converts its
+rows to parts; parts with the same object id and plane become one prompt.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 
 MOST_PARTS = 2**20
-"""Of a file: each takes about 1 KB."""
+"""Most parts of a file; each takes about 1 KB."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one row, feature or entry of a file says about one object.
+    """The content of one row, feature or entry of a file.
 
     Parameters
     ----------
     where : str
-        Its place in the file, for messages: "line 3", "feature 2".
+        Its position in the file, for messages: "line 3", "feature 2".
     points, point_labels, box, mask, mask_offset, plane
         As in `Prompt`, not yet checked.
     outline : (y0, x0, y1, x1), optional
@@ -67,8 +67,8 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
     Raises
     ------
     PromptError
-        If there is nothing, or the parts of an object do not make a prompt;
-        names the file and the place.
+        There are no parts, or those of an object do not make a valid prompt; names
+        the file and the position.
     """
     groups: dict[object, list[Part]] = {}
     memory = PromptMemory(path)
@@ -106,7 +106,7 @@ def _numbered(path: Path, parts: Iterable[Part]) -> list[Part]:
 
 
 class PromptMemory:
-    """Bounds what the prompts of one file take: a few bytes stand for a whole plane.
+    """Limits the memory of the prompts of one file: a few bytes may describe a plane.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ class PromptMemory:
         Raises
         ------
         PromptError
-            There are more than `MOST_PARTS`, or their masks take more than one piece
-            of a file may, see `decode_limit`.
+            There are more than `MOST_PARTS`, or their masks take more memory than
+            `decode_limit`.
         """
         self._count += 1
         if self._count > MOST_PARTS:
@@ -207,7 +207,7 @@ def _is_framed(drawn: Sequence[Part]) -> bool:
 
 @contextmanager
 def naming(path: Path, where: str) -> Iterator[None]:
-    """Put the file and the place in front of a PromptError's message."""
+    """Prepend the file and the position to the message of a PromptError."""
     try:
         yield
     except PromptError as error:
@@ -215,12 +215,12 @@ def naming(path: Path, where: str) -> Iterator[None]:
 
 
 def plane_index(given: object) -> dict[str, int] | tuple[int, ...]:
-    """Read a plane index: an object of axis letters, or a list where one is enough.
+    """Read a plane index: an object with axis letters, or a list of indices.
 
     Raises
     ------
     PromptError
-        If it is neither.
+        It is neither.
     """
     if isinstance(given, dict):
         return {
@@ -292,7 +292,7 @@ def whole_number(value: object, what: str, minimum: int) -> int:
     Parameters
     ----------
     value : object
-        Text or number as it stands in the file.
+        Text or number as in the file.
     what : str
         Its name, for the message.
     minimum : int
@@ -301,7 +301,7 @@ def whole_number(value: object, what: str, minimum: int) -> int:
     Raises
     ------
     PromptError
-        If it is no whole number (to a thousandth) from `minimum` on.
+        It is not a whole number (to a thousandth) of at least `minimum`.
     """
     try:
         number = float(value)  # type: ignore[arg-type]  # anything else raises

@@ -29,9 +29,8 @@ class Prompt:
     """Points, a box, a mask, or any of them together, for one object.
 
     Coordinates are (y, x) in level-0 data pixels, pixel centres at integers.
-    Whatever sequences come in, tuples of plain numbers are kept; the mask is
-    kept as a read-only view. A prompt that exists is sound by itself; whether
-    it lies on a plane is asked with `check_on`.
+    Sequences are converted to tuples of plain numbers, the mask to a read-only view.
+    Validated on creation; whether it lies on a plane is checked by `check_on`.
 
     Parameters
     ----------
@@ -49,19 +48,19 @@ class Prompt:
         Plane position of the mask's first pixel; may be negative. None: the
         mask is as large as the plane.
     plane : mapping of str to int, or tuple of int, optional
-        Index over the leading axes, such as ``{"t": 0, "z": 12}``, where a file said
-        so; see `geometry.PlaneIndex`. None: the caller's.
+        Index over the leading axes, such as ``{"t": 0, "z": 12}``, if a file names
+        it; see `geometry.PlaneIndex`. None: the caller's plane.
     logits : Logits, optional
-        `Mask.logits` of the answer so far, which goes with the next click. Not a
-        mask of one's own, and not both. It is no part of what is compared or
-        written to files: it follows from the rest.
+        `Mask.logits` of the previous prediction, used as mask prompt; excludes
+        `mask`. Not compared by ``==`` and not written to files, since it follows from
+        the other parts.
 
     Raises
     ------
     PromptError
-        If nothing is given, or only negative points; both a mask and logits; a
-        number is not finite; a label is not 0 or 1; a coordinate is both on and off
-        the object; the box has no area; the mask has no object.
+        Nothing is given, or only negative points; both a mask and logits are given;
+        a number is not finite; a label is not 0 or 1; a point is both positive and
+        negative; the box has no area; the mask is empty.
     """
 
     points: tuple[Point, ...]
@@ -112,7 +111,7 @@ class Prompt:
         self._check()
 
     def _check(self) -> None:
-        """Raise PromptError unless the parts describe one object together."""
+        """Raise PromptError unless the parts are consistent."""
         labelled = list(zip(self.points, self.point_labels, strict=True))
         positive = {point for point, on in labelled if on}
         negative = {point for point, on in labelled if not on}
@@ -133,31 +132,28 @@ class Prompt:
 
     @cached_property
     def foreground(self) -> NDArray[np.bool_] | None:
-        """The mask as (h, w) bool, logits cut at 0; None without a mask."""
+        """The mask as (h, w) bool, logits thresholded at 0; None without a mask."""
         if self.mask is None:
             return None
         return self.mask if self.mask.dtype == np.bool_ else self.mask > 0
 
     @cached_property
     def extent(self) -> FloatBox:
-        """Smallest box (y0, x0, y1, x1) round points, box, mask and logits above 0.
+        """Smallest box (y0, x0, y1, x1) around points, box, mask and logits above 0.
 
-        A single point gives a box without area. Negative points count too:
-        the field that is looked at must hold them.
+        Includes negative points, since the tile should contain them. A single point
+        gives a box without area.
         """
-        return self._box_round(self.points)
+        return self._box_around(self.points)
 
     @cached_property
     def focus(self) -> FloatBox:
-        """Smallest box (y0, x0, y1, x1) round all that belongs to the object.
-
-        `extent` without the negative points, which may lie far off.
-        """
-        return self._box_round(
+        """Smallest box (y0, x0, y1, x1) around all parts except negative points."""
+        return self._box_around(
             [p for p, on in zip(self.points, self.point_labels, strict=True) if on]
         )
 
-    def _box_round(self, points: Sequence[Point]) -> FloatBox:
+    def _box_around(self, points: Sequence[Point]) -> FloatBox:
         boxes = [(*point, *point) for point in points]
         if self.box is not None:
             boxes.append(self.box)
@@ -173,9 +169,8 @@ class Prompt:
     def check_on(self, plane_shape: tuple[int, int]) -> None:
         """Raise unless the prompt can be used on a plane.
 
-        Every point must lie on the plane. A box or mask may stick out, as they
-        do when drawn over the border, but must reach into it; `clip_to` gives
-        the part that counts.
+        Every point must lie on the plane. A box or mask may extend beyond the border,
+        but must overlap the plane; `clip_to` returns the part that is used.
 
         Parameters
         ----------
@@ -185,8 +180,8 @@ class Prompt:
         Raises
         ------
         PromptError
-            If a point, the box or the mask lies outside, or a mask without
-            offset has another shape than the plane.
+            A point, the box or the mask lies outside, or a mask without offset has
+            another shape than the plane.
         """
         self.clip_to(plane_shape)
 
@@ -200,12 +195,12 @@ class Prompt:
         Returns
         -------
         Prompt
-            This very prompt if nothing sticks out.
+            The same object if nothing lies outside.
 
         Raises
         ------
         PromptError
-            As `check_on` says.
+            As of `check_on`.
         """
         h, w = plane_shape
         where = f"outside the plane of {h} x {w} pixels"
@@ -235,12 +230,12 @@ class Prompt:
         return replace(self, **changes) if changes else self
 
     def first(self, count: int) -> Prompt:
-        """Return it with no more than its first points: as it was before the others.
+        """Return the prompt with only its first `count` points.
 
         Raises
         ------
         PromptError
-            If nothing, or nothing positive, is left.
+            Nothing, or nothing positive, is left.
         """
         labels = self.point_labels[:count]
         return replace(self, points=self.points[:count], point_labels=labels)
@@ -281,7 +276,7 @@ class Prompt:
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        """All but the mask, which cannot be hashed."""
+        """Return all parts except the mask, which is not hashable."""
         return (
             self.points,
             self.point_labels,
@@ -358,7 +353,7 @@ def _mask(mask: ArrayLike) -> NDArray[Any]:
 def plane_key(
     plane: Mapping[str, int] | tuple[int, ...] | None,
 ) -> object:
-    """Return what is the same for the same plane, and can be hashed."""
+    """Return a hashable value that is equal for equal planes."""
     return frozenset(plane.items()) if isinstance(plane, Mapping) else plane
 
 

@@ -1,4 +1,4 @@
-"""Drawn shapes as prompts, with napari's names for the kinds of shape."""
+"""Convert drawn shapes to prompts, with napari's names for the kinds of shape."""
 
 from __future__ import annotations
 
@@ -35,11 +35,10 @@ def from_shape(
     plane: PlaneIndex | None = None,
     plane_shape: tuple[int, int] | None = None,
 ) -> Prompt:
-    """Make the prompt that a drawn shape stands for.
+    """Make the prompt of a drawn shape.
 
-    An upright rectangle is a box; an ellipse, a polygon or a turned rectangle
-    is a mask with the box round its outline; a line or path is a scribble of
-    positive points.
+    An axis-aligned rectangle becomes a box; an ellipse, polygon or rotated rectangle a
+    mask with the box around its outline; a line or path a scribble of positive points.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def from_shape(
     plane : mapping of str to int, or tuple of int, optional
         Index over the leading axes; see `geometry.PlaneIndex`.
     plane_shape : (h, w), optional
-        Of the plane, where it is known: no more than that is drawn.
+        Of the plane, if known: the shape is rasterised within it only.
 
     Returns
     -------
@@ -61,7 +60,7 @@ def from_shape(
     Raises
     ------
     PromptError
-        If the kind is unknown or the shape is no usable prompt.
+        The kind is unknown, or the shape is not a valid prompt.
     """
     corners = vertex_array(vertices)
     box = axis_aligned_box(corners) if kind == "rectangle" else None

@@ -1,4 +1,4 @@
-"""Values in messages: whatever a user gave must fit on the one line of an error."""
+"""Format values for error messages, on one line."""
 
 from __future__ import annotations
 

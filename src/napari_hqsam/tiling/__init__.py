@@ -1,4 +1,4 @@
-"""Tiling: which part of a plane the network sees, and at what scale.
+"""Tiles: parts of a plane that the network sees, at a scale.
 
 Pure geometry between plane pixels and network pixels. Knows neither pixel
 values, files nor networks, and imports no torch.

@@ -1,4 +1,4 @@
-"""The grid of tiles over a plane, at every level; how a field of them grows."""
+"""The grid of tiles over a plane, at every level."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Grid:
 
     At level k a network pixel covers 2^k plane pixels. Tile (row, col) begins at
     network pixel (row * S/2, col * S/2), so that every object of at most S/2
-    network pixels lies whole in some tile, and every point in up to four.
+    network pixels lies completely in some tile, and every point in up to four tiles.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ class Grid:
         return level
 
     def level_shape(self, level: int) -> tuple[int, int]:
-        """(h, w) of the plane at a level, network pixels; a begun pixel counts."""
+        """Return (h, w) of the plane at a level in network pixels, rounded up."""
         h, w = self.plane_shape
         return math.ceil(h / 2.0**level), math.ceil(w / 2.0**level)
 
     def shape(self, level: int) -> tuple[int, int]:
-        """Rows and columns of tiles at a level."""
+        """Return the rows and columns of tiles at a level."""
         h, w = self.level_shape(level)
         return self._count(h), self._count(w)
 
@@ -74,18 +74,19 @@ class Grid:
         return 1 + max(0, math.ceil((length - self.size) / self.stride))
 
     def clip(self, level: int) -> int:
-        """Nearest level that makes sense: from `FINEST` to `coarsest`."""
+        """Clip a level to the range from `FINEST` to `coarsest`."""
         return min(max(level, FINEST), self.coarsest)
 
     def level_for(self, extent: float, share: float) -> int:
-        """Finest level at which an extent takes at most a share of a tile's side.
+        """Return the finest level at which an object is small enough for a tile.
 
         Parameters
         ----------
         extent : float
             Longer side of an object, plane pixels.
         share : float
-            Of the tile's side; at most 1/2 if it is to lie whole in some tile.
+            Largest size as a fraction of the tile's side; at most 1/2 if the object
+            must lie completely in some tile.
         """
         wanted = max(extent, 1e-9) / (self.size * share)
         return self.clip(math.ceil(math.log2(wanted) - 1e-9))
@@ -117,7 +118,7 @@ class Grid:
 
     @staticmethod
     def _plane(length: int, level: int) -> int:
-        """Network pixels as plane pixels; `FINEST` sees to it that it is exact."""
+        """Convert network pixels to plane pixels; exact for levels from `FINEST`."""
         return length << level if level >= 0 else math.ceil(length / 2**-level)
 
     def nearest(self, level: int, point: Sequence[float]) -> Tile:
@@ -131,9 +132,9 @@ class Grid:
         )
 
     def meeting(self, level: int, region: Sequence[float]) -> Iterator[Tile]:
-        """Yield the tiles that a half-open plane box (y0, x0, y1, x1) meets.
+        """Yield the tiles that overlap a half-open plane box (y0, x0, y1, x1).
 
-        An empty box, or one that lies off the plane, meets none.
+        None for an empty box, or one outside the plane.
         """
         (h, w), (rows, cols) = self.plane_shape, self.shape(level)
         y0, x0, y1, x1 = region
@@ -151,7 +152,7 @@ class Grid:
         return range(max(first, 0), min(last, count - 1) + 1)
 
     def neighbour(self, tile: Tile, down: int, right: int) -> Tile | None:
-        """Return the tile some half steps further, None where the grid ends."""
+        """Return the tile so many rows down and columns right; None beyond the grid."""
         assert tile.address is not None
         level, row, col = tile.address
         rows, cols = self.shape(level)
@@ -161,7 +162,7 @@ class Grid:
         return None
 
     def open_sides(self, tile: Tile) -> tuple[bool, bool, bool, bool]:
-        """Where the plane goes on beyond a tile: top, left, bottom, right."""
+        """Return on which sides the plane continues: top, left, bottom, right."""
         h, w = self.plane_shape
         y0, x0, y1, x1 = tile.region
         return y0 > 0, x0 > 0, y1 < h, x1 < w

@@ -1,4 +1,4 @@
-"""The tile: a rectangle of a plane as the network sees it."""
+"""The tile: a rectangle of a plane, and its mapping to network pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Address(NamedTuple):
-    """Place of a tile in the grid of its plane (see `Grid`).
+    """Position of a tile in the grid of its plane (see `Grid`).
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Tile:
 
     @property
     def decoded_shape(self) -> tuple[int, int]:
-        """Rows and columns of a decoder's logits that show the plane, not padding."""
+        """Rows and columns of the decoder's logits without padding."""
         h, w = self.resized_shape
         return -(-h // 4), -(-w // 4)
 
@@ -101,7 +101,7 @@ class Tile:
 
     @property
     def _half(self) -> float:
-        """What is added to a coordinate before it is scaled."""
+        """Half-pixel shift that is added to a coordinate before scaling."""
         return 0.0 if self.address is None else 0.5
 
     def to_network(self, points: ArrayLike) -> NDArray[np.float64]:
