@@ -105,7 +105,8 @@ def _refuse_for_stacks(picture: Path | None, points_per_side: int | None) -> Non
         if given is not None:
             raise PromptError(
                 f"{option} for one plane, and the image is a stack: name a plane, "
-                "such as --plane z=12"
+                "such as z=12",
+                parameter="plane",
             )
 
 
