@@ -277,7 +277,7 @@ def test_labels_that_were_there_come_from_their_copy(command, tmp_path):
     base = tmp_path / "labels.tif.base.tif"
     code, _, err = command(path, image, "-o", base)
     assert code == 2
-    assert "base.tif is the image that is read" in err
+    assert "base.tif holds the labels that the session" in err
     base.unlink()
     code, _, err = command(path, image, "-o", out)
     assert code == 2
