@@ -125,6 +125,30 @@ class Affine:
         linear = np.linalg.inv(self.matrix)
         return Affine.of(linear, -linear @ self.offset)
 
+    def distance(self, other: Affine, shape: Sequence[int] | None = None) -> float:
+        """Return how far apart two maps put an array, in steps of its source.
+
+        Parameters
+        ----------
+        other : Affine
+        shape : sequence of int, optional
+            Of the array, whose corners are compared; by default one step each.
+
+        Returns
+        -------
+        float
+            Largest deviation of a coordinate; infinite if the numbers of axes differ.
+        """
+        if self.ndim != other.ndim:
+            return math.inf
+        far = np.eye(self.ndim) if shape is None else np.diag(np.asarray(shape, float))
+        corners = np.vstack([np.zeros(self.ndim), far])
+        return float(np.abs(self.inverse()(other(corners)) - corners).max())
+
+    def last(self, ndim: int) -> Affine:
+        """Keep the last axes."""
+        return self.select(range(self.ndim - ndim, self.ndim))
+
     def select(self, axes: Sequence[int], at: Sequence[float] | None = None) -> Affine:
         """Keep some axes of source and target alike, in the order given.
 

@@ -284,12 +284,7 @@ class Space:
             the units do not compare.
         """
         same = None if self.axes != other.axes else other.in_units(self.units)
-        if same is None:
-            return math.inf
-        n = len(self.axes)
-        far = np.eye(n) if shape is None else np.diag(np.asarray(shape, float))
-        corners = np.vstack([np.zeros(n), far])
-        return float(np.abs(self.to_data(same.to_world(corners)) - corners).max())
+        return math.inf if same is None else self.affine.distance(same.affine, shape)
 
     def agrees(
         self, other: Space, shape: Sequence[int] | None = None, tolerance: float = 1e-6

@@ -27,6 +27,7 @@ from napari_hqsam.images.own_note import restored
 from napari_hqsam.images.raster import open_raster
 from napari_hqsam.images.remote import address_of, open_address
 from napari_hqsam.images.source import Reduced, Source
+from napari_hqsam.images.xarray_space import xarray_space
 
 if TYPE_CHECKING:
     from napari_hqsam.images.source import LazyArray
@@ -102,7 +103,8 @@ def open_source(
         array = cast("LazyArray", source)
         names = getattr(array, "dims", None)
         axes = axes_from_names(names) if isinstance(names, tuple) else None
-        return Source(array, "array", axes)
+        space = None if axes is None else xarray_space(array, axes, "array")
+        return Source(array, "array", axes, space=space)
     raise ImageError(
         f"a {type(source).__name__} is no image; pass a path or an array "
         "(numpy, zarr, dask, ...)"

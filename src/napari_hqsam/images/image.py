@@ -40,6 +40,9 @@ class Image:
     file_axes : str
         Letters of the axes in the file: those of `array`, and others of length 1. Empty
         where they are the same.
+    assumed : str
+        What was taken for granted of the axes, and how to say otherwise, in one line;
+        empty where file or caller name them.
     """
 
     array: LazyArray
@@ -49,6 +52,7 @@ class Image:
     is_rgb: bool
     pyramid: Mapping[int, LazyArray] = field(default_factory=dict)
     file_axes: str = ""
+    assumed: str = ""
 
     @property
     def axes(self) -> str:

@@ -92,6 +92,11 @@ def open_image(
     else:
         named = opened.axes if len(opened.axes or "") == len(shape) else None
         letters = named or guess_axes(shape, dtype)
+    assumed = "" if axes is not None else opened.assumed
+    if axes is None and named is None and len(shape) > 2:
+        assumed = f"its axes have no names and are taken as {letters}"
+    if assumed:
+        assumed += "; to say otherwise: --axes (from Python axes=)"
     n_channels = dict(zip(letters, shape, strict=True)).get("c", 1)
     is_rgb = n_channels in COLOUR_SAMPLES and (
         letters[-1] == "c" if opened.is_rgb is None else opened.is_rgb
@@ -106,7 +111,8 @@ def open_image(
     space = _space(opened, letters, scale, units, translate)
     # With axes of the caller, those of the file do not count.
     file_axes = opened.file_axes if letters == opened.axes else ""
-    return Image(array, opened.name, space, mapping, is_rgb, pyramid, file_axes)
+    name = opened.name
+    return Image(array, name, space, mapping, is_rgb, pyramid, file_axes, assumed)
 
 
 def _space(

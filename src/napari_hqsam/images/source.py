@@ -71,6 +71,8 @@ class Source:
         What this package has noted beside, see `own_note`.
     file_axes : str
         Letters of the axes in the file: those of the array, and others of length 1.
+    assumed : str
+        What was taken for granted of the axes, where the file does not say for sure.
     """
 
     array: LazyArray
@@ -82,3 +84,4 @@ class Source:
     space: Space | None = None
     note: Mapping[str, Any] | None = None
     file_axes: str = ""
+    assumed: str = ""

@@ -50,6 +50,7 @@ _WHOLE_PAGE_BYTES_OF_SMALL_STRIPS = 2**26
 # Decoded strips, tiles and pages that are kept of a file: a page may be one strip.
 _KEPT_BYTES = 2**27
 _COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
+_RGB = 2  # TIFF tag PhotometricInterpretation
 _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
 
 
@@ -230,7 +231,18 @@ def _describe(
         reduced=tuple(map(Reduced, coarser)),
         space=space,
         file_axes=_all_axes(series),
+        assumed=_assumed(series, letters),
     )
+
+
+def _assumed(series: tifffile.TiffPageSeries, letters: str) -> str:
+    """Say where the axes are not those that somebody has named."""
+    if letters.startswith("S") and series.keyframe.photometric == _RGB:
+        size = series.shape[0]  # what tifffile makes of 3 or 4 planes without names
+        return f"it is read as one colour picture; to read {size} slices: --axes zyx"
+    if letters and letters != series.axes:
+        return f"its axes have no names and are taken as {letters.lower()}"
+    return ""
 
 
 def _all_axes(series: tifffile.TiffPageSeries) -> str:

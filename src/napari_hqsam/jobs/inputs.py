@@ -98,6 +98,8 @@ class JobSetup:
         with self.reporter.step("open the image") as details:
             image = self.reopen_image(path)
             details.append(f"{image.name}, {image.axes} {image.shape}, {image.dtype}")
+            if image.assumed:
+                details.append(image.assumed)
         return image
 
     def reopen_image(self, path: PathLike, **changed: Any) -> Image:  # noqa: ANN401

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_hqsam import Prompt, open_image
 from napari_hqsam.errors import PromptError
-from napari_hqsam.geometry import StackAxis
+from napari_hqsam.geometry import Space, StackAxis
 from napari_hqsam.segmentation.propagation import StopRules, affected_range, spacing_of
 from napari_hqsam.segmentation.propagation.plan import (
     Stage,
@@ -130,15 +130,14 @@ def test_spacing_comes_from_the_image_or_the_caller():
     for bad in (0, -1, float("nan"), float("inf")):
         with pytest.raises(PromptError, match="not a number above 0"):
             checked_spacing(bad, image, None)
-    scale = {"z": 2.0, "y": 0.5, "x": 0.5}
-    micrometers = dict.fromkeys("zyx", "micrometer")
-    assert spacing_of(scale, micrometers, "z") == 4
-    assert spacing_of(
-        {**scale, "z": 500.0}, {**micrometers, "z": "nanometer"}, "z"
-    ) == pytest.approx(1)
-    assert spacing_of(scale, {"y": "micrometer", "x": "micrometer"}, "z") is None
-    assert spacing_of({"y": 0.5, "x": 0.5}, {}, "z") is None
-    assert spacing_of({}, {}, "t") == 1
+    stack = Space.of("zyx", scale=(2, 0.5, 0.5), units="um")
+    assert spacing_of(stack, "z") == pytest.approx(4)
+    mixed = Space.of("zyx", scale=(500, 0.1, 0.1), units=("nm", "um", "um"))
+    assert spacing_of(mixed, "z") == pytest.approx(5)
+    unknown = Space.of("zyx", scale=(1, 0.5, 0.5), units=(None, "um", "um"))
+    assert spacing_of(unknown, "z") is None
+    assert spacing_of(Space.pixels("zyx"), "z") is None
+    assert spacing_of(Space.pixels("tyx"), "t") == 1
 
 
 def test_tolerances_widen_with_the_distance_of_slices():

@@ -12,7 +12,11 @@ from napari.layers import Labels
 
 from napari_hqsam import cli, read_labels
 from napari_hqsam.sessions import read_session
-from napari_hqsam.viewer.canvas.layer_placing import Placing, placement
+from napari_hqsam.viewer.canvas.layer_placing import (
+    layer_affine,
+    placement,
+    without_channels,
+)
 from tests.viewer.helpers.stack import SHIFT, BrightEngine, centre, discs, iou, run
 
 DEPTH, CHANNELS, AXIS = 5, 3, 1
@@ -258,6 +262,6 @@ def test_own_layers_lie_on_all_channels(viewer, axis):
     if axis is not None:
         shape[axis] = 1
     layer = Labels(np.zeros(shape[axis == 0 :], int), **placement(image, axis))
-    expected = Placing.of(image).without(axis, [2, 3, 4, 5, 6][axis or 0])
-    assert np.allclose(Placing.of(layer).linear, expected.linear)
-    assert np.allclose(Placing.of(layer).offset, expected.offset)
+    expected = without_channels(layer_affine(image), axis, [2, 3, 4, 5, 6][axis or 0])
+    assert np.allclose(layer_affine(layer).linear, expected.linear)
+    assert np.allclose(layer_affine(layer).offset, expected.offset)

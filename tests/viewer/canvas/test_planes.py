@@ -10,7 +10,7 @@ from napari.components import Dims
 from napari.layers import Image
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.viewer.canvas.layer_placing import Placing, transfer
+from napari_hqsam.viewer.canvas.layer_placing import agree, layer_affine, transfer
 from napari_hqsam.viewer.planes import PlaneView, shown_plane
 
 
@@ -69,8 +69,10 @@ def test_points_go_from_layer_to_layer_as_napari_maps_them():
     for point, there in zip(points, moved, strict=True):
         world = (6.0, *source.data_to_world(point))
         assert np.allclose(there, target.world_to_data(world))
-    assert Placing.of(source).agrees(Placing.of(source), (8, 9))
-    assert not Placing.of(source).agrees(Placing.of(Image(np.zeros((8, 9)))), (8, 9))
+    assert agree(layer_affine(source), layer_affine(source), (8, 9))
+    assert not agree(
+        layer_affine(source), layer_affine(Image(np.zeros((8, 9)))), (8, 9)
+    )
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_hqsam.viewer.axis_names import axis_letters
-from napari_hqsam.viewer.canvas.layer_placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import agree, layer_affine
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.planes import layer_shape
 
@@ -97,7 +97,7 @@ def _are_channels(lower: Image, upper: Image) -> bool:
         paths[0] is None and lower.source.sample is None
     ):
         return False
-    return Placing.of(lower).agrees(Placing.of(upper), shape)
+    return agree(layer_affine(lower), layer_affine(upper), shape)
 
 
 def overlap(one: Layer, other: Layer) -> bool:

@@ -5,11 +5,13 @@ The only place where the viewer's layers meet world coordinates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry import Affine, Space
+from napari_hqsam.geometry.units import unit_name
 from napari_hqsam.viewer.axis_names import axis_letters
 from napari_hqsam.viewer.planes import layer_shape
 
@@ -19,61 +21,53 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import ArrayLike, NDArray
 
+_SAME = 0.5
+"""Pixels that layers in the same place may be apart."""
+_ANY_AXES = "abdefghijklmnopqruvw"
 
-@dataclass(frozen=True)
-class Placing:
-    """Affine map between the data of a layer and the world.
 
-    Attributes
-    ----------
-    linear : (n, n) float array
-    offset : (n,) float array
+def layer_space(layer: Layer) -> Space:
+    """Return where a layer lies; an odd unit is none.
+
+    Axes without names have letters of no meaning, in their order.
     """
+    n = layer.ndim
+    axes = axis_letters(layer) or _ANY_AXES[:n]
+    units = [_unit(u, a) for u, a in zip(layer.units, axes, strict=True)]
+    offset = np.asarray(layer.data_to_world(np.zeros(n)), np.float64)
+    columns = [np.asarray(layer.data_to_world(row)) - offset for row in np.eye(n)]
+    return Space(axes, tuple(units), Affine.of(np.column_stack(columns), offset))
 
-    linear: NDArray[np.float64]
-    offset: NDArray[np.float64]
 
-    @classmethod
-    def of(cls, layer: Layer) -> Placing:
-        """Compute it from where a layer maps its origin and unit vectors."""
-        n = layer.ndim
-        offset = np.asarray(layer.data_to_world(np.zeros(n)), np.float64)
-        columns = [np.asarray(layer.data_to_world(row)) - offset for row in np.eye(n)]
-        return cls(np.column_stack(columns), offset)
+def layer_affine(layer: Layer) -> Affine:
+    """Return the map from the data of a layer to world coordinates."""
+    return layer_space(layer).affine
 
-    def without(self, channel_axis: int | None, count: int) -> Placing:
-        """Return the placing of layers with length 1 in place of `count` channels."""
-        if channel_axis is None:
-            return self
-        if channel_axis == 0:
-            return self.last(len(self.offset) - 1)
-        linear = self.linear.copy()
-        along = linear[:, channel_axis].copy()
-        linear[:, channel_axis] *= count
-        return Placing(linear, self.offset + along * (count - 1) / 2)
 
-    def last(self, ndim: int) -> Placing:
-        """Return the placing of the last axes."""
-        return Placing(self.linear[-ndim:, -ndim:], self.offset[-ndim:])
+def without_channels(affine: Affine, channel_axis: int | None, count: int) -> Affine:
+    """Return where layers lie that have length 1 in place of `count` channels.
 
-    def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Convert (n, ndim) data coordinates to world coordinates."""
-        world: NDArray[np.float64] = np.asarray(points) @ self.linear.T + self.offset
-        return world
+    They lack the axis if it is the first one.
+    """
+    if channel_axis is None:
+        return affine
+    if channel_axis == 0:
+        return affine.last(affine.ndim - 1)
+    sizes, centre = np.ones(affine.ndim), np.zeros(affine.ndim)
+    sizes[channel_axis], centre[channel_axis] = count, (count - 1) / 2
+    return affine @ Affine.scaling(sizes.tolist(), centre.tolist())
 
-    def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Convert (n, ndim) world coordinates to data coordinates."""
-        moved = np.asarray(points, np.float64) - self.offset
-        return np.asarray(np.linalg.solve(self.linear, moved.T).T, np.float64)
 
-    def agrees(self, other: Placing, shape: Sequence[int]) -> bool:
-        """Whether both place data of a shape alike, to half a pixel."""
-        n = len(self.offset)
-        if n != len(other.offset):
-            return False
-        corners = np.vstack([np.zeros(n), np.diag(np.asarray(shape, float))])
-        apart = other.to_data(self.to_world(corners)) - corners
-        return bool(np.abs(apart).max() < 0.5)
+def agree(one: Affine, other: Affine, shape: Sequence[int]) -> bool:
+    """Whether two layers with data of a shape lie alike, to half a pixel."""
+    return one.distance(other, shape) < _SAME
+
+
+def _unit(unit: object, letter: str) -> str | None:
+    try:
+        return unit_name(str(unit), letter)
+    except ImageError:
+        return None
 
 
 def transfer(
@@ -94,12 +88,12 @@ def transfer(
     (n, target.ndim) float64 array
     """
     array = np.asarray(points, np.float64).reshape(-1, source.ndim)
-    world = Placing.of(source).to_world(array)
+    world = layer_affine(source)(array)
     lacking = target.ndim - source.ndim
     if lacking > 0:
         filled = np.asarray(point, np.float64)[-target.ndim : -source.ndim]
         world = np.hstack([np.tile(filled, (len(world), 1)), world])
-    return Placing.of(target).to_data(world[:, -target.ndim :])
+    return layer_affine(target).inverse()(world[:, -target.ndim :])
 
 
 def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
@@ -112,29 +106,13 @@ def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
         The other layer lacks this axis if it is the first one. Else it has length 1
         there, stretched over all channels, so that it is seen with each of them.
     """
-    n, dropped = image.ndim, int(channel_axis == 0)
-    keep = slice(dropped, None)
-    rows, columns = np.triu_indices(n, 1)
-    shear = np.asarray(image.shear)
-    if shear.ndim == 1:  # the upper triangle, row by row
-        shear = shear[(rows >= dropped) & (columns >= dropped)]
-    else:
-        shear = shear[keep, keep]
-    affine = np.asarray(image.affine.affine_matrix)
-    scale, translate = np.array(image.scale, float), np.array(image.translate, float)
-    if channel_axis:
-        from napari.utils.transforms import Affine
-
-        own = Affine(scale=scale, rotate=image.rotate, shear=image.shear, ndim=n)
-        count = layer_shape(image)[channel_axis]
-        translate += own.linear_matrix[:, channel_axis] * (count - 1) / 2
-        scale[channel_axis] *= count
-    return {
-        "scale": scale[keep],
-        "translate": translate[keep],
-        "rotate": np.asarray(image.rotate)[keep, keep],
-        "shear": shear,
-        "affine": affine[keep, keep],
+    space = layer_space(image)
+    count = layer_shape(image)[channel_axis or 0]
+    affine = without_channels(space.affine, channel_axis, count)
+    keep = slice(int(channel_axis == 0), None)
+    place = Space(space.axes[keep], space.units[keep], affine).to_napari()
+    return place | {
+        # As the image has them, whether or not files know them.
         "units": tuple(image.units)[keep],
         "axis_labels": tuple(axis_letters(image) or image.axis_labels)[keep],
     }

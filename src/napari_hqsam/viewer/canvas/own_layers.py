@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_hqsam.viewer.canvas.layer_placing import Placing, placement
+from napari_hqsam.viewer.canvas.layer_placing import layer_affine, placement
 from napari_hqsam.viewer.canvas.outline import add_outline
 from napari_hqsam.viewer.canvas.prompts.prompt_set import PromptSet
 
@@ -88,5 +86,5 @@ class OwnLayers:
     def fit(self, image: Image, zoom: float) -> None:
         """Keep the size of prompts on the screen, at pixels per unit of the world."""
         # Along the last axis: napari scales points so.
-        step = float(np.linalg.norm(Placing.of(image).linear[:, -1]))
+        step = layer_affine(image).pixel_size[-1]
         self.prompts.fit(max(zoom * step, 1e-9))

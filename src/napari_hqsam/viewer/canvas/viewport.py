@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.viewer.canvas.layer_placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import layer_affine
 
 if TYPE_CHECKING:
     from napari.components import Camera
@@ -33,7 +33,7 @@ class Viewport:
 
     def pixel_size(self, image: Image, view: PlaneView) -> float:
         """Screen pixels per data pixel."""
-        linear = Placing.of(image).linear
+        linear = layer_affine(image).matrix
         sides = [float(np.linalg.norm(linear[:, axis])) for axis in view.axes]
         return max(float(camera(self._viewer).zoom) * sum(sides) / 2, 1e-9)
 

@@ -9,7 +9,12 @@ import numpy as np
 
 from napari_hqsam.errors import PromptError
 from napari_hqsam.prompts import Prompt, from_labels, from_shape
-from napari_hqsam.viewer.canvas.layer_placing import Placing, transfer
+from napari_hqsam.viewer.canvas.layer_placing import (
+    agree,
+    layer_affine,
+    transfer,
+    without_channels,
+)
 from napari_hqsam.viewer.canvas.prompts.signs import are_positive
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 
@@ -217,16 +222,16 @@ def _from_labels(
     """One object per label id, by its mask; the ids are kept."""
     shown_plane(dims, source)  # raises where it lacks an axis that is displayed
     shape, whole = layer_shape(source), layer_shape(image)[-source.ndim :]
-    layer_view, place = view.last(source.ndim), Placing.of(image).last(source.ndim)
+    layer_view, place = view.last(source.ndim), layer_affine(image).last(source.ndim)
     for axis in layer_view.others:  # one step for all channels, see `placement`
         if axis and shape[axis] == 1 < whole[axis]:
-            flat = place.without(axis, whole[axis])
-            if Placing.of(source).agrees(flat, shape):
+            flat = without_channels(place, axis, whole[axis])
+            if agree(layer_affine(source), flat, shape):
                 layer_view, place = (
                     replace(layer_view, channel_axis=axis).in_layers,
                     flat,
                 )
-    same_place = Placing.of(source).agrees(place, shape)
+    same_place = agree(layer_affine(source), place, shape)
     size = plane_size(source, layer_view)
     if size != plane_size(image, view) or not same_place:
         raise PromptError(

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import OutputError
-from napari_hqsam.viewer.canvas.layer_placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import (
+    agree,
+    layer_affine,
+    without_channels,
+)
 from napari_hqsam.viewer.planes import layer_shape, shape_without
 
 if TYPE_CHECKING:
@@ -36,8 +40,8 @@ def check_target(layer: Labels, image: Image, channel_axis: int | None) -> None:
             f"{layer.name} has shape {shape}, {image.name} needs {wanted}; {remedy}"
         )
     count = whole[channel_axis or 0]
-    place = Placing.of(image).without(channel_axis, count)
-    if not Placing.of(layer).agrees(place, wanted):
+    place = without_channels(layer_affine(image), channel_axis, count)
+    if not agree(layer_affine(layer), place, wanted):
         raise OutputError(
             f"{layer.name} lies elsewhere than {image.name} (scale, translation or "
             f"rotation); {remedy}"

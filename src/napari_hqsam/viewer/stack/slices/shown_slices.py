@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.viewer.canvas.layer_placing import Placing
+from napari_hqsam.viewer.canvas.layer_placing import layer_space
 from napari_hqsam.viewer.canvas.prompts.reader import current_prompt, plane_size
 from napari_hqsam.viewer.planes import layer_shape
-from napari_hqsam.viewer.stack.slices.slice_axis import (
-    SliceAxis,
-    check_several,
-    relative_spacing,
-)
+from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis, check_several
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,15 +52,14 @@ def slice_axis_of(scene: Scene, axis: int | None) -> SliceAxis:
 
 
 def spacing_of(scene: Scene, stack: SliceAxis) -> float:
-    """Return the distance of slices over the size of a pixel, in world units."""
-    image = scene.image
-    assert image is not None
-    units = [str(image.units[a]) for a in (stack.axis, *stack.view.axes)]
-    if len(set(units)) > 1:  # such as time
-        return 1.0
-    linear = Placing.of(image).linear
-    sizes = [float(np.linalg.norm(column)) for column in linear.T]
-    return relative_spacing(sizes, stack.axis, stack.view.axes)
+    """Return the distance of slices over the size of a pixel, in world units.
+
+    1 where units do not compare, such as along time.
+    """
+    assert scene.image is not None
+    space = layer_space(scene.image)
+    y, x = stack.view.axes
+    return space.spacing(space.axes[stack.axis], space.axes[y] + space.axes[x]) or 1.0
 
 
 def own_prompts(scene: Scene, stack: SliceAxis) -> dict[int, Prompt]:

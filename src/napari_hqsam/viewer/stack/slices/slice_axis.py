@@ -6,7 +6,6 @@ letters of an image file; this adds data axes, channel axes and layers.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -165,21 +164,3 @@ def check_several(axes: Sequence[int], name: str) -> None:
             f"{name} has one slice in this orientation; open a stack or a time "
             "series, or roll the axes (Ctrl+E)"
         )
-
-
-def relative_spacing(
-    sizes: Sequence[float], axis: int, plane: tuple[int, int]
-) -> float:
-    """Return the distance of slices over the size of a pixel; 1 where unknown.
-
-    Parameters
-    ----------
-    sizes : sequence of float
-        Size of a pixel along each data axis, in one unit.
-    axis : int
-    plane : (int, int)
-        Axes of the slices.
-    """
-    across, y, x = sizes[axis], sizes[plane[0]], sizes[plane[1]]
-    ratio = across / math.sqrt(y * x) if y > 0 and x > 0 else 0.0
-    return ratio if ratio > 0 and math.isfinite(ratio) else 1.0

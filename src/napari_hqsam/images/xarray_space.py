@@ -1,0 +1,75 @@
+"""Axes and coordinates of xarray's arrays, which are not imported: they say it all."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from napari_hqsam.errors import HqsamWarning
+from napari_hqsam.geometry import Affine, Space
+from napari_hqsam.geometry.units import unit_or_pixel
+
+_UNEVEN = 1e-3
+"""Share of a step by which coordinates may be off an even spacing."""
+
+
+def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN401
+    """Read where the pixels of an array with ``dims`` and ``coords`` are.
+
+    Parameters
+    ----------
+    array : xarray.DataArray or alike
+        Its coordinates along each dimension are read; they count where they are
+        numbers with even steps. ``attrs["units"]`` of a coordinate is its unit.
+    axes : str
+        Letters of its dimensions.
+    name : str
+        For warnings.
+
+    Returns
+    -------
+    Space or None
+        None where there are no coordinates.
+
+    Warns
+    -----
+    HqsamWarning
+        Coordinates of an axis are unevenly spaced, or its unit is unknown: it is
+        taken as pixels.
+    """
+    coords = getattr(array, "coords", None)
+    if coords is None:
+        return None
+    scale, offset, units = [], [], []
+    for letter, dim in zip(axes, array.dims, strict=True):
+        coord = coords[dim] if dim in coords else None
+        even = None if coord is None else _even(np.asarray(coord), letter, name)
+        step, start = even or (1.0, 0.0)
+        unit = getattr(coord, "attrs", {}).get("units") if even else None
+        scale.append(step)
+        offset.append(start)
+        units.append(unit_or_pixel(unit, letter, name))
+    return Space(axes, tuple(units), Affine.scaling(scale, offset))
+
+
+def _even(values: np.ndarray, letter: str, name: str) -> tuple[float, float] | None:
+    """Return step and start of coordinates; None where they are none of an axis."""
+    if values.dtype.kind not in "iuf" or values.ndim != 1 or not len(values):
+        return None
+    start = float(values[0])
+    if len(values) == 1:
+        return (1.0, start) if math.isfinite(start) else None
+    step = (float(values[-1]) - start) / (len(values) - 1)
+    expected = start + step * np.arange(len(values))
+    if step and np.abs(values - expected).max() <= _UNEVEN * abs(step):
+        return step, start
+    warnings.warn(
+        f"{name}: coordinates along {letter} are not evenly spaced, so it is taken in "
+        "pixels",
+        HqsamWarning,
+        stacklevel=2,
+    )
+    return None
