@@ -3,6 +3,10 @@
 Written: scale and translation, which is what versions 0.4 and 0.5 have. Read: all that
 is affine in 0.1 to 0.6. Source: OME-Zarr 0.4 and 0.5, "axes", "multiscales"; 0.6,
 "coordinateSystems", "coordinateTransformations".
+
+Why no library: yaozarrs validates, and refuses the whole image for an odd unit or a
+damaged number, where its pixels can be read and the rest be told; and importing it
+takes longer than reading the metadata does here.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Tags and attributes are looked up by axis letter; an axis that a file is silent about
 is in pixels, and so is one whose size is no number.
+
+Why no library: ome-types imports for longer than most files take to open, and refuses
+XML that does not fit the schema; eight attributes are needed, which tifffile parses.
 """
 
 from __future__ import annotations
