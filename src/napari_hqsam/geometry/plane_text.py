@@ -75,7 +75,8 @@ def _check_count(count: int, name: str) -> None:
     if count > MAX_PLANES:
         raise ImageError(
             f"{count} planes of {name} are more than can be listed, the limit is "
-            f"{MAX_PLANES}: name some of them (--planes), such as 0:1000"
+            f"{MAX_PLANES}: name some of them, such as 0:1000",
+            parameter="planes",
         )
 
 

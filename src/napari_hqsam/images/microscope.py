@@ -88,9 +88,11 @@ def _choose_scene(image: Any, key: str | None, path: Path) -> None:  # noqa: ANN
     if key is None:
         if len(scenes) > 1:
             warnings.warn(
-                f"{path.name} holds {len(scenes)} scenes, of which {scenes[0]} is "
-                f"read: pass key (--key) for another, 0 to {len(scenes) - 1}",
-                HqsamWarning,
+                HqsamWarning(
+                    f"{path.name} holds {len(scenes)} scenes, of which {scenes[0]} is "
+                    f"read: pass key for another, 0 to {len(scenes) - 1}",
+                    parameter="key",
+                ),
                 stacklevel=6,
             )
         return

@@ -81,7 +81,7 @@ def note_of_tiff(tif: tifffile.TiffFile, series: int) -> dict[str, Any] | None:
             return from_text((tif.imagej_metadata or {}).get(KEY))
         note = (tif.shaped_metadata or ({},))[0].get(KEY)
         return note if isinstance(note, dict) else None
-    except Exception:  # whatever a stranger put there is no note of ours
+    except Exception:  # a file of another program is no note of ours
         return None
 
 

@@ -122,8 +122,8 @@ def _choose_series(
     number = 0 if key is None else int(key) if key.isdecimal() else -1
     if not 0 <= number < count:
         raise ImageError(
-            f"{path} has no series {key!r}; pass key (--key), a number from 0 to "
-            f"{count - 1}"
+            f"{path} has no series {key!r}; pass a number from 0 to {count - 1} as key",
+            parameter="key",
         )
     return tif.series[number]
 

@@ -94,8 +94,9 @@ def check_missing(
         return
     if not allowed:
         raise ImageError(
-            f"{text}; copy all files of the image into one folder again, or read what "
-            "is there with --allow-missing (allow_missing=True)"
+            f"{text}; copy all files of the image into one folder again, or allow "
+            "missing parts, which are read as 0",
+            parameter="allow_missing",
         )
     known = [t for t in complaints if _INCOMPLETE.search(t) or _FAILED.search(t)]
     complaints[:] = [text for text in complaints if text not in known]
@@ -129,8 +130,8 @@ def check_complete(
     text = f"{path} is cut short: its pixels end at byte {end}, the file at byte {size}"
     if not allowed:
         raise ImageError(
-            f"{text}; copy it again, or read what is there with --allow-missing "
-            "(allow_missing=True)"
+            f"{text}; copy it again, or allow missing parts, which are read as 0",
+            parameter="allow_missing",
         )
     _warn(f"{text}; what is missing is read as 0")
     if level.dataoffset is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 from zarr.errors import ZarrUserWarning
 
-from napari_hqsam.errors import HqsamWarning, ImageError, reason
+from napari_hqsam.errors import HqsamWarning, ImageError, reason, shown
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.geometry.ome_zarr import axis_names, read_space
 from napari_hqsam.images.own_note import KEY
@@ -131,16 +131,19 @@ def open_node(
         ) from error
     if "plate" in metadata or "well" in metadata:
         raise ImageError(
-            f"{where} is {_of_fields(metadata)}: open one of them by its path, or with "
-            "key (--key), such as A/1/0"
+            f"{where} is {_of_fields(metadata)}: open one of them by its path, or pass "
+            "key, such as A/1/0",
+            parameter="key",
         )
     if key is None and "bioformats2raw.layout" in metadata:
         # A converted microscope file: its images are the groups 0, 1, ...
         if "1" in node:
             warnings.warn(
-                f"{where} holds several images, of which 0 is read: pass key (--key) "
-                "for another",
-                HqsamWarning,
+                HqsamWarning(
+                    f"{where} holds several images, of which 0 is read: pass key for "
+                    "another",
+                    parameter="key",
+                ),
                 stacklevel=5,
             )
         return open_node(node, "0", name, where=where)
@@ -204,7 +207,8 @@ def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # 
         raise
     except Exception:  # it is missing, leads out of the group, or is damaged
         pass
-    raise ImageError(f"{where} has nothing at key {key!r}{_contents(node)}")
+    remedy, parameter = _remedy(node)
+    raise ImageError(f"{where} has nothing at key {key!r}{remedy}", parameter=parameter)
 
 
 def _inside(group: zarr.Group, path: str) -> Any:  # noqa: ANN401
@@ -233,7 +237,8 @@ def _open_multiscale(
     if axes is not None and len(axes) != array.ndim:
         raise ImageError(
             f'{where}: the metadata name the axes "{axes}", the array has shape '
-            f"{array.shape}; pass axes (--axes) and key (--key) {array.path}"
+            f"{array.shape}; pass {shown(array.path)} as key, and axes",
+            parameter="axes",
         )
     return Source(
         array,
@@ -316,7 +321,7 @@ def _dimension_names(array: zarr.Array[Any]) -> Sequence[str | None] | None:
 def _only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
     """Return the array of a group that holds exactly one."""
     try:
-        with _strangers_allowed():
+        with _foreign_files_allowed():
             arrays = [array for _, array in group.arrays()]
     except MemoryError:
         raise
@@ -325,27 +330,30 @@ def _only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
             f"{where}: its arrays cannot be opened ({reason(error)})"
         ) from error
     if len(arrays) != 1:
+        remedy, parameter = _remedy(group)
         raise ImageError(
-            f"{where} is a zarr group without image metadata{_contents(group)}"
+            f"{where} is a zarr group without image metadata{remedy}",
+            parameter=parameter,
         )
     return arrays[0]
 
 
-def _contents(node: zarr.Group | zarr.Array[Any]) -> str:
-    """End of a message: what ``key`` may be."""
+def _remedy(node: zarr.Group | zarr.Array[Any]) -> tuple[str, str | None]:
+    """Return the end of a message on a wrong ``key``, and the parameter to change."""
     if isinstance(node, zarr.Array):
-        return "; it is an array, leave out key"
+        return "; it is an array, leave out key", "key"
     try:
-        with _strangers_allowed():
+        with _foreign_files_allowed():
             names = sorted(node.keys())
-    except Exception:  # what is in it cannot be read either
-        return ""
+    except Exception:  # the group cannot be listed either
+        return "", None
     if not names:
-        return " and it is empty; pass another path"
-    shown = ", ".join(repr(name) for name in names[:8])
-    return f"; pass key (--key), one of {shown}" + (", ..." if len(names) > 8 else "")
+        return " and it is empty; pass another path", None
+    first = ", ".join(repr(name) for name in names[:8])
+    more = ", ..." if len(names) > 8 else ""
+    return f"; pass key, one of {first}{more}", "key"
 
 
-def _strangers_allowed() -> warnings.catch_warnings[None]:
+def _foreign_files_allowed() -> warnings.catch_warnings[None]:
     """Silence zarr about foreign files among its own, a README for instance."""
     return warnings.catch_warnings(action="ignore", category=ZarrUserWarning)

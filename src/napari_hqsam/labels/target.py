@@ -184,7 +184,8 @@ def _check_ours(target: Path, overwrite: bool | None) -> None:
     if overwrite is None and not is_ours(target):
         raise OutputError(
             f"{target} exists and holds no labels that this program has written: "
-            "choose another name, or allow overwriting (--overwrite)"
+            "choose another name, or allow overwriting",
+            parameter="overwrite",
         )
 
 
