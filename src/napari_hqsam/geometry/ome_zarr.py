@@ -4,9 +4,9 @@ Written: scale and translation, which is what versions 0.4 and 0.5 have. Read: a
 is affine in 0.1 to 0.6. Source: OME-Zarr 0.4 and 0.5, "axes", "multiscales"; 0.6,
 "coordinateSystems", "coordinateTransformations".
 
-Why no library: yaozarrs validates, and refuses the whole image for an odd unit or a
-damaged number, where its pixels can be read and the rest be told; and importing it
-takes longer than reading the metadata does here.
+Why no library: yaozarrs validates the metadata as a whole and refuses the image for
+one number too few, where its pixels can be read and the rest be told; its import takes
+0.2 s.
 """
 
 from __future__ import annotations

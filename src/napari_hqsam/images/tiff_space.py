@@ -3,8 +3,9 @@
 Tags and attributes are looked up by axis letter; an axis that a file is silent about
 is in pixels, and so is one whose size is no number.
 
-Why no library: ome-types imports for longer than most files take to open, and refuses
-XML that does not fit the schema; eight attributes are needed, which tifffile parses.
+Why no library: ome-types refuses the whole file for one size of 0 or of text, which
+microscopes write; its import takes 0.5 s; eight attributes are needed, which tifffile
+parses.
 """
 
 from __future__ import annotations
