@@ -187,6 +187,8 @@ def test_models_are_listed_and_verified(run_command):
     assert code == 0
     for name in ("micro", "vit_tiny", "vit_b", "vit_l", "vit_h"):
         assert name in out
+    (row,) = (line for line in out.splitlines() if line.startswith("vit_b_lm "))
+    assert re.search(r"\b413 MB +CC-BY-4.0 .*cells and nuclei in light microscopy", row)
     code, out, _ = run_command("models", "verify", "micro")
     assert code == 0
     assert re.search("sha256 [0-9a-f]{64}", out)
@@ -196,7 +198,14 @@ def test_models_are_listed_and_verified(run_command):
 def test_doctor_reports_device_and_time(run_command):
     code, out, _ = run_command("doctor")
     assert code == 0
-    for row in ("torch", "device", "precision", "model micro", "time per tile"):
+    for row in (
+        "torch",
+        "device",
+        "precision",
+        "model micro",
+        "time per tile",
+        "instance decoder",
+    ):
         assert row in out
 
 

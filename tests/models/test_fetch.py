@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
-import http.server
 import os
 import shutil
 import threading
@@ -13,58 +12,26 @@ import pooch.core
 import pytest
 
 from napari_hqsam.errors import CheckpointError, FetchError, HqsamWarning, ModelError
-from napari_hqsam.models import Checkpoint, fetch, is_cached, registry, verify
-from napari_hqsam.models.cache import cache_folder, checkpoint_path, models_folder
+from napari_hqsam.models import (
+    Checkpoint,
+    WeightsFile,
+    cache_folder,
+    checkpoint_path,
+    fetch,
+    is_cached,
+    models_folder,
+    registry,
+    verify,
+)
+from tests.helpers.file_server import DROP_AFTER, serving
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
-DROP_AFTER = 700_000
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves one file with ranges; `plan` holds how to answer, request by request."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = CONTENT
-        self.plan = []
-        self.ranges = []
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
-        how = self.server.plan.pop(0) if self.server.plan else "send"
-        if isinstance(how, int):
-            self.send_error(how)
-            return
-        start = 0
-        if asked and how != "ignore range":
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-        body = self.server.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            last = len(self.server.content) - 1
-            self.send_header("Content-Range", f"bytes {start}-{last}/{last + 1}")
-        if how != "no length":
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:DROP_AFTER] if how in ("drop", "no length") else body)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
 def server():
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(CONTENT) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -72,10 +39,12 @@ def cache(tmp_path, monkeypatch, server):
     """Know one model, `small`, which the server has; wait for nothing."""
     known = Checkpoint(
         name="small",
-        file="small.pth",
-        url=f"http://127.0.0.1:{server.server_port}/small.pth",
-        bytes=len(CONTENT),
-        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        weights=WeightsFile(
+            file="small.pth",
+            url=f"http://127.0.0.1:{server.server_port}/small.pth",
+            bytes=len(CONTENT),
+            sha256=hashlib.sha256(CONTENT).hexdigest(),
+        ),
         variant="vit_b",
         description="for tests",
     )
@@ -203,7 +172,7 @@ def test_offline_says_which_file_to_put_where(cache, server):
     with pytest.raises(FetchError) as caught:
         fetch("small", progress=False)
     message = str(caught.value)
-    known = registry.find_checkpoint("small")
+    known = registry.find_checkpoint("small").weights
     for part in (known.url, str(known.bytes), known.sha256, str(cache / known.file)):
         assert part in message
     assert "\n" not in message
@@ -305,7 +274,8 @@ def test_verify_recognises_a_file_by_its_bytes(cache, tmp_path):
 
 def test_verify_by_name_wants_that_very_model(cache, monkeypatch):
     small = registry.find_checkpoint("small")
-    other = dataclasses.replace(small, name="other", file="other.pth", sha256="0" * 64)
+    file = dataclasses.replace(small.weights, file="other.pth", sha256="0" * 64)
+    other = dataclasses.replace(small, name="other", weights=file)
     monkeypatch.setattr(registry, "CHECKPOINTS", (small, other))
     cache.mkdir(parents=True)
     (cache / "other.pth").write_bytes(CONTENT)
@@ -331,9 +301,7 @@ def test_the_cache_folder_is_the_platforms_unless_the_environment_says(
 def test_a_package_without_its_weights_says_to_install_again(monkeypatch):
     gone = Checkpoint(
         name="gone",
-        file="gone.bin",
-        bytes=1,
-        sha256="",
+        weights=WeightsFile(file="gone.bin", bytes=1, sha256="0"),
         variant="vit_b",
         description="",
     )

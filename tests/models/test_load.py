@@ -17,6 +17,7 @@ from napari_hqsam.errors import (
 )
 from napari_hqsam.models import (
     Checkpoint,
+    WeightsFile,
     checkpoint_path,
     doctor_report,
     encoder_digest,
@@ -208,10 +209,12 @@ def test_no_download_unless_allowed(monkeypatch, tmp_path):
 def test_a_named_model_is_verified_and_keeps_its_name(monkeypatch, tmp_path, official):
     known = Checkpoint(
         name="vit_tiny",
-        file=official.name,
-        url="http://127.0.0.1:9/none",
-        bytes=official.stat().st_size,
-        sha256=hashlib.sha256(official.read_bytes()).hexdigest(),
+        weights=WeightsFile(
+            file=official.name,
+            url="http://127.0.0.1:9/none",
+            bytes=official.stat().st_size,
+            sha256=hashlib.sha256(official.read_bytes()).hexdigest(),
+        ),
         variant="vit_tiny",
         description="Light HQ-SAM",
     )

@@ -1,15 +1,16 @@
 from .cache import (
-    cache_folder,
     checkpoint_path,
     fetch,
     is_cached,
-    models_folder,
+    known_digests,
     verify,
 )
 from .checkpoint import read_instance_decoder, read_state_dict
 from .device import Placement, choose_device
+from .folders import cache_folder, models_folder
 from .load import Model, encoder_digest, load_model
-from .registry import Checkpoint, find_checkpoint, list_models
+from .record import Checkpoint, WeightsFile
+from .registry import find_checkpoint, list_models
 from .report import doctor_report
 from .tuning import InstanceTuning, Tuning
 
@@ -19,6 +20,7 @@ __all__ = [
     "Model",
     "Placement",
     "Tuning",
+    "WeightsFile",
     "cache_folder",
     "checkpoint_path",
     "choose_device",
@@ -27,6 +29,7 @@ __all__ = [
     "fetch",
     "find_checkpoint",
     "is_cached",
+    "known_digests",
     "list_models",
     "load_model",
     "models_folder",

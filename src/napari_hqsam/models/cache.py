@@ -1,59 +1,30 @@
 """Where weights lie on this machine: finding, fetching and verifying the files.
 
-A file stands under its final name only if size and SHA-256 are right. Bytes on
-disk are all this knows: reading them as weights is the business of
+Bytes on disk are all this knows: reading them as weights is the business of
 `checkpoint`, and torch is not imported here.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import time
-import warnings
-from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
-from napari_hqsam.errors import CheckpointError, FetchError, HqsamWarning
-from napari_hqsam.files import Lock, try_lock
-from napari_hqsam.models.registry import Checkpoint, find_checkpoint, list_models
+from napari_hqsam.errors import CheckpointError
+from napari_hqsam.models.digests import is_right, recorded, sha256, xxh128
+from napari_hqsam.models.fetching import download, not_here
+from napari_hqsam.models.folders import found_paths, own_path
+from napari_hqsam.models.registry import find_checkpoint, list_models
 
 if TYPE_CHECKING:
+    import os
+
     from napari_hqsam.models.download import ProgressFactory
-
-CACHE_VARIABLE = "NAPARI_HQSAM_CACHE"
-RETRIES = 3
-_POLL = 0.2  # seconds between two looks at a lock that another process holds
-
-
-def cache_folder() -> Path:
-    """Folder for everything that can be fetched or computed again.
-
-    The user cache folder of the platform, or the folder that the environment
-    variable ``NAPARI_HQSAM_CACHE`` names. It need not exist.
-    """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    return Path(platformdirs.user_cache_dir("napari-hqsam", appauthor=False))
-
-
-def models_folder() -> Path:
-    """Folder where fetched weights lie, and where to put them by hand."""
-    return cache_folder() / "models"
+    from napari_hqsam.models.record import Checkpoint, WeightsFile
 
 
 def checkpoint_path(checkpoint: Checkpoint) -> Path:
     """Path where the weights of a checkpoint lie, or would lie."""
-    if checkpoint.bundled:
-        package = resources.files("napari_hqsam.models")
-        return Path(str(package / "weights" / checkpoint.file))
-    return models_folder() / checkpoint.file
+    return _path(checkpoint.weights)
 
 
 def is_cached(name: str) -> bool:
@@ -64,9 +35,7 @@ def is_cached(name: str) -> bool:
     ModelError
         No model is called so.
     """
-    checkpoint = find_checkpoint(name)
-    path = checkpoint_path(checkpoint)
-    return path.is_file() and path.stat().st_size == checkpoint.bytes
+    return all(found_paths(each) for each in find_checkpoint(name).files)
 
 
 def verify(source: str | os.PathLike[str]) -> Checkpoint:
@@ -75,13 +44,13 @@ def verify(source: str | os.PathLike[str]) -> Checkpoint:
     Parameters
     ----------
     source : str or path
-        Name of a model, whose file is then looked up, or path of a file, which
+        Name of a model, whose files are then looked up, or path of a file, which
         may have any name.
 
     Returns
     -------
     Checkpoint
-        The one it is.
+        The one it is, or that it is the instance decoder of.
 
     Raises
     ------
@@ -91,27 +60,67 @@ def verify(source: str | os.PathLike[str]) -> Checkpoint:
         The bytes are not those of the named model, or of any model.
     """
     named = next((c for c in list_models() if c.name == source), None)
-    path = checkpoint_path(named) if named else Path(source)
+    if named:
+        verified_paths(named)
+        return named
+    path = Path(source)
     if not path.is_file():
-        if named:
-            raise _not_here(named, "it was not fetched yet")
         raise CheckpointError(f"there is no file {path}")
-    digest = _digest(path)
-    found = next((c for c in list_models() if c.sha256 == digest), None)
-    if found is None or (named and found is not named):
-        is_like = f"not {named.name}" if named else "no checkpoint known here"
-        raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes, sha256 {digest}) is {is_like}: "
-            "delete it and fetch it again"
-        )
-    return found
+    if known := recognize(path):
+        return known[0]
+    raise _is_another(path, sha256(path), "no checkpoint known here")
+
+
+def recognize(path: Path) -> tuple[Checkpoint, WeightsFile] | None:
+    """Find which file of which checkpoint a file of any name is, by its bytes."""
+    ours = [(known, file) for known in list_models() for file in known.files]
+    digest = sha256(path)
+    for known, file in ours:
+        if digest == (file.sha256 or recorded(file)):
+            return known, file
+    if all(file.sha256 for _, file in ours):
+        return None
+    digest = xxh128(path)
+    for known, file in ours:
+        if digest == file.xxh128 and not recorded(file):
+            return known, file
+    return None
+
+
+def known_digests(checkpoint: Checkpoint) -> list[str]:
+    """SHA-256 of each file of a checkpoint, published or kept; see `is_right`."""
+    found = (each.sha256 or recorded(each) for each in checkpoint.files)
+    return [digest for digest in found if digest]
+
+
+def verified_paths(checkpoint: Checkpoint) -> tuple[Path, ...]:
+    """Paths of all files of a checkpoint, in their order, whose digests are right.
+
+    Raises
+    ------
+    FetchError
+        One is not on this machine.
+    CheckpointError
+        One is there with other bytes.
+    """
+    return tuple(_verified_path(each, checkpoint) for each in checkpoint.files)
+
+
+def _verified_path(weights: WeightsFile, checkpoint: Checkpoint) -> Path:
+    if right := _right_path(weights):
+        return right
+    path = _path(weights)
+    if not path.is_file():
+        raise not_here(weights, "it was not fetched yet")
+    raise _is_another(path, sha256(path), f"not {checkpoint.name}")
 
 
 def fetch(name: str, progress: bool | ProgressFactory = True) -> Path:
     """Path of a model's weights, fetched first if they are not here yet.
 
     An interrupted download goes on where it stopped, in this call or the next.
-    Several processes may ask for one file: one fetches, the others wait.
+    Several processes may ask for one file: one fetches, the others wait. Files that
+    micro-sam has fetched already are used where they lie.
 
     Parameters
     ----------
@@ -124,7 +133,7 @@ def fetch(name: str, progress: bool | ProgressFactory = True) -> Path:
     Returns
     -------
     Path
-        A file whose size and SHA-256 have just been checked.
+        A file whose digest has just been checked.
 
     Raises
     ------
@@ -133,102 +142,37 @@ def fetch(name: str, progress: bool | ProgressFactory = True) -> Path:
     FetchError
         It is not here and cannot be had; says which file to put where.
     """
-    checkpoint = find_checkpoint(name)
-    path = checkpoint_path(checkpoint)
-    if checkpoint.bundled:
+    return fetched_paths(find_checkpoint(name), progress)[0]
+
+
+def fetched_paths(
+    checkpoint: Checkpoint, progress: bool | ProgressFactory = True
+) -> tuple[Path, ...]:
+    """Paths of all files of a checkpoint, in their order; see `fetch`."""
+    return tuple(_fetched_path(each, progress) for each in checkpoint.files)
+
+
+def _fetched_path(weights: WeightsFile, progress: bool | ProgressFactory) -> Path:
+    if weights.bundled:
+        path = own_path(weights)
         if not path.is_file():
-            raise _not_here(checkpoint, "the installation is not whole")
+            raise not_here(weights, "the installation is not whole")
+        return path
     # First without a lock: a shared folder may be read-only.
-    elif not (is_cached(name) and _digest(path) == checkpoint.sha256):
-        _download(checkpoint, path, progress)
-    return path
+    return _right_path(weights) or download(weights, progress)
 
 
-def _download(
-    checkpoint: Checkpoint, path: Path, progress: bool | ProgressFactory
-) -> None:
-    # Only a download needs these, and they are slow to import.
-    import pooch
-    import requests
-
-    from napari_hqsam.models.download import ResumingDownloader
-
-    part = path.with_name(path.name + ".part")
-    downloader = ResumingDownloader(part, checkpoint.bytes, _bar(progress))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _waited_for(path.with_name(path.name + ".lock")):
-            if not is_cached(checkpoint.name):  # else another process was faster
-                _check_space(checkpoint, part)
-            pooch.create(
-                path=path.parent,
-                base_url="",
-                registry={checkpoint.file: f"sha256:{checkpoint.sha256}"},
-                urls={checkpoint.file: checkpoint.url},
-                retry_if_failed=RETRIES,
-            ).fetch(checkpoint.file, downloader=downloader)
-    except FetchError:
-        raise
-    except (
-        requests.ConnectionError,
-        requests.Timeout,
-        requests.exceptions.ChunkedEncodingError,
-    ) as error:  # their text is long and says no more than this
-        raise _not_here(checkpoint, "no connection, or it broke") from error
-    except (OSError, ValueError) as error:  # HTTP status, disk, or a wrong digest
-        raise _not_here(checkpoint, str(error)) from error
+def _path(weights: WeightsFile) -> Path:
+    return next(iter(found_paths(weights)), own_path(weights))
 
 
-def _waited_for(path: Path) -> Lock:
-    """Take a lock; while another process fetches the same file, wait for it."""
-    told = False
-    while (lock := try_lock(path)) is None:
-        if not told:
-            told = True
-            warnings.warn(
-                f"another program fetches {path.stem}; waiting for it (its lock is "
-                f"{path})",
-                HqsamWarning,
-                stacklevel=2,
-            )
-        time.sleep(_POLL)
-    lock.warn_if_unconfirmed("fetching the same file")
-    return lock
+def _right_path(weights: WeightsFile) -> Path | None:
+    found = found_paths(weights)
+    return next((path for path in found if is_right(path, weights)), None)
 
 
-def _bar(progress: bool | ProgressFactory) -> ProgressFactory:
-    if not isinstance(progress, bool):
-        return progress
-    from tqdm import tqdm
-
-    return partial(tqdm, disable=not progress)
-
-
-def _check_space(checkpoint: Checkpoint, part: Path) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    missing = checkpoint.bytes - have
-    free = shutil.disk_usage(part.parent).free
-    if free < missing:
-        raise FetchError(
-            f"{checkpoint.file} needs {missing} bytes more and {part.parent} has "
-            f"{free} free: free some, or set {CACHE_VARIABLE} to a folder on "
-            "another disk"
-        )
-
-
-def _not_here(checkpoint: Checkpoint, why: str) -> FetchError:
-    """Error that says how to bring the weights to this machine by hand."""
-    path = checkpoint_path(checkpoint)
-    state = "the file there is another or damaged" if path.exists() else "not here"
-    remedy = (
-        "install napari-hqsam again"
-        if checkpoint.bundled
-        else f"put {checkpoint.url} ({checkpoint.bytes} bytes, sha256 "
-        f"{checkpoint.sha256}) at {path}"
+def _is_another(path: Path, digest: str, kind: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} ({path.stat().st_size} bytes, sha256 {digest}) is {kind}: "
+        "delete it and fetch it again"
     )
-    return FetchError(f"{checkpoint.name} is not to be had ({state}; {why}): {remedy}")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -67,7 +67,9 @@ def read_state_dict(path: str | os.PathLike[str]) -> tuple[State, dict[str, str]
     return state, metadata
 
 
-def read_instance_decoder(path: str | os.PathLike[str]) -> State:
+def read_instance_decoder(
+    path: str | os.PathLike[str],
+) -> tuple[State, dict[str, str]]:
     """Read the weights of an instance decoder that has a file of its own.
 
     So micro-sam keeps them, beside those of the network.
@@ -79,8 +81,11 @@ def read_instance_decoder(path: str | os.PathLike[str]) -> State:
 
     Returns
     -------
-    dict of str to Tensor
+    state : dict of str to Tensor
         Each key after "instance_decoder.".
+    metadata : dict of str to str
+        Of a safetensors file; otherwise empty. "variant" and "encoder" (as of
+        `encoder_digest`) tell the image encoder that it was trained with.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def read_instance_decoder(path: str | os.PathLike[str]) -> State:
         As for `read_state_dict`, or it is no instance decoder.
     """
     path = Path(path)
-    content, _ = _read(path)
+    content, metadata = _read(path)
     state = {INSTANCE + key: value for key, value in _state_dict(path, content).items()}
     if f"{INSTANCE}out_conv.weight" not in state:
         raise CheckpointError(
@@ -96,7 +101,7 @@ def read_instance_decoder(path: str | os.PathLike[str]) -> State:
             "(vit_b_lm_decoder, ...)"
         )
     _check_instance_decoder(path, state)
-    return state
+    return state, metadata
 
 
 def _read(path: Path) -> tuple[object, dict[str, str]]:

@@ -46,12 +46,22 @@ class ResumingDownloader:
         Bytes the whole file has.
     progress : callable
         Called with tqdm's keywords (total, initial, desc, unit, unit_scale).
+    is_exact : bool
+        Whether `size` is exact; if not, the server says it.
     """
 
-    def __init__(self, part: Path, size: int, progress: ProgressFactory) -> None:
+    def __init__(
+        self,
+        part: Path,
+        size: int,
+        progress: ProgressFactory,
+        *,
+        is_exact: bool = True,
+    ) -> None:
         self.part = part
         self.size = size
         self.progress = progress
+        self.is_exact = is_exact
 
     def __call__(
         self, url: str, output_file: str, pooch: object, check_only: bool = False
@@ -67,7 +77,9 @@ class ResumingDownloader:
             The connection failed or broke; what came is kept.
         """
         have = self.part.stat().st_size if self.part.exists() else 0
-        if have != self.size:
+        if not self.is_exact:
+            self._append(url, have)
+        elif have != self.size:
             self._append(url, have if have < self.size else 0)
         os.replace(self.part, output_file)
 
@@ -80,10 +92,25 @@ class ResumingDownloader:
             url, headers=headers, stream=True, timeout=TIMEOUT
         ) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
+                if not self.is_exact and _is_whole(response, have):
+                    return
                 self.part.unlink()  # there is no going on from here: begin again
             response.raise_for_status()
             # A server may ignore the range and send the whole file.
-            self._write(response, have if _continues(response, have) else 0)
+            have = have if _continues(response, have) else 0
+            if not self.is_exact:
+                self._learn_size(response, have)
+            self._write(response, have)
+
+    def _learn_size(self, response: requests.Response, have: int) -> None:
+        """Take the size from the server, unless it is far from what is expected."""
+        told = response.headers.get("Content-Length", "")
+        if not told.isdecimal():
+            raise requests.ConnectionError("the server does not say how much it sends")
+        size = have + int(told)
+        if not self.size / 2 < size < self.size * 2:
+            raise ValueError(f"the server has {size} bytes instead of {self.size}")
+        self.size = size
 
     def _write(self, response: requests.Response, have: int) -> None:
         name = self.part.name.removesuffix(".part")
@@ -107,3 +134,8 @@ def _continues(response: requests.Response, have: int) -> bool:
         response.status_code == requests.codes.partial_content
         and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
     )
+
+
+def _is_whole(response: requests.Response, have: int) -> bool:
+    """Whether there is nothing after byte `have`."""
+    return response.headers.get("Content-Range", "") == f"bytes */{have}"

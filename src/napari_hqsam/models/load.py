@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypedDict
 from torch.overrides import TorchFunctionMode
 
 from napari_hqsam.errors import CheckpointError
-from napari_hqsam.models.cache import checkpoint_path, fetch, verify
+from napari_hqsam.models.cache import fetched_paths, recognize, verified_paths
 from napari_hqsam.models.checkpoint import (
     ENCODER,
     read_instance_decoder,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hqsam.models.download import ProgressFactory
+    from napari_hqsam.models.record import Checkpoint
     from napari_hqsam.models.tuning import Tuning
     from napari_hqsam.network import HQSAM
 
@@ -121,7 +122,7 @@ def load_model(
         file of HQ-SAM or SAM weights. A plain SAM has one output alone, "sam".
     instance_decoder : str or path, optional
         File of an instance decoder for this network, where it has one of its own, as
-        micro-sam's have.
+        micro-sam's have. Models with a name come with theirs.
     device, precision : str
         See `choose_device`.
     download : bool
@@ -140,17 +141,22 @@ def load_model(
         to put where.
     """
     placement = choose_device(device, precision)
-    path, named = _find(name_or_path, download=download, progress=progress)
+    (path, *own_decoder), known = _find(
+        name_or_path, download=download, progress=progress
+    )
     state, metadata = read_state_dict(path)
+    decoder = own_decoder[0] if instance_decoder is None and own_decoder else None
     if instance_decoder is not None:
+        decoder = Path(instance_decoder).expanduser()
+        _refuse_decoder_of_another(decoder, state, known)
+    if decoder is not None:
         own = {k: v for k, v in state.items() if not k.startswith(INSTANCE)}
-        state = own | read_instance_decoder(instance_decoder)
+        state = own | read_instance_decoder(decoder)[0]
     network = _build(path, state, metadata)
     network.optimize(placement.dtype).to(placement.device)
     size = network.input_size
-    known = find_checkpoint(named) if named else None
     return Model(
-        name=named or path.stem,
+        name=known.name if known else path.stem,
         path=path,
         variant=network.variant,
         input_size=size,
@@ -194,19 +200,47 @@ def _tensor_digest(tensor: torch.Tensor) -> str:
 
 def _find(
     source: str | os.PathLike[str], *, download: bool, progress: bool | ProgressFactory
-) -> tuple[Path, str | None]:
-    """Path of the weights and the name they go by, if they have one."""
-    named = next((c for c in list_models() if c.name == source), None)
-    if named is None:
+) -> tuple[tuple[Path, ...], Checkpoint | None]:
+    """Paths of the weights, and the checkpoint they are if they have a name."""
+    known = next((c for c in list_models() if c.name == source), None)
+    if known is None:
         path = Path(source).expanduser()
         looks_like_path = path.suffix or len(path.parts) > 1 or path.exists()
         if not (looks_like_path or isinstance(source, os.PathLike)):
             find_checkpoint(str(source))  # raises, and lists the names
-        return path, None
+        return (path,), None
     if download:
-        return fetch(named.name, progress), named.name
-    verify(named.name)
-    return checkpoint_path(named), named.name
+        return fetched_paths(known, progress), known
+    return verified_paths(known), known
+
+
+def _refuse_decoder_of_another(
+    path: Path, state: Mapping[str, torch.Tensor], known: Checkpoint | None
+) -> None:
+    """Refuse an instance decoder that was trained with another image encoder.
+
+    micro-sam's have the same shapes for every encoder. So a file is told by its
+    metadata, if it has any, or by its bytes, if it is one that is known here.
+    """
+    _, metadata = read_instance_decoder(path)
+    variant = find_variant({k: tuple(v.shape) for k, v in state.items()})
+    of_variant = metadata.get("variant", variant)
+    owner = recognize(path)
+    if owner is not None:
+        of_variant = owner[0].variant
+    if of_variant != variant:
+        other = f"{owner[0].name} ({of_variant})" if owner else of_variant
+    elif owner is not None and known is not None and owner[0] != known:
+        other = owner[0].name
+    elif metadata.get("encoder", encoder := encoder_digest(state)) != encoder:
+        other = "other weights"
+    else:
+        return
+    mine = known.name if known else variant
+    raise CheckpointError(
+        f"{path} is an instance decoder for the image encoder of {other}, not of "
+        f"{mine}: give the one that was trained with these weights"
+    )
 
 
 def _describe(network: HQSAM, path: Path) -> str:

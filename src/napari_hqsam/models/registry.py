@@ -1,4 +1,4 @@
-"""The checkpoints that load by name: where they lie and how to know them.
+"""The checkpoints that load by name.
 
 Facts only, no I/O and no torch, so that listing the models is instant. Must
 not know how a file is fetched or read.
@@ -6,9 +6,9 @@ not know how a file is fetched or read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from napari_hqsam.errors import ModelError
+from napari_hqsam.models.record import Checkpoint, WeightsFile
+from napari_hqsam.models.sam_family import SAM_FAMILY
 from napari_hqsam.models.tuning import InstanceTuning, Tuning
 
 HUB = "https://huggingface.co/lkeab/hq-sam/resolve"
@@ -17,61 +17,17 @@ REVISION = "67ab82412bc794d5ce2e9799b8b6a3c0a8cfe1d2"
 REVISION_TINY = "a3a77cd0a2e5e50eaa76faccf61b964732d9b35f"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """A weights file that loads by name.
-
-    Attributes
-    ----------
-    name : str
-        What `load_model` calls it.
-    file : str
-        File name, in the models folder or inside the package.
-    url : str
-        Where it is fetched from, at a pinned revision; empty if it ships
-        inside the package.
-    bytes : int
-        Size of the file.
-    sha256 : str
-        Hex digest of the file.
-    licence : str
-        SPDX identifier.
-    variant : str
-        Image encoder: "vit_tiny", "vit_b", "vit_l" or "vit_h".
-    input_size : int
-        Side of the network's square input, pixels.
-    description : str
-        One line for a person who chooses.
-    tuning : Tuning
-        What was chosen for its weights; see ``benchmarks/tuning.py``.
-    """
-
-    name: str
-    file: str
-    url: str = ""
-    bytes: int
-    sha256: str
-    licence: str = "Apache-2.0"
-    variant: str
-    input_size: int = 1024
-    description: str
-    tuning: Tuning = field(default_factory=Tuning)
-
-    @property
-    def bundled(self) -> bool:
-        """Whether the file ships inside the package."""
-        return not self.url
-
-
 def _official(name: str, size: int, sha256: str, description: str) -> Checkpoint:
     """Return a checkpoint of the HQ-SAM paper."""
     file = f"sam_hq_{name}.pth"
     return Checkpoint(
         name=name,
-        file=file,
-        url=f"{HUB}/{REVISION}/{file}",
-        bytes=size,
-        sha256=sha256,
+        weights=WeightsFile(
+            file=file,
+            url=f"{HUB}/{REVISION}/{file}",
+            bytes=size,
+            sha256=sha256,
+        ),
         variant=name,
         description=description,
     )
@@ -80,9 +36,11 @@ def _official(name: str, size: int, sha256: str, description: str) -> Checkpoint
 CHECKPOINTS: tuple[Checkpoint, ...] = (
     Checkpoint(
         name="micro",
-        file="micro.safetensors",
-        bytes=17_565_086,
-        sha256="60b6acea023a0a942bba4450aec478ff8eaea467e2f9592273eb7b419fc68cc0",
+        weights=WeightsFile(
+            file="micro.safetensors",
+            bytes=17_565_086,
+            sha256="60b6acea023a0a942bba4450aec478ff8eaea467e2f9592273eb7b419fc68cc0",
+        ),
         variant="efficientnet_lite0",
         input_size=448,
         description="Small HQ-SAM trained on open microscopy data; ships inside",
@@ -106,10 +64,12 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     ),
     Checkpoint(
         name="vit_tiny",
-        file="sam_hq_vit_tiny.pth",
-        url=f"{HUB}/{REVISION_TINY}/sam_hq_vit_tiny.pth",
-        bytes=42_526_881,
-        sha256="0f32c075ccdd870ae54db2f7630e7a0878ede5a2b06d05d6fe02c65a82fb7196",
+        weights=WeightsFile(
+            file="sam_hq_vit_tiny.pth",
+            url=f"{HUB}/{REVISION_TINY}/sam_hq_vit_tiny.pth",
+            bytes=42_526_881,
+            sha256="0f32c075ccdd870ae54db2f7630e7a0878ede5a2b06d05d6fe02c65a82fb7196",
+        ),
         variant="vit_tiny",
         description="Light HQ-SAM (TinyViT), the official one for a CPU",
     ),
@@ -131,11 +91,12 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "a7ac14a085326d9fa6199c8c698c4f0e7280afdbb974d2c4660ec60877b45e35",
         "HQ-SAM with ViT-H, the largest: a GPU",
     ),
+    *SAM_FAMILY,
 )
 
 
 def list_models() -> tuple[Checkpoint, ...]:
-    """Checkpoints that load by name, the smallest first."""
+    """Checkpoints that load by name: HQ-SAM, then SAM and micro-sam."""
     return CHECKPOINTS
 
 

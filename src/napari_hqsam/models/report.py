@@ -14,12 +14,15 @@ import torch
 from tqdm import tqdm
 
 from napari_hqsam.errors import ModelError
-from napari_hqsam.models.cache import cache_folder, is_cached, verify
+from napari_hqsam.models.cache import is_cached, verify
 from napari_hqsam.models.device import choose_device
-from napari_hqsam.models.registry import Checkpoint, list_models
+from napari_hqsam.models.folders import cache_folder
+from napari_hqsam.models.registry import list_models
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_hqsam.models.record import Checkpoint
 
 PACKAGES = ("napari-hqsam", "torch", "numpy", "zarr", "tifffile", "napari")
 

@@ -15,21 +15,22 @@ app = typer.Typer(
 
 @app.callback()
 def models(context: typer.Context) -> None:
-    """List the models: name, size, whether they are on this machine."""
+    """List the models: name, size, licence, whether they are on this machine."""
     if context.invoked_subcommand is None:
         list_()
 
 
 @app.command(name="list")
 def list_() -> None:
-    """List the models: name, size, whether they are on this machine."""
+    """List the models: name, size, licence, whether they are on this machine."""
     from napari_hqsam.models import is_cached, list_models
 
     for checkpoint in list_models():
         here = "here" if is_cached(checkpoint.name) else "not fetched"
         size = f"{checkpoint.bytes / 1e6:.0f} MB"
         print_line(
-            f"{checkpoint.name:<10}{size:>8}  {here:<12} {checkpoint.description}"
+            f"{checkpoint.name:<20}{size:>8}  {checkpoint.licence:<11}{here:<12} "
+            f"{checkpoint.description}"
         )
 
 
@@ -50,9 +51,10 @@ def verify(
     ] = None,
 ) -> None:
     """Check sizes and SHA-256 digests of models."""
-    from napari_hqsam.models import is_cached, list_models
+    from napari_hqsam.models import is_cached, known_digests, list_models
     from napari_hqsam.models import verify as verify_model
 
     for name in names or [c.name for c in list_models() if is_cached(c.name)]:
         found = verify_model(name)
-        print_line(f"{name}: right ({found.name}, sha256 {found.sha256})")
+        digests = ", ".join(f"sha256 {each}" for each in known_digests(found))
+        print_line(f"{name}: right ({found.name}, {digests})")

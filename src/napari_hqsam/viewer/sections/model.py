@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import show_file_dialog
 from qtpy.QtWidgets import QHBoxLayout
 
-from napari_hqsam.models import find_checkpoint, is_cached, list_models
+from napari_hqsam.models import is_cached, list_models
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.parts.fields import (
     Choice,
@@ -69,7 +69,8 @@ class ModelSection(Section):
             size = f"{found.bytes / 1e6:.0f} MB"  # as in the README
             state = "" if is_cached(found.name) else ", fetch"
             text = f"{found.name} ({size}{state})"
-            entries.append((text, found.name, found.description))
+            tip = f"{found.description} ({found.licence})"
+            entries.append((text, found.name, tip))
         if chosen not in (name for _, name, _ in entries):
             entries.append((chosen, chosen, ""))
         self.model.offer([*entries, ("from a file ...", "", "")])
@@ -80,7 +81,7 @@ class ModelSection(Section):
             name = show_file_dialog(
                 "r",
                 caption="HQ-SAM weights",
-                filter="Weights (*.pth *.safetensors)",
+                filter="Weights (*.pth *.pt *.safetensors);;All files (*)",
                 parent=self,
             )
             if not name:
@@ -94,13 +95,12 @@ class ModelSection(Section):
     def fetch(self, name: str) -> None:
         """Download the weights of a model in the background, then use it."""
         controller = self.controller
-        size = find_checkpoint(name).bytes
         show_progress(self.progress, 0.0)
         self.progress.show()
         self.cancel.show()
 
-        def show(done: int) -> None:
-            show_progress(self.progress, done / size)
+        def show(share: float) -> None:
+            show_progress(self.progress, share)
 
         def work(ticket: Ticket) -> None:
             from napari_hqsam.models import fetch
@@ -131,20 +131,20 @@ class ModelSection(Section):
 def progress_bars(
     ticket: Ticket,
     to_main: Callable[[Callable[[], None]], None],
-    show: Callable[[int], None],
+    show: Callable[[float], None],
 ) -> ProgressFactory:
-    """Return a factory of progress bars that report on the main thread."""
+    """Return a factory of progress bars that report a share on the main thread."""
 
     class Bar:
-        def __init__(self, *, initial: int = 0, **_: object) -> None:
-            self.done = initial
+        def __init__(self, *, total: int, initial: int = 0, **_: object) -> None:
+            self.total, self.done = total, initial
 
         def update(self, n: int, /) -> None:
             """Count bytes; raise if the download was cancelled."""
             ticket.check()
             self.done += n
-            done = self.done
-            to_main(lambda: show(done))
+            share = self.done / self.total
+            to_main(lambda: show(share))
 
         def close(self) -> None:
             """Do nothing: the bar belongs to the section."""
