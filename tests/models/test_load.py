@@ -26,7 +26,6 @@ from napari_hqsam.models import (
     registry,
 )
 from napari_hqsam.network import HQ_MODULES, build_network
-from napari_hqsam.network.unetr import UnetrDecoder
 
 SIZE = 128
 METADATA = {"variant": "vit_tiny", "input_size": str(SIZE), "render_prompts": "true"}
@@ -273,27 +272,6 @@ def plain(tmp_path, state):
     path = tmp_path / "mobile_sam.pt"
     torch.save({k: v for k, v in state.items() if not k.startswith(hq)}, path)
     return path
-
-
-@pytest.mark.parametrize("kind", ["unetr", "unetr_transposed"])
-def test_plain_sam_with_micro_sams_instance_decoder(plain, tmp_path, kind):
-    drawn = UnetrDecoder(transposed=kind == "unetr_transposed").state_dict()
-    torch.save(drawn, tmp_path / "decoder")
-    model = load_model(plain, instance_decoder=tmp_path / "decoder", device="cpu")
-    assert model.network.outputs == ("sam",)
-    assert "without HQ" in model.description
-    tile = model.network.prepare(torch.randn(1, 256, 4, 4), torch.empty(0))
-    maps = model.network.instance_maps(tile)
-    assert maps.shape == (1, 3, 16, 16)
-    assert 0 <= maps.min() < maps.max() <= 1
-
-
-def test_an_instance_decoder_that_does_not_fit_is_refused(plain, tmp_path):
-    drawn = UnetrDecoder().state_dict()
-    del drawn["base.block.1.weight"]
-    torch.save(drawn, tmp_path / "decoder")
-    with pytest.raises(CheckpointError, match=r"base\.block\.1\.weight"):
-        load_model(plain, instance_decoder=tmp_path / "decoder", device="cpu")
 
 
 def test_plain_sam_segments_and_says_what_it_lacks(plain):

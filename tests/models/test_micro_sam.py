@@ -9,7 +9,6 @@ import pooch.core
 import pytest
 import safetensors.torch
 import torch
-import xxhash
 
 from napari_hqsam.errors import CheckpointError, FetchError
 from napari_hqsam.models import (
@@ -26,6 +25,8 @@ from napari_hqsam.models import (
 from napari_hqsam.network import HQ_MODULES, build_network
 from napari_hqsam.network.unetr import UnetrDecoder
 from tests.helpers.file_server import DROP_AFTER, serving
+
+xxhash = pytest.importorskip("xxhash")
 
 NETWORK, DECODER = bytes(range(256)) * 4096, bytes(range(255, -1, -1)) * 4096
 
@@ -196,6 +197,35 @@ def state(hq_state):
 def decoder_state():
     torch.manual_seed(1)
     return UnetrDecoder().state_dict()
+
+
+@pytest.fixture
+def plain(tmp_path, state):
+    """A file of MobileSAM."""
+    path = tmp_path / "mobile_sam.pt"
+    torch.save(state, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["unetr", "unetr_transposed"])
+def test_plain_sam_with_micro_sams_instance_decoder(plain, tmp_path, kind):
+    drawn = UnetrDecoder(transposed=kind == "unetr_transposed").state_dict()
+    torch.save(drawn, tmp_path / "decoder")
+    model = load_model(plain, instance_decoder=tmp_path / "decoder", device="cpu")
+    assert model.network.outputs == ("sam",)
+    assert "without HQ" in model.description
+    tile = model.network.prepare(torch.randn(1, 256, 4, 4), torch.empty(0))
+    maps = model.network.instance_maps(tile)
+    assert maps.shape == (1, 3, 16, 16)
+    assert 0 <= maps.min() < maps.max() <= 1
+
+
+def test_an_instance_decoder_that_does_not_fit_is_refused(plain, tmp_path):
+    drawn = UnetrDecoder().state_dict()
+    del drawn["base.block.1.weight"]
+    torch.save(drawn, tmp_path / "decoder")
+    with pytest.raises(CheckpointError, match=r"base\.block\.1\.weight"):
+        load_model(plain, instance_decoder=tmp_path / "decoder", device="cpu")
 
 
 def test_a_named_model_comes_with_its_instance_decoder(know, state, decoder_state):
