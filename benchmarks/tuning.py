@@ -42,7 +42,7 @@ from napari_hqsam.datasets.folders import find_folders
 from napari_hqsam.datasets.labelled import PARTLY_ANNOTATED
 from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.evaluation.clicking import (
-    FOLLOWED,
+    CORRECTED,
     first_click,
     on_common_window,
     tight_box,
@@ -177,7 +177,7 @@ class Scene:
         answers = [self.look(prompt, level) for level in levels]
         view = known.get("view_extent")
         second = second_tiles(
-            grid, {0: prompt}, {0: answers}, FOLLOWED, 0, tuning, view
+            grid, {0: prompt}, {0: answers}, CORRECTED, 0, tuning, view
         )
         best = max(answers, key=lambda a: a.scores[0]).tile
         last = second.get(0, best).address.level
@@ -200,7 +200,7 @@ class Scene:
             self.segmenter.source, self.segmenter.model, self.segmenter.grid, ()
         )
         answer = self.look(prompt, level)
-        return object_mask(decoder, prompt, answer, FOLLOWED, 0, clean=True)
+        return object_mask(decoder, prompt, answer, CORRECTED, 0, clean=True)
 
     # --- without
 

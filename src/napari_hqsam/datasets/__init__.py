@@ -1,4 +1,4 @@
-"""Labelled images on disk: which there are, which are for what, as tensors.
+"""Labelled images on disk: find them, split them, load them as tensors.
 
 Imports only torch, numpy, scipy, scikit-image and tifffile; must not know models,
 prompts or how images are opened for use.

@@ -1,6 +1,6 @@
-"""Find the images with labels that are to be measured, data set by data set.
+"""Find labelled images on disk, grouped by data set.
 
-Knows folders and file names alone; must not know models, pixels or prompts.
+Works on folders and file names only; must not know models, pixels or prompts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Pair:
     image, labels : Path
         Files.
     modality : str
-        How the image was taken; "" where nothing says so.
+        Imaging modality; "" if META.json does not name one.
     """
 
     image: Path
@@ -41,17 +41,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """What is measured of one data set.
+    """The labelled images of one data set.
 
     Attributes
     ----------
     name : str
-        Of its folder.
+        Name of its folder.
     pairs : tuple of Pair
         In order of file names; at least one.
     trained : bool
-        Whether the data set has a train part, so that a model may have learned
-        from other images of it.
+        Whether the data set has a train part, so that a model may have been
+        trained on other images of it.
     """
 
     name: str
@@ -67,13 +67,13 @@ def find_folders(
     Parameters
     ----------
     folders : sequence of Path
-        Each holds ``images/`` and ``labels/``, with files of the same names up to
-        their suffixes; or is a data set with ``PART/images`` and ``PART/labels``;
-        or is a folder of such data sets. Of the last, those without the part are
-        left out.
+        Each holds ``images/`` and ``labels/``, with files of the same names except
+        for the suffix; or is a data set with ``PART/images`` and ``PART/labels``;
+        or is a folder of such data sets. Data sets of
+        such a folder that lack the part are skipped.
     part : {"test", "train", "validation"}
-        Which part, where there are parts. "validation" is what the training room
-        keeps aside of train.
+        Which part, where there are parts. "validation": the images of the train part
+        that `splits` excludes from training.
 
     Returns
     -------
@@ -128,19 +128,19 @@ def _data_set(folder: Path, part: Part) -> LabelledFolder:
 
 
 def find_pairs(folder: Path, described: Path | None = None) -> tuple[Pair, ...]:
-    """Images and their label files, matched by name without suffix, in order.
+    """Match images and label files by name without suffix, in order.
 
     Parameters
     ----------
     folder : Path
         Holds ``images`` and ``labels``.
     described : Path, optional
-        Where META.json with the "modality" is; by default the folder itself.
+        Folder of the META.json with the "modality"; by default the folder itself.
 
     Raises
     ------
     ImageError
-        Two files have one name, or META.json cannot be read.
+        Two files have the same name, or META.json cannot be read.
     """
     images, labels = _by_stem(folder / "images"), _by_stem(folder / "labels")
     text = _modality_text(described or folder)
@@ -152,14 +152,14 @@ def find_pairs(folder: Path, described: Path | None = None) -> tuple[Pair, ...]:
 
 
 def modality_of(text: str, stem: str) -> str:
-    """Find the modality of an image in the text of a data set.
+    """Find the modality of an image in the description of its data set.
 
     Parameters
     ----------
     text : str
-        Such as "fluorescence nuclei (several sources), histology (hist_*)": what is
-        followed by a file pattern in brackets holds for these images, the rest for
-        the others. Other remarks in brackets are left out.
+        Such as "fluorescence nuclei (several sources), histology (hist_*)": a
+        modality with a file pattern in parentheses holds for the images that match
+        it, one without for all others. Other text in parentheses is ignored.
     stem : str
         The image's name without suffix.
     """
@@ -195,7 +195,7 @@ def _stem(path: Path) -> str:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """Files of a folder by their names without suffix, in order."""
+    """Map names without suffix to the files of a folder, in order."""
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("[!.]*")):
         stem = _stem(path)

@@ -1,4 +1,4 @@
-"""Labelled images on disk as tensors, data set by data set.
+"""Load labelled images from disk as tensors, grouped by data set.
 
 Layout read: ``ROOT/NAME/train/{images,labels}/STEM.png`` and
 ``ROOT/NAME/train/{volumes,volume_labels}/STEM.tif`` (slices along the first
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTLY_ANNOTATED = frozenset({"flyem_fib25", "nasa_ebc"})
-"""Sets whose unlabelled pixels are not all background."""
+"""Data sets in which unlabelled pixels may belong to objects."""
 NETWORKS = frozenset({"chase_db1", "pfc_neurons", "rossa_octa"})
-"""Sets with one branched object an image, which has no centre."""
+"""Data sets with one branched object per image, which has no centre."""
 SLICE_STEP = 3
-"""Every third slice of a volume: neighbours are nearly alike."""
+"""Every third slice of a volume is used: neighbouring slices are nearly alike."""
 NETWORK_WIDTHS = 12
-"""How many times its width a stretch of a network is long that makes an object."""
+"""Length, in widths, of the piece of a network that sets its size in crops."""
 
 
 @dataclass
@@ -42,13 +42,13 @@ class LabelledImage:
     name : str
         Data set.
     levels : list of Tensor
-        (c, h / 2^k, w / 2^k) uint8, c 1 or 3, averaged down, k = 0, 1, ...
+        (c, h / 2^k, w / 2^k) uint8, c 1 or 3, downsampled by averaging, k = 0, 1, ...
     labels : Tensor
         (h, w) int32, 0 background.
     boxes : ndarray
         (n, 4) y0, x0, y1, x1 of the objects.
     sizes : ndarray
-        (n,) their longer sides, pixels; less for networks (`network_size`).
+        (n,) their longer sides, pixels; smaller for networks (`network_sizes`).
     """
 
     name: str
@@ -68,9 +68,9 @@ class Dataset:
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Stretch the 0.1 to 99.9 percentiles to 0..255, all channels together.
+    """Map the 0.1 and 99.9 percentiles to 0 and 255, all channels together.
 
-    As `images.normalization` does in use, 8-bit images included.
+    The same as `images.normalizing` at inference, 8-bit images included.
     """
     low, high = np.percentile(image, [0.1, 99.9])
     x = (image.astype(np.float32) - low) / max(high - low, 1e-6)
@@ -78,14 +78,14 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 
 def network_sizes(labels: np.ndarray, ids: Sequence[int]) -> np.ndarray:
-    """Size at which a stretch of a long thin object is worth looking at, (n,) pixels.
+    """Size of the piece of a long thin object that a crop should show, (n,) pixels.
 
     A vessel tree spans its image; scaled to fit a crop it is thinner than a pixel.
-    `NETWORK_WIDTHS` times its width is the size that counts. The width is 4 times
+    The size used instead is `NETWORK_WIDTHS` times its width. The width is 4 times
     the mean distance to the border, exact for a long strip.
     """
     inside = labels > 0
-    for axis in (0, 1):  # touching objects are apart
+    for axis in (0, 1):  # separate touching objects
         differs = np.diff(labels.astype(np.int64), axis=axis) != 0
         inside &= ~np.pad(differs, [(0, int(a == axis)) for a in (0, 1)])
     depth = ndimage.distance_transform_edt(inside)
@@ -98,7 +98,7 @@ def labelled_image(
 ) -> LabelledImage | None:
     """Put a (h, w) or (h, w, 3) image and its (h, w) labels on a device.
 
-    Returns None where there is no object.
+    Returns None if the labels hold no object.
     """
     found = [s for s in ndimage.find_objects(labels) if s is not None]
     boxes = [(s[0].start, s[1].start, s[0].stop, s[1].stop) for s in found]

@@ -1,4 +1,4 @@
-"""Which images of a data set are kept for validation."""
+"""Choose which images of a data set are held out for validation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VALIDATION_SHARE = 8
-"""About one image in eight of a set is kept for validation."""
+"""About one image in eight of a data set is held out for validation."""
 
 
 def validation_stems(name: str, stems: Sequence[str]) -> set[str]:
-    """Choose the images kept for validation: the eighth with the smallest hashes.
+    """Choose the images held out for validation: the eighth with the smallest hashes.
 
-    At least one where there are four; none of fewer. Slices of one volume go
+    At least one if there are four or more; none of fewer. Slices of one volume stay
     together.
     """
     groups = sorted(

@@ -1,1 +1,1 @@
-"""Evaluation: how good a model's masks are, on folders of images with labels."""
+"""Measure the quality of a model's masks on folders of images with labels."""

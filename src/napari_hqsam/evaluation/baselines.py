@@ -1,10 +1,10 @@
-"""What one would click with offline and without a network, to compare with.
+"""Baselines: classical click and box segmentation without a network.
 
-Classical methods of scikit-image with settings that are usual and the same for
-every image; none has been tuned on the images of a benchmark. All click methods
-are called alike (`ClickMethod`), and so are all box methods (`BoxMethod`). The
-slow ones look at a bounded number of pixels, as one would use them by hand.
-Knows planes alone; must not know labels, scores or networks.
+Methods of scikit-image with usual settings, the same for every image; none has
+been tuned on the images of a benchmark. All click methods have one signature
+(`ClickMethod`), and so have all box methods (`BoxMethod`). The slow ones run on a
+bounded number of pixels, as one would use them by hand. Works on planes only; must
+not know labels, scores or networks.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 Window = tuple[slice, slice]
 
 REACH = 128
-"""Pixels that a click method looks at on each side; an object should fit in."""
-WALKED, CONTOURED = 129**2, 256**2
-"""Pixels that the random walker and the active contour look at, at most: a tenth of
-a second and a third of one. Larger windows are seen smaller."""
+"""Half the side of a click method's window, pixels; an object should fit in it."""
+WALKER_PIXELS, CONTOUR_PIXELS = 129**2, 256**2
+"""Most pixels given to the random walker and the active contour: they take a tenth
+and a third of a second. Larger windows are downsampled to that."""
 
 
 class ClickMethod(Protocol):
-    """A method that finds an object from one click."""
+    """A method that segments an object from one click."""
 
     def __call__(self, plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
         """Segment.
@@ -60,7 +60,7 @@ class ClickMethod(Protocol):
 
 
 class BoxMethod(Protocol):
-    """A method that finds an object from the box round it."""
+    """A method that segments an object from its bounding box."""
 
     def __call__(self, plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
         """Segment.
@@ -75,7 +75,7 @@ class BoxMethod(Protocol):
         Returns
         -------
         (h, w) bool array
-            Nothing outside the box.
+            False outside the box.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class BoxMethod(Protocol):
 
 
 def otsu_component(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Otsu threshold; the connected pixels on the click's side of it."""
+    """Otsu threshold; the connected component of the click, bright or dark."""
     pixel = _pixel(plane, click)
     bright = plane > filters.threshold_otsu(plane)
     return np.asarray(segmentation.flood(bright, pixel, connectivity=1))
@@ -94,9 +94,9 @@ def otsu_component(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
 def flood_fill(
     plane: NDArray[Any], click: Point, tolerance: float = 0.25
 ) -> NDArray[np.bool_]:
-    """Magic wand: the connected pixels that are as grey as the clicked one.
+    """Flood fill (magic wand): the connected pixels similar to the clicked one.
 
-    `tolerance` is the greatest difference, as a share of the contrast (1st to 99th
+    `tolerance` is the largest difference, as a fraction of the contrast (1st to 99th
     percentile) within `REACH` of the click.
     """
     pixel = _pixel(plane, click)
@@ -108,7 +108,7 @@ def flood_fill(
 
 
 def watershed(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Watershed on the gradient, from the click against the window's frame."""
+    """Watershed on the gradient; seeds: the click, and the window's frame."""
     pixel = _pixel(plane, click)
     window = _window_around(plane, pixel)
     crop = plane[window]
@@ -118,11 +118,11 @@ def watershed(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
 
 
 def random_walker(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Random walker (Grady 2006), from the click against the window's frame."""
+    """Random walker (Grady 2006); seeds: the click, and the window's frame."""
     pixel = _pixel(plane, click)
     window = _window_around(plane, pixel)
-    crop, step = _smaller(plane[window], WALKED)
-    if np.ptp(crop) == 0:  # nothing to hold the walker back: all alike
+    crop, step = _smaller(plane[window], WALKER_PIXELS)
+    if np.ptp(crop) == 0:  # a constant window: the walker meets no edge
         return _on_plane(plane, window, np.ones(plane[window].shape, np.bool_))
     y, x = _within(pixel, window)
     seeds = _seeds(crop.shape, (y // step, x // step))
@@ -131,7 +131,7 @@ def random_walker(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
 
 
 def inscribed_ellipse(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
-    """Ellipse that touches the sides of the box, whatever the image shows."""
+    """Ellipse that touches the sides of the box; the image is ignored."""
     _box_window(plane, box)
     y0, x0, y1, x1 = box
     mask = np.zeros(plane.shape, np.bool_)
@@ -144,7 +144,7 @@ def inscribed_ellipse(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
 
 
 def otsu_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
-    """Otsu threshold within the box; the largest piece that its rim is not."""
+    """Otsu threshold in the box; largest component of the class rarer on its border."""
     window = _box_window(plane, box)
     crop = plane[window]
     bright = crop > filters.threshold_otsu(crop)
@@ -161,7 +161,7 @@ def chan_vese_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
     Marquez-Neila, Baumela, Alvarez 2014; Chan and Vese's energy, 50 iterations.
     """
     window = _box_window(plane, box)
-    crop, step = _smaller(plane[window], CONTOURED)
+    crop, step = _smaller(plane[window], CONTOUR_PIXELS)
     ellipse = inscribed_ellipse(plane, box)[window]
     found = segmentation.morphological_chan_vese(
         crop, 50, init_level_set=ellipse[::step, ::step], smoothing=1
@@ -203,7 +203,7 @@ def _window_around(plane: NDArray[Any], pixel: tuple[int, int]) -> Window:
 
 
 def _within(pixel: tuple[int, int], window: Window) -> tuple[int, int]:
-    """Return the same pixel, counted from the window's first."""
+    """Return the same pixel, relative to the window's first pixel."""
     return pixel[0] - window[0].start, pixel[1] - window[1].start
 
 
@@ -216,7 +216,7 @@ def _seeds(shape: tuple[int, ...], pixel: tuple[int, int]) -> NDArray[np.int32]:
 
 
 def _smaller(crop: NDArray[Any], most: int) -> tuple[NDArray[np.float64], int]:
-    """See a window so many times smaller that it has no more than `most` pixels."""
+    """Downsample a window by a whole factor, to no more than `most` pixels."""
     step = max(1, math.ceil(math.sqrt(crop.size / most)))
     h, w = (-(-side // step) for side in crop.shape)
     crop = crop.astype(np.float64)
@@ -228,13 +228,13 @@ def _smaller(crop: NDArray[Any], most: int) -> tuple[NDArray[np.float64], int]:
 def _larger(
     mask: NDArray[np.bool_], step: int, shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """Return a mask from `_smaller` to the window's own pixels."""
+    """Upsample a mask of a downsampled window to the window's own pixels."""
     h, w = shape
     return mask.repeat(step, 0).repeat(step, 1)[:h, :w]
 
 
 def _box_window(plane: NDArray[Any], box: FloatBox) -> Window:
-    """Pixels of the plane whose centres lie in a box."""
+    """Return the window of the pixels whose centres lie in a box."""
     y0, x0, y1, x1 = box
     h, w = plane.shape
     rows = slice(max(int(np.ceil(y0)), 0), min(int(np.floor(y1)) + 1, h))

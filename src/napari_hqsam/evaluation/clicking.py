@@ -1,9 +1,9 @@
-"""Prompts that a user might give for an object whose true mask is known.
+"""Simulate a user's prompts for an object whose true mask is known.
 
 The tight box, or clicks as in the SAM paper (section 7.1, appendix D): the first
 in the middle of the object, each further one in the middle of the larger error, with
-the answer so far as mask prompt. Knows masks and the segmenter's answers; must not
-know files or scores.
+the current mask as mask prompt. Works on masks and a segmenter; must not know files
+or scores.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ Kind = Literal["box", "click", "clicks3", "clicks5"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 CLICKS: dict[Kind, int] = {"click": 1, "clicks3": 3, "clicks5": 5}
-"""Clicks after which the answer counts."""
-FOLLOWED: Output = "sam+hq"
-"""Output whose errors are clicked on: what a user sees by default. All outputs are
-measured on the same clicks, and each prompt is decoded once for all of them."""
+"""Numbers of clicks after which the mask is scored."""
+CORRECTED: Output = "sam+hq"
+"""Output whose errors the clicks correct: the one a user sees by default. All outputs
+are scored on the same clicks, and each prompt is decoded once for all of them."""
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[Kind, ...]:
-    """Return kinds of prompts in their usual order, each once.
+    """Return kinds of prompts without repeats, in the order of `KINDS`.
 
     Raises
     ------
     PromptError
-        If one is unknown or there are none.
+        If a kind is unknown or none is given.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -60,7 +60,7 @@ def tight_box(truth: Mask) -> FloatBox:
 
 
 def first_click(truth: Mask) -> Point:
-    """Return the object's pixel (y, x) that is furthest from all else."""
+    """Return the object's pixel (y, x) that is furthest from its border."""
     (y, x), _ = deepest_pixel(truth.data)
     return float(truth.bbox[0] + y), float(truth.bbox[1] + x)
 
@@ -68,21 +68,21 @@ def first_click(truth: Mask) -> Point:
 def next_click(
     found: Mask, truth: Mask, earlier: Sequence[Point]
 ) -> tuple[Point, int] | None:
-    """Find the next click: the deepest pixel of what is missing or too much.
+    """Find the next click: the deepest pixel of the false negatives or positives.
 
     Parameters
     ----------
     found, truth : Mask
-        The answer so far, and the object.
+        The current mask, and the object.
     earlier : sequence of (y, x)
-        Clicks so far. One that lies in the error all the same counts as outside
-        of it: nobody clicks there again.
+        Clicks so far. Pixels of the error that were clicked on already are excluded,
+        so that no click is repeated.
 
     Returns
     -------
     point, label : (y, x) and int, or None
-        Label 1 if the pixel is missing, 0 if it is too much; None if there is
-        nothing (more) to correct.
+        Label 1 for a false negative, 0 for a false positive; None if there is no
+        error (left) to correct.
     """
     on, target, (y0, x0) = on_common_window(found, truth)
     clicked = np.zeros(on.shape, np.bool_)
@@ -103,7 +103,7 @@ def next_click(
 def on_common_window(
     a: Mask, b: Mask
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], tuple[int, int]]:
-    """Two masks on the smallest window that holds both, and its first pixel."""
+    """Crop two masks to the smallest window that holds both; return its first pixel."""
     boxes = np.array([m.bbox for m in (a, b) if m.area] or [(0, 0, 0, 0)])
     (y0, x0), (y1, x1) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
     planes = []
@@ -119,23 +119,23 @@ def on_common_window(
 def answers(
     segmenter: Segmenter, truth: Mask, kinds: Sequence[Kind], level: Level = "auto"
 ) -> dict[Kind, dict[Output, Mask]]:
-    """Prompt for one object in several ways and return the last answers.
+    """Prompt for one object in several ways and return the final masks.
 
     Parameters
     ----------
     segmenter : Segmenter
-        Of the image.
+        For the image.
     truth : Mask
         The object, at least one pixel.
     kinds : sequence of str
-        See `KINDS`; 1, 3 and 5 clicks are steps of one session.
+        See `KINDS`; 1, 3 and 5 clicks are steps of one series of clicks.
     level : {"auto", "whole"} or int
         See `Segmenter.segment`.
 
     Returns
     -------
     dict
-        Per kind and output the mask. Clicking ends early when nothing is wrong.
+        Mask by kind and output. Clicking ends early when there is no error.
     """
     found: dict[Kind, dict[Output, Mask]] = {}
     if "box" in kinds:
@@ -144,11 +144,11 @@ def answers(
     points, labels = [first_click(truth)], [1]
     answer: dict[Output, Mask] = {}
     for count in range(1, max(wanted, default=0) + 1):
-        if count == len(points):  # there was something new to say
+        if count == len(points):  # there was an error to correct
             earlier = answer["sam"].logits if answer else None
             prompt = Prompt(points, labels, logits=earlier)
             answer = segmenter.outputs(prompt, level=level)
-            click = next_click(answer[FOLLOWED], truth, points)
+            click = next_click(answer[CORRECTED], truth, points)
             if click is not None:
                 points.append(click[0])
                 labels.append(click[1])

@@ -1,8 +1,8 @@
 """Measure a model on folders of images and labels, as a user would prompt it.
 
-Prompts are made from the true labels (`clicking`), the answers scored against them
-(`scoring`), beside what classical methods make of the same prompts (`baselines`).
-Tables of it are made by `report`.
+Prompts are simulated from the true labels (`clicking`), and the masks scored against
+them (`scoring`), next to those of classical methods for the same prompts
+(`baselines`). `report` makes tables of the scores.
 """
 
 from __future__ import annotations
@@ -63,20 +63,20 @@ def evaluate(
         Folders with ``images/`` and ``labels/``, or data sets, or folders of data
         sets; see `find_folders`.
     part : {"test", "train", "validation"}
-        Which part of data sets that have parts.
+        The part of each data set that has parts.
     prompts : {"box", "click", "clicks3", "clicks5"} or several of them
         See `clicking`.
     level : {"auto", "whole"} or int
-        Scale at which the model looks; see `Segmenter.segment`.
+        Scale of the network input; see `Segmenter.segment`.
     baselines : bool
-        Also measure classical methods on the same prompts.
+        Also score classical methods on the same prompts.
     levels : bool
-        Also measure one click at every level, and in views of several zooms; see
+        Also score one click at every level, and in views of several zooms; see
         `level_scores` and `view_scores`.
     max_objects : int, optional
-        At most so many objects an image, drawn at random.
+        Most objects per image, drawn at random.
     seed : int
-        Of the draw: the same images give the same objects.
+        Seed of the draw: the same images give the same objects.
     allow_missing : bool
         As of `open_image`.
     progress : callable, optional
@@ -91,7 +91,7 @@ def evaluate(
     ------
     ImageError
         There are no images with labels, a pair cannot be read or does not fit
-        together, or there is no object to measure. All pairs are looked at before
+        together, or there is no object to measure. All pairs are checked before
         the first is measured.
     PromptError
         The kinds of prompts or the level are unknown.
@@ -106,7 +106,7 @@ def evaluate(
     )
     scores = []
     with warnings.catch_warnings():
-        # what is said of single masks shows in their scores
+        # warnings about single masks: the scores show what they would say
         warnings.simplefilter("ignore", HqsamWarning)
         for data_set, pair in progress(jobs) if progress else jobs:
             draw = seed, crc32(f"{data_set.name}/{pair.image.name}".encode())
@@ -142,12 +142,12 @@ def evaluate(
 def jobs_in(
     data_sets: Sequence[LabelledFolder], *, allow_missing: bool = False
 ) -> list[Job]:
-    """All pairs of data sets, looked at: they are planes of the same size.
+    """List all pairs of data sets, after a check that they are planes of equal size.
 
     Raises
     ------
     ImageError
-        One cannot be read or does not fit; hours of work do not end in that.
+        A pair cannot be read or differs in size: found here, not after hours of work.
     """
     jobs = [(data_set, pair) for data_set in data_sets for pair in data_set.pairs]
     for _, pair in jobs:

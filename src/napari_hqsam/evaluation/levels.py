@@ -1,7 +1,4 @@
-"""How much the choice of the level costs: "auto" against fixed levels and an oracle.
-
-And what "auto" makes of the zoom of a user's view.
-"""
+"""Compare the automatic level with fixed levels, with an oracle, and across zooms."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 AUTO: Literal["auto"] = "auto"
 ORACLE = "oracle"
-"""Chooses the best level of each object by its true mask: what "auto" could reach."""
+"""Best level of each object by its true mask: the upper bound of "auto"."""
 UNKNOWN, FITTED = "unknown", "image fitted"
 VIEWS = {
     UNKNOWN: None,
@@ -32,18 +29,18 @@ VIEWS = {
     "object 1/9": 1 / 9,
     "object 1/4": 1 / 4,
 }
-"""Views in which objects are clicked on, with the share of the view that each takes."""
+"""Views in which objects are clicked on, with the fraction of the view they take."""
 
 
 def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, float]:
-    """Mean IoU of one click on each object, level by level.
+    """Compute the mean IoU of one click on each object, at every level.
 
     Parameters
     ----------
     segmenter : Segmenter
         Of an image of one plane.
     objects : sequence of Mask
-        The truth; at least one.
+        True masks; at least one.
 
     Returns
     -------
@@ -67,7 +64,7 @@ def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, flo
 
 
 def view_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, float]:
-    """Mean IoU of one click on each object, by the view that the user clicks in.
+    """Compute the mean IoU of one click on each object, for every zoom of the view.
 
     Parameters
     ----------
@@ -77,7 +74,7 @@ def view_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, floa
     Returns
     -------
     dict
-        `VIEWS` to mean IoU, all with level "auto".
+        Mean IoU by name of the view, all with level "auto".
     """
     means: dict[str, list[float]] = {view: [] for view in VIEWS}
     for truth in objects:

@@ -1,8 +1,8 @@
-"""From the scores of images to figures of data sets, and tables of them.
+"""Average the scores of images over data sets, and make tables.
 
-An image counts as much as any other of its data set, whatever its objects, and a
-data set as much as any other, whatever its images. Knows scores alone; must not
-know how they came about.
+Every image of a data set has the same weight, however many objects it holds, and so
+has every data set, however many images. Works on scores only; must not know how they
+are computed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_hqsam.evaluation.scoring import ImageScores, Means
 
 GATE = {"box": "ellipse", "click": "Otsu"}
-"""What the model's default output must beat, by prompt, to be worth using."""
+"""By prompt, the baseline that the model's default output must beat."""
 PROMPTS = {
     "box": "box",
     "click": "1 click",
@@ -46,11 +46,11 @@ class Row:
     Attributes
     ----------
     name : str
-        As tables show it.
+        Name shown in tables.
     kind : {"data set", "modality", "mean"}
-        What it is. A modality has a row of its own where its data set has several.
+        What the row averages. A modality has its own row if its data set has several.
     images, objects : int
-        How many were measured.
+        Numbers measured.
     means : dict
         See `scoring.Means`.
     """
@@ -62,7 +62,7 @@ class Row:
     means: Means
 
     def beats(self, prompt: str) -> bool | None:
-        """Whether the model beats what `GATE` says; None if it was not measured."""
+        """Whether the model beats the baseline of `GATE`; None if not measured."""
         pair = [
             self.means.get((prompt, method, "iou"))
             for method in ("sam+hq", GATE.get(prompt, ""))
@@ -78,14 +78,14 @@ def rows_of(images: Sequence[ImageScores]) -> list[Row]:
     Parameters
     ----------
     images : sequence of ImageScores
-        From `evaluate`; those without objects do not count.
+        From `evaluate`; those without objects are ignored.
 
     Returns
     -------
     list of Row
         Data sets in order, each followed by its modalities if there are several;
-        then, for several data sets, their mean; and that of the data sets with and
-        without a train part, where there are both.
+        then, for several data sets, their mean; and the means of the data sets with
+        and without a train part, if there are both.
     """
     measured = [image for image in images if image.objects]
     rows: list[Row] = []
@@ -127,7 +127,7 @@ def _average(means: Sequence[Means]) -> Means:
 
 
 def tables_of(images: Sequence[ImageScores]) -> list[Table]:
-    """Make all tables that a person wants to see.
+    """Make the tables of a report.
 
     Parameters
     ----------
@@ -137,9 +137,9 @@ def tables_of(images: Sequence[ImageScores]) -> list[Table]:
     Returns
     -------
     list of Table
-        IoU of each kind of prompts, data set by data set, beside the baselines;
+        IoU of each kind of prompts, data set by data set, with the baselines;
         boundary IoU of the three outputs; all measures, averaged over data sets;
-        and the levels and zooms, where they were measured.
+        and the levels and zooms, if they were measured.
     """
     rows = rows_of(images)
     prompts = list(dict.fromkeys(prompt for prompt, _, _ in rows[0].means))
@@ -153,7 +153,7 @@ def tables_of(images: Sequence[ImageScores]) -> list[Table]:
 
 
 def gate_of(rows: Sequence[Row]) -> list[str]:
-    """Say line by line which data sets and modalities the model is good enough for."""
+    """List, in lines, on which data sets and modalities the model beats `GATE`."""
     lines = []
     for prompt, rival in GATE.items():
         verdicts = {row.name: row.beats(prompt) for row in rows if row.kind != "mean"}
@@ -167,7 +167,7 @@ def gate_of(rows: Sequence[Row]) -> list[str]:
 
 
 def as_json(images: Sequence[ImageScores]) -> dict[str, Any]:
-    """All figures, for JSON.
+    """Convert all figures to a dict for JSON.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ def _levels_table(images: Sequence[ImageScores]) -> Table:
 
 
 def _views_table(images: Sequence[ImageScores]) -> Table:
-    """One row a data set, averaged over its images, and their mean."""
+    """Make a table with a row per data set, averaged over images, and their mean."""
     table = Table("IoU of 1 click, by the zoom of the view", ["data set", *VIEWS])
     rows = []
     for name in dict.fromkeys(image.data_set for image in images):

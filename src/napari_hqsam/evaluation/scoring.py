@@ -1,7 +1,7 @@
-"""Score the answers to prompts on one image against its labels.
+"""Score the masks for prompts on one image against its labels.
 
-Knows label images, masks and measures; must not know files, tables or how the
-figures of images are averaged.
+Works on label images, masks and measures; must not know files, tables or how scores
+are averaged over images.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ MASK_MEASURES = ("iou", "boundary_iou", f"boundary_iou_{THIN}px", "boundary_iou_
 """IoU, and boundary IoU with a width of 0.02 of the plane's diagonal, of `THIN`
 pixels, and of a tenth of the square root of the object's area."""
 MEASURES = (*MASK_MEASURES, "ap", "ap50", "ap75")
-"""All: average precision .50:.05:.95, and at .50 and at .75, too."""
+"""All measures: also average precision at IoU .50:.05:.95, at .50 and at .75."""
 MIN_AREA = 10
-"""Smaller objects are specks of the annotation; they are left out and counted."""
+"""Least area, pixels. Smaller objects are annotation specks: skipped, and counted."""
 
 Means = dict[tuple[str, str, str], float]
 """(prompts, method, measure) to a figure in 0..1. Methods are the model's outputs and
@@ -65,7 +65,7 @@ class ImageScores:
     data_set, image : str
         Names of the data set and of the file.
     modality : str
-        How the image was taken; "" where nothing says so.
+        Imaging modality; "" if it is unknown.
     trained : bool
         Whether the data set has a train part.
     objects, skipped : int
@@ -74,9 +74,9 @@ class ImageScores:
         See `Means`: over the objects; the average precision is that of all their
         masks painted into one label image, against the same objects.
     levels : dict
-        Mean IoU of one click by level, where it was asked for; see `levels`.
+        Mean IoU of one click by level, if requested; see `levels`.
     views : dict
-        The same by the zoom of the view.
+        Mean IoU of one click by zoom of the view, if requested.
     """
 
     data_set: str
@@ -98,18 +98,18 @@ def choose_objects(
     Parameters
     ----------
     labels : (h, w) integer array
-        0 (and anything below) is background.
+        0 and negative values are background.
     max_objects : int, optional
-        At most so many, drawn at random.
+        Most objects, drawn at random.
     seed : sequence of int
-        Of the draw.
+        Seed of the draw.
 
     Returns
     -------
     objects : list of Mask
         In the order of their ids.
     skipped : int
-        How many are smaller than `MIN_AREA` pixels.
+        Number of objects smaller than `MIN_AREA` pixels.
     """
     ids, ranks = rank_labels(labels)
     areas = np.bincount(ranks.ravel(), minlength=len(ids) + 1)[1:]
@@ -135,20 +135,20 @@ def score_objects(
     level: Level = "auto",
     baselines: bool = True,
 ) -> Means:
-    """Prompt for objects of a plane in several ways and score the answers.
+    """Prompt for objects of a plane in several ways and score the masks.
 
     Parameters
     ----------
     segmenter : Segmenter
         Of an image of one plane.
     objects : sequence of Mask
-        The truth.
+        True masks.
     kinds : sequence of str
         See `clicking.KINDS`.
     level : {"auto", "whole"} or int
         See `Segmenter.segment`.
     baselines : bool
-        Whether to ask the classical methods, too.
+        Also score the classical methods.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def score_objects(
 
 
 def grey_plane(segmenter: Segmenter) -> NDArray[np.uint8]:
-    """Read the very picture that the model sees, in grey."""
+    """Read the plane as normalised for the model, in grey."""
     rgb = segmenter.normalization.to_rgb8(segmenter.image.read_plane())
     return np.asarray(255 * rgb2gray(rgb) + 0.5).astype(np.uint8)
 
@@ -182,7 +182,7 @@ def grey_plane(segmenter: Segmenter) -> NDArray[np.uint8]:
 def classical_answers(
     grey: NDArray[np.uint8], truth: Mask, kinds: Sequence[Kind]
 ) -> dict[Kind, dict[str, Mask]]:
-    """Ask the baselines with the same click and the same box."""
+    """Run the baselines with the same click and the same box."""
     found: dict[Kind, dict[str, Mask]] = {}
     if "click" in kinds:
         click = first_click(truth)
@@ -200,7 +200,7 @@ def _mask(plane: NDArray[np.bool_]) -> Mask:
 def _scores(
     found: Sequence[Mask], objects: Sequence[Mask], shape: tuple[int, int]
 ) -> dict[str, float]:
-    """Mean scores of masks, one for each object."""
+    """Average the scores of masks, one per object."""
     each = [
         compare(mask, truth, shape) for mask, truth in zip(found, objects, strict=True)
     ]
@@ -218,7 +218,7 @@ def compare(found: Mask, truth: Mask, shape: tuple[int, int]) -> dict[str, float
 
 
 def paint_all(masks: Sequence[Mask], shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Masks as one label image; the more stable mask wins contested pixels."""
+    """Paint masks into one label image; the more stable mask wins contested pixels."""
     labels = np.zeros(shape, np.int32)
     for i in sorted(range(len(masks)), key=lambda i: -masks[i].stability):
         if masks[i].area:

@@ -1,4 +1,4 @@
-"""A table as text for a terminal and as markdown for a page."""
+"""Format a table as plain text and as markdown."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def figure(value: float) -> str:
-    """Write a score as tables show it."""
+    """Format a score for tables."""
     return f"{value:.3f}"
 
 
 @dataclass
 class Table:
-    """Rows of words under a header.
+    """Rows of text under a header.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Table:
         self.rows.append(list(row))
 
     def text(self) -> str:
-        """Pad columns with blanks: words to the left, figures to the right."""
+        """Format with padded columns: text left-aligned, figures right-aligned."""
         lines = [self.header, *self.rows]
         columns = list(zip(*lines, strict=True))
         widths = [max(map(len, column)) for column in columns]
@@ -60,7 +60,7 @@ class Table:
         return "\n".join([self.title, "-" * len(padded[0]), *padded])
 
     def markdown(self) -> str:
-        """Write a heading of the third order and a table."""
+        """Format as a third-level heading and a table."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
         escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
         drawn = "\n".join(f"| {' | '.join(line)} |" for line in escaped)

@@ -1,8 +1,7 @@
-"""The numbers that hang on a model's weights, in one record.
+"""Settings that depend on a model's weights, in one record.
 
-How large an object should be on the network's input, what a score of 0.5 is worth:
-every model answers that in its own way. Facts only, no torch; who uses a number says
-what for.
+The best size of an object on the network's input or the meaning of a score of 0.5
+differ between models. Data only, no torch; each number is described where it is used.
 """
 
 from __future__ import annotations
@@ -12,22 +11,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceTuning:
-    """How objects are told apart in the maps of an instance decoder.
+    """Parameters that separate objects in the maps of an instance decoder.
 
     The defaults are micro-sam's for prompts (APG).
 
     Attributes
     ----------
     foreground : float
-        Foreground above which something is part of an object.
+        Threshold of the foreground map: pixels above it belong to objects.
     centre, boundary : float
-        Largest distances to centre and boundary in the seed of an object.
+        Largest values of the two distance maps in the seed of an object.
     depth : float, optional
-        Seeds are the basins of the mean of both distances that are at least so deep,
-        instead of what lies below `centre` and `boundary`.
+        Seeds are instead the basins of the mean of both distance maps with at least
+        this depth (h-minima); `centre` and `boundary` are not used.
     sigma : float
         Standard deviation of the Gaussian that smooths both distances, network
-        pixels; the foreground is smoothed less. 0: nothing is smoothed.
+        pixels; the foreground is smoothed less. 0: no smoothing.
 
     Raises
     ------
@@ -52,53 +51,53 @@ class InstanceTuning:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """Settings that were chosen for the weights of a model.
+    """Settings chosen for the weights of a model.
 
     The defaults are for SAM's own weights: those of the SAM paper and its reference
-    code where there are such; the others have not been measured for them.
+    code where these have such a setting; the others have not been measured for SAM.
 
     Attributes
     ----------
     object_share : float
-        Share of a tile's side that an object takes at most whose size is known: that
-        of a box, a mask, an answer that is corrected, objects like it, a first look.
+        Largest ratio of an object's longer side to the tile's side, where the size is
+        known: from a box, a mask, the mask to correct, similar objects or a first try.
     first_levels : tuple of int
         Levels tried for a click on an object of unknown size, where the plane has
-        them. The answer with the best score times stability times extent^`larger`
-        tells the size, and what is seen at the level for that size counts.
+        them. The mask with the highest score x stability x extent^`larger` gives the
+        size of the object, which is then segmented at the level for that size.
     larger : float
-        How much a larger answer is preferred: a fine level shows sure parts of
-        objects.
+        Exponent of the preference for larger masks: at a fine level, parts of objects
+        get high scores, too.
     view_sigmas : float
-        Standard deviations, on a log scale, from the size that is mostly clicked on in
-        a view to the smallest and the largest usual one: how much the zoom counts
-        beside the network's scores. See `segmentation.plane.levels.size_prior`.
+        Distance, on a log scale in standard deviations, from the size that users mostly
+        click on in a view to the smallest and the largest usual size: the weight of the
+        zoom against the network's scores. See `segmentation.plane.levels.size_prior`.
     doubtful_score : float
         Score below which a mask is shown as doubtful.
     automatic_share : float
-        As `object_share`, for objects that are looked for without prompts.
+        As `object_share`, for segmentation without prompts.
     points_per_side : int
-        Points of the lattice along the side of a tile, without prompts (SAM paper,
+        Points of the grid along the side of a tile, without prompts (SAM paper,
         appendix B: 32 on 1024 pixels).
     apg, ais : InstanceTuning
-        How an instance decoder's maps become points, and objects; see
+        How an instance decoder's maps become point prompts, and objects; see
         `segmentation.automatic`.
     prompted_quality : float
         As `quality`, for masks of points that an instance decoder proposes.
     quality : float
-        Least quality of SAM's single mask that is kept without prompts. The quality is
-        the score times the root of the stability, see
+        Least quality of SAM's single mask to be kept without prompts. The quality is
+        the score times the square root of the stability, see
         `segmentation.automatic.Rules`; by default as at the limits of the SAM paper
         (appendix B), a score of 0.88 and a stability of 0.95.
     candidate_quality : float
-        The same of its three candidates.
+        The same for SAM's three candidates.
     sure_quality : float
-        Quality from which no further point is spent on a place.
+        Quality of a mask above which the grid points on it are skipped.
     end_stability : float
-        Stability below which an object is no longer followed through a stack.
+        Stability below which the propagation of an object through a stack ends.
     logit_blur : float
-        Standard deviation, in values of the low-resolution logits, that the logits of
-        a slice are blurred by before they prompt the next one.
+        Standard deviation, in pixels of the low-resolution logits, of the Gaussian blur
+        of a slice's logits before they prompt the next slice.
 
     Raises
     ------
