@@ -1,4 +1,4 @@
-"""What the command line prints."""
+"""Printing and messages of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ends a command before its end: ctrl-C, and SIGTERM as schedulers send it.
+"""Interruption of a command: by ctrl-C, or SIGTERM as schedulers send it.
 
 Both unwind the stack like any error, so that nothing half-written is left, and
 print one line. Knows nothing of what the commands do.
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INTERRUPTED = 128 + signal.SIGINT
-"""Exit code of a command that ctrl-C ended."""
+"""Exit code after ctrl-C."""
 TERMINATED = 128 + signal.SIGTERM
-"""Exit code of a command that SIGTERM ended."""
+"""Exit code after SIGTERM."""
 GRACE = 5.0
 """Seconds after a SIGTERM in which another is ignored; `timeout` sends two."""
 
@@ -34,7 +34,7 @@ class Commands(TyperGroup):
     """Group of commands that prints a line when one is interrupted."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own copy of click
-        """Run the command that was named."""
+        """Run the command."""
         with report_interrupt("the command did not come to its end"):
             return super().invoke(ctx)
 
@@ -56,7 +56,7 @@ def report_interrupt(state: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        # At the end of the process it tells of writes that nobody waits for.
+        # It would report, as the process ends, writes that nobody waits for.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         print_line(f"{PROGRAM}: interrupted; {state}", error=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -64,7 +64,7 @@ def report_interrupt(state: str) -> Iterator[None]:
 
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """Take SIGTERM for ctrl-C, but for the exit code, which is `TERMINATED`."""
+    """Handle SIGTERM like ctrl-C, except for the exit code, `TERMINATED`."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may ask for signals
         return

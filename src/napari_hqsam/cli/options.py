@@ -9,7 +9,9 @@ import typer
 
 KeyOption = Annotated[
     str | None,
-    typer.Option(help="Image of several: path in a zarr, number of a TIFF series."),
+    typer.Option(
+        help="One of several images: path in a zarr, number of a TIFF series."
+    ),
 ]
 AxesOption = Annotated[
     str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
@@ -31,7 +33,7 @@ ModelOption = Annotated[
 ]
 InstanceDecoderOption = Annotated[
     Path | None,
-    typer.Option(help="File of the model's instance decoder, as micro-sam has them."),
+    typer.Option(help="Instance decoder in a file of its own, as of micro-sam."),
 ]
 ProposerOption = Annotated[
     str,
@@ -59,7 +61,8 @@ CacheOption = Annotated[
     typer.Option(help="Folder for embeddings; none: keep none. [default: the user's]"),
 ]
 LevelOption = Annotated[
-    str, typer.Option(help="Scale of the look: auto, whole, or k: 2^k smaller.")
+    str,
+    typer.Option(help="Scale: auto, whole, or k (2^k image pixels per network pixel)."),
 ]
 StoresOption = Annotated[
     Path | None, typer.Option(help="Folder of the stores. [default: the user's]")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_hqsam.evaluation.clicking import FOLLOWED, first_click, on_common_window
+from napari_hqsam.evaluation.clicking import CORRECTED, first_click, on_common_window
 from napari_hqsam.masks.metrics import iou
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.tiling.grid import FINEST
@@ -52,7 +52,7 @@ def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, flo
     clicks = [Prompt([first_click(truth)]) for truth in objects]
     scores: dict[str, list[float]] = {}
     for level in levels:
-        found = [segmenter.outputs(click, level=level)[FOLLOWED] for click in clicks]
+        found = [segmenter.outputs(click, level=level)[CORRECTED] for click in clicks]
         pairs = map(on_common_window, found, objects)
         scores[str(level)] = [iou(a, b) for a, b, _ in pairs]
     fixed = [scores[str(level)] for level in levels if level != AUTO]
@@ -86,7 +86,7 @@ def view_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, floa
                 extent = None
             elif share is not None:
                 extent = max(y1 - y0, x1 - x0) / share
-            found = segmenter.outputs(click, view_extent=extent)[FOLLOWED]
+            found = segmenter.outputs(click, view_extent=extent)[CORRECTED]
             on, target, _ = on_common_window(found, truth)
             means[view].append(iou(on, target))
     return {view: float(np.mean(values)) for view, values in means.items()}

@@ -1,4 +1,4 @@
-"""Find all objects of an image file without prompts, and write the labels."""
+"""Segment all objects of an image file without prompts, and write the labels."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def auto_file(
     overwrite: bool = False,
     **keywords: Unpack[JobArgs],
 ) -> BatchResult:
-    """Find all objects of one plane of an image file: `napari-hqsam auto`.
+    """Segment all objects of an image file: the command `napari-hqsam auto`.
 
-    Of a stack without `plane` all planes are done, and objects linked from plane to
-    plane: that is `batch_file` in mode "auto", which resumes where it broke off.
+    In a stack without `plane`, all planes are segmented and objects linked from plane
+    to plane by `batch_file` in mode "auto", which can be interrupted and resumed.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def auto_file(
     plane : str, mapping of str to int, or tuple of int, optional
         Plane of a stack, such as ``"z=12"`` or ``{"z": 12}``.
     overlay : path, optional
-        Also draw the outlines to this ``.png``; of one plane only.
+        Also draw the outlines to this ``.png``; only for a single plane.
     overwrite : bool
-        Replace files that this package did not write, too.
+        Also replace files that this package did not write.
     **keywords
         Keywords of `JobSetup` (``model``, ``axes``, ``cache``, ...) and of
         `SegmentOptions`.

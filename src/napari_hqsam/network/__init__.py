@@ -1,6 +1,6 @@
 """HQ-SAM as torch modules. Knows nothing of images, files or napari.
 
-Modules are imported on first use, so that the names of the outputs need no torch.
+Submodules are imported on first use, so that the output names need no torch.
 """
 
 import lazy_loader

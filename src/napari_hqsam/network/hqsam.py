@@ -1,4 +1,4 @@
-"""HQ-SAM whole: encoder, prompt encoder, decoder, and how weights are loaded.
+"""The whole HQ-SAM network: encoder, prompt encoder, decoder, loading of weights.
 
 Tensors in, tensors out; knows nothing of images or files. Key names are those
 of the official checkpoints, and a state dict must have exactly these keys.
@@ -28,10 +28,10 @@ VARIANTS: tuple[str, ...] = tuple(ENCODERS)
 """Names of the image encoders."""
 
 InstanceKind = Literal["shuffle", "unetr", "unetr_transposed"]
-"""Instance decoder: `InstanceDecoder`, or one of the two `UnetrDecoder`."""
+"""Kind of instance decoder: `InstanceDecoder`, or a variant of `UnetrDecoder`."""
 
 MAX_INPUT_SIZE = 4096
-"""Of larger tiles a single one takes gigabytes; files may ask for any."""
+"""Largest input side: a larger tile takes gigabytes, and a file may claim any."""
 
 HQ_MODULES = (
     "hf_token",
@@ -40,7 +40,7 @@ HQ_MODULES = (
     "embedding_encoder",
     "embedding_maskfeature",
 )
-"""What HQ-SAM adds to SAM's mask decoder."""
+"""Modules that HQ-SAM adds to SAM's mask decoder."""
 
 
 INSTANCE = "instance_decoder."
@@ -49,7 +49,7 @@ NOTHING = torch.empty(0)
 
 
 class TileFeatures(NamedTuple):
-    """What the decoder needs of a tile, computed once for all its prompts.
+    """Decoder inputs of a tile, computed once for all its prompts.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class TileFeatures(NamedTuple):
     image_pe : Tensor
         (1 or B, g, g, 256).
     early : Tensor
-        (B, g, g, `early_dim`) where there is an `InstanceDecoder`, which needs it;
+        (B, g, g, `early_dim`) if the network has an `InstanceDecoder`, which needs it;
         else empty.
     """
 
@@ -82,9 +82,9 @@ class HQSAM(nn.Module):
     render_prompts : bool
         See `PromptEncoder`.
     instance_decoder : {"shuffle", "unetr", "unetr_transposed"}, optional
-        Have such an instance decoder; official checkpoints have none.
+        Instance decoder to add; official checkpoints have none.
     hq : bool
-        Have the HQ modules; False: a plain SAM, whose only output is "sam".
+        Add the HQ modules. Without: plain SAM, whose only output is "sam".
     """
 
     def __init__(
@@ -120,12 +120,12 @@ class HQSAM(nn.Module):
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What it can give, see `combine`; the first by default."""
+        """Available outputs, see `combine`; the first is the default."""
         return ("sam+hq", "sam", "hq") if self.mask_decoder.hq else ("sam",)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Dtype the weights are in."""
+        """Dtype of the weights."""
         return self.mask_decoder.iou_token.weight.dtype
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,12 +136,12 @@ class HQSAM(nn.Module):
     def prepare(
         self, features: Tensor, early: Tensor, offset: Tensor | None = None
     ) -> TileFeatures:
-        """Compute what all prompts of a tile share.
+        """Compute the decoder inputs that all prompts of a tile share.
 
         Parameters
         ----------
         features, early : Tensor
-            As `encode` gives them.
+            From `encode`.
         offset : Tensor, optional
             See `PromptEncoder.dense_positions`.
         """
@@ -151,8 +151,9 @@ class HQSAM(nn.Module):
         if self.mask_decoder.hq:
             hq = self.mask_decoder.hq_features(features, early)
         image = features.permute(0, 2, 3, 1).contiguous()
-        kept = early if isinstance(self.instance_decoder, InstanceDecoder) else NOTHING
-        return TileFeatures(image, hq, pe.to(self.dtype), kept)
+        if not isinstance(self.instance_decoder, InstanceDecoder):
+            early = NOTHING
+        return TileFeatures(image, hq, pe.to(self.dtype), early)
 
     def instance_maps(self, tile: TileFeatures) -> Tensor | None:
         """Compute foreground and distances of a tile, in 0..1.
@@ -160,8 +161,8 @@ class HQSAM(nn.Module):
         Returns
         -------
         Tensor or None
-            (B, 3, S/4, S/4), see `InstanceDecoder.forward`; None without one. Those
-            of a `UnetrDecoder`, which are as large as the tile, are averaged.
+            (B, 3, S/4, S/4), see `InstanceDecoder.forward`; None without an instance
+            decoder. Full-size maps of a `UnetrDecoder` are downsampled by averaging.
         """
         if self.instance_decoder is None:
             return None
@@ -178,16 +179,16 @@ class HQSAM(nn.Module):
         hq: bool = True,
         offset: Tensor | None = None,
     ) -> Decoded:
-        """Decode a batch of prompts, all on one tile or one tile a prompt.
+        """Decode a batch of prompts, all on one tile or each on its own tile.
 
         Parameters
         ----------
         tile : TileFeatures
-            With batch 1 (all prompts on it) or as many as there are prompts.
+            Batch 1 (all prompts on one tile) or the number of prompts.
         prompts : PromptTokens
             On the network's device.
         hq : bool
-            Compute the HQ mask, too, where there are HQ modules.
+            Also compute the HQ mask, if the network has HQ modules.
         offset : Tensor, optional
             See `PromptEncoder.dense_positions`.
         """
@@ -210,18 +211,18 @@ class HQSAM(nn.Module):
         Raises
         ------
         CheckpointError
-            Keys are missing, surplus or misshaped; it names them.
+            Keys are missing, surplus or of the wrong shape; the message names them.
         """
         check_keys(shapes_of(state), shapes_of(self.state_dict()), self.variant)
         self.load_state_dict(dict(state), strict=True)
 
     def optimize(self, dtype: torch.dtype = torch.float32) -> HQSAM:
-        """Turn into the form inference is fast in, for good: no more training.
+        """Optimise in place for fast inference. Irreversible: no training afterwards.
 
-        Batch norms are folded into their convolutions, position biases gathered,
-        convolutions laid out channels-last, weights cast to `dtype`; those of a
-        `UnetrDecoder` to float32: in bfloat16, one value in a hundred changed sides of
-        0.5 (seeded weights), and a CPU saves a seventh of its time only.
+                Folds batch norms into their convolutions, gathers position biases, lays
+        convolutions out channels-last and casts weights to `dtype`, except those of a
+        `UnetrDecoder`, which stay in float32: in bfloat16, one value in a hundred
+        changed sides of 0.5 (seeded weights), and a CPU saves only a seventh of its time.
         """
         self.eval().requires_grad_(False)
         self.image_encoder.optimize(dtype)
@@ -235,7 +236,7 @@ class HQSAM(nn.Module):
 
 
 def combine(decoded: Decoded, output: Output) -> Tensor:
-    """Logits (B, 4, S/4, S/4) of the single mask and the three candidates.
+    """Compute logits (B, 4, S/4, S/4) of the single mask and the three candidates.
 
     ``sam``: SAM's masks; ``sam+hq``: the HQ logits added to each (the paper's
     default); ``hq``: the HQ mask alone, the same for all four.
@@ -259,7 +260,7 @@ def build_network(
     instance_decoder: InstanceKind | None = None,
     hq: bool = True,
 ) -> HQSAM:
-    """Make a network with random weights."""
+    """Build a network with random weights."""
     return HQSAM(
         variant,
         input_size,
@@ -270,7 +271,7 @@ def build_network(
 
 
 def find_instance_decoder(state: Mapping[str, object]) -> InstanceKind | None:
-    """Tell from the keys of a state dict which instance decoder it is of, if any."""
+    """Infer the kind of instance decoder, if any, from the keys of a state dict."""
     if f"{INSTANCE}out_conv.weight" in state:
         return "unetr_transposed" if is_transposed(state, INSTANCE) else "unetr"
     return "shuffle" if any(key.startswith(INSTANCE) for key in state) else None
@@ -283,24 +284,24 @@ def has_hq(state: Mapping[str, object]) -> bool:
 
 
 def expected_shapes(variant: str, *, hq: bool = True) -> dict[str, tuple[int, ...]]:
-    """Key names and shapes of a variant's official checkpoint, HQ-SAM's or SAM's."""
+    """Return keys and shapes of a variant's official checkpoint (HQ-SAM or SAM)."""
     with torch.device("meta"):
         network = HQSAM(variant, hq=hq)
     return shapes_of(network.state_dict())
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes of a state dict."""
+    """Return keys and shapes of a state dict."""
     return {k: tuple(v.shape) for k, v in state.items()}
 
 
 def find_variant(shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """Tell the variant from the keys and shapes of a state dict.
+    """Infer the variant from the keys and shapes of a state dict.
 
     Raises
     ------
     CheckpointError
-        No HQ-SAM or SAM encoder is in there.
+        It holds no HQ-SAM or SAM encoder.
     """
     for variant, encoder in ENCODERS.items():
         if encoder.key in shapes:
@@ -318,12 +319,12 @@ def check_keys(
     expected: Mapping[str, tuple[int, ...]],
     variant: str,
 ) -> None:
-    """Refuse keys and shapes that are not exactly those expected of a variant.
+    """Raise unless keys and shapes are exactly those of a variant.
 
     Raises
     ------
     CheckpointError
-        Names what is missing, surplus and misshaped.
+        Names the keys that are missing, surplus or of the wrong shape.
     """
     wrong = {
         "missing": sorted(expected.keys() - shapes.keys()),

@@ -1,7 +1,7 @@
-"""Instance decoder: where objects are, their centres and their boundaries.
+"""Instance decoder: maps of foreground, object centres and object boundaries.
 
-Tensors in, tensors out. It needs only what the image encoder gives for a tile and
-no prompt, so one pass over a tile proposes all its objects. The three maps are
+Tensors in, tensors out. Its input is the output of the image encoder for a tile,
+without prompts, so one pass over a tile proposes all its objects. The three maps are
 those of micro-sam's instance decoder (Archit et al., Nature Methods 2025), at a
 quarter of the tile instead of its full size.
 """
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from napari_hqsam.network.layers import LayerNorm2d
 
 CHANNELS = 48
-"""At a quarter of the tile."""
+"""Channels of the maps' features, at a quarter of the tile's resolution."""
 
 
 class InstanceDecoder(nn.Module):
-    """Foreground, distance to the centre and distance to the boundary.
+    """Predict foreground, distance to the centre and distance to the boundary.
 
     Features (stride 16) and the early feature are brought to stride 4 by a linear
     map and a pixel shuffle each, joined, and refined by two convolutions.

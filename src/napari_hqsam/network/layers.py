@@ -1,6 +1,6 @@
 """Small layers that the encoders and the decoder share.
 
-Knows tensors only. Channel-last everywhere: a convolution gets a permuted view
+Tensors in, tensors out. Channel-last everywhere: a convolution gets a permuted view
 of a (B, H, W, C) tensor, which torch takes as ``channels_last`` without a copy.
 """
 
@@ -76,7 +76,7 @@ def upscale2(conv: nn.ConvTranspose2d, x: Tensor) -> Tensor:
     """Apply a 2x2, stride 2 transposed convolution as one matrix product.
 
     Maps (..., C_in) to (..., 2, 2, C_out): each input pixel becomes a 2x2
-    block. The blocks stay apart (no spatial interleaving), so that two of
+    block. The blocks are not interleaved spatially, so that two of
     these can be chained before one permutation, see `interleave`.
     """
     weight = conv.weight.permute(2, 3, 1, 0)  # (in, out, 2, 2) -> (2, 2, out, in)

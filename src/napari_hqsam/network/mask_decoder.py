@@ -1,7 +1,7 @@
-"""HQ-SAM's mask decoder: SAM's, plus the HQ token and global-local fusion.
+"""HQ-SAM's mask decoder: SAM's decoder with HQ token and global-local fusion.
 
-Tensors in, tensors out. What depends on the image alone is computed once per
-tile (`hq_features`), not once per click. Source: HQ-SAM paper (arXiv
+Tensors in, tensors out. Features that depend only on the image are computed once
+per tile (`hq_features`), not once per click. Source: HQ-SAM paper (arXiv
 2306.01567) sections 3.1, 3.2; reference file ``modeling/mask_decoder_hq.py``.
 """
 
@@ -32,9 +32,9 @@ class Decoded(NamedTuple):
     sam : Tensor
         (B, 4, S/4, S/4): SAM's single mask, then its three candidates.
     hq : Tensor or None
-        (B, 1, S/4, S/4): the HQ token's mask; None if it was not asked for.
+        (B, 1, S/4, S/4): the HQ token's mask; None if not requested.
     iou : Tensor
-        (B, 4): predicted IoU of each SAM mask. There is none for HQ.
+        (B, 4): predicted IoU of each SAM mask; HQ has no prediction.
     """
 
     sam: Tensor
@@ -43,15 +43,15 @@ class Decoded(NamedTuple):
 
 
 class MaskDecoder(nn.Module):
-    """Prompt tokens and image features to masks.
+    """Decode prompt tokens and image features to masks.
 
     Parameters
     ----------
     early_dim : int
         Channels of the encoder's early feature.
     hq : bool
-        Have the HQ modules; False: SAM's mask decoder. An HQ token of zeros would
-        not do, since the other tokens attend to it.
+        Add the HQ modules. Without: SAM's mask decoder; an HQ token of zeros would
+        not be the same, since the other tokens attend to it.
     """
 
     def __init__(self, early_dim: int, *, hq: bool = True) -> None:
@@ -110,13 +110,13 @@ class MaskDecoder(nn.Module):
         Parameters
         ----------
         features : Tensor
-            (1 or B, g, g, 256): image features, one tile for all or one a row.
+            (1 or B, g, g, 256): image features, one tile for all prompts or one each.
         image_pe : Tensor
             (1 or B, g, g, 256): dense position embedding.
         tokens : Tensor
             (B, N, 256): sparse prompt tokens.
         filling : Tensor
-            (B, N) bool: rows of `tokens` that are only filling.
+            (B, N) bool: True for padding tokens, which are not attended to.
         dense : Tensor
             (1 or B, g, g, 256) or (1, 1, 1, 256): dense prompt embedding.
         hq_features : Tensor or None
@@ -148,11 +148,11 @@ class MaskDecoder(nn.Module):
         return Decoded(sam, hq, self.iou_prediction_head(out[:, 0]))
 
     def _hq_mask(self, upscaled: Tensor, kernel: Tensor, hq_features: Tensor) -> Tensor:
-        """HQ logits (B, 1, 4g, 4g): the kernel on mask feature plus HQ feature.
+        """Compute HQ logits (B, 1, 4g, 4g): kernel . (mask feature + HQ feature).
 
         The kernel is folded into the mask feature's last convolution (64 to 32
         channels, then a product with 32 numbers: one convolution from 64 to 1),
-        so the HQ feature map of each prompt is never made.
+        so that no HQ feature map is computed per prompt.
         """
         conv1, norm, _, conv2 = self.embedding_maskfeature
         assert isinstance(norm, LayerNorm2d)

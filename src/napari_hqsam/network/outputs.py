@@ -1,4 +1,4 @@
-"""Names of the masks that HQ-SAM can give."""
+"""Names of the outputs of HQ-SAM."""
 
 from typing import Literal, get_args
 

@@ -1,4 +1,4 @@
-"""Points, boxes and masks as tokens and a dense embedding.
+"""Encode points, boxes and masks as tokens and a dense embedding.
 
 Tensors in, tensors out. Coordinates are (x, y) network pixels, centres at
 integers; half a pixel is added here. Source: SAM paper, appendix A; reference
@@ -37,8 +37,8 @@ class PromptTokens:
         (B, N, 2) float32, (x, y) network pixels.
     labels : Tensor
         (B, N) int64: 1 positive, 0 negative, 2 and 3 the box's corners, -1 the
-        "not a point" that follows points without a box, -2 filling that no
-        token attends to (rows may hold different numbers of points).
+        "not a point" appended to points without a box, -2 padding that is not
+        attended to (rows may hold different numbers of points).
     mask_logits : Tensor or None
         (B, 1, S/4, S/4) float32 mask prompts.
     has_mask : Tensor or None
@@ -63,7 +63,7 @@ class PromptTokens:
         )
 
     def select(self, rows: slice) -> PromptTokens:
-        """Select rows, without the columns that only fill them."""
+        """Select rows, and drop columns that are padding in all of them."""
         labels = self.labels[rows]
         used = (labels != PAD).any(0)
         return PromptTokens(
@@ -80,7 +80,7 @@ def pack_tokens(
     boxes: Sequence[Tensor | None],
     masks: Sequence[Tensor | None] | None = None,
 ) -> PromptTokens:
-    """Pack prompts of any mix and of unequal point counts into one batch.
+    """Pack prompts of different kinds and numbers of points into one batch.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def pack_tokens(
     -------
     PromptTokens
         A prompt of points alone gets SAM's "not a point" token appended; one
-        with a box gets two corner tokens; one of neither has no token.
+        with a box gets two corner tokens; a prompt with neither has no token.
     """
     rows: list[tuple[Tensor, Tensor]] = []
     for p, label, box in zip(points, labels, boxes, strict=True):
@@ -134,7 +134,7 @@ class PositionEmbedding(nn.Module):
 
     def forward(self, xy: Tensor) -> Tensor:
         """Embed (..., 2) float32 in [0, 1] as (..., 256) float32."""
-        # float32 whatever the rest runs in: bf16 has no room for a phase
+        # float32 in any precision of the network: bfloat16 cannot resolve the phase
         matrix = self.positional_encoding_gaussian_matrix.float()
         with torch.autocast(xy.device.type, enabled=False):
             phase = (2 * xy - 1) @ matrix * (2 * math.pi)
@@ -142,15 +142,15 @@ class PositionEmbedding(nn.Module):
 
 
 class PromptEncoder(nn.Module):
-    """Prompt tokens and dense embedding for a network of a given input size.
+    """Compute prompt tokens and dense embedding for a given input size.
 
     Parameters
     ----------
     input_size : int
         Side S of the network input, pixels.
     render_prompts : bool
-        Also draw points and boxes into the mask input (our bundled model was
-        trained so; official checkpoints were not).
+        Also draw points and boxes into the mask input (the bundled model was
+        trained with this; official checkpoints were not).
     """
 
     def __init__(self, input_size: int, *, render_prompts: bool = False) -> None:
@@ -172,7 +172,7 @@ class PromptEncoder(nn.Module):
         self.no_mask_embed = nn.Embedding(1, 256)
 
     def dense_positions(self, grid: int, offset: Tensor | None = None) -> Tensor:
-        """Position embedding of the centres of a (grid, grid) map.
+        """Compute the position embedding of the cell centres of a (grid, grid) map.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class PromptEncoder(nn.Module):
         return self.pe_layer(xy / self.input_size)  # type: ignore[no-any-return]
 
     def tokens(self, prompts: PromptTokens, offset: Tensor | None = None) -> Tensor:
-        """Sparse tokens (B, N, 256) float32; filling rows are zero."""
+        """Compute sparse tokens (B, N, 256) float32; padding rows are zero."""
         coords = prompts.coords + 0.5
         if offset is not None:
             coords = coords + offset[:, None, :]
@@ -212,7 +212,7 @@ class PromptEncoder(nn.Module):
         return pe + kinds.float()[prompts.labels - PAD]  # type: ignore[no-any-return]
 
     def dense(self, prompts: PromptTokens, grid: int) -> Tensor:
-        """Dense embedding (1 or B, grid, grid, 256), one row if no row differs."""
+        """Compute the dense embedding (1 or B, grid, grid, 256), 1 if all are equal."""
         none = self.no_mask_embed.weight.reshape(1, 1, 1, 256)
         logits, has = prompts.mask_logits, prompts.has_mask
         if self.render_prompts and prompts.labels.shape[1]:
@@ -221,8 +221,8 @@ class PromptEncoder(nn.Module):
             if logits is None:
                 logits, has = drawn, drawn_rows
             else:
-                kept = logits if has is None else logits * has[:, None, None, None]
-                logits = kept + drawn
+                given = logits if has is None else logits * has[:, None, None, None]
+                logits = given + drawn
                 has = None if has is None else has | drawn_rows
         if logits is None:
             return none

@@ -23,7 +23,7 @@ HEADS = 8
 
 
 class Attention(nn.Module):
-    """Multi-head attention that may work in a narrower space."""
+    """Multi-head attention with an optional smaller inner dimension."""
 
     def __init__(self, inner: int) -> None:
         super().__init__()
@@ -44,11 +44,11 @@ class Attention(nn.Module):
 def project(
     x: Tensor, pe: Tensor, with_pe: Sequence[nn.Linear], plain: Sequence[nn.Linear]
 ) -> tuple[Tensor, ...]:
-    """Project image positions by several linears with one product.
+    """Apply several linear layers to image positions in one matrix product.
 
     ``linear(x + pe)`` for those in `with_pe`, ``linear(x)`` for those in
     `plain`. The position term is added after the product, where it has batch 1,
-    so that x + pe is never made.
+    so that x + pe is never computed.
     """
     linears = [*with_pe, *plain]
     weight = torch.cat([m.weight for m in linears])
@@ -92,13 +92,13 @@ class TwoWayBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Update tokens (B, T, 256) and image positions (1 or B, N, 256).
 
-        `pe` is the tokens as they were at the start; `bias` (B, 1, 1, T) is 0
-        for tokens and -inf for filling.
+        `pe` holds the initial tokens; `bias` (B, 1, 1, T) is 0 for tokens and -inf
+        for padding.
         """
         attn = self.self_attn
         x = queries if self.first else queries + pe
         out = attn(attn.q_proj(x), attn.k_proj(x), attn.v_proj(queries), bias)
-        # The first block's self-attention has no residual (a quirk to keep).
+        # The first block's self-attention has no residual, as in the reference.
         queries = self.norm1(out if self.first else queries + out)
         down, up = self.cross_attn_token_to_image, self.cross_attn_image_to_token
         k, q, v = project(keys, image_pe, [down.k_proj, up.q_proj], [down.v_proj])
@@ -131,7 +131,7 @@ class TwoWayTransformer(nn.Module):
         tokens : Tensor
             (B, T, 256).
         bias : Tensor
-            (B, 1, 1, T): 0 for tokens, -inf for filling.
+            (B, 1, 1, T): 0 for tokens, -inf for padding.
 
         Returns
         -------

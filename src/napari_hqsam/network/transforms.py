@@ -1,4 +1,4 @@
-"""From a uint8 RGB image to the network's input, and from logits back.
+"""Transform a uint8 RGB image to network input, and logits to image pixels.
 
 Tensors in, tensors out. Same values as ``SamPredictor`` of the reference:
 Pillow's antialiased bilinear resize, ImageNet statistics, zero padding at the
@@ -45,7 +45,7 @@ def network_input(image: Tensor, size: int) -> Tensor:
 def upsample_logits(
     logits: Tensor, size: int, resized: tuple[int, int], shape: tuple[int, int]
 ) -> Tensor:
-    """Bring low-resolution logits to the pixels they were made from.
+    """Upsample low-resolution logits to the pixels of their source region.
 
     Parameters
     ----------

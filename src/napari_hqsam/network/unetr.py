@@ -49,7 +49,7 @@ class _ConvBlock(nn.Module):
 
 
 class _Bilinear(nn.Module):
-    """Twice the side by interpolation, then a 1 x 1 convolution."""
+    """Upsample by 2 by bilinear interpolation, then a 1 x 1 convolution."""
 
     def __init__(self, ins: int, outs: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class _Bilinear(nn.Module):
 
 
 class _Transposed(nn.Module):
-    """Twice the side by a transposed convolution, as in files before June 2025."""
+    """Upsample by 2 by transposed convolution, as in files before June 2025."""
 
     def __init__(self, ins: int, outs: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class _Convolution(nn.Module):
 
 
 class _Deconvolution(nn.Module):
-    """Twice the side, a convolution, batch norm, ReLU."""
+    """Upsampling by 2, convolution, batch norm, ReLU."""
 
     def __init__(self, ins: int, outs: int, up: type[_Bilinear | _Transposed]) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class _Deconvolution(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """The U-Net's way up, which takes a skip at each of three sides."""
+    """Decoder path of the U-Net, with skip connections at three resolutions."""
 
     def __init__(self, up: type[_Bilinear | _Transposed]) -> None:
         super().__init__()
@@ -112,20 +112,20 @@ class _Decoder(nn.Module):
         for sampler, block, skip in zip(self.samplers, self.blocks, skips, strict=True):
             high = sampler(x)
             channels = high.shape[1]
-            # Of the skip's channels the middle ones alone: the reference's crop of a
-            # larger skip to the sampled map is over all axes from channels on.
+            # Only the middle channels of the skip: the reference crops a larger skip
+            # to the upsampled map along all axes from the channels on.
             first = (skip.shape[1] - channels) // 2
             x = block(torch.cat([high, skip[:, first : first + channels]], 1))
         return x
 
 
 class UnetrDecoder(nn.Module):
-    """Foreground and two distances from the image embedding alone.
+    """Predict foreground and two distances from the image embedding alone.
 
     Parameters
     ----------
     transposed : bool
-        Upsample by transposed convolutions; False: bilinear, as files since June 2025.
+        Upsample by transposed convolutions; False: bilinear, as since June 2025.
     """
 
     def __init__(self, *, transposed: bool = False) -> None:
@@ -145,10 +145,10 @@ class UnetrDecoder(nn.Module):
         Parameters
         ----------
         features : Tensor
-            (B, 256, g, g), padding included: instance norms mix it into all pixels,
-            as when the decoder was trained.
+            (B, 256, g, g), padding included, as in the decoder's training: it
+            changes the statistics of the instance norms.
         early : Tensor, optional
-            Not needed; see `InstanceDecoder.forward`.
+            Ignored; see `InstanceDecoder.forward`.
 
         Returns
         -------
@@ -166,5 +166,5 @@ class UnetrDecoder(nn.Module):
 
 
 def is_transposed(keys: Mapping[str, object], prefix: str = "") -> bool:
-    """Whether the weights of a `UnetrDecoder` are of the transposed kind."""
+    """Whether weights of a `UnetrDecoder` upsample by transposed convolution."""
     return f"{prefix}deconv_out.block.weight" in keys

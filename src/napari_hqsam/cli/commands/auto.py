@@ -1,4 +1,4 @@
-"""`napari-hqsam auto`: all objects of an image, without prompts."""
+"""`napari-hqsam auto`: segment all objects of an image without prompts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def auto(
     cache: opt.CacheOption = None,
     overwrite: opt.OverwriteOption = False,
 ) -> None:
-    """Find all objects without prompts; of a stack, slice by slice, linked."""
+    """Segment all objects without prompts; in a stack, link them across slices."""
     from napari_hqsam.jobs import auto_file
 
     options = segment_options(level, output, clean=clean)

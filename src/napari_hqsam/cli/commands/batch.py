@@ -1,4 +1,4 @@
-"""`napari-hqsam batch`: many planes of a stack, resumed where they broke off."""
+"""`napari-hqsam batch`: segment many planes of a stack, resumably."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def batch(
         str | None, typer.Option(help="auto: axis to link along. [default: z, else t]")
     ] = None,
     min_overlap: Annotated[
-        float, typer.Option(help="auto: IoU from which two are one object.")
+        float, typer.Option(help="auto: least IoU at which two masks are linked.")
     ] = 0.25,
     max_gap: Annotated[
         int, typer.Option(help="auto: planes that an object may be missing from.")
@@ -47,11 +47,11 @@ def batch(
     proposer: opt.ProposerOption = "auto",
     typical_size: opt.TypicalSizeOption = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace labels that are there.")
+        bool, typer.Option("--overwrite", help="Replace existing labels.")
     ] = False,
     restart: Annotated[
         bool,
-        typer.Option("--restart", help="Forget an interrupted batch; do not resume."),
+        typer.Option("--restart", help="Start over instead of resuming a batch."),
     ] = False,
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
@@ -72,7 +72,7 @@ def batch(
         str, typer.Option(help="Folder for embeddings; none: keep none.")
     ] = "none",
 ) -> None:
-    """Segment many planes of a stack; run it again to resume what broke off."""
+    """Segment many planes of a stack; run it again to resume after an interruption."""
     from napari_hqsam.jobs import batch_file
 
     options = segment_options(level, output, clean=clean)

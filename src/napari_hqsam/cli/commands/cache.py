@@ -1,4 +1,4 @@
-"""`napari-hqsam cache`: what is kept of encoded tiles, and removing it."""
+"""`napari-hqsam cache`: list and remove stored embeddings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from napari_hqsam.embeddings import StoreFolder, StoreSummary
 
 SHOWN = 8
-"""Letters of a store's name that are shown, and enough to name it."""
+"""Characters of a store's name that are shown, and identify it."""
 
-app = typer.Typer(
-    help="What is kept of encoded tiles, and removing it.", rich_markup_mode=None
-)
+app = typer.Typer(help="List and remove stored embeddings.", rich_markup_mode=None)
 
 
 @app.callback()
@@ -53,9 +51,7 @@ def clear(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Images, or stores by what `cache` begins their line with."
-        ),
+        typer.Argument(help="Images, or stores by their name as listed by `cache`."),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Remove all stores.")
@@ -81,7 +77,7 @@ def path(context: typer.Context, cache: opt.StoresOption = None) -> None:
 
 
 def _folder(context: typer.Context, cache: Path | None) -> StoreFolder:
-    """Folder that --cache names, before the command or after it."""
+    """Return the folder of --cache, given before or after the command."""
     from napari_hqsam.embeddings import StoreFolder
 
     chosen = cache or context.obj
@@ -89,7 +85,7 @@ def _folder(context: typer.Context, cache: Path | None) -> StoreFolder:
 
 
 def _named(found: Sequence[StoreSummary], names: Sequence[str]) -> list[StoreSummary]:
-    """Find the stores of images, or with names that begin so."""
+    """Find stores by image, or by the beginning of their name."""
     chosen = {}
     for name in names:
         meant = [

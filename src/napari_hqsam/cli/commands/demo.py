@@ -1,4 +1,4 @@
-"""`napari-hqsam demo`: the shipped picture, segmented."""
+"""`napari-hqsam demo`: segment the bundled sample image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def demo(
     device: opt.DeviceOption = "auto",
     precision: opt.PrecisionOption = "auto",
 ) -> None:
-    """Segment a shipped picture of nuclei from clicks and boxes."""
+    """Segment a bundled image of nuclei from clicks and boxes."""
     from napari_hqsam.jobs import segment_file
     from napari_hqsam.sample import NUCLEI, PROMPTS
 

@@ -1,4 +1,4 @@
-"""`napari-hqsam doctor`: what this machine has, and how fast it is."""
+"""`napari-hqsam doctor`: report the installation and its speed."""
 
 from __future__ import annotations
 

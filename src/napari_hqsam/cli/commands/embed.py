@@ -1,4 +1,4 @@
-"""`napari-hqsam embed`: tiles encoded ahead."""
+"""`napari-hqsam embed`: encode the tiles of an image in advance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def embed(
         typer.Option(help="Plane of a stack, such as 12 or t=0,z=12. [default: all]"),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Part y0,x0,y1,x1 of it. [default: whole]")
+        str | None, typer.Option(help="Region y0,x0,y1,x1. [default: whole plane]")
     ] = None,
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
@@ -35,7 +35,7 @@ def embed(
     precision: opt.PrecisionOption = "auto",
     cache: opt.StoresOption = None,
 ) -> None:
-    """Encode tiles of an image ahead, so that no click has to wait for them."""
+    """Encode tiles of an image in advance, so that clicks need not wait."""
     from napari_hqsam.jobs import embed_file
 
     arguments = job_arguments(

@@ -1,4 +1,4 @@
-"""`napari-hqsam evaluate`: figures of a model."""
+"""`napari-hqsam evaluate`: measure a model on labelled images."""
 
 from __future__ import annotations
 
@@ -28,27 +28,29 @@ def evaluate(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            help="With images/ and labels/, or data sets, or a folder of data sets."
+            help="Folders with images/ and labels/, data sets, or folders of data sets."
         ),
     ],
     part: Annotated[
-        str, typer.Option(help="Of data sets: test, train or validation.")
+        str, typer.Option(help="Part of data sets: test, train or validation.")
     ] = "test",
     prompts: Annotated[
         list[str] | None,
         typer.Option(help="box, click, clicks3, clicks5; repeatable. [default: all]"),
     ] = None,
     max_objects: Annotated[
-        int | None, typer.Option(min=1, help="At most so many objects an image.")
+        int | None, typer.Option(min=1, help="Most objects per image.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw of objects.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of objects.")] = 0,
     level: LevelOption = "auto",
     levels: Annotated[
         bool,
-        typer.Option("--levels", help="Also one click at every level and zoom (slow)."),
+        typer.Option(
+            "--levels", help="Also score a click at every level and zoom (slow)."
+        ),
     ] = False,
     baselines: Annotated[
-        bool, typer.Option(help="Also Otsu, watershed, ... on the same prompts.")
+        bool, typer.Option(help="Also score Otsu, watershed, ... on the same prompts.")
     ] = True,
     allow_missing: AllowMissingOption = False,
     json_file: Annotated[

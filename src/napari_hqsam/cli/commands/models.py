@@ -1,4 +1,4 @@
-"""`napari-hqsam models`: which models there are, and getting them."""
+"""`napari-hqsam models`: list, fetch and verify models."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import typer
 
 from napari_hqsam.cli.console import print_line
 
-app = typer.Typer(
-    help="Which models there are, and getting them.", rich_markup_mode=None
-)
+app = typer.Typer(help="List, fetch and verify models.", rich_markup_mode=None)
 
 
 @app.callback()
@@ -36,7 +34,7 @@ def list_() -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="A name of `models list`.")],
+    name: Annotated[str, typer.Argument(help="Name, as in `models list`.")],
 ) -> None:
     """Fetch a model into the user's cache, and verify it."""
     from napari_hqsam.models import fetch as fetch_model
@@ -47,7 +45,8 @@ def fetch(
 @app.command()
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names or files; all that are here.")
+        list[str] | None,
+        typer.Argument(help="Names or files. [default: all on this machine]"),
     ] = None,
 ) -> None:
     """Check sizes and SHA-256 digests of models."""

@@ -1,4 +1,4 @@
-"""`napari-hqsam propagate`: from a few prompted slices to the whole stack."""
+"""`napari-hqsam propagate`: segment a stack from a few prompted slices."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ def propagate(
     ] = None,
     across: Annotated[
         str | None,
-        typer.Option(help="Axis to walk along, such as z, t, y or x. [default: last]"),
+        typer.Option(
+            help="Axis to propagate along, such as z, t, y or x. [default: last]"
+        ),
     ] = None,
     range_: Annotated[
-        str | None, typer.Option("--range", help="Slices first,end; the end counts not")
+        str | None, typer.Option("--range", help="Slices first,end; end excluded.")
     ] = None,
     direction: Annotated[str, typer.Option(help="both, forward or backward.")] = "both",
     spacing: Annotated[
@@ -46,13 +48,13 @@ def propagate(
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Labels accepted already: copied, and never overwritten."),
+        typer.Option(help="Accepted labels: copied, and never overwritten."),
     ] = None,
     confidence: Annotated[
         Path | None, typer.Option(help="Table of confidence by object and slice: .csv.")
     ] = None,
     likeness: Annotated[
-        float, typer.Option(help="An object ends below this likeness, 0 to 1.")
+        float, typer.Option(help="An object ends below this similarity, 0 to 1.")
     ] = 0.55,
     stability: Annotated[
         float | None,
@@ -67,7 +69,7 @@ def propagate(
         float, typer.Option(help="An object ends where its area changes by more.")
     ] = 2.5,
     patience: Annotated[
-        int, typer.Option(help="Failing slices in a row that are stepped over.")
+        int, typer.Option(help="Most failed slices in a row that are bridged.")
     ] = 1,
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
@@ -83,7 +85,7 @@ def propagate(
     cache: opt.CacheOption = None,
     overwrite: opt.OverwriteOption = False,
 ) -> None:
-    """Follow objects through a stack from a few prompted slices."""
+    """Segment objects through a stack from a few prompted slices."""
     from napari_hqsam.jobs import propagate_file
     from napari_hqsam.segmentation import StopRules
 

@@ -1,4 +1,4 @@
-"""`napari-hqsam replay`: the labels of a session, made again from its journal."""
+"""`napari-hqsam replay`: rebuild the labels of a session from its journal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def replay(
     cache: opt.CacheOption = None,
     overwrite: opt.OverwriteOption = False,
 ) -> None:
-    """Make the labels of a session again, from its journal alone."""
+    """Rebuild the labels of a session from its journal."""
     from napari_hqsam.jobs import replay_file
 
     done = replay_file(
@@ -71,7 +71,7 @@ def replay(
 
 
 def _comparison(resegmented: Sequence[ResegmentedMask]) -> str:
-    """Compare the masks with those that were accepted, in words."""
+    """Summarise how the masks differ from those that were accepted."""
     differing = [each for each in resegmented if each.pixels]
     text = f"{len(differing)} of {len(resegmented)} masks differ from those accepted"
     if not differing:

@@ -1,4 +1,4 @@
-"""`napari-hqsam segment`: objects of an image from prompts."""
+"""`napari-hqsam segment`: segment objects of an image from prompts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Image encoders, behind one interface and one table.
+"""Image encoders, with one interface and one table.
 
-A new encoder is one file with an `ImageEncoder` and one line in `ENCODERS`.
+A new encoder takes a module with an `ImageEncoder` and a line in `ENCODERS`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Encoder(NamedTuple):
-    """How an encoder is made, and how its weights are told from others'.
+    """How an encoder is built, and how its weights are recognised.
 
     Attributes
     ----------
     build : callable
-        Makes it, with random weights.
+        Builds the encoder, with random weights.
     key : str
-        A key that a state dict of it has.
+        A key of its state dict that recognises it.
     width : int
-        Last axis of that weight's shape, where the key alone does not tell;
+        Length of the last axis of that weight, if the key alone is ambiguous;
         otherwise 0.
     """
 

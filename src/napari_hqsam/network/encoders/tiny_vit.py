@@ -62,7 +62,7 @@ class PatchMerging(nn.Module):
 
 
 class ConvStage(nn.Module):
-    """The first stage: two MBConv and a merging."""
+    """First stage: two MBConv and a patch merging."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,8 +79,8 @@ class ConvStage(nn.Module):
 class Attention(nn.Module):
     """Window attention with a learned bias per absolute offset.
 
-    The bias is gathered from the parameter, never kept from before a load: the
-    stale cache of the reference gives wrong masks unless eval() is called again.
+    The bias is always gathered from the current parameter: the reference caches it,
+    and gives wrong masks after loading weights unless eval() is called again.
     """
 
     attention_bias_idxs: Tensor
@@ -92,7 +92,7 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
-        # Offsets are numbered in the order they are first met, row by row,
+        # Offsets are numbered in order of first occurrence, row by row,
         # which is row-major in (|dy|, |dx|).
         points = list(itertools.product(range(window), range(window)))
         index = [
@@ -119,7 +119,7 @@ class Attention(nn.Module):
         return self.proj(out.transpose(1, 2).reshape(b, n, c))  # type: ignore[no-any-return]
 
     def _offsets(self, n: int) -> Tensor:
-        """Offset numbers (n, n) for a window of n = w * w tokens, w <= window."""
+        """Return offset numbers (n, n) of a window of n = w * w tokens, w <= window."""
         side = math.isqrt(n)
         index = self.attention_bias_idxs.reshape((self.window,) * 4)
         return index[:side, :side, :side, :side].reshape(n, n)
@@ -169,7 +169,7 @@ class TinyViTBlock(nn.Module):
 
 
 class AttentionStage(nn.Module):
-    """Attention blocks and, but for the last stage, a merging."""
+    """Attention blocks and, except in the last stage, a patch merging."""
 
     def __init__(self, stage: int) -> None:
         super().__init__()
@@ -206,7 +206,7 @@ class PatchEmbed(nn.Module):
 
 
 class TinyViT(ImageEncoder):
-    """TinyViT-5M with SAM's neck. Any input side that 64 divides."""
+    """TinyViT-5M with SAM's neck, for any input side that is a multiple of 64."""
 
     early_dim = DIMS[2]
 
@@ -216,7 +216,7 @@ class TinyViT(ImageEncoder):
         self.layers = nn.ModuleList(
             [ConvStage(), *(AttentionStage(i) for i in range(1, 4))]
         )
-        # The classification head is in the official file and never used.
+        # The official file holds the classification head, which is never used.
         self.norm_head = nn.LayerNorm(DIMS[3])
         self.head = nn.Linear(DIMS[3], 1000)
         self.neck = make_neck(DIMS[3])

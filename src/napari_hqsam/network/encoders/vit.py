@@ -42,9 +42,9 @@ VIT_SHAPES = {
 
 
 def relative_positions(table: Tensor, n: int) -> Tensor:
-    """(2m-1, d) table to (n, n, d), entry [q, k] for the offset q - k.
+    """Expand a (2m-1, d) table to (n, n, d), entry [q, k] for the offset q - k.
 
-    A table made for another grid is interpolated linearly, as SAM's
+    A table for another grid is interpolated linearly, as SAM's
     ``get_rel_pos`` does.
     """
     if table.shape[0] != 2 * n - 1:
@@ -158,7 +158,7 @@ class PatchEmbed(nn.Module):
 
 
 class ViT(ImageEncoder):
-    """ViT-B, L or H with SAM's neck. Any input side that 16 divides."""
+    """ViT-B, L or H with SAM's neck, for any input side that is a multiple of 16."""
 
     def __init__(self, shape: ViTShape) -> None:
         super().__init__()
@@ -198,7 +198,7 @@ class ViT(ImageEncoder):
         return self.neck(x.permute(0, 3, 1, 2)), early
 
     def _positions(self, h: int, w: int) -> Tensor:
-        """Interpolate the table to another grid bicubically, as ViTDet does."""
+        """Interpolate the position table bicubically to another grid, as ViTDet."""
         if (h, w) == self.pos_embed.shape[1:3]:
             return self.pos_embed
         table = self.pos_embed.permute(0, 3, 1, 2).float()
@@ -206,5 +206,5 @@ class ViT(ImageEncoder):
         return table.permute(0, 2, 3, 1)
 
     def optimize(self, dtype: torch.dtype) -> None:
-        """Cast to the dtype inference runs in."""
+        """Cast to the dtype of inference."""
         self.to(dtype)
