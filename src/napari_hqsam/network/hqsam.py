@@ -219,10 +219,11 @@ class HQSAM(nn.Module):
     def optimize(self, dtype: torch.dtype = torch.float32) -> HQSAM:
         """Optimise in place for fast inference. Irreversible: no training afterwards.
 
-                Folds batch norms into their convolutions, gathers position biases, lays
+        Folds batch norms into their convolutions, gathers position biases, lays
         convolutions out channels-last and casts weights to `dtype`, except those of a
         `UnetrDecoder`, which stay in float32: in bfloat16, one value in a hundred
-        changed sides of 0.5 (seeded weights), and a CPU saves only a seventh of its time.
+        changed sides of 0.5 (seeded weights), and a CPU saves only a seventh of the
+        time.
         """
         self.eval().requires_grad_(False)
         self.image_encoder.optimize(dtype)
