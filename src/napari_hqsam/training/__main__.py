@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="begin with these weights (.safetensors), at the step they tell",
+        help="start from these weights (.safetensors), at their step",
     )
     args = parser.parse_args()
     if args.threads:

@@ -1,12 +1,12 @@
-"""What each part of HQ-SAM's features is worth, on our data.
+"""Ablation of the features of HQ-SAM's mask on our data.
 
 ``python -m napari_hqsam.training.ablation DATA FOLDER --weights FILE --steps N``
 
-Reruns Table 3 of the HQ-SAM paper (arXiv 2306.01567, section 4.2): SAM is frozen,
-and the HQ modules are trained anew, with the mask decoder's feature alone, with the
+Reruns Table 3 of the HQ-SAM paper (arXiv 2306.01567, section 4.2): SAM is frozen, and
+the HQ modules are trained from scratch, with the mask decoder's feature alone, with the
 final or the early feature of the encoder added, and with both. Each is measured on
-validation images; its weights are written too, so that ``napari-hqsam evaluate -m``
-can measure it on test images. May be stopped and started again.
+validation images; its weights are written too, so that ``napari-hqsam evaluate -m`` can
+measure it on test images. The run can be interrupted and resumed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from napari_hqsam.network import HQSAM
 
 FEATURES = {"final": "embedding_encoder", "early": "compress_vit_feat"}
-"""Features of the encoder that join the mask decoder's own, and their modules."""
+"""Encoder features added to the mask decoder's own, and their modules."""
 VARIANTS: dict[str, tuple[str, ...]] = {
     "mask feature": (),
     "with final": ("final",),
     "with early": ("early",),
     "all": ("final", "early"),
 }
-"""What is trained, and the features it may use."""
+"""Variants that are trained, and the encoder features they use."""
 SAM_ONLY = "SAM"
 COLUMNS = {
     "box IoU": "box{}",
@@ -50,23 +50,23 @@ COLUMNS = {
     "click BIoU 0.02": "click{}_boundary",
     "click BIoU 2 px": "click{}_2px",
 }
-"""Columns of the table, and the scores of `validate` in them."""
+"""Columns of the table, and their scores of `validate`."""
 
 
 def with_new_hq(network: HQSAM, features: Iterable[str], seed: int = 0) -> HQSAM:
-    """Start the HQ modules anew, some of their features switched off.
+    """Reinitialise the HQ modules, with some of their features switched off.
 
-    A branch whose last layer is zero gives zero, so that the result is an ordinary
-    network with ordinary weights; `frozen_without` keeps it so.
+    A feature is switched off by zeros in the last layer of its branch, so that the
+    network keeps its structure; the parameters of `frozen_without` stay zero.
 
     Parameters
     ----------
     network : HQSAM
         Changed in place.
     features : iterable of {"final", "early"}
-        What stays on.
+        Features that stay on.
     seed : int
-        Of the new weights: the same for all variants.
+        Seed of the new weights: the same for all variants.
     """
     torch.manual_seed(seed)
     fresh = initial_network(network.variant, network.input_size).state_dict()
@@ -80,7 +80,7 @@ def with_new_hq(network: HQSAM, features: Iterable[str], seed: int = 0) -> HQSAM
 
 
 def frozen_without(features: Iterable[str]) -> tuple[str, ...]:
-    """Parameters that must not be trained if only these features are on."""
+    """Return the parameters to freeze if only these features are on."""
     off = sorted(FEATURES.keys() - set(features))
     return tuple(f"mask_decoder.{FEATURES[name]}." for name in off)
 

@@ -1,4 +1,4 @@
-"""Random looks: polarity, contrast, illumination, noise, blur, colour, artefacts.
+"""Random augmentation of intensity, colour, noise, blur and artefacts.
 
 Works on batches of (B, 3, S, S) floats in 0..1 on any device; each image of
 the batch draws its own parameters.
@@ -22,7 +22,7 @@ def _apply(x: Tensor, y: Tensor, probability: float) -> Tensor:
 
 
 def jitter(images: Tensor) -> Tensor:
-    """Draw a new look for each (3, S, S) image, values stay in 0..1."""
+    """Augment each (3, S, S) image at random; values stay in 0..1."""
     x = images
     x = _apply(x, colour(x), 0.25)
     x = _apply(x, x.mean(1, keepdim=True).expand_as(x), 0.3)

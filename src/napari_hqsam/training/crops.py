@@ -43,12 +43,12 @@ def sample_crop(
     side : int
         S.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     sizes : tuple of float
         The object's size in the crop (`LabelledImage.sizes`) is log-uniform
         between these, pixels, as far as magnification stays between 1/8 and 4.
     elastic : float
-        Chance that the crop is bent by a smooth random field.
+        Probability of an elastic deformation by a smooth random field.
     """
     chosen = rng.integers(len(item.boxes))
     y0, x0, y1, x1 = item.boxes[chosen]
@@ -56,7 +56,7 @@ def sample_crop(
     scale = np.exp(rng.uniform(*np.log(sizes))) / item.sizes[chosen]
     # never much more than the image itself, never more than 4-fold magnified
     scale = float(np.clip(scale, max(1 / 8, 0.7 * side / max(h, w)), 4))
-    # a large object is entered anywhere, a small one near the crop's middle
+    # the crop is centred anywhere in a large object, and near a small one
     room = side / scale
     reach = np.maximum(np.array([y1 - y0, x1 - x0]) - 0.6 * room, 0.35 * room)
     centre = np.array([y0 + y1, x0 + x1]) / 2 + rng.uniform(-0.5, 0.5, 2) * reach
@@ -75,7 +75,7 @@ def bending(side: int, rng: np.random.Generator) -> Tensor:
     """Draw a smooth displacement, (2, side, side) float32, y and x in crop pixels.
 
     Cubic interpolation of a grid of 5 x 5; neighbouring nodes differ by little
-    enough that nothing folds.
+    enough that the deformation does not fold.
     """
     nodes = np.clip(rng.standard_normal((1, 2, 5, 5)), -2, 2)
     nodes *= rng.uniform(0.01, 0.025) * side

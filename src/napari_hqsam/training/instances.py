@@ -1,6 +1,6 @@
 """Loss of the instance decoder.
 
-As torch-em's DiceBasedDistanceLoss, on labels at a quarter of the crop.
+The same as torch-em's DiceBasedDistanceLoss, on labels at a quarter of the crop.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The training loop: SAM and HQ parts together, then the HQ part alone.
 
-One process, one device, resumable at any moment: a checkpoint holds weights,
+One process, one device, resumable at any step: a checkpoint holds weights,
 their running average, optimiser state and the step. Schedules count steps, so
 a slow or busy machine changes nothing but the time.
 """
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 LOG_EVERY, VALIDATE_EVERY = 50, 500
 """Steps between lines of the log; a validation takes about as long as 20 steps."""
 ESTIMATE_AFTER = 5
-"""Steps after which the time of a run is told."""
+"""Steps after which the remaining time of a run is printed."""
 INSTANCE_WEIGHT = 0.3
-"""Of the instance decoder's loss, beside that of the prompts."""
+"""Weight of the instance decoder's loss; that of the prompts has weight 1."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training.
+    """A stage of training with a schedule of its own.
 
     Attributes
     ----------
@@ -60,26 +60,26 @@ class Stage:
     side : int
         Side of the crops, pixels; 32 divides it.
     images, prompts : int
-        Crops a step and prompts a crop.
+        Crops per step and prompts per crop.
     lr : tuple of float
-        Learning rate at the start and the end, in between a cosine.
+        Learning rate at the start and the end, with cosine decay between them.
     sizes : tuple of float
         Objects' longer side in the crop, pixels (log-uniform).
     balance : tuple of float
         Weight of the balanced BCE at the start and the end; the rest is focal.
     rounds : tuple of float
-        Chances of 0, 1, 2, ... corrective clicks.
+        Probabilities of 0, 1, 2, ... corrective clicks.
     clicks : float
-        Share of first prompts that are a lone click.
+        Fraction of first prompts that are a single click.
     drawn : float
-        Chance that a step draws its prompts into the mask input.
+        Probability that a step renders its prompts into the mask input.
     hq_only : bool
         Train the HQ modules alone, all else frozen (HQ-SAM paper, section 3.3).
     synthetic : float
-        Share of crops of synthetic images.
+        Fraction of crops from synthetic images.
     elastic, pasted, mosaic : float
-        Chances that a crop is bent, gets objects of another crop of its data set,
-        or is joined from two.
+        Probabilities of elastic deformation, of pasting objects of another crop of
+        the data set, and of joining two crops.
     """
 
     steps: int
@@ -101,7 +101,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, but the data."""
+    """Everything that determines the weights, except the data."""
 
     stages: tuple[Stage, ...]
     variant: str = "vit_tiny"
@@ -129,24 +129,24 @@ class Trainer:
     Parameters
     ----------
     recipe : Recipe
-        What to do.
+        Stages and hyperparameters.
     train : list of Dataset
         Training images, on `device`.
     folder : Path
-        Where ``checkpoint.pt`` and ``log.jsonl`` live.
+        Folder of ``checkpoint.pt`` and ``log.jsonl``.
     device : str
         "cpu" or "cuda".
     bf16 : bool
         Autocast to bfloat16.
     validation : list of Dataset
-        Looked at every `VALIDATE_EVERY` steps for the learning curve; nothing is
-        decided by it.
+        Scored every `VALIDATE_EVERY` steps for the learning curve; the training does
+        not depend on it.
     network : HQSAM, optional
         Weights to start from instead of `initial_network`.
     encoder_weights : Path, optional
         See `initial_network`.
     frozen : tuple of str
-        Parameters whose names begin so are never trained.
+        Parameters whose names begin with one of these are never trained.
     """
 
     def __init__(
@@ -233,19 +233,19 @@ class Trainer:
                 saved = time.monotonic()
 
     def stop(self, *_: object) -> None:
-        """Save and end `run` after the step in hand; fit to be a signal handler."""
+        """Save and end `run` after the current step; usable as a signal handler."""
         self.stopping = True
 
     def minutes_left(self, seconds: float, first: int, end: int) -> float:
-        """Estimate the time to a step from the time since another.
+        """Estimate the minutes left to a step from the time of the steps so far.
 
-        Stages differ in pace; a step costs as much as it has pixels, half of that
-        if most of the network is frozen.
+        Stages differ in speed: the cost of a step is taken as proportional to its
+        pixels, and half of that if most of the network is frozen.
 
         Parameters
         ----------
         seconds : float
-            What the steps from `first` to the current one took.
+            Duration of the steps from `first` to the current one.
         first, end : int
             Steps.
         """
@@ -268,7 +268,7 @@ class Trainer:
         return self.recipe.stages[-1], 1.0
 
     def _train_step(self, stage: Stage, progress: float) -> Tensor:
-        # Chance depends on the step alone, so that a resumed run goes on alike.
+        # Seeded by the step alone, so that a resumed run gives the same weights.
         rng = np.random.default_rng([self.recipe.seed, self.step])
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
         crops, masks = self._batch(stage, rng)
@@ -279,7 +279,7 @@ class Trainer:
             wanted = is_hq(key) or not stage.hq_only
             p.requires_grad_(wanted and not key.startswith(self.frozen))
         rounds = int(rng.choice(len(stage.rounds), p=stage.rounds))
-        # Now and then the prompt is not drawn: its tokens must say it all.
+        # Sometimes the prompt is not rendered, so that its tokens alone suffice.
         drawn = bool(rng.random() < stage.drawn)
         self.network.prompt_encoder.render_prompts = drawn
         self.optimizer.zero_grad(set_to_none=True)
@@ -383,7 +383,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        # a young average forgets faster, or it would hold the random start
+        # early on the average decays faster, or it would keep the random start
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         state = self.network.state_dict()
         floats = [k for k, v in state.items() if v.is_floating_point()]
@@ -407,7 +407,7 @@ class Trainer:
         return network.to(self.device).eval()
 
     def save(self) -> None:
-        """Write the checkpoint; a kill leaves the old one or the new one."""
+        """Write the checkpoint atomically."""
         path = self.folder / "checkpoint.pt"
         part = path.with_suffix(".part")
         torch.save(

@@ -32,10 +32,10 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
-    """BCE with inside and outside weighing the same, whatever their areas.
+    """BCE with equal total weight of object and background, whatever their areas.
 
-    Without the balance a small object is best answered by nothing at all, a
-    plateau that training from scratch does not leave.
+    Unbalanced, the empty mask is a plateau of the loss for small objects, which
+    training from scratch does not leave.
     """
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     inside, outside = target.flatten(-2), 1 - target.flatten(-2)
@@ -50,9 +50,9 @@ def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
 def hard_bce(logits: Tensor, target: Tensor, share: float = 0.125) -> Tensor:
     """Mean BCE of the `share` of pixels that are most wrong.
 
-    Stands in for HQ-SAM's sampling of uncertain points (PointRend): the loss
-    sits on the rim and on confident errors, such as the corners of a box that
-    was copied instead of looked into.
+    Replaces HQ-SAM's sampling of uncertain points (PointRend): the loss is on the
+    boundary and on confident errors, such as the corners of a mask that merely
+    copies the prompted box.
     """
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     bce = bce.flatten(-2)
@@ -79,7 +79,7 @@ def mask_loss(logits: Tensor, target: Tensor, balance: float) -> Tensor:
 def prompt_loss(
     sam: Tensor, hq: Tensor, iou: Tensor, targets: Targets, balance: float
 ) -> Tensor:
-    """Loss of one decoder answer, (B,).
+    """Compute the loss of one decoder output, (B,).
 
     Mask 0 and the best of the three candidates learn the target (SAM paper:
     only the lowest loss is propagated), the IoU head learns the IoU of all
@@ -92,7 +92,7 @@ def prompt_loss(
     sam, hq, iou : Tensor
         (B, 4, S/4, S/4), (B, 1, S/4, S/4) and (B, 4).
     targets : Targets
-        What is asked for.
+        Masks to learn.
     balance : float
         See `mask_loss`.
     """

@@ -1,4 +1,4 @@
-"""Crops made of crops: pasted objects and mosaics.
+"""Mix crops: copy-paste and mosaics.
 
 A few hundred images show the same objects in the same surroundings again and
 again; both mix what one data set has and keep labels exact.
@@ -33,7 +33,7 @@ def paste(crop: Crop, donor: Crop, rng: np.random.Generator, most: int = 6) -> C
     crop, donor : Crop
         Of one data set.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     most : int
         Objects pasted at most.
     """
@@ -58,7 +58,7 @@ def paste(crop: Crop, donor: Crop, rng: np.random.Generator, most: int = 6) -> C
 
 
 def _shifted(plane: Tensor, shift: tuple[int, ...]) -> Tensor:
-    """Move a (S, S) plane by (y, x) pixels; what comes in is 0."""
+    """Shift a (S, S) plane by (y, x) pixels, filling with 0."""
     moved = torch.zeros_like(plane)
     h, w = plane.shape
     (ty, sy), (tx, sx) = (
@@ -77,7 +77,7 @@ def mosaic(crop: Crop, other: Crop, rng: np.random.Generator) -> Crop:
     crop, other : Crop
         Of one data set and one size.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     """
     side = crop.labels.shape[-1]
     split = int(rng.integers(side // 4, 3 * side // 4))

@@ -1,4 +1,4 @@
-"""Prompts as a user would give them: clicks, loose boxes, rough masks, corrections.
+"""Simulate user prompts: clicks, loose boxes, rough masks, corrections.
 
 All on the device of the target masks, without loops over prompts. Sources: SAM
 paper, appendix A ("Making the model promptable", "Training algorithm");
@@ -163,7 +163,7 @@ def rough_masks(area: Tensor) -> Tensor:
 def first_prompts(targets: Targets, clicks: float = 0.42) -> PromptTokens:
     """Draw a first prompt for each target: click, box, both, or mask.
 
-    A share of `clicks` is a lone click; of the rest two thirds are boxes, a
+    A fraction `clicks` is a single click; of the rest two thirds are boxes, a
     tenth has click and box, and the others a rough mask, some with a click.
     """
     masks, area = targets.masks, targets.quarter[:, 0]
@@ -199,11 +199,11 @@ def corrected(
     prompts : PromptTokens
         The prompts so far.
     logits : Tensor
-        (B, 1, S/4, S/4), the answer to them.
+        (B, 1, S/4, S/4) output for them.
     targets : Targets
-        What is asked for.
+        Masks to learn.
     central : bool
-        Click in the middle of the error, as evaluation does, not at random.
+        Click in the middle of the error, as in evaluation, not at a random pixel.
     """
     masks = targets.masks
     full = F.interpolate(logits.float(), masks.shape[-2:], mode="bilinear")[:, 0] > 0
@@ -219,7 +219,7 @@ def corrected(
     positive = masks[torch.arange(len(masks), device=masks.device), xy[:, 1], xy[:, 0]]
     label = torch.where(positive, POSITIVE, NEGATIVE)
     label = torch.where(valid, label, PAD)
-    # A click ends the points; SAM's "not a point" follows points without a box.
+    # The click comes last; points without a box end with SAM's "not a point".
     labels = prompts.labels
     alone = (labels >= POSITIVE).any(1) | valid
     boxed = (labels == BOX_FIRST).any(1)

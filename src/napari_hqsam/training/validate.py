@@ -1,4 +1,4 @@
-"""A quick look at quality on images kept from training, data set by data set."""
+"""Score a network quickly on crops of validation images, by data set."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def validate(
     datasets : sequence of Dataset
         Validation images.
     crops : int
-        Crops a data set.
+        Crops per data set.
     clicks : int
-        The first click and corrections, all together.
+        Number of clicks, the first and the corrections.
     boundary : bool
         Also boundary IoU, at 0.02 of the crop's diagonal and at 2 px (slower).
 

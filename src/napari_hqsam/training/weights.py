@@ -23,7 +23,7 @@ def save_weights(network: HQSAM, path: Path, steps: int) -> None:
     path : Path
         The file.
     steps : int
-        Optimiser steps behind them.
+        Optimiser steps of the training.
     """
     state = {
         k: (v.half() if v.is_floating_point() else v).cpu().contiguous()
@@ -40,7 +40,7 @@ def save_weights(network: HQSAM, path: Path, steps: int) -> None:
 
 
 def load_weights(path: Path) -> HQSAM:
-    """Make a network from what `save_weights` wrote, in float32 on the CPU.
+    """Load a network from a file of `save_weights`, in float32 on the CPU.
 
     Raises
     ------
@@ -63,6 +63,6 @@ def load_weights(path: Path) -> HQSAM:
 
 
 def weights_step(path: Path) -> int:
-    """Optimiser steps behind the weights in a file of `save_weights`."""
+    """Return the optimiser steps stored in a file of `save_weights`."""
     with safe_open(path, "pt") as file:
         return int((file.metadata() or {}).get("steps", 0))

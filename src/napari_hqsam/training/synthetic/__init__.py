@@ -1,8 +1,8 @@
-"""Synthetic microscopy: exact labels for what the data sets lack.
+"""Synthetic microscopy with exact labels, for objects that the data sets lack.
 
-What keeps the labels unambiguous: whatever is drawn as an object is labelled
-(all images are fully annotated), an image holds one definition of an object, and
-its objects differ from the background in the same manner. Other structure is
+The labels are unambiguous: everything drawn as an object is labelled (all images
+are fully annotated), an image has one definition of an object, and its objects
+differ from the background in the same way. Other structure is
 texture, or clearly different. Inverted images are left to the augmentation.
 ``python -m napari_hqsam.training.synthetic FOLDER`` writes contact sheets.
 """
@@ -30,7 +30,7 @@ def synthetic_image(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of all chance: the same state gives the same image.
+        Random generator: the same state gives the same image.
     device : torch.device or str
         Where the tensors go.
     """

@@ -1,4 +1,4 @@
-"""What a microscope and its camera make of labels: profiles, halos, light, noise.
+"""Simulate the image of labels: intensity profiles, halos, illumination, noise.
 
 Images are (SIDE, SIDE) float32, 0 to about 1, until `camera` makes them uint8.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Distance to the border of the own object, pixels; touching ones are apart."""
+    """Distance to the border of the own object, pixels; touching ones are separate."""
     inside = labels > 0
     for axis in (0, 1):
         differs = np.diff(labels, axis=axis) != 0
@@ -93,7 +93,7 @@ def camera(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     image : ndarray
         Light, 0 to 1.
     shot : float
@@ -102,7 +102,7 @@ def camera(
         Deviation of the read noise.
     sharp : float
         Correlation of the noise, pixels (resampled or denoised images); its
-        deviation is kept.
+        standard deviation is unchanged.
     """
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     if sharp > 0.2:

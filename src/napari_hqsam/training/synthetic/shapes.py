@@ -1,7 +1,7 @@
-"""Shapes of objects, and how they come to lie in an image.
+"""Shapes of objects, and their placement in an image.
 
 A piece is a bool array with one shape; `paste` writes it into an int32 label
-image and keeps what lies there already, so that neighbours touch and never
+image without overwriting other objects, so that neighbours touch and never
 overlap.
 """
 
@@ -42,7 +42,7 @@ def blob(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     radius : float
         Geometric mean of the half axes, pixels.
     aspect : float
@@ -118,12 +118,12 @@ def track(
     tightest: float = 8.0,
     heading: float | None = None,
 ) -> NDArray[np.float64]:
-    """Walk from the origin with a slowly turning heading, (n, 2) y, x in pixels.
+    """Draw a smooth random path from the origin, (n, 2) y, x in pixels.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     length : float
         Of the path, pixels; neighbouring points are 1 pixel apart.
     bend : float
@@ -180,12 +180,12 @@ def scatter(
     spread: float = 30.0,
     blocked: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
-    """Place `count` tries of a shape at random; (SIDE, SIDE) int32 labels.
+    """Try to place a shape at `count` random positions; (SIDE, SIDE) int32 labels.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     shape : callable
         Draws a `Piece`.
     count : int
@@ -245,7 +245,7 @@ def voronoi(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     spacing : float
         Mean diameter, pixels.
     wobble : float

@@ -28,7 +28,7 @@ Draw = Callable[[np.random.Generator], tuple[NDArray[np.uint8], NDArray[np.int32
 
 
 class Kind(NamedTuple):
-    """How a kind of image is drawn, and what its labels promise.
+    """How a kind of image is drawn, and properties of its labels.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Kind(NamedTuple):
         Relative frequency.
     sign : int
         1: objects are brighter than the background around them, -1: darker;
-        0: told apart by their outline, or either from image to image.
+        0: distinguished by their outline, or the sign varies between images.
     connected : bool
         Each object is one piece (8-connected).
     """
@@ -69,7 +69,7 @@ KINDS: dict[str, Kind] = {
 def draw(
     name: str, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Draw an image of a kind, again where chance left it without an object."""
+    """Draw an image of a kind; repeat until it has an object."""
     while True:
         image, labels = KINDS[name].draw(rng)
         if labels.any():

@@ -1,6 +1,6 @@
-"""Plain shapes, bright on dark: blobs, rods or rings in a random look.
+"""Plain shapes, bright on dark: blobs, rods or rings with random contrast.
 
-What no microscopist would name, so that the model does not lean on names.
+They belong to no kind of specimen, so that the model generalises beyond those.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def ring(rng: np.random.Generator, radius: float, share: float) -> shapes.Piece:
 
 
 def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Draw one sort of shape in one look."""
+    """Draw one kind of shape with one kind of contrast."""
     radius = float(np.exp(rng.uniform(np.log(5), np.log(45))))
     spread, form = rng.uniform(0, 0.4), rng.integers(4)
     share, rough = rng.uniform(0.2, 0.45), rng.uniform(0.05, 0.2)
@@ -48,7 +48,7 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int32]
     if rng.random() < 0.4:
         depth = optics.depth(labels)
         light = light + inside * rng.uniform(-0.3, 0.5) * np.exp(-depth / 2.5)
-    else:  # touching ones are told apart by a faint seam
+    else:  # touching objects are separated by a faint seam
         light = light * (0.75 + 0.25 * np.minimum(optics.depth(labels) / 2, 1))
     image = blur(light, rng.uniform(0.3, 1.5))
     if rng.random() < 0.3:
