@@ -12,6 +12,7 @@ from napari_hqsam.geometry.boxes import (
     is_empty,
     moved,
     shape_of,
+    without,
 )
 
 SIDES = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(sorted)
@@ -50,3 +51,14 @@ def test_a_box_in_an_array_that_shows_another(box, y, x):
         assert found[0, 0] == plane[box[0] + 1, box[1] + 2]
     assert shape_of(moved(box, (y, x))) == shape_of(box)
     assert moved(box, (y, x))[:2] == (box[0] + y, box[1] + x)
+
+
+@given(BOXES, BOXES)
+def test_what_a_box_has_outside_another(outer, inner):
+    inner = common(outer, inner)
+    if is_empty(inner):
+        return
+    parts = without(outer, inner)
+    assert not any(map(is_empty, parts))
+    covered = sum(pixels(part).astype(int) for part in parts)
+    np.testing.assert_array_equal(covered, pixels(outer) & ~pixels(inner))

@@ -35,6 +35,22 @@ def around(first: Box, second: Box) -> Box:
     return min(y0), min(x0), max(y1), max(x1)
 
 
+def without(outer: Box, inner: Box) -> list[Box]:
+    """Divide what a box has outside another one, which it holds, into boxes.
+
+    Those above, to the left, to the right and below, as far as they hold a pixel.
+    """
+    y0, x0, y1, x1 = outer
+    top, left, bottom, right = inner
+    parts = (
+        (y0, x0, top, x1),
+        (top, x0, bottom, left),
+        (top, right, bottom, x1),
+        (bottom, x0, y1, x1),
+    )
+    return [part for part in parts if not is_empty(part)]
+
+
 def shape_of(box: Box) -> tuple[int, int]:
     """Height and width of a box."""
     return box[2] - box[0], box[3] - box[1]

@@ -1,8 +1,11 @@
 """All objects of one plane without prompts: a plain image, or one slice of a stack."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from napari_hqsam.viewer.canvas.viewport import camera
 from napari_hqsam.viewer.time_left import TimeLeft
 from tests.viewer.helpers.stack import SIDE, discs, finish, starter
 
@@ -58,6 +61,76 @@ def test_accepted_objects_stay_and_are_not_found_again(start):
     assert np.array_equal(hand.labels == 1, before)
     hand.key("U")
     assert np.array_equal(hand.labels, before)
+
+
+def zoomed_in(start):
+    """Show a part of a plane of 49 discs, one of which is accepted already.
+
+    So the scale is known: how levels are rated is no part of the test.
+    """
+    hand = start(plane(336), axis=1, z=0)
+    known = hand.engine.bright
+    known.tuning = replace(known.tuning, automatic_share=1 / 4)
+    hand.accept((216, 216))
+    scene, shown = hand.scene, camera(hand.viewer)
+    shown.zoom *= scene.viewport.extent(scene.image, scene.view()) / 140
+    shown.center = (0, 240, 240)
+    hand.wait()
+    return hand
+
+
+def test_objects_in_view_come_first_and_then_the_rest(start):
+    hand, reports = zoomed_in(start), []
+    hand.stacks.advanced.connect(lambda share, text: reports.append((share, text)))
+    press(hand)
+    finish(hand)
+
+    labels, dark = hand.labels.copy(), plane(336) < 100
+    assert len(objects(hand)) == 49  # each once, those on the border of the view too
+    assert ((labels > 0) & dark).sum() < 0.15 * (labels > 0).sum()
+    areas = np.bincount(labels.ravel())[1:]
+    assert areas.min() > 0.7 * areas.max()  # none is cut
+    assert labels[190:290, 190:290].max() <= 17  # ids are by the time of the find
+    texts = [text for _, text in reports]
+    in_view = [i for i, text in enumerate(texts) if "in view" in text]
+    beyond = [i for i, text in enumerate(texts) if "beyond the view" in text]
+    assert in_view[-1] < beyond[0]
+    shares = [share for share, _ in reports]
+    assert shares == sorted(shares)
+    hand.key("U")
+    assert objects(hand) == [1]  # one step of undo, both parts
+
+
+def test_cancelled_after_the_preview_its_objects_stay(start):
+    hand = zoomed_in(start)
+
+    def cancel(share, text):
+        if "beyond the view" in text and hand.stacks.running:
+            hand.stacks.cancel()
+
+    hand.stacks.advanced.connect(cancel)
+    press(hand)
+    finish(hand)
+    assert 5 <= len(objects(hand)) <= 17
+    assert not hand.labels[:140].any()
+    hand.key("U")
+    assert objects(hand) == [1]
+
+
+def test_where_prompts_come_from_is_chosen(start):
+    hand = start(plane(), axis=1, z=0)
+    choice = hand.widget.find_all.proposer
+    assert choice.value == "auto"
+    choice.value = "apg"
+    press(hand)
+    hand.wait(lambda: bool(hand.notes))
+    assert "no instance decoder" in hand.notes[-1]
+    assert not objects(hand)
+    hand.notes.clear()
+    choice.value = "grid"
+    press(hand)
+    finish(hand)
+    assert len(objects(hand)) == 4
 
 
 def test_one_slice_of_a_stack(viewer, start):

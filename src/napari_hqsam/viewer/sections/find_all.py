@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_hqsam.viewer.parts.fields import progress_bar, show_progress
+from napari_hqsam.viewer.parts.fields import choice, progress_bar, show_progress
 from napari_hqsam.viewer.parts.forms import button
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FindAll(QWidget):
-    """A button and its progress bar.
+    """A button, where prompts come from, and a progress bar.
 
     Parameters
     ----------
@@ -28,13 +28,18 @@ class FindAll(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         self.run = button(
             "",
-            "Find the objects of the plane shown without prompts. Accepted objects "
-            "stay;\nall that is found is one step of undo. A whole stack: under Stack",
+            "Find the objects of the plane shown without prompts; in view first.\n"
+            "Accepted objects stay; all that is found is one step of undo.\n"
+            "A whole stack: under Stack",
             self.toggle,
             icon="batch",
         )
         self.progress = progress_bar("Tiles that were looked at, and the time left")
-        rows.addWidget(self.run)
+        self.proposer = choice(stacks.state, "proposer")
+        row = QHBoxLayout()
+        row.addWidget(self.run, 3)
+        row.addWidget(self.proposer.native, 2)
+        rows.addLayout(row)
         rows.addWidget(self.progress.native)
         stacks.changed.connect(self.refresh)
         stacks.progress.connect(self.refresh)

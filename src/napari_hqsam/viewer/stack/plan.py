@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable
 
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box, Plane
+    from napari_hqsam.segmentation.options import ProposerName
     from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
@@ -44,6 +45,8 @@ class StackPlan:
         Its array, to be read by regions.
     session : Session or None
         Where objects go; None where labels are only read.
+    proposer : {"auto", "apg", "ais", "grid"}
+        Where prompts come from, if there are none; see `iter_everything`.
     group : str
         Name of the group of events that one undo takes back.
     """
@@ -56,6 +59,7 @@ class StackPlan:
     target: LayerTarget | None = None
     labels: Any = None
     session: Session | None = None
+    proposer: ProposerName = "auto"
     group: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -114,10 +118,16 @@ class SliceJob:
         """Return the ids of the objects that the run is about."""
         return list(self.progress.ids.values())
 
-    def other_labels_dialog(self, plane: Plane, box: Box) -> NDArray[Any]:
-        """Read the labels of other objects in a region: those pixels are taken."""
+    def other_labels_dialog(
+        self, plane: Plane, box: Box, earlier: Collection[int] = ()
+    ) -> NDArray[Any]:
+        """Read the labels of other objects in a region: those pixels are taken.
+
+        Objects that the run is about count as others if they are `earlier` ones.
+        """
         region = plane.read(self.plan.labels, box)
-        return np.where(np.isin(region, self.own_ids()), 0, region)
+        own = [label_id for label_id in self.own_ids() if label_id not in earlier]
+        return np.where(np.isin(region, own), 0, region)
 
 
 class OtherLabels:
@@ -127,14 +137,19 @@ class OtherLabels:
     ----------
     job : SliceJob
     z : int
+    earlier : collection of int
+        Ids of objects of the run that count as others.
     """
 
-    def __init__(self, job: SliceJob, z: int) -> None:
+    def __init__(self, job: SliceJob, z: int, earlier: Collection[int] = ()) -> None:
         self._job, self._plane = job, job.plan.stack.plane(z)
+        self._earlier = earlier
         self.shape = self._plane.size(job.plan.labels.shape)
 
     def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
         (y0, y1, _), (x0, x1, _) = (
             part.indices(n) for part, n in zip(key, self.shape, strict=True)
         )
-        return self._job.other_labels_dialog(self._plane, (y0, x0, y1, x1))
+        return self._job.other_labels_dialog(
+            self._plane, (y0, x0, y1, x1), self._earlier
+        )

@@ -11,6 +11,7 @@ from napari_hqsam.viewer.setting import shown
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
+    from napari_hqsam.segmentation.options import ProposerName
     from napari_hqsam.segmentation.propagation import Confidence, Direction
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
@@ -30,6 +31,8 @@ class StackState:
     range_axis : int or None
         Data axis that the range applies to; None: to any.
     direction : {"both", "forward", "backward"}
+    proposer : {"auto", "apg", "ais", "grid"}
+        Where prompts come from when all objects are looked for.
     object_id : int or None
         The object whose confidence is shown.
     parts : dict
@@ -52,6 +55,32 @@ class StackState:
                 ("both ways", "both", "From the first slice to the last"),
                 ("onward", "forward", "To higher slices"),
                 ("backward", "backward", "To lower slices"),
+            ),
+        ),
+    )
+    proposer: ProposerName = field(
+        default="auto",
+        metadata=shown(
+            "Where prompts come from when all objects are looked for",
+            choices=(
+                (
+                    "automatic",
+                    "auto",
+                    "APG where the model has an instance decoder, else the grid",
+                ),
+                (
+                    "APG (decoder, then SAM)",
+                    "apg",
+                    "One point for each object that the instance decoder sees;\n"
+                    "SAM and HQ segment each",
+                ),
+                (
+                    "AIS (decoder alone, fast)",
+                    "ais",
+                    "A watershed on the maps of the instance decoder, without SAM:\n"
+                    "several times as fast",
+                ),
+                ("grid of clicks", "grid", "An even grid of clicks, for any model"),
             ),
         ),
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
+from napari_hqsam.geometry.boxes import shape_of, without
+from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.stack.plan import OtherLabels
 from napari_hqsam.viewer.stack.slices.slice_axis import SinglePlane
@@ -13,11 +16,17 @@ from napari_hqsam.viewer.stack.tasks.task import StackTask, objects_text
 from napari_hqsam.worker import Cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Collection, Hashable, Iterator
 
+    from napari_hqsam.geometry import Box
     from napari_hqsam.masks import Mask
+    from napari_hqsam.segmentation.options import Level
     from napari_hqsam.viewer.stack.plan import SliceJob
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
+
+PREVIEWED = 0.5
+"""Share of the plane in view up to which that part comes first: beyond, the rest would
+be over as soon."""
 
 
 class FindAllOnSlices(StackTask):
@@ -46,7 +55,13 @@ class FindAllOnSlices(StackTask):
 
 
 class FindAllOnPlane(StackTask):
-    """Finds all objects of the plane shown, of a stack or of a single plane."""
+    """Finds all objects of the plane shown, of a stack or of a single plane.
+
+    Of a plane that is much larger than what the canvas shows, the part in view comes
+    first: its objects appear as a preview after a few tiles, at the level that suits
+    what the user looks at. The rest goes on by itself, as a user expects who asked
+    for all; who sees that it goes wrong, cancels.
+    """
 
     on_one_plane = True
 
@@ -56,17 +71,53 @@ class FindAllOnPlane(StackTask):
         assert image is not None
         return SinglePlane.of(view, layer_shape(image)), (0, 1)
 
+    def prepare(self) -> None:
+        """Divide the plane into the part in view and the rest."""
+        scene, view = self.inputs.scene, self.plan.stack.view
+        size = plane_size(scene.image, view)
+        plane = 0, 0, *size
+        seen = scene.viewport.part(scene.image, view, size)
+        preview = _area(seen) <= PREVIEWED * _area(plane)
+        self._parts = [seen, *without(plane, seen)] if preview else [plane]
+        self._part = 0
+
     def results(self, job: SliceJob) -> Iterator[SliceResult]:
         """Yield objects one by one, as they are found."""
-        for i, mask in enumerate(_find_all(job, 0)):
-            yield SliceResult(0, (_object(i, mask),), partial=True)
+        level: Level | None = None
+        keys = count()
+        for which, part in enumerate(self._parts):
+            self._part, self.progress.tiles = which, (0, 0)
+            # Objects of the parts before are left as they are, like accepted ones.
+            earlier = frozenset(job.own_ids())
+            for mask in _find_all(job, 0, part, earlier, level):
+                level = mask.level if level is None else level
+                yield SliceResult(0, (_object(next(keys), mask),), partial=True)
+            # The main thread has counted all tiles of this part before the next step.
+            yield SliceResult(0, partial=True)
         yield SliceResult(0)
+
+    @property
+    def share(self) -> float:
+        """Share of the plane's area that is done, 0..1."""
+        if self.progress.done:
+            return 1.0
+        tile, tiles = self.progress.tiles
+        areas = [_area(part) for part in self._parts]
+        here = areas[self._part] * tile / tiles if tiles else 0.0
+        return (sum(areas[: self._part]) + here) / sum(areas)
 
     def counts(self) -> list[str]:
         """Return the counts of tiles and objects: there is one slice."""
         (tile, tiles), found = self.progress.tiles, len(self.progress.ids)
-        parts = [f"{tile} of {tiles} tiles" if tiles else "choosing the scale"]
-        return [*parts, f"{found} objects"] if found else parts
+        if len(self._parts) == 1:
+            text = f"{tile} of {tiles} tiles" if tiles else "choosing the scale"
+        elif self._part == 0:
+            text = (
+                f"in view: {tile} of {tiles} tiles" if tiles else "choosing the scale"
+            )
+        else:
+            text = f"beyond the view: {self.share:.0%} of the plane"
+        return [text, f"{found} objects"] if found else [text]
 
     def summary(self) -> str:
         """Return how many objects were found."""
@@ -74,8 +125,31 @@ class FindAllOnPlane(StackTask):
         return f"{objects_text(ids)} found" if ids else "Nothing was found"
 
 
-def _find_all(job: SliceJob, z: int) -> Iterator[Mask]:
-    """Yield the masks of all objects of a slice that are not accepted yet."""
+def _area(box: Box) -> int:
+    height, width = shape_of(box)
+    return height * width
+
+
+def _find_all(
+    job: SliceJob,
+    z: int,
+    region: Box | None = None,
+    earlier: Collection[int] = (),
+    level: Level | None = None,
+) -> Iterator[Mask]:
+    """Yield the masks of all objects of a slice that are not accepted yet.
+
+    Parameters
+    ----------
+    job : SliceJob
+    z : int
+    region : (y0, x0, y1, x1), optional
+        Where to look, plane pixels; by default everywhere.
+    earlier : collection of int
+        Ids of objects of the run that are left as they are.
+    level : int, optional
+        In place of that of the request.
+    """
     from napari_hqsam.segmentation.automatic import iter_everything
 
     def check() -> None:
@@ -85,13 +159,17 @@ def _find_all(job: SliceJob, z: int) -> Iterator[Mask]:
     check()
     request, stack = job.plan.request, job.plan.stack
     options = request.options
-    if options.level == "whole":
+    if level is not None:
+        options = replace(options, level=level)
+    elif options.level == "whole":
         options = replace(options, level="auto")
     yield from iter_everything(
         job.engine.segmenter(request.image, request.model),
         plane=request.image.index_at(stack.index(z)),
+        region=region,
+        proposer=job.plan.proposer,
         **options.arguments(),
-        taken=OtherLabels(job, z),
+        taken=OtherLabels(job, z, earlier),
         progress=job.report_tiles,
         check=check,
     )

@@ -119,7 +119,14 @@ class StackTask(ABC):
         stack, span = self._slices()
         request = inputs.requests.request(stack.view, self.level_prompt)
         total = span[1] - span[0]
-        self.plan = StackPlan(stack, span, request, inputs.scene.key, total)
+        self.plan = StackPlan(
+            stack,
+            span,
+            request,
+            inputs.scene.key,
+            total,
+            proposer=inputs.state.proposer,
+        )
         self.progress = StackProgress()
         self.own_prompts: dict[tuple[int, Hashable], Prompt] = {}
         self.reopened: int | None = None
