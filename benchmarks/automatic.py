@@ -31,11 +31,11 @@ import platform
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from automatic_planes import plane, tiles
 from reference import import_reference, load_reference
 from scaling import Cells, seeded
 from scipy import ndimage
@@ -44,12 +44,9 @@ from napari_hqsam import Segmenter, batch_file, load_model, open_image, read_lab
 from napari_hqsam.datasets.folders import find_folders
 from napari_hqsam.evaluation.scoring import grey_plane, paint_all
 from napari_hqsam.masks.metrics import average_precision, contingency_iou, iou
-from napari_hqsam.models import Tuning, read_state_dict
-from napari_hqsam.network import build_network, find_instance_decoder
+from napari_hqsam.network import build_network
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import Rules
-from napari_hqsam.segmentation.automatic import iter_everything
-from tests.helpers.bright_network import BrightNetwork
 from tests.parity.seeded import seeded_state_dict
 
 if TYPE_CHECKING:
@@ -57,10 +54,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.masks import Mask
     from napari_hqsam.models import Model
 
-LIMITS = (0.0, 255.0)
 UNFILTERED = Rules(quality=0.01, candidate_quality=2)
 PROPOSERS = ("grid", "ais", "apg")
 
@@ -213,94 +208,6 @@ def _central(shape: tuple[int, int], side: int) -> tuple[int, int, int, int]:
         (max(0, n // 2 - side // 2), min(n, n // 2 + side // 2)) for n in shape
     )
     return y0, x0, y1, x1
-
-
-# --- tiles and large planes -------------------------------------------------
-
-
-class Discs:
-    """A dark plane of any size with bright discs on a lattice."""
-
-    dtype = np.dtype(np.uint8)
-    ndim = 2
-
-    def __init__(self, side: int, step: int, radius: int) -> None:
-        self.shape, self.step, self.radius = (side, side), step, radius
-
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        y, x = (
-            (np.arange(*part.indices(n)) % self.step - self.step // 2) ** 2
-            for part, n in zip(key, self.shape, strict=True)
-        )
-        return np.where(y[:, None] + x < self.radius**2, 220, 20).astype(np.uint8)
-
-    def count(self, masks: Iterable[Mask]) -> str:
-        """Count discs found once, twice, cut and missed, and masks of none."""
-        found = np.zeros([n // self.step for n in self.shape], int)
-        cut = others = 0
-        for mask in masks:
-            y0, x0, y1, x1 = mask.bbox
-            row, column = (y0 + y1) // 2 // self.step, (x0 + x1) // 2 // self.step
-            whole = mask.area / (np.pi * self.radius**2)
-            if max(row, column) >= len(found) or not 0.2 < whole < 2:
-                others += 1
-                continue
-            found[row, column] += 1
-            cut += whole < 0.8
-        return (
-            f"{found.size} discs: once {(found == 1).sum()}, twice or more "
-            f"{(found > 1).sum()}, missed {(found == 0).sum()}, cut {cut}; "
-            f"other masks {others}"
-        )
-
-
-def tiles(args: argparse.Namespace) -> None:
-    """Count what is found on 9 tiles, and in one look as large as they are."""
-    model = load_model(args.model)
-    side, state = 2 * model.input_size, read_state_dict(model.path)[0]
-    network = build_network(
-        model.variant,
-        input_size=side,
-        render_prompts=model.network.prompt_encoder.render_prompts,
-        instance_decoder=find_instance_decoder(state),
-    )
-    network.load(state)
-    fields = {"input_size": side, "network": network.optimize()}
-    wide: Any = SimpleNamespace(**vars(seeded(model.variant, side)) | fields)
-    wide.tuning = model.tuning
-    for name, one in (("9 tiles", model), ("one look", wide)):
-        plane = Discs(side, side // 8, side // 32)
-        segmenter = Segmenter(plane, one, normalization=LIMITS, cache=False)
-        found = segmenter.segment_everything(level=0, proposer=args.proposer)
-        print(f"{name} ({segmenter.source.encoded} encoded): {plane.count(found)}")
-
-
-def plane(args: argparse.Namespace) -> None:
-    """Count what is found on a large plane, and measure memory."""
-    import resource
-
-    if args.network == "bright":  # a network of known answers: exact counts
-        model: Any = SimpleNamespace(
-            name="bright",
-            digest="0" * 64,
-            network=BrightNetwork(256),
-            input_size=256,
-            tuning=Tuning(quality=0.2, candidate_quality=0.4, points_per_side=16),
-            device=torch.device("cpu"),
-            dtype=torch.float32,
-        )
-    else:
-        model = load_model(args.network)
-    discs = Discs(args.side, 500, 60)
-    segmenter = Segmenter(discs, model, normalization=LIMITS, cache=False)
-    segmenter.segment(Prompt([(250, 250)]), level=2)  # thread pools, kernels
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    start = time.perf_counter()
-    found = discs.count(iter_everything(segmenter, level=2, proposer=args.proposer))
-    seconds = time.perf_counter() - start
-    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
-    print(f"{args.side} x {args.side}, {found}")
-    print(f"{segmenter.source.encoded} tiles, {seconds:.0f} s, {more:.0f} MiB more")
 
 
 def frames(args: argparse.Namespace) -> None:
