@@ -85,7 +85,8 @@ def generator(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     theirs = make.generate(picture)
     seconds = time.perf_counter() - start
-    segmenter = Segmenter(picture, model, axes="yxc", normalization="none", cache=False)
+    image = open_image(picture, axes="yxc")
+    segmenter = Segmenter(image, model, normalization="none", cache=False)
     start = time.perf_counter()
     ours = segmenter.segment_everything(
         level=0,
