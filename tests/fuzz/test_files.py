@@ -1,4 +1,4 @@
-"""Files of strangers, changed at random: read, or refused in one line.
+"""Untrusted files, changed at random: read, or refused in one line.
 
 2,000 of each kind; `scripts/test fuzz` reads 50,000, other ones each time. Nothing is
 written meanwhile but by the test, and no more than 1 GiB of memory is taken.
