@@ -14,6 +14,8 @@ from scipy.ndimage import gaussian_filter
 
 from napari_hqsam.images import open_image
 
+pytestmark = pytest.mark.slow
+
 SIDE = 61_440
 CHUNK = 1024
 LIMIT_GB = 2.0

@@ -15,7 +15,10 @@ from napari_hqsam.labels import labels_on_disk
 SIDE = 2048
 OLD = b"what was there before"
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="POSIX signals"),
+]
 
 
 @pytest.fixture

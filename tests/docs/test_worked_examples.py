@@ -13,6 +13,8 @@ import pytest
 
 from tests.docs.worked_examples import PAGE, copy_package, read_blocks
 
+pytestmark = pytest.mark.slow
+
 PYTHON = [sys.executable, "-W", "error"]
 
 
@@ -49,6 +51,7 @@ def test_each_is_one_file_of_less_than_40_lines_and_a_table():
 
 
 def test_all_pass_the_checks_of_style(package):
+    pytest.importorskip("ruff")
     for block in read_blocks(PAGE.read_text()):
         path = package / block.path
         for command in (["check", "-q"], ["format", "--check", "-q"]):

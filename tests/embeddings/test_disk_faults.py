@@ -6,6 +6,8 @@ from tests.embeddings.tiny_encoder import noise, same, tiles_of, tiny_source
 
 faulty_disk = pytest.importorskip("tests.helpers.faulty_disk", reason="POSIX alone")
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_store_holds_whole_tiles_or_none(tmp_path):
     pixels = noise((64, 100))

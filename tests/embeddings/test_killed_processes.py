@@ -20,7 +20,10 @@ from tests.embeddings.kill_processes import (
 )
 from tests.embeddings.tiny_encoder import noise, same, tiles_of, tiny_source
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX processes and disks")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="POSIX processes and disks"),
+]
 
 
 def test_killed_at_any_moment_a_store_heals():

@@ -32,6 +32,8 @@ from napari_hqsam.jobs.batches.ledger import Ledger
 from napari_hqsam.sessions import ArrayTarget, read_session, rebuild
 from tests.helpers.hostile_files import HEADER, accept, sealed
 
+pytestmark = pytest.mark.slow
+
 VARIABLE = "NAPARI_HQSAM_FUZZ"
 COUNT = int(os.environ.get(VARIABLE, "2000"))
 SMALL = 10**6

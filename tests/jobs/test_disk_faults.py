@@ -8,6 +8,8 @@ from napari_hqsam.jobs import plan_batch, run_batch
 
 faulty_disk = pytest.importorskip("tests.helpers.faulty_disk", reason="POSIX alone")
 
+pytestmark = pytest.mark.slow
+
 OLD = np.full((2, 40, 60), 9, np.uint16)
 
 

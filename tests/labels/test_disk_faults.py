@@ -8,6 +8,8 @@ from napari_hqsam.labels import read_labels, write_labels
 
 faulty_disk = pytest.importorskip("tests.helpers.faulty_disk", reason="POSIX alone")
 
+pytestmark = pytest.mark.slow
+
 OLD = np.eye(20, 30, dtype=np.uint16)
 NEW = np.full((20, 30), 7, np.uint16)
 

@@ -44,6 +44,8 @@ from tests.parity.cases import (
 )
 from tests.parity.seeded import seeded_state_dict
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 VARIANTS = ("vit_tiny", "vit_b", "vit_l", "vit_h")
 """Those with an official HQ-SAM checkpoint."""

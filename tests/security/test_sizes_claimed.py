@@ -23,6 +23,8 @@ from napari_hqsam.prompts import parts
 from napari_hqsam.prompts.geometry import ellipse_mask, polygon_mask
 from napari_hqsam.prompts.prompt import Prompt
 
+pytestmark = pytest.mark.slow
+
 LIMITED = """
 import resource, sys
 import numpy, scipy.ndimage, napari_hqsam.prompts, napari_hqsam.images, PIL.Image

@@ -82,7 +82,10 @@ V2 = {
     "zlib": numcodecs.Zlib(),
     "zstd": numcodecs.Zstd(),
 }
-pytestmark = pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr"),
+]
 
 
 def v3_codecs():

@@ -20,6 +20,8 @@ from napari_hqsam.sessions import (
 
 faulty_disk = pytest.importorskip("tests.helpers.faulty_disk", reason="POSIX alone")
 
+pytestmark = pytest.mark.slow
+
 IMAGE = ImageRecord("cells.tif", "yx", (12, 14), "ab" * 32)
 SETUP = ModelRecord("micro", "cd" * 32, (0, 0, 0), ((3.0, 250.5),), "ef" * 32)
 
