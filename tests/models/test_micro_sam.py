@@ -121,7 +121,7 @@ def test_from_then_on_the_sha256_counts(know, ours, monkeypatch):
     (ours / "cells.pt").write_bytes(forged)
     same = registry.CHECKPOINTS[0].weights.xxh128
     monkeypatch.setattr("napari_hqsam.models.digests.xxh128", lambda _: same)
-    with pytest.raises(CheckpointError, match="fetch it again"):
+    with pytest.raises(CheckpointError, match=r"cells\.pt .*fetch it again"):
         verify("cells")
 
 
@@ -134,11 +134,12 @@ def test_a_download_of_unknown_size_goes_on_where_it_stopped(know, server):
     assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= DROP_AFTER
 
 
-def test_a_complete_part_file_of_unknown_size_is_used(know, ours):
+def test_a_complete_part_file_of_unknown_size_is_used(know, server, ours):
     know()
     ours.mkdir(parents=True)
     (ours / "cells.pt.part").write_bytes(NETWORK)
     assert fetch("cells", progress=False).read_bytes() == NETWORK
+    assert server.ranges == [f"bytes={len(NETWORK)}-", None]  # then the decoder
 
 
 @pytest.mark.parametrize(
