@@ -78,7 +78,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 
 def network_sizes(labels: np.ndarray, ids: Sequence[int]) -> np.ndarray:
-    """Size of the piece of a long thin object that a crop should show, (n,) pixels.
+    """Compute the extent of each object that a crop should show, (n,) pixels.
 
     A vessel tree spans its image; scaled to fit a crop it is thinner than a pixel.
     The size used instead is `NETWORK_WIDTHS` times its width. The width is 4 times

@@ -146,7 +146,7 @@ class StoreFolder:
         return min(DEFAULT_BYTES, int((free + used) * FREE_SHARE))
 
     def make_room(self, size: int) -> None:
-        """Evict least recently used tiles until so many more bytes fit the budget.
+        """Evict least recently used tiles until `size` more bytes fit the budget.
 
         Cheap, except after each twentieth of the budget, when the size of all stores
         is measured, including what other processes have written.
@@ -173,7 +173,7 @@ class StoreFolder:
                 self._free(used + size - int(limit * (1 - SPARE)))
 
     def _free(self, wanted: int) -> None:
-        """Remove up to so many bytes: leftovers first, then old tiles.
+        """Remove files until `wanted` bytes are freed: leftovers first, then old tiles.
 
         Files that cannot be removed stay; the next write then raises.
         """

@@ -55,7 +55,7 @@ class SingleFlight(Generic[T]):
 
 
 class ByteCache(Generic[T]):
-    """Things in memory that can be made again.
+    """LRU cache of objects that can be computed again.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ class BoxMethod(Protocol):
 
 
 def otsu_component(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Otsu threshold; the connected component of the click, bright or dark."""
+    """Segment by Otsu threshold: the clicked connected component, bright or dark."""
     pixel = _pixel(plane, click)
     bright = plane > filters.threshold_otsu(plane)
     return np.asarray(segmentation.flood(bright, pixel, connectivity=1))
@@ -94,7 +94,7 @@ def otsu_component(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
 def flood_fill(
     plane: NDArray[Any], click: Point, tolerance: float = 0.25
 ) -> NDArray[np.bool_]:
-    """Flood fill (magic wand): the connected pixels similar to the clicked one.
+    """Segment by flood fill (magic wand): connected pixels similar to the clicked one.
 
     `tolerance` is the largest difference, as a fraction of the contrast (1st to 99th
     percentile) within `REACH` of the click.
@@ -108,7 +108,7 @@ def flood_fill(
 
 
 def watershed(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Watershed on the gradient; seeds: the click, and the window's frame."""
+    """Segment by watershed on the gradient; seeds: click and frame of the window."""
     pixel = _pixel(plane, click)
     window = _window_around(plane, pixel)
     crop = plane[window]
@@ -118,7 +118,7 @@ def watershed(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
 
 
 def random_walker(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
-    """Random walker (Grady 2006); seeds: the click, and the window's frame."""
+    """Segment by random walker (Grady 2006); seeds: click and frame of the window."""
     pixel = _pixel(plane, click)
     window = _window_around(plane, pixel)
     crop, step = _smaller(plane[window], WALKER_PIXELS)
@@ -131,7 +131,7 @@ def random_walker(plane: NDArray[Any], click: Point) -> NDArray[np.bool_]:
 
 
 def inscribed_ellipse(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
-    """Ellipse that touches the sides of the box; the image is ignored."""
+    """Return the ellipse that touches the sides of the box; the image is ignored."""
     _box_window(plane, box)
     y0, x0, y1, x1 = box
     mask = np.zeros(plane.shape, np.bool_)
@@ -144,7 +144,7 @@ def inscribed_ellipse(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
 
 
 def otsu_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
-    """Otsu threshold in the box; largest component of the class rarer on its border."""
+    """Segment by Otsu: the largest component of the class rarer on the box's border."""
     window = _box_window(plane, box)
     crop = plane[window]
     bright = crop > filters.threshold_otsu(crop)
@@ -156,7 +156,7 @@ def otsu_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
 
 
 def chan_vese_in_box(plane: NDArray[Any], box: FloatBox) -> NDArray[np.bool_]:
-    """Morphological active contour without edges, from the inscribed ellipse.
+    """Run a morphological active contour without edges from the inscribed ellipse.
 
     Marquez-Neila, Baumela, Alvarez 2014; Chan and Vese's energy, 50 iterations.
     """
@@ -208,7 +208,7 @@ def _within(pixel: tuple[int, int], window: Window) -> tuple[int, int]:
 
 
 def _seeds(shape: tuple[int, ...], pixel: tuple[int, int]) -> NDArray[np.int32]:
-    """Seeds of a window: 1 at the pixel and 2 on the frame."""
+    """Make the seeds of a window: 1 at the pixel and 2 on the frame."""
     seeds = np.full(shape, 2, np.int32)
     seeds[1:-1, 1:-1] = 0
     seeds[pixel] = 1

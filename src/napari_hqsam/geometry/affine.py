@@ -1,4 +1,4 @@
-"""Affine maps of points: compose, invert, take axes apart."""
+"""Affine maps of points: compose, invert, select axes."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Affine:
         return Affine.of(self.matrix @ first.matrix, self(first.offset))
 
     def inverse(self) -> Affine:
-        """Return the map back."""
+        """Return the inverse map."""
         linear = np.linalg.inv(self.matrix)
         return Affine.of(linear, -linear @ self.offset)
 

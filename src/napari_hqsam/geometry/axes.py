@@ -151,7 +151,7 @@ def label_axes(axes: str | None, ndim: int) -> str:
 
 
 def axes_from_names(names: Iterable[object] | None) -> str | None:
-    """Axes letters from the dimension names that a file or an array gives.
+    """Derive axis letters from the dimension names of a file or an array.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def axes_from_names(names: Iterable[object] | None) -> str | None:
 
 
 def _known_letter(name: str) -> str:
-    """Letter of an axis whose name says what it is, such as "time", "z" or "y [um]"."""
+    """Return the letter for an axis name such as "time", "z" or "y [um]"; else None."""
     if name in _ALIASES:
         return _ALIASES[name]
     first = re.match(r"[a-z](?![a-z])", name)
@@ -190,5 +190,5 @@ def _known_letter(name: str) -> str:
 
 
 def _example(ndim: int) -> str:
-    """Axes of the most usual image of so many dimensions."""
+    """Return the axes of the most common image with this number of dimensions."""
     return {3: "zyx", 4: "tzyx", 5: "tczyx"}.get(ndim, "ptczyx")

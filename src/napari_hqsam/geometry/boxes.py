@@ -1,4 +1,4 @@
-"""Boxes on a plane: tuples, and what can be asked of two of them."""
+"""Boxes on a plane, as tuples: intersection, union, difference, indexing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Point = tuple[float, float]
 """``(y, x)``, continuous plane coordinates."""
 
 EMPTY: Box = (0, 0, 0, 0)
-"""The box of nothing."""
+"""The empty box."""
 
 
 def is_empty(box: Box) -> bool:
@@ -20,14 +20,14 @@ def is_empty(box: Box) -> bool:
 
 
 def common(first: Box, second: Box) -> Box:
-    """Return the part that two boxes share; `EMPTY` if there is none."""
+    """Return the intersection of two boxes; `EMPTY` if they do not overlap."""
     y0, x0 = max(first[0], second[0]), max(first[1], second[1])
     y1, x1 = min(first[2], second[2]), min(first[3], second[3])
     return (y0, x0, y1, x1) if y0 < y1 and x0 < x1 else EMPTY
 
 
 def around(first: Box, second: Box) -> Box:
-    """Return the smallest box round two, of which empty ones do not count."""
+    """Return the smallest box that contains two boxes; empty ones are ignored."""
     full = [box for box in (first, second) if not is_empty(box)]
     if not full:
         return EMPTY
@@ -36,9 +36,9 @@ def around(first: Box, second: Box) -> Box:
 
 
 def without(outer: Box, inner: Box) -> list[Box]:
-    """Divide what a box has outside another one, which it holds, into boxes.
+    """Return the set difference of a box and one inside it, as disjoint boxes.
 
-    Those above, to the left, to the right and below, as far as they hold a pixel.
+    The boxes above, left, right and below; empty ones are left out.
     """
     y0, x0, y1, x1 = outer
     top, left, bottom, right = inner
@@ -52,17 +52,17 @@ def without(outer: Box, inner: Box) -> list[Box]:
 
 
 def shape_of(box: Box) -> tuple[int, int]:
-    """Height and width of a box."""
+    """Return the height and width of a box."""
     return box[2] - box[0], box[3] - box[1]
 
 
 def index_in(box: Box, outer: Box) -> tuple[slice, slice]:
-    """Index a box in an array (h, w) that shows another one, which holds it."""
+    """Return the slices of a box in the (h, w) array of a box that contains it."""
     y, x = outer[:2]
     return slice(box[0] - y, box[2] - y), slice(box[1] - x, box[3] - x)
 
 
 def moved(box: Box, corner: tuple[int, int]) -> Box:
-    """Return a box of an array as a box of the plane that the array's corner is on."""
+    """Shift a box from the pixels of a crop to the plane, by the crop's corner."""
     y, x = corner
     return box[0] + y, box[1] + x, box[2] + y, box[3] + x

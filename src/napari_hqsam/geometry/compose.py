@@ -1,4 +1,4 @@
-"""Linear maps put together from scale, shear and rotation, and taken apart again.
+"""Compose linear maps from scale, shear and rotation, and decompose them.
 
 As napari does it: ``linear = rotate @ shear @ diag(scale)`` with a unit upper
 triangular shear, so that what is taken apart here puts a layer where it belongs.
@@ -55,7 +55,7 @@ def linear_of(
 def decompose(
     linear: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Take a linear map apart, by QR decomposition.
+    """Decompose a linear map into scale, rotation and shear, by QR decomposition.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def decompose(
 
 
 def _embedded(matrix: NDArray[np.float64], n: int, name: str) -> NDArray[np.float64]:
-    """Let a matrix of the last axes leave the others as they are."""
+    """Extend a matrix of the last axes by the identity on the other axes."""
     m = len(matrix)
     if matrix.ndim != 2 or matrix.shape != (m, m) or m > n:
         raise ImageError(f"{name} of shape {matrix.shape} does not fit {n} axes")

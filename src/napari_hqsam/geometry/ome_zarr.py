@@ -49,7 +49,7 @@ def transforms_metadata(space: Space) -> list[dict[str, Any]]:
 
 
 def not_held(space: Space) -> str | None:
-    """Say what of a space OME-Zarr 0.4 and 0.5 cannot hold; None if nothing."""
+    """Describe what OME-Zarr 0.4 and 0.5 cannot store of a space; None if nothing."""
     if not space.affine.is_diagonal:
         return "rotation or shear"
     backwards = [a for a, s in zip(space.axes, space.scale, strict=True) if s < 0]
@@ -59,7 +59,7 @@ def not_held(space: Space) -> str | None:
 def axis_names(image: Mapping[str, Json], ndim: int) -> list[str] | None:
     """Return the names of the axes of a multiscale image, of any version.
 
-    None where they are not told: 0.1 and 0.2 know five dimensions only.
+    None where the metadata do not name them: 0.1 and 0.2 always have five axes.
     """
     axes = _axes(image)
     if axes is None:
@@ -70,7 +70,7 @@ def axis_names(image: Mapping[str, Json], ndim: int) -> list[str] | None:
 def read_space(
     image: Mapping[str, Json], dataset: Mapping[str, Json], letters: str, name: str
 ) -> tuple[Space, list[str]]:
-    """Return where a dataset of a multiscale image lies.
+    """Read the space of a dataset of a multiscale image.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _has_systems(image: Mapping[str, Json]) -> bool:
 
 
 def _axes(image: Mapping[str, Json]) -> list[Json] | None:
-    """Axes of a multiscale image; of 0.6 those of the system its datasets are in."""
+    """Return the axes of a multiscale image; in 0.6, those of its datasets' system."""
     if not _has_systems(image):
         axes = image.get("axes")
         return axes if isinstance(axes, list) else None
@@ -140,7 +140,7 @@ def _composed(transforms: Json, n: int, problems: list[str]) -> Affine:
 
 
 def _affine(transform: Mapping[str, Json], n: int, problems: list[str]) -> Affine:
-    """Return one transformation; raise an error of any kind if it is none of n axes."""
+    """Parse one transformation of n axes; invalid ones raise an error of any kind."""
     kind = transform["type"]
     if kind == "identity":
         return Affine.scaling((1.0,) * n)
@@ -160,7 +160,7 @@ def _affine(transform: Mapping[str, Json], n: int, problems: list[str]) -> Affin
 
 
 def _numbers(transform: Mapping[str, Json], key: str, shape: tuple[int, ...]) -> Any:  # noqa: ANN401
-    """Return its parameters as an array."""
+    """Return the parameters of a transformation as an array."""
     if key not in transform:
         raise ValueError("its numbers are not in the metadata")
     values = np.asarray(transform[key], np.float64)

@@ -1,4 +1,4 @@
-"""Planes of a stack in the words of a command line: 12, 0:40, t=3,z=0:40:2."""
+"""Parse planes from the command line: 12, 0:40, t=3,z=0:40:2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_PLANES = 2**20
 def planes_of_text(
     text: str, axes: str, shape: Sequence[int], name: str
 ) -> list[tuple[int, ...]]:
-    """Find the planes that a text means.
+    """Parse the planes that a text names.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _check_count(count: int, name: str) -> None:
 def plane_of_text(
     text: str, axes: str, shape: Sequence[int], name: str
 ) -> tuple[int, ...]:
-    """Find the one plane that a text means.
+    """Parse the one plane that a text names.
 
     Parameters and errors as for `planes_of_text`; each axis needs a number.
     """
@@ -103,7 +103,7 @@ def plane_of_text(
 
 
 def _named(text: str, axes: str, shape: Sequence[int], name: str) -> dict[str, str]:
-    """Parts of a text by the axis that each is for."""
+    """Split a text into its parts, by axis letter."""
     if len(axes) == 1 and "=" not in text:
         return {axes: text}
     parts: dict[str, str] = {}
@@ -127,7 +127,7 @@ def _named(text: str, axes: str, shape: Sequence[int], name: str) -> dict[str, s
 
 
 def _example(axes: str) -> str:
-    """Write a plane of these axes."""
+    """Return the text of an example plane with these axes."""
     return ",".join(f"{letter}=0" for letter in axes)
 
 

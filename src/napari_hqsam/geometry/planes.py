@@ -45,7 +45,7 @@ class Plane:
     def of(
         cls, shape: Sequence[int], given: Plane | Sequence[int] | int | None
     ) -> Plane:
-        """Check that labels have a plane.
+        """Validate a plane of labels.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class Plane:
         return self.axes != (count, count + 1)
 
     def size(self, shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width of the plane in labels of a shape."""
+        """Return the height and width of the plane in labels of a shape."""
         return int(shape[self.axes[0]]), int(shape[self.axes[1]])
 
     def key(self, box: Box) -> Key:
@@ -106,7 +106,7 @@ class Plane:
 
 
 def as_ints(value: object, complaint: str) -> tuple[int, ...]:
-    """One int or several as a tuple; the complaint is raised for all else."""
+    """Return an int or a sequence of ints as a tuple; raise `complaint` otherwise."""
     given: Iterable[Any] = value if isinstance(value, Iterable) else (value,)
     try:
         return tuple(operator.index(number) for number in given)
@@ -117,7 +117,7 @@ def as_ints(value: object, complaint: str) -> tuple[int, ...]:
 def resolve_plane(
     given: PlaneIndex, axes: str, shape: Sequence[int], name: str, others: str = ""
 ) -> tuple[int, ...]:
-    """Return the position along each axis that a caller means.
+    """Resolve a plane index to a position along each axis.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def _by_letter(
 def _check_dropped(
     named: Mapping[str, int], sizes: Mapping[str, int], others: str, name: str
 ) -> None:
-    """Raise if a position is along an axis that is not there, or has no such plane."""
+    """Raise if a position is along an unknown axis, or out of range."""
     for letter, number in named.items():
         if letter in sizes or (letter == "c" and letter in others):
             continue

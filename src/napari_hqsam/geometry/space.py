@@ -67,7 +67,7 @@ class Space:
         shear: ArrayLike | None = None,
         affine: ArrayLike | None = None,
     ) -> Space:
-        """Make a space from what a caller or a napari layer tells.
+        """Make a space from scale, rotation etc. of a caller or a napari layer.
 
         As in napari, a point is scaled, sheared, rotated and translated, and then
         mapped by `affine`.
@@ -139,7 +139,7 @@ class Space:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but the axes is known: world coordinates are pixels."""
+        """Whether only the axes are known: world coordinates are pixels."""
         return self == Space.pixels(self.axes)
 
     def spacing(self, letter: str, plane: str = "yx") -> float | None:
@@ -228,7 +228,7 @@ class Space:
         return Space(axes, units, Affine.of(linear, offset))
 
     def renamed(self, axes: str) -> Space:
-        """Return the same under other letters, in the same order.
+        """Rename the axes, in the same order.
 
         An axis that its unit does not fit any more (seconds along z) is in pixels.
         """
@@ -248,7 +248,7 @@ class Space:
         return replace(self, affine=self.affine @ shift)
 
     def of_level(self, factors: Sequence[float]) -> Space:
-        """Return the space of a copy with pixels so many times as large.
+        """Return the space of a downsampled copy, with pixels `factors` times as large.
 
         Its pixels cover whole pixels of this one, from the corner of the first on:
         their centres are half a pixel of the difference further in.
@@ -257,7 +257,7 @@ class Space:
         return replace(self, affine=self.affine @ Affine.scaling(factors, centre))
 
     def in_units(self, units: Sequence[str | None]) -> Space | None:
-        """Return the same in other units; None where these do not compare."""
+        """Convert to other units; None where they do not convert into one another."""
         pairs = zip(self.units, units, strict=True)
         factors = [convert(1.0, unit, to) for unit, to in pairs]
         known = [factor for factor in factors if factor is not None]
@@ -289,13 +289,13 @@ class Space:
     def agrees(
         self, other: Space, shape: Sequence[int] | None = None, tolerance: float = 1e-6
     ) -> bool:
-        """Whether both put an array in the same place, to a share of a pixel."""
+        """Whether both put an array in the same place, to a fraction of a pixel."""
         return self.distance(other, shape) < tolerance
 
     # --- in other words ----------------------------------------------------------
 
     def to_napari(self, labels: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return where it puts a layer, as keywords of napari's layers.
+        """Convert to keywords of napari's layers: scale, translate, units, ...
 
         Parameters
         ----------

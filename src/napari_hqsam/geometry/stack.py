@@ -1,4 +1,4 @@
-"""Stacks of planes: the axis that slices follow each other along."""
+"""Stacks of planes: the axis along which slices are counted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StackAxis:
     axes : str
         Letters of all leading axes.
     place : int or None
-        Which of them is walked; None for an image of one plane.
+        Which of them is the stack's; None for an image of one plane.
     others : tuple of int
         Index along the other leading axes, in their order.
     count : int
@@ -46,7 +46,7 @@ class StackAxis:
         *,
         name: str = "the image",
     ) -> StackAxis:
-        """Find the axis to walk.
+        """Choose the axis along which slices are counted.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class StackAxis:
         shape : sequence of int
             Their lengths.
         letter : str, optional
-            The axis to walk; by default the last. Of one plane it means nothing.
+            The axis of the stack; by default the last. Ignored for a single plane.
         index : mapping of str to int, sequence of int, or int
             Where along the other leading axes, such as ``{"t": 3}``. Where there is
             exactly one other, its number alone will do.
@@ -84,18 +84,18 @@ class StackAxis:
         return cls(axes, place, others, int(shape[place]))
 
     def position(self, z: int) -> tuple[int, ...]:
-        """Position of a slice along each of the leading axes."""
+        """Return the position of a slice along each of the leading axes."""
         if self.place is None:
             return ()
         return (*self.others[: self.place], z, *self.others[self.place :])
 
     def index(self, z: int) -> dict[str, int]:
-        """Index of a slice by axis letters."""
+        """Return the index of a slice, by axis letters."""
         return dict(zip(self.axes, self.position(z), strict=True))
 
 
 def _others(index: PlaneIndex, rest: str, name: str) -> tuple[int, ...]:
-    """Position along the axes that are not walked."""
+    """Return the position along the other leading axes."""
     example = ", ".join(f'"{letter}": 0' for letter in rest)
     if isinstance(index, Mapping):
         numbers = tuple(index[letter] for letter in rest if letter in index)
@@ -113,7 +113,7 @@ def _others(index: PlaneIndex, rest: str, name: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Reslice:
-    """Names of an image's axes such that planes in any orientation are y, x.
+    """New axis letters of an image, so that planes in any orientation are (y, x).
 
     Attributes
     ----------

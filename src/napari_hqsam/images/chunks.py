@@ -1,4 +1,4 @@
-"""Chunks of a zarr folder that are missing or damaged are told by name and number.
+"""Report missing and damaged chunks of a zarr folder, by number and name.
 
 Zarr reads a chunk that is not there as the fill value, without a word: a file
 lost in copying becomes a black square. But many writers leave out chunks that
@@ -32,7 +32,7 @@ _CHUNK = re.compile(r"c|(c\.)?\d+(\.\d+)*")  # name of its file, v2 and v3
 
 
 def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
-    """Wrap those arrays that are zarr folders on this machine.
+    """Wrap local zarr arrays, so that missing and damaged chunks are reported.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
 
 
 class _WatchedArray:
-    """A zarr array in a folder, looked after while it is read."""
+    """A zarr array in a folder, whose chunks are checked as they are read."""
 
     def __init__(self, array: zarr.Array[Any], folder: Path, watch: _Watch) -> None:
         self._array, self._folder, self._watch = array, folder, watch
@@ -88,7 +88,7 @@ class _WatchedArray:
             raise error from None  # all well, one by one: it is not the chunks
 
     def _check(self, name: str, place: tuple[slice, ...]) -> None:
-        """Raise with the name of a chunk, if it cannot be read by itself."""
+        """Raise OSError with the name of a chunk if that chunk cannot be read."""
         try:
             self._array[place]
         except Exception as error:
@@ -99,7 +99,7 @@ class _WatchedArray:
 
 
 class _Watch:
-    """Tells of missing chunks, once."""
+    """Warns of missing chunks, once per image."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -131,14 +131,14 @@ class _Watch:
 
 
 def _sides(array: zarr.Array[Any]) -> tuple[int, ...]:
-    """Shape of what lies in one file: a shard, or else a chunk."""
+    """Return the shape of what one file holds: a shard, or else a chunk."""
     return tuple(array.shards or array.chunks)
 
 
 def _places(
     array: zarr.Array[Any], key: tuple[int | slice, ...]
 ) -> Iterator[tuple[str, tuple[slice, ...]]]:
-    """Yield each chunk (shard) of a region: path inside the array's folder, place."""
+    """Yield the path and the slices of each chunk (shard) that a region touches."""
     sides = _sides(array)
     ranges = []
     for part, side, size in zip(key, sides, array.shape, strict=True):
@@ -151,7 +151,7 @@ def _places(
 
 
 def _size(path: Path) -> int | None:
-    """Bytes of a file; None if there is no such file."""
+    """Return the size of a file in bytes; None if there is no such file."""
     try:
         return path.stat().st_size
     except OSError:
@@ -159,7 +159,7 @@ def _size(path: Path) -> int | None:
 
 
 def _count_chunks(folder: Path) -> int:
-    """How many chunks (shards) an array has on the disk; a new one has none."""
+    """Count the chunks (shards) of an array on disk; a new one has none."""
     return sum(
         _CHUNK.fullmatch(name) is not None
         for _, _, names in os.walk(folder)

@@ -1,4 +1,4 @@
-"""Decoded chunks that are kept for the next read, up to so many bytes.
+"""LRU cache of decoded chunks, with a limit in bytes.
 
 A page of a TIFF may be compressed as one piece. Windows of it are then read one
 after the other, and to each of them the whole page would be decoded again.
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """The chunks used last, of all arrays of a file.
+    """LRU cache of the decoded chunks of all arrays of a file. Thread-safe.
 
     Parameters
     ----------
     max_bytes : int
-        How much is kept; one chunk is, however large. Threads may share it.
+        Limit of the cache; one chunk is kept, however large.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -38,16 +38,16 @@ class Kept:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Buffer | None:
-        """Return a chunk, if it is kept."""
+        """Return a chunk; None if it is not cached."""
         with self._lock:
             if key in self._chunks:
                 self._chunks.move_to_end(key)
             return self._chunks.get(key)
 
     def make_room(self, size: int) -> None:
-        """Let go of chunks until so many bytes more are within the limit.
+        """Evict least recently used chunks until `size` more bytes fit the limit.
 
-        Asked for before a chunk is decoded, so that two large ones never lie in
+        Called before a chunk is decoded, so that two large ones are never in
         memory together.
         """
         with self._lock:
@@ -55,7 +55,7 @@ class Kept:
                 self._bytes -= len(self._chunks.popitem(last=False)[1])
 
     def put(self, key: Hashable, chunk: Buffer) -> None:
-        """Keep a chunk, instead of those that were not used for longest."""
+        """Cache a chunk; the least recently used ones are evicted."""
         self.make_room(len(chunk))
         with self._lock:
             if key not in self._chunks:
@@ -64,7 +64,7 @@ class Kept:
 
 
 class KeepingStore(WrapperStore["Store"]):
-    """A read-only store that decodes on `get`, and does so once for several reads.
+    """A read-only zarr store that caches the chunks that another store decodes.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class KeepingStore(WrapperStore["Store"]):
         prototype: BufferPrototype,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """Return a chunk as it was decoded before, or decode it now."""
+        """Return a chunk from the cache; decode it if it is missing there."""
         place = self._name, key
         chunk = self._kept.get(place)
         if chunk is None:

@@ -1,4 +1,4 @@
-"""The name under which what was computed from an image is found again.
+"""Fingerprint of an image, the key of results that were computed from it.
 
 A fingerprint covers the shape, the axes, the data type, the channels shown and
 the pixels of a few fixed windows; not the path, so a moved or copied file keeps
@@ -22,7 +22,7 @@ MAX_WINDOWS = 4  # a lazy array may compute each of them for seconds
 
 
 def fingerprint(image: Image) -> str:
-    """Name an image by its content.
+    """Compute the fingerprint of an image from its content.
 
     At most `MAX_WINDOWS` windows of `sampling.WINDOW` pixels along each side
     are read, at the coarsest level of the pyramid that fills one.

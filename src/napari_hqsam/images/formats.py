@@ -1,4 +1,4 @@
-"""From a path or an array to a ``Source``.
+"""Open a path or an array as a ``Source``.
 
 The content of a file decides how it is read, not its name: a PNG named
 ``.tif`` opens as PNG, and a text file named ``.tif`` opens as nothing.

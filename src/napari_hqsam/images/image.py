@@ -41,7 +41,7 @@ class Image:
         Letters of the axes in the file: those of `array`, and others of length 1. Empty
         where they are the same.
     assumed : str
-        What was taken for granted of the axes, and how to say otherwise, in one line;
+        What was assumed about the axes, and how to correct it, in one line;
         empty where file or caller name them.
     """
 
@@ -92,7 +92,7 @@ class Image:
         return 0, *sorted(self.pyramid)
 
     def level_shape(self, level: int) -> tuple[int, int]:
-        """Height and width of a plane at one of `levels`, in its own pixels.
+        """Return the height and width of a plane at one of `levels`, in its own pixels.
 
         That is the height and width at level 0 by 2^level, rounded down or up.
         """
@@ -100,7 +100,7 @@ class Image:
         return int(height), int(width)
 
     def chunk_shape(self, level: int) -> tuple[int, int]:
-        """Height and width of what is read from a plane as one piece.
+        """Return the height and width of a chunk of a plane.
 
         (1, 1) where the array at this level does not tell its chunks.
         """
@@ -236,7 +236,7 @@ class Image:
         return self.pyramid[level] if level else self.array
 
     def _planar(self, values: Sequence[Any]) -> tuple[Any, Any]:
-        """Of one value per dimension, those along y and x."""
+        """Select the values along y and x from one value per dimension."""
         return values[self.axes.index("y")], values[self.axes.index("x")]
 
     def _read(

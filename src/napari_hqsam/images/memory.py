@@ -1,4 +1,4 @@
-"""How much memory a file may ask for: a few bytes of it may stand for gigabytes.
+"""Limits on the memory that a file may claim: few bytes may expand to gigabytes.
 
 Two limits. What is decoded as one piece (a picture, a strip of a TIFF, a chunk of a
 zarr) is bounded by a fixed size, which the user may raise. What is held as a whole
@@ -20,7 +20,7 @@ MEMORY_SHARE = 0.5
 
 
 def decode_limit() -> int:
-    """Bytes that one piece may take when it is decoded.
+    """Return the largest size of a decoded piece of a file, bytes.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def decode_limit() -> int:
 
 
 def check_decoded(size: int, what: str) -> None:
-    """Raise unless a piece of a file may be decoded.
+    """Raise ImageError if a decoded piece of a file would exceed `decode_limit`.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def check_decoded(size: int, what: str) -> None:
 
 
 def check_fits(size: int, what: str, remedy: str) -> None:
-    """Raise unless an array can be held in memory as a whole.
+    """Raise ImageError unless an array fits into the free memory as a whole.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ PLUGINS = {
 
 
 def open_microscope(path: Path, key: str | None = None) -> Source:
-    """Open an image of a file of a microscope.
+    """Open one scene of a microscope's file.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def _choose_scene(image: Any, key: str | None, path: Path) -> None:  # noqa: ANN
 
 
 def _space(image: Any, axes: str | None) -> Space | None:  # noqa: ANN401
-    """Where the pixels are: sizes in micrometers and seconds, where they are told."""
+    """Return the space of a scene: micrometers and seconds where they are known."""
     if axes is None:
         return None
     sizes = image.physical_pixel_sizes

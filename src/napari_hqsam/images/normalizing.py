@@ -53,7 +53,7 @@ class Normalization:
     mapping: tuple[int, int, int]
 
     def to_rgb8(self, plane: np.ndarray) -> np.ndarray:
-        """Convert pixels to what the network sees.
+        """Convert pixels to the 8-bit RGB that the network sees.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Normalization:
         return self.compose(grey)
 
     def to_grey8(self, plane: np.ndarray) -> tuple[np.ndarray, int]:
-        """Convert each channel by itself: the first half of `to_rgb8`.
+        """Map each channel to 0..255 by itself: the first half of `to_rgb8`.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Normalization:
         return planar.transpose(1, 2, 0), bad
 
     def compose(self, grey: np.ndarray) -> np.ndarray:
-        """Make colours of converted channels: the second half of `to_rgb8`.
+        """Compose RGB from converted channels: the second half of `to_rgb8`.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Normalization:
 def normalization(
     image: Image, spec: NormalizationSpec = "percentile"
 ) -> Normalization:
-    """Make the one normalisation of an image.
+    """Compute the normalisation of an image.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def normalization(
 
 
 def _named_limits(image: Image, spec: str) -> list[tuple[float, float]]:
-    """Limits of each channel for a specification by name."""
+    """Return the limits of each channel for a specification by name."""
     count = len(image.shown_channels)
     if spec not in ("percentile", "none"):
         raise ImageError(
@@ -215,7 +215,7 @@ def _named_limits(image: Image, spec: str) -> list[tuple[float, float]]:
 
 
 def _given_limits(spec: Limits, count: int) -> list[tuple[float, float]]:
-    """Limits of each channel for a specification by numbers."""
+    """Return the limits of each channel for a specification by numbers."""
     try:
         pairs = np.asarray(spec, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -233,7 +233,7 @@ def _given_limits(spec: Limits, count: int) -> list[tuple[float, float]]:
 
 
 def _percentile_limits(image: Image) -> list[tuple[float, float]]:
-    """Limits of each channel from a sample of the image."""
+    """Compute the limits of each channel from a sample of the image."""
     sample = sample_pixels(image)
     together = image.is_rgb and sample.shape[1] > 1
     columns = [sample.ravel()] if together else list(sample.T)
@@ -250,7 +250,7 @@ def _percentile_limits(image: Image) -> list[tuple[float, float]]:
 
 
 def _limits_of(values: np.ndarray, name: str) -> tuple[float, float]:
-    """Percentiles that are values of the sample; its extremes if they coincide."""
+    """Return percentiles that occur in the sample; its extremes if they coincide."""
     finite = values[np.isfinite(values)].astype(np.float64)
     if finite.size == 0:
         raise ImageError(
@@ -282,7 +282,7 @@ def _to_grey8(band: np.ndarray, low: float, high: float, out: np.ndarray) -> int
 
 @lru_cache(maxsize=16)
 def _table(dtype: np.dtype, low: float, high: float) -> np.ndarray:
-    """Grey value for each bit pattern of a 1- or 2-byte type."""
+    """Make the lookup table from bit patterns of a 1- or 2-byte type to grey values."""
     patterns = np.arange(2 ** (8 * dtype.itemsize), dtype=f"u{dtype.itemsize}")
     values = patterns != 0 if dtype == np.bool_ else patterns.view(dtype)
     return _scale(values.astype(np.float64), low, high)

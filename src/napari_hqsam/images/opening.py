@@ -1,4 +1,4 @@
-"""From a source to an `Image`: which axes, which channels, fit to be segmented."""
+"""Open a source as an `Image`: choose axes and channels, and validate them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _space(
     units: str | Sequence[str | None] | Mapping[str, str | None] | None,
     translate: Sequence[float] | Mapping[str, float] | None,
 ) -> Space:
-    """Where the pixels are: as the caller says, else the file, else in pixels."""
+    """Return the space: as the caller gives it, else as in the file, else in pixels."""
     own = opened.space
     if own is None or len(own.axes) != len(letters):
         own = Space.pixels(letters)
@@ -181,7 +181,7 @@ def _check_array(opened: Source) -> tuple[int, ...]:
 
 
 def _default_mapping(n_channels: int) -> tuple[int, int, int]:
-    """Channel mapping when none is asked for."""
+    """Return the default channel mapping."""
     if n_channels == 1:
         return 0, 0, 0
     return (0, 1, 1) if n_channels == 2 else (0, 1, 2)
@@ -190,7 +190,7 @@ def _default_mapping(n_channels: int) -> tuple[int, int, int]:
 def _check_mapping(
     channels: int | Sequence[int], n_channels: int, name: str
 ) -> tuple[int, int, int]:
-    """Return the channel mapping asked for as three channel numbers."""
+    """Validate a channel mapping, and expand it to three channel numbers."""
     numbers = as_ints(channels, f"channels={channels!r} must be 1 to 3 ints")
     if not 1 <= len(numbers) <= 3:
         raise ImageError(

@@ -1,10 +1,10 @@
-"""What a file of ours says that its format has no words for.
+"""Notes in label files of this package, for what their format cannot express.
 
 A format may want its axes in another order, or have no place for a rotation. The
 writer then adds a note: axes and shape as they were, the whole space, and the space
-that the format tells. The reader restores axes and space from it, the latter only
-while the file still tells what it told: who changes the pixel size in another program
-means it.
+as the format stores it. The reader restores axes and space from it, the latter only
+while that stored space is unchanged: a pixel size edited in another program takes
+precedence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ start of a line of ImageJ's description."""
 
 
 def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any] | None:
-    """Return the note on an array; None if the format says it all.
+    """Make the note on an array; None if the format can express everything.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any]
     shape : sequence of int
         Its shape.
     told : Space
-        What the file tells by the rules of its format.
+        The space as the file's format stores it.
     """
     if space == told and 1 not in shape:  # readers may drop axes of length 1
         return None
@@ -50,7 +50,7 @@ def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any]
 
 
 def restored(source: Source, note: Mapping[str, Any] | None) -> Source:
-    """Return an array with the axes and the space that its note tells.
+    """Restore the axes and the space of an array from its note.
 
     A note that does not fit, since the file was changed by another program, counts
     as none.
@@ -62,7 +62,7 @@ def restored(source: Source, note: Mapping[str, Any] | None) -> Source:
 
 
 def note_of_tiff(tif: tifffile.TiffFile, series: int) -> dict[str, Any] | None:
-    """Return the note in a TIFF, wherever its dialect keeps it; None if there is none.
+    """Return the note in a TIFF of any dialect; None if there is none.
 
     Parameters
     ----------
@@ -86,12 +86,12 @@ def note_of_tiff(tif: tifffile.TiffFile, series: int) -> dict[str, Any] | None:
 
 
 def as_text(note: Mapping[str, Any]) -> str:
-    """Return a note in one line of ASCII."""
+    """Serialise a note as one line of ASCII."""
     return json.dumps(note)
 
 
 def from_text(text: str | None) -> dict[str, Any] | None:
-    """Read what `as_text` returned; None for all else."""
+    """Parse a note from `as_text`; None for any other text."""
     try:
         note = json.loads(text or "")
     except (TypeError, ValueError):

@@ -21,7 +21,7 @@ _JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
 class PictureSize(NamedTuple):
-    """What a picture takes when it is decoded: rows, columns, samples of a pixel."""
+    """Size of a picture when decoded: rows, columns, samples per pixel."""
 
     height: int
     width: int
@@ -29,7 +29,7 @@ class PictureSize(NamedTuple):
 
 
 class UnknownPictureError(ValueError):
-    """The header cannot be read, or tells of more than one picture."""
+    """The header cannot be read, or declares more than one picture."""
 
 
 def picture_size(compression: int, data: bytes) -> PictureSize | None:
@@ -61,7 +61,7 @@ def picture_size(compression: int, data: bytes) -> PictureSize | None:
 
 
 def _jpeg(data: bytes) -> PictureSize:
-    """ITU T.81, annex B: the start of the frame, after other segments."""
+    """Read a JPEG's frame header (SOF; ITU T.81, annex B)."""
     _begins(data, b"\xff\xd8")
     at = 2
     while True:
@@ -78,7 +78,7 @@ def _jpeg(data: bytes) -> PictureSize:
 
 
 def _jpeg_2000(data: bytes) -> PictureSize:
-    """ISO 15444-1, annex A.5.1 (SIZ), in a JP2 file or not."""
+    """Read the SIZ marker of JPEG 2000 (ISO 15444-1, annex A.5.1), in a JP2 or not."""
     if data.startswith(b"\0\0\0\x0cjP  "):
         start = _box(data, b"jp2c")
         if b"pclr" in data[:start]:
@@ -91,7 +91,7 @@ def _jpeg_2000(data: bytes) -> PictureSize:
 
 
 def _jpeg_xl(data: bytes) -> PictureSize:
-    """ISO 18181-1, SizeHeader and ImageMetadata; ISO 18181-2 for the box around it."""
+    """Read SizeHeader and ImageMetadata of JPEG XL (ISO 18181-1; 18181-2: boxes)."""
     if data.startswith(b"\0\0\0\x0cJXL "):
         start = _box(data, b"jxlc", b"jxlp")  # the latter: in parts
         data = data[start:]
@@ -129,7 +129,7 @@ def _jxl_size(bits: _Bits) -> tuple[int, int]:
 
 
 class _Bits:
-    """Numbers of a few bits each, the lowest first."""
+    """Bit reader: numbers of a few bits each, least significant first."""
 
     def __init__(self, data: bytes) -> None:
         self._left, self._count = int.from_bytes(data, "little"), 8 * len(data)
@@ -143,13 +143,13 @@ class _Bits:
         return value
 
     def choose(self, *ways: tuple[int, int]) -> int:
-        """Take one of four: so many bits, plus a number."""
+        """Read a JPEG XL U32: a selector of 2 bits, then bits plus an offset."""
         count, plus = ways[self.take(2)]
         return self.take(count) + plus
 
 
 def _box(data: bytes, *names: bytes) -> int:
-    """Where the content of the first box with one of these names begins.
+    """Return where the content of the first box with one of these names begins.
 
     ISO 14496-12.
     """
@@ -168,7 +168,7 @@ def _box(data: bytes, *names: bytes) -> int:
 
 
 def _webp(data: bytes) -> PictureSize:
-    """RFC 9649."""
+    """Read the header of a WebP (RFC 9649)."""
     _begins(data, b"RIFF")
     _begins(data[8:], b"WEBP")
     match data[12:16]:
@@ -189,7 +189,7 @@ def _webp(data: bytes) -> PictureSize:
 
 
 def _png(data: bytes) -> PictureSize:
-    """W3C PNG, IHDR: always the first chunk."""
+    """Read the IHDR chunk of a PNG, always the first (W3C PNG)."""
     _begins(data, b"\x89PNG\r\n\x1a\n")
     _begins(data[12:], b"IHDR")
     width, height = struct.unpack_from(">II", data, 16)
@@ -197,7 +197,7 @@ def _png(data: bytes) -> PictureSize:
 
 
 def _jpeg_xr(data: bytes) -> PictureSize:
-    """ITU T.832, 8.3 (IMAGE_HEADER) and annex A (the tags around it)."""
+    """Read the IMAGE_HEADER of JPEG XR (ITU T.832, 8.3; annex A: its tags)."""
     _begins(data, b"II\xbc")
     (table,) = struct.unpack_from("<I", data, 4)
     (count,) = struct.unpack_from("<H", data, table)
@@ -211,7 +211,7 @@ def _jpeg_xr(data: bytes) -> PictureSize:
 
 
 def _lerc(data: bytes) -> PictureSize:
-    """Lerc2, the header of its one blob."""
+    """Read the header of the single blob of a Lerc2."""
     _begins(data, b"Lerc2 ")
     (version,) = struct.unpack_from("<i", data, 6)
     at = 14 if version >= 3 else 10  # after a checksum

@@ -1,4 +1,4 @@
-"""Which of the reduced copies of an image are levels of its pyramid.
+"""Find which reduced copies of an image are levels of its pyramid.
 
 Pure: sees shapes, data types and declared pixel sizes, never pixels or files.
 """
@@ -50,7 +50,7 @@ def pyramid_levels(
 
 
 def _level_of(copy: Reduced, array: LazyArray, axes: str) -> int | None:
-    """Level that a copy stands for; None if it stands for none."""
+    """Return the pyramid level of a copy; None if it is not exactly a level."""
     shape, small = tuple(array.shape), tuple(copy.array.shape)
     if len(small) != len(shape) or _native(copy.array) != _native(array):
         return None

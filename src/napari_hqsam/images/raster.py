@@ -78,13 +78,13 @@ def open_raster(path: Path, *, keep_indices: bool = False) -> Source:
 
 
 def _check_size(picture: Pillow.Image, path: Path) -> None:
-    """Raise before a huge picture fills the memory."""
+    """Raise ImageError if a decoded picture would exceed the memory limit."""
     size = _BYTES.get(picture.mode, _MOST_BYTES)
     check_decoded(picture.width * picture.height * size, str(path))
 
 
 def _warn_of_losses(picture: Pillow.Image, path: Path) -> None:
-    """Say what of the file will not be seen."""
+    """Warn of what is not read from the file: further frames, 16-bit colours."""
     frames = getattr(picture, "n_frames", 1)
     if frames > 1:
         _warn(f"{path.name} has {frames} frames; only the first is read")
@@ -114,7 +114,7 @@ def _warn(text: str) -> None:
 
 @contextmanager
 def _large_pictures() -> Iterator[None]:
-    """Lift Pillow's limit, a guard of web servers, in favour of our own."""
+    """Disable Pillow's size limit, meant for web servers: `_check_size` replaces it."""
     with _lock:
         limit, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
         try:

@@ -1,4 +1,4 @@
-"""An array under another order of its axes, read and written lazily."""
+"""Lazy view of an array with its axes transposed, for reading and writing."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class Rearranged:
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """Sides of the pieces in which it is stored; None if it tells none."""
+        """Chunk shape; None if the array has none."""
         return self._by_axis(getattr(self.array, "chunks", None))
 
     @property
     def shards(self) -> tuple[int, ...] | None:
-        """Sides of what is written as one, where that is more than a chunk."""
+        """Shard shape, where chunks are stored in shards."""
         return self._by_axis(getattr(self.array, "shards", None))
 
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
@@ -133,7 +133,7 @@ class Rearranged:
         return number % size
 
     def _stored_key(self, full: tuple[int | slice, ...]) -> tuple[int | slice, ...]:
-        """Index of the array."""
+        """Return the index of the stored array."""
         count = len(self.array.shape)
         key: list[int | slice] = [self.at.get(i, 0) for i in range(count)]
         for part, i in zip(full, self.order, strict=True):
@@ -142,7 +142,7 @@ class Rearranged:
         return tuple(key)
 
     def _sliced(self, full: tuple[int | slice, ...]) -> list[int | None]:
-        """Return the stored axis, or None, of each that a slice keeps."""
+        """Return the stored axis (None: new) of each axis that an index keeps."""
         return [
             i
             for part, i in zip(full, self.order, strict=True)
@@ -151,7 +151,7 @@ class Rearranged:
 
 
 def rearranged(array: LazyArray, axes: str, wanted: str) -> LazyArray:
-    """Return an array with its axes in the order wanted; itself where that is so.
+    """Transpose an array lazily; return it as it is if the order is the same.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _ANONYMOUS = ("s3", "gs", "gcs")
 
 
 def address_of(source: object) -> str | None:
-    """Return a source as an address; None if it is none.
+    """Return a source as an address (URL); None if it is not one.
 
     Parameters
     ----------

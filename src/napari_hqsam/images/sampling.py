@@ -1,4 +1,4 @@
-"""A fixed, bounded sample of an image's pixels: for its normalisation, its name.
+"""A fixed, bounded sample of an image's pixels, for normalisation and fingerprint.
 
 A strided read of a large chunked array would touch every chunk. So a few
 planes are read, evenly spread over the stack; of a plane too large to read
@@ -68,7 +68,7 @@ def sample_pixels(image: Image) -> np.ndarray:
 
 
 def spread_planes(image: Image, most: int) -> list[tuple[int, ...]]:
-    """Choose planes of an image.
+    """Choose evenly spaced planes of an image.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def spread_planes(image: Image, most: int) -> list[tuple[int, ...]]:
 def spread_windows(
     shape: tuple[int, int], most: int
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Choose windows of a plane.
+    """Choose windows of a plane on a regular grid.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def spread_windows(
 
 
 def _sampled_level(image: Image) -> int:
-    """Level whose pixels stand for the image's own."""
+    """Return the pyramid level to sample."""
     levels = [level for level in image.levels if level <= COARSEST_LEVEL]
     small = (k for k in levels if _is_small(image.level_shape(k)))
     return next(small, levels[-1])
@@ -136,11 +136,11 @@ def _regions(
 
 
 def _starts(length: int, count: int) -> list[int]:
-    """Aligned starts of windows in the middle of so many equal parts."""
+    """Return aligned starts of windows, one in the middle of each equal part."""
     middles = (np.arange(count) + 0.5) * length / count - WINDOW / 2
     return sorted({max(0, int(middle)) // WINDOW * WINDOW for middle in middles})
 
 
 def _flat(plane: np.ndarray) -> np.ndarray:
-    """Pixels of a plane in a row."""
+    """Flatten a plane to (n, k) pixels."""
     return plane.reshape(-1, plane.shape[-1])

@@ -160,7 +160,7 @@ class _Reader:
 
 
 def _averaged(reader: _Reader, box: Box, level: int, halvings: int) -> np.ndarray:
-    """Mean over squares of 2^halvings pixels of an existing level.
+    """Average over squares of 2^halvings pixels of an existing level.
 
     Read block by block; where one square is larger than a block, its sum grows
     over several.
@@ -183,7 +183,7 @@ def _averaged(reader: _Reader, box: Box, level: int, halvings: int) -> np.ndarra
 
 
 def _block_shape(image: Image, level: int, extent: tuple[int, int]) -> tuple[int, int]:
-    """Sides of a block, powers of 2: about a chunk, and more while there is room.
+    """Choose the shape of a block, powers of 2: about a chunk, or more if it fits.
 
     Blocks are cut at multiples of their sides, so that a chunk is decoded once
     if its own are powers of 2, else a few times. They grow along x first, for
@@ -203,7 +203,7 @@ def _block_shape(image: Image, level: int, extent: tuple[int, int]) -> tuple[int
 
 
 def _cuts(start: int, stop: int, side: int) -> list[int]:
-    """From start to stop, cut at every multiple of a side."""
+    """Cut the range from start to stop at every multiple of a side."""
     return [start, *range((start // side + 1) * side, stop, side), stop]
 
 

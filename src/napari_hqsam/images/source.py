@@ -1,6 +1,6 @@
-"""What every format ends up as: lazily read arrays and what is known of them.
+"""The common result of all format readers: lazily read arrays with their metadata.
 
-Nothing above the format modules cares which file an array came from.
+Nothing above the format modules depends on the file format.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LazyArray(Protocol):
-    """What is asked of an array: numpy, zarr, dask and many more have it."""
+    """Interface of arrays: numpy, zarr, dask and many others have it."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -129,7 +129,7 @@ def _choose_series(
 
 
 def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
-    """Raise now, not at the first click, if the compression cannot be undone."""
+    """Raise on opening, not at the first click, if the codec is not available."""
     if page.compression == 1 or page.compression in tifffile.TIFF.DECOMPRESSORS:
         return
     name = getattr(page.compression, "name", page.compression)
@@ -142,7 +142,7 @@ def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
 def _open_level(
     series: tifffile.TiffPageSeries, number: int, path: Path, kept: Kept
 ) -> LazyArray:
-    """Map a level that lies in the file as it is; else decode it on demand."""
+    """Memory-map a level that is stored contiguously; else decode it on demand."""
     level = series.levels[number]
     page = level.keyframe
     if level.dataoffset is None or series.transform or not page.is_memmappable:
@@ -159,7 +159,7 @@ def _open_level(
 
 
 def _open_store(series: tifffile.TiffPageSeries, number: int, kept: Kept) -> LazyArray:
-    """Array whose chunks tifffile decodes on demand."""
+    """Return an array whose chunks tifffile decodes on demand."""
     level = series.levels[number]
     page = level.keyframe
     whole_pages = _is_decoded_whole(page)
@@ -211,7 +211,7 @@ def _describe(
     path: Path,
     space: Space,
 ) -> Source:
-    """Add what the tags say about axes and colour."""
+    """Add axes and colour from the tags to a source."""
     array, *coarser = arrays
     page = series.keyframe
     letters = _named(series.axes, array.shape)
@@ -236,7 +236,7 @@ def _describe(
 
 
 def _assumed(series: tifffile.TiffPageSeries, letters: str) -> str:
-    """Say where the axes are not those that somebody has named."""
+    """Describe what was assumed about axes that the file does not name."""
     if letters.startswith("S") and series.keyframe.photometric == _RGB:
         size = series.shape[0]  # what tifffile makes of 3 or 4 planes without names
         return f"it is read as one colour picture; to read {size} slices: --axes zyx"
@@ -246,7 +246,7 @@ def _assumed(series: tifffile.TiffPageSeries, letters: str) -> str:
 
 
 def _all_axes(series: tifffile.TiffPageSeries) -> str:
-    """Letters of the axes of a series, those of length 1 included; "" if unclear."""
+    """Return the axis letters of a series, length 1 included; "" if unclear."""
     letters, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     # Planes of several channels and pixels of several samples are one axis here.
     sizes = zip(letters, shape, strict=False)
@@ -255,7 +255,7 @@ def _all_axes(series: tifffile.TiffPageSeries) -> str:
 
 
 def _letters(series: tifffile.TiffPageSeries, shape: tuple[int, ...]) -> str:
-    """One letter for each dimension; any that is free where there is no name."""
+    """Return a letter for each dimension; any unused one where there is no name."""
     named = _named(series.axes, shape)
     axes = axes_from_names(named or None)
     if axes is not None:

@@ -1,4 +1,4 @@
-"""Parts of a TIFF that are missing: an error that names them, or zeros with a warning.
+"""Missing parts of a TIFF: an error that names them, or zeros with a warning.
 
 Files of a set that are not there, a file that ends before its pixels do, and what
 tifffile only logs where it goes on with fewer planes than the metadata name.
@@ -39,7 +39,7 @@ _IMAGEJ_PLANES = re.compile(r"^images=(\d+)", re.MULTILINE)
 
 @contextmanager
 def collect_complaints() -> Iterator[list[str]]:
-    """Collect what tifffile logs of damage, which else would go to the terminal."""
+    """Collect what tifffile logs about damage, and keep it from the terminal."""
     found: list[str] = []
 
     def collect(record: logging.LogRecord) -> bool:
@@ -64,14 +64,14 @@ def check_missing(
     *,
     allowed: bool,
 ) -> None:
-    """Raise if planes are missing that the metadata name.
+    """Raise ImageError if planes that the metadata name are missing.
 
     Parameters
     ----------
     series : tifffile.TiffPageSeries
         What is read.
     complaints : list of str
-        From `collect_complaints`; what is told here is removed.
+        From `collect_complaints`; what is reported here is removed.
     path : pathlib.Path
         The file.
     allowed : bool
@@ -106,7 +106,7 @@ def check_missing(
 def check_complete(
     level: tifffile.TiffPageSeries, path: Path, *, allowed: bool
 ) -> None:
-    """Raise if the file ends before its pixels do.
+    """Raise ImageError if the file ends before its pixels do.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def lies_in_file(level: tifffile.TiffPageSeries) -> bool:
 
 
 def padded(level: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
-    """Read contiguous data that the file ends in, with 0 for the rest."""
+    """Read contiguous data of a truncated file, padded with 0."""
     dtype = np.dtype(level.keyframe.parent.byteorder + level.dtype.char)
     count = math.prod(level.shape)
     check_fits(count * dtype.itemsize, f"the pixels of {path}", "copy the file again")
@@ -169,7 +169,7 @@ def _named(complaints: list[str]) -> list[str]:
 
 
 def _plainly(told: str, series: tifffile.TiffPageSeries) -> str:
-    """Say in our words what tifffile says."""
+    """Rephrase a log message of tifffile."""
     if _CUT in told:
         return "cut short: it names pages beyond its end"
     described = series.keyframe.parent.pages.first.description
@@ -189,7 +189,7 @@ def _end(level: tifffile.TiffPageSeries, last: Any) -> int:  # noqa: ANN401 - pa
 
 
 def _forget_beyond(page: Any) -> None:  # noqa: ANN401 - page or frame
-    """Take strips or tiles beyond the end of the file out of the table of a page."""
+    """Remove strips or tiles beyond the end of the file from the table of a page."""
     size = page.parent.filehandle.size
     kept = [
         (at, count) if at + count <= size else (0, 0)

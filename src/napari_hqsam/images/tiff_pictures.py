@@ -1,6 +1,6 @@
-"""Strips and tiles of a TIFF that are pictures are decoded only if they are as large.
+"""Check the size of compressed pictures in a TIFF before they are decoded.
 
-tifffile decodes a picture of whatever size, and compares it with the tile afterwards.
+tifffile decodes a picture of any size, and compares it with the tile only afterwards.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WIDE_BYTES = 4
 
 
 def bound_pictures(series: tifffile.TiffPageSeries) -> None:
-    """Have the pictures of all pages of a level looked at before they are decoded."""
+    """Check the pictures in all pages of a level before they are decoded."""
     if picture_format(series.keyframe):
         keyframes = [page.keyframe for page in series.pages if page is not None]
         for page in {id(page): page for page in keyframes}.values():
@@ -43,7 +43,7 @@ def picture_format(page: tifffile.TiffPage) -> bool:
 
 
 def _bound(page: tifffile.TiffPage) -> None:
-    """Look at the size of a picture in `decode`, which tifffile calls for each."""
+    """Wrap `page.decode`, which tifffile calls for each picture, in a size check."""
     decode = page.decode
     compression = int(page.compression)
     name = getattr(page.compression, "name", compression)

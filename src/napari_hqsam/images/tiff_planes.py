@@ -1,7 +1,7 @@
-"""Whether the metadata of a TIFF name planes and files that tifffile can go through.
+"""Check the planes and files that the metadata of a TIFF name.
 
 OME-XML and Micro-Manager say how many planes there are, and in which other files.
-tifffile makes a list of as many, and opens the files, whatever is said there.
+tifffile lists as many planes and opens the files without a check of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_PLANES = 30_000_000
 
 
 def check_planes(tif: tifffile.TiffFile, path: Path, smallest: int) -> None:
-    """Raise if the metadata name more planes than can be listed, or strange files.
+    """Raise ImageError if the metadata name too many planes, or files elsewhere.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def check_planes(tif: tifffile.TiffFile, path: Path, smallest: int) -> None:
     ------
     ImageError
         There are more than `MOST_PLANES`; or files are named that are not below
-        its folder, or whose own tables cannot be gone through.
+        its folder, or whose own page tables are invalid.
     """
     pixels, planes, names = 0, 0, set[str]()
     if tif.is_ome and tif.ome_metadata:
@@ -72,7 +72,7 @@ def check_planes(tif: tifffile.TiffFile, path: Path, smallest: int) -> None:
 
 
 def _ome(text: str, pages: int) -> tuple[int, int, set[str]]:
-    """Return how many pixels and planes OME-XML leads to, and the files it names."""
+    """Return the numbers of pixels and planes in OME-XML, and the files it names."""
     try:
         root = ElementTree.fromstring(text)  # expat bounds what entities expand to
     except ElementTree.ParseError:
@@ -96,7 +96,7 @@ def _ome(text: str, pages: int) -> tuple[int, int, set[str]]:
 
 
 def _ndtiff(index: Path) -> tuple[int, set[str]]:
-    """Return the same of the index of an NDTiff."""
+    """Return the number of planes in an NDTiff index, and the files it names."""
     low: dict[str, int] = {}
     high: dict[str, int] = {}
     names = set()
@@ -110,7 +110,7 @@ def _ndtiff(index: Path) -> tuple[int, set[str]]:
 
 
 def _mmstack(metadata: dict[str, Any], path: Path) -> tuple[int, set[str]]:
-    """Return the same of the settings of a Micro-Manager stack."""
+    """Return the number of planes of a Micro-Manager stack, and its files."""
     summary, index = metadata["Summary"], np.asarray(metadata["IndexMap"])
     found = index[:, :4].max(axis=0, initial=0).tolist()
     said = ("Channels", "Slices", "Frames", "Positions")
@@ -124,5 +124,5 @@ def _mmstack(metadata: dict[str, Any], path: Path) -> tuple[int, set[str]]:
 
 
 def _whole(value: object) -> int:
-    """Return a count as tifffile reads it, without its sign."""
+    """Parse a count as tifffile does, and drop its sign."""
     return abs(int(value))  # type: ignore[call-overload, no-any-return]

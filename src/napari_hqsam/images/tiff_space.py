@@ -43,7 +43,7 @@ Found = dict[str, tuple[Any, Any, Any]]
 
 
 def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
-    """Read where the pixels of one series of a TIFF are.
+    """Read the space of one series of a TIFF.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def _number(value: Any) -> float:  # noqa: ANN401
 
 
 def _ome(metadata: dict[str, Any], series: int) -> Found:
-    """Read ``Pixels``, and from its first plane where the stage was.
+    """Read ``Pixels``, and the stage position from its first plane.
 
     Source: OME schema 2016-06, elements Pixels and Plane.
     """
@@ -142,7 +142,7 @@ def _ome(metadata: dict[str, Any], series: int) -> Found:
 
 
 def _position(plane: Mapping[str, Any], letter: str, unit: str) -> float:
-    """Return where the stage was, in a unit; 0 where it is not a length."""
+    """Return the stage position in a unit; 0 where it is not a length."""
     name = _OME_POSITIONS.get(letter, "")
     if name not in plane:
         return 0.0
@@ -185,7 +185,7 @@ def _imagej(tif: tifffile.TiffFile) -> Found:
 
 
 def _described(tif: tifffile.TiffFile, series: int, letters: str) -> Space | None:
-    """Return what a plain TIFF of ours says in its description."""
+    """Read the description of a plain TIFF of this package."""
     metadata = (tif.shaped_metadata or ())[series : series + 1]
     if not metadata or not metadata[0].get("scale"):
         return None
@@ -194,7 +194,7 @@ def _described(tif: tifffile.TiffFile, series: int, letters: str) -> Space | Non
 
 
 def _tagged(page: tifffile.TiffPage) -> Found:
-    """Return what the resolution tags say, where it is no resolution to print with."""
+    """Read the pixel size from the resolution tags, unless it is a print resolution."""
     unit = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 2
     name = {2: "inch", 3: "centimeter"}.get(int(unit))
     found: Found = {}

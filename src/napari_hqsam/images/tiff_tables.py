@@ -1,9 +1,9 @@
-"""Whether the page tables of a TIFF can be gone through: in bounded time and memory.
+"""Check that the page tables of a TIFF can be read in bounded time and memory.
 
 A TIFF is a chain of tables (IFDs), each with the offset of the next, and some with
 those of further tables (SubIFDs). A few bytes of them may lead in a circle, or name
-the same values thousands of times. tifffile follows them wherever they lead, so they
-are gone through here first: once, reading nothing but the tables.
+the same values thousands of times. tifffile follows them without limit, so they
+are traversed here first: once, reading nothing but the tables.
 
 Knows nothing of what the tags mean; see `tiff_planes` for the metadata in them.
 """
@@ -30,7 +30,7 @@ _DEEPEST = 16
 """SubIFDs in SubIFDs; pyramids have one level of them."""
 _SHARED_BYTES = 2**24
 _TIMES = 4
-"""Values of tags may be as long as the file so many times: pages may share them."""
+"""Values of tags may add up to this multiple of the file size: pages may share them."""
 _SIDES = (256, 257)
 _SUB_IFDS = 330
 _VERSIONS = {b"II*\0": ("<", 42), b"MM\0*": (">", 42)} | {
@@ -40,10 +40,10 @@ _VERSIONS = {b"II*\0": ("<", 42), b"MM\0*": (">", 42)} | {
 
 
 def check_tables(path: Path) -> int:
-    """Raise unless the tables of a TIFF end, and take no more than there is.
+    """Raise ImageError if the page tables of a TIFF are cyclic or overlap.
 
     Reads each table once and no values but the offsets of SubIFDs. What tifffile
-    itself refuses or tells of (a chain cut short, tags without sense) is left to it.
+    itself refuses or reports (a truncated chain, invalid tags) is left to it.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ def check_tables(path: Path) -> int:
 
 
 class _Strange(Exception):
-    """What no writer of TIFF does."""
+    """The tables are invalid in a way that no writer of TIFF produces."""
 
 
 class _Tables:
-    """The tables of an open TIFF, and how much of it they have taken so far."""
+    """Traverses the tables of an open TIFF, and counts the bytes that they take."""
 
     def __init__(self, file: FileIO, header: bytes, path: Path) -> None:
         self._file = file
@@ -98,7 +98,7 @@ class _Tables:
         self._table_bytes = self._value_bytes = 0
 
     def check(self) -> int:
-        """Go along the chain of pages, and into their SubIFDs.
+        """Follow the chain of pages, and their SubIFDs.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class _Tables:
         return int(smallest) if smallest < math.inf else 1
 
     def _check_inner(self, offsets: tuple[int, ...]) -> None:
-        """Go through SubIFDs as often as they are named."""
+        """Traverse SubIFDs, as often as they are named."""
         waiting = [(offset, 1) for offset in offsets]
         while waiting:
             offset, depth = waiting.pop()
@@ -139,7 +139,7 @@ class _Tables:
     def _read(self, offset: int) -> tuple[int, tuple[int, ...], int] | None:
         """Read a table: offset of the next, offsets of those within it, its pixels.
 
-        None where the chain breaks off.
+        None where the chain is truncated.
         """
         form = self._form
         self._file.seek(offset)
@@ -191,7 +191,7 @@ class _Tables:
         return inner, pixels
 
     def _offsets(self, kind: int, count: int, value: bytes) -> tuple[int, ...]:
-        """Return the offsets that a tag holds, or which lie where it points to."""
+        """Return the offsets that a tag holds or points to."""
         if kind not in _LETTERS:
             return ()
         layout = struct.Struct(f"{self._form.byteorder}{count}{_LETTERS[kind]}")

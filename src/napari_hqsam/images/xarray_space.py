@@ -1,4 +1,4 @@
-"""Axes and coordinates of xarray's arrays, which are not imported: they say it all."""
+"""Read the space of xarray's arrays from their coordinates; xarray is not imported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNEVEN = 1e-3
 
 
 def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN401
-    """Read where the pixels of an array with ``dims`` and ``coords`` are.
+    """Read the space of an array with ``dims`` and ``coords``.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN
 
 
 def _even(values: np.ndarray, letter: str, name: str) -> tuple[float, float] | None:
-    """Return step and start of coordinates; None where they are none of an axis."""
+    """Return step and start of coordinates; None unless they are evenly spaced."""
     if values.dtype.kind not in "iuf" or values.ndim != 1 or not len(values):
         return None
     start = float(values[0])

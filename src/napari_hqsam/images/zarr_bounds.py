@@ -1,4 +1,4 @@
-"""Chunks of a zarr are decompressed no further than their size in the metadata.
+"""Limit the decompression of zarr chunks to their size in the metadata.
 
 A compressor gives as many bytes as the compressed data say, and a few of them may
 stand for gigabytes. So each is wrapped: where a header tells the size it is compared
@@ -49,7 +49,7 @@ _LZMA_MEMORY = 2**28
 
 
 class _TooMuch(Exception):
-    """More comes out than may."""
+    """The decompressed data exceed the limit."""
 
 
 def _header(layout: str, data: bytes, at: int) -> int:
@@ -127,7 +127,7 @@ COMPRESSORS = frozenset(_DECOMPRESS)
 
 
 def decompress(name: str, data: bytes, most: int, said: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Decompress, unless more comes out than may.
+    """Decompress a chunk; raise ImageError if it exceeds a limit.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def decompress(name: str, data: bytes, most: int, said: Mapping[str, Any]) -> An
 
 
 def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
-    """Return an array whose compressors give no more than a chunk takes.
+    """Wrap the compressors of an array, so that none exceeds the chunk size.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def _part(owner: object, name: str) -> Any:  # noqa: ANN401
 
 
 def _most(array: zarr.Array[Any]) -> int:
-    """Bytes that a compressor of zarr v2 may give: filters come after it."""
+    """Return the size limit, bytes, of a zarr v2 compressor: filters come after it."""
     elements = math.prod(array.chunks)
     size = elements * array.dtype.itemsize
     ids = [str(one.codec_id) for one in array.metadata.filters or ()]  # type: ignore[union-attr]
@@ -210,7 +210,7 @@ def _most(array: zarr.Array[Any]) -> int:
 
 
 class _BoundedV2(NumCodec):  # type: ignore[misc]
-    """A codec of zarr v2."""
+    """A zarr v2 codec with a size limit."""
 
     codec_id = ""  # zarr asks the class for one
 
@@ -228,7 +228,7 @@ class _BoundedV2(NumCodec):  # type: ignore[misc]
         return self._codec.encode(buf)
 
     def get_config(self) -> Any:  # noqa: ANN401
-        """Return what stands in the metadata."""
+        """Return the codec's configuration in the metadata."""
         return self._codec.get_config()
 
 
@@ -240,7 +240,7 @@ def _bounded_v2(codec: NumCodec | None, most: int) -> NumCodec | None:
 
 @dataclass(frozen=True)
 class _BoundedV3(BytesBytesCodec):
-    """A codec of zarr v3."""
+    """A zarr v3 codec with a size limit."""
 
     codec: BytesBytesCodec
     is_fixed_size = False

@@ -1,4 +1,4 @@
-"""Whether a zarr array may be read: its data type, its codecs, the size of a chunk.
+"""Check that a zarr array is safe to read: data type, codecs, size of a chunk.
 
 The metadata of a zarr name the codecs that decode it, and any codec that some
 installed package has registered can be named: numcodecs' pickle runs whatever
@@ -34,7 +34,7 @@ _MOST_IN_SHARD = 2**20
 
 
 def checked_array(array: zarr.Array[Any], where: str) -> zarr.Array[Any]:
-    """Return an array that is safe to read, or raise.
+    """Return an array if it is safe to read; raise ImageError otherwise.
 
     It must hold numbers, decoded by codecs that are known. Only its metadata are
     looked at. What is returned decompresses no more than a chunk takes.
@@ -120,7 +120,7 @@ def _v3_chains(codecs: Any) -> Iterator[list[str]]:  # noqa: ANN401
 
 
 def _in_shards(array: zarr.Array[Any]) -> Iterator[int]:
-    """Yield how many numbers a chunk of a shard holds, and one of a shard in it, ..."""
+    """Yield the number of elements per chunk, at each level of nested shards."""
     codecs: Any = array.metadata.to_dict().get("codecs") or ()
     while shards := [c for c in codecs if c["name"] == "sharding_indexed"]:
         said = shards[0]["configuration"]

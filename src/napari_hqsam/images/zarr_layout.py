@@ -67,7 +67,7 @@ class Channel:
 
 
 def layout_of(node: zarr.Group | zarr.Array[Any]) -> Layout:
-    """Tell what a zarr folder is.
+    """Classify a zarr folder: array, image, labels, series, plate or well.
 
     Damaged metadata count as none: then it is an "array", or fails when it is read.
     """
@@ -97,7 +97,7 @@ def channels_of(group: zarr.Group, count: int) -> list[Channel]:
     group : zarr.Group
         Of the image.
     count : int
-        How many channels it has; what is not told of one is None.
+        How many channels it has; what the metadata leave open is None.
     """
     omero = ome_metadata(group).get("omero")
     told = omero.get("channels") if isinstance(omero, Mapping) else None

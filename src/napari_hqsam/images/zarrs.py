@@ -57,7 +57,7 @@ def open_zarr(path: Path, key: str | None = None) -> Source:
 
 
 def open_folder(path: Path | str) -> zarr.Group | zarr.Array[Any]:
-    """Open a folder, or an address, as it is: nothing is checked but that it is zarr.
+    """Open a folder or an address as zarr; no other checks.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def open_node(
 
 
 def ome_metadata(group: zarr.Group) -> dict[str, Any]:
-    """OME metadata of a group, wherever its version of OME-Zarr keeps them.
+    """Return the OME metadata of a group, for any version of OME-Zarr.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def _child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # 
 
 
 def _inside(group: zarr.Group, path: str) -> Any:  # noqa: ANN401
-    """Return the array or group at a path, which zarr keeps below this one.
+    """Return the array or group at a path below a group.
 
     But for Windows' drives: a folder joined with "C:/a" is "C:/a".
     """
@@ -251,7 +251,7 @@ def _open_multiscale(
 
 
 def _of_fields(metadata: Mapping[str, Any]) -> str:
-    """Say what a plate or a well holds."""
+    """Describe the fields of a plate or a well."""
     plate, well = metadata.get("plate"), metadata.get("well")
     entries = (plate or well or {}) if isinstance(plate or well, Mapping) else {}
     wells = entries.get("wells" if plate else "images") or []
@@ -262,13 +262,13 @@ def _of_fields(metadata: Mapping[str, Any]) -> str:
 
 
 def _note(group: zarr.Group) -> Mapping[str, Any] | None:
-    """Return what this package has noted beside a label image."""
+    """Return this package's note on a label image; see `own_note`."""
     note = group.attrs.asdict().get(KEY)
     return note if isinstance(note, Mapping) else None
 
 
 def _reduced(group: zarr.Group, image: dict[str, Any], where: str) -> Iterator[Reduced]:
-    """Yield the lower resolutions; what is damaged there is done without."""
+    """Yield the lower resolutions; damaged ones are skipped."""
     for dataset in image["datasets"][1:]:
         try:
             array = _inside(group, dataset["path"])
@@ -298,7 +298,7 @@ def _factors(
 
 
 def _space(image: dict[str, Any], letters: str, where: str) -> Space:
-    """Where the pixels of the highest resolution are; a warning if that is unclear."""
+    """Return the space of the highest resolution; warn if it is unclear."""
     space, problems = read_space(image, image["datasets"][0], letters, where)
     if problems:
         warnings.warn(
@@ -311,7 +311,7 @@ def _space(image: dict[str, Any], letters: str, where: str) -> Space:
 
 
 def _dimension_names(array: zarr.Array[Any]) -> Sequence[str | None] | None:
-    """Dimension names of a zarr v3 array, or as xarray notes them in a v2 one."""
+    """Return the dimension names of a zarr v3 array, or xarray's in a v2 one."""
     names = getattr(array.metadata, "dimension_names", None)
     if names is None:
         names = array.attrs.get("_ARRAY_DIMENSIONS")

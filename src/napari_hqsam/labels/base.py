@@ -1,4 +1,4 @@
-"""The labels that were there before a session began."""
+"""Copies of the labels that a session began with."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Space
 
 _SIDE, _PIXELS = 1024, 2**24
-"""How far blocks go along y and x, and how many pixels they have, at most; but for
-what is stored as one."""
+"""Largest side (y and x) and number of pixels of a block; what is stored as one chunk
+may be larger."""
 
 
 def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
@@ -83,22 +83,22 @@ def copy_labels(array: Any, to: Any) -> None:  # noqa: ANN401
 
 
 def _is_blank(array: Any) -> bool:  # noqa: ANN401
-    """Whether labels are a zarr array of which nothing was ever stored.
+    """Whether labels are a zarr array without stored chunks: all background.
 
-    One may be larger than could be gone through in a minute.
+    Such an array may be too large to read in a minute.
     """
     stored = getattr(array, "nchunks_initialized", None)
     return stored == 0 and getattr(array, "fill_value", None) == 0
 
 
 class _Empty(Exception):
-    """There are no labels to be kept."""
+    """There are no labels to copy."""
 
 
 def _blocks(
     array: Any,  # noqa: ANN401
 ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
-    """Yield labels in blocks that no chunk is in twice, and their indices."""
+    """Yield labels block by block with their indices; each chunk is in one block."""
     shape = tuple(map(int, array.shape))
     stored = getattr(array, "shards", None) or getattr(array, "chunks", None)
     units = [n if isinstance(n, int) else n[0] for n in stored or [1] * len(shape)]

@@ -1,7 +1,7 @@
-"""Going over an array by the units in which it is stored.
+"""Iterate over an array chunk by chunk (or shard by shard).
 
-A lazily stored array is read and written a whole chunk at a time. Who goes
-over it chunk by chunk reads each once, holds one at a time, and when a write
+A lazily stored array is read and written a whole chunk at a time. Iterating
+chunk by chunk reads each once, holds one at a time, and when a write
 fails no other is still under way.
 """
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _IN_MEMORY = 1024
-"""Side of the squares in which an array without chunks is gone over."""
+"""Side of the squares into which an array without chunks is divided."""
 
 
 def blocks(
     array: Any,  # noqa: ANN401 - numpy, zarr, h5py or another
     box: tuple[int, int, int, int],
 ) -> Iterator[tuple[slice, slice]]:
-    """Yield the (y, x) slices of a box of a plane, cut where the chunks are.
+    """Yield the (y, x) slices of a box of a plane, cut at chunk borders.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def blocks(
 
 
 def _unit(array: Any) -> tuple[int, int]:  # noqa: ANN401
-    """Height and width of what is stored as one."""
+    """Return the height and width of a shard, else of a chunk."""
     stored = getattr(array, "shards", None) or getattr(array, "chunks", None)
     match stored:
         case (*_, int(height), int(width)):
@@ -60,7 +60,7 @@ def _cuts(start: int, stop: int, step: int) -> Iterator[slice]:
 
 
 def clear_plane(labels: Any, index: tuple[int, ...]) -> None:  # noqa: ANN401 - zarr
-    """Make a plane background, chunk by chunk."""
+    """Set a plane to background, chunk by chunk."""
     h, w = labels.shape[-2:]
     for window in blocks(labels, (0, 0, h, w)):
         labels[(*index, *window)] = 0

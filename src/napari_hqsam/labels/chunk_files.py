@@ -1,4 +1,4 @@
-"""The files of a zarr array whose writing can be stopped, and brought to the disk.
+"""A zarr store of files whose writes can be stopped, and synced to disk.
 
 An assignment to a zarr array that is interrupted, or fails at one chunk, goes on
 with the other chunks in zarr's own threads. Whoever then removes the folder would
@@ -61,11 +61,11 @@ class ChunkFiles(LocalStore):
             time.sleep(_PAUSE)
 
     def note_changes(self) -> None:
-        """Take note of what is written from now on, for `sync`."""
+        """Record what is written from now on, for `sync`."""
         self._changed = {}
 
     def sync(self) -> Written:
-        """Bring what was written since `note_changes`, or since last, to the disk.
+        """Sync to disk what was written since `note_changes` or the last `sync`.
 
         Returns
         -------
@@ -112,7 +112,7 @@ def fits(root: Path, written: Written) -> bool:
 
 @contextmanager
 def chunk_files(folder: Path) -> Iterator[ChunkFiles]:
-    """Give a store that is stopped if an error leaves the block.
+    """Yield a store, and stop it if the block raises.
 
     Parameters
     ----------

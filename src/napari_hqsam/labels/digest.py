@@ -1,4 +1,4 @@
-"""A digest of labels, by which those that somebody else has changed are known.
+"""Digest of labels, to detect that another program has changed them.
 
 It is of the ids alone: the same for every format, data type and chunk shape.
 """
@@ -36,7 +36,7 @@ def labels_digest(array: Any) -> str:  # noqa: ANN401 - numpy, zarr or another
 
 
 def _rows_at_once(array: Any, shape: tuple[int, ...]) -> int:  # noqa: ANN401
-    """Rows to be read at a time: whole chunks, of each of which all is used."""
+    """Return the number of rows to read at a time: whole chunks."""
     stored = getattr(array, "shards", None) or getattr(array, "chunks", None)
     unit = stored[-2] if stored else 1
     unit = unit if isinstance(unit, int) else 1  # dask's chunks may differ

@@ -35,7 +35,7 @@ def write_fiji_rois(
     axes: str | None = None,
     overwrite: bool = True,
 ) -> int:
-    """Write the outlines of objects as ROIs of ImageJ, wholly or not at all.
+    """Write the outlines of objects as ImageJ ROIs, atomically.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which id each prompt's object gets."""
+"""Assign label ids to prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def label_ids(
     groups: Mapping[tuple[int, ...], Sequence[Prompt]],
 ) -> dict[tuple[int, ...], list[int]]:
-    """Choose ids for prompts: their own, else the next that none has.
+    """Assign an id to each prompt: its own, else the next unused one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether a file is a label image that this package has written.
+"""Detect label images that this package has written.
 
 Others are not replaced unasked: a raw image has the same suffix, and cannot be made
 again.

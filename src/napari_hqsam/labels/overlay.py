@@ -67,7 +67,7 @@ def draw_overlay(
 
 
 def _colour(rgb: NDArray[np.uint8], labels: NDArray[np.integer], rows: slice) -> None:
-    """Lay the colours of the labels over some rows of a picture, in place."""
+    """Blend the colours of the labels into some rows of a picture, in place."""
     ids = labels[rows]
     first = max(rows.start - 1, 0)  # a rim is seen from the next row as well
     around = labels[first : rows.stop + 1]

@@ -1,4 +1,4 @@
-"""Put masks into a label image, and find an id for the next."""
+"""Paint masks into a label image, and find unused ids."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _paint(
 ) -> Counter[int]:
     """Paint block by block; return how many pixels each former owner lost.
 
-    The background, id 0, always gives way.
+    The background, id 0, is always overwritten.
     """
     _check_id(labels, label_id)
     _check_place(labels, bbox, data, index)
@@ -221,7 +221,7 @@ def _paint(
 
 
 def _check_overlap(overlap: str) -> None:
-    """Raise if there is no such policy."""
+    """Raise ImageError if the overlap policy is unknown."""
     if overlap not in get_args(Overlap):
         raise ImageError(
             f'overlap {overlap!r} is unknown; use "keep", "overwrite" or "empty"'
@@ -235,7 +235,7 @@ def _check_integers(labels: np.ndarray) -> None:
 
 
 def _check_id(labels: np.ndarray, label_id: int) -> None:
-    """Raise if the id is no object's, or too large for the array."""
+    """Raise ImageError if an id is below 1, or too large for the array's type."""
     _check_integers(labels)
     limit = int(np.iinfo(labels.dtype).max)
     if not 1 <= label_id <= limit:

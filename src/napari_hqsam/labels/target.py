@@ -1,4 +1,4 @@
-"""Whether labels can be written where they are to be.
+"""Check that labels can be written to their target.
 
 The check comes before any work, so that an hour of segmentation does not end
 in a typing error.
@@ -34,7 +34,7 @@ def check_writable(
     overwrite: bool | None = True,
     sources: Iterable[str | os.PathLike[str]] = (),
 ) -> None:
-    """Raise unless labels could be written at a path now.
+    """Raise OutputError unless labels can be written at a path now.
 
     Nothing is left behind, and nothing is changed.
 
@@ -102,14 +102,14 @@ def check_axes_fit(path: str | os.PathLike[str], axes: str) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise OutputError unless a file could be written at a path now."""
+    """Raise OutputError unless a file can be written at a path now."""
     _check_folder(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the name of a file")
 
 
 def _check_folder(target: Path) -> None:
-    """Raise unless files can be made where the target is to be."""
+    """Raise OutputError unless files can be created in the target's folder."""
     folder = target.resolve().parent
     if image_of(target) is not None and not folder.exists():
         folder = folder.parent  # the first labels of an image
@@ -125,7 +125,7 @@ def _check_folder(target: Path) -> None:
 
 
 def _check_replaceable(target: Path, overwrite: bool | None) -> None:
-    """Raise unless what is at the target may be replaced."""
+    """Raise OutputError unless an existing target may be replaced."""
     if overwrite is False:
         raise OutputError(f"{target} exists; choose another name or allow overwriting")
     if target.is_dir():
@@ -147,7 +147,7 @@ def _check_replaceable(target: Path, overwrite: bool | None) -> None:
 
 
 def _check_nothing_else(folder: Path) -> None:
-    """Raise if a label image has more in its folder than its pixels: it would go."""
+    """Raise OutputError if a label image's folder has other content to be lost."""
     if not any(folder.iterdir()):
         return
     import zarr
@@ -173,7 +173,7 @@ def _check_nothing_else(folder: Path) -> None:
 
 
 def _properties(group: zarr.Group) -> bool:
-    """Whether the metadata of a label image tell more of its objects than their ids."""
+    """Whether the metadata of a label image hold properties of its objects."""
     from napari_hqsam.images.zarrs import ome_metadata
 
     said = ome_metadata(group).get("image-label")

@@ -36,7 +36,7 @@ MAX_ID = int(np.iinfo(_DTYPES[-1]).max)
 
 
 def id_dtype(highest: int) -> np.dtype:
-    """Return the smallest type of label files, on which readers agree.
+    """Return the smallest data type for label files that all readers support.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def labels_on_disk(
     overwrite: bool | None = True,
     warn: bool = True,
 ) -> Iterator[Any]:
-    """Make a label image on the disk, wholly or not at all.
+    """Create a label image on disk, atomically.
 
     Nothing is at the path before the block ends well. What is never written to
     stays background, and takes no room in OME-Zarr and hardly any in TIFF.
@@ -96,7 +96,7 @@ def labels_on_disk(
         Whether labels that are already there may be replaced, see `check_writable`.
 
     warn : bool
-        Whether to say what the format has no place for; not of files of our own.
+        Whether to warn of what the format cannot hold; False for internal files.
 
     Yields
     ------
@@ -154,7 +154,7 @@ def write_labels(
     colors: Mapping[int, tuple[int, int, int, int]] | None = None,
     overwrite: bool = True,
 ) -> None:
-    """Write a label image, wholly or not at all.
+    """Write a label image, atomically.
 
     Parameters
     ----------

@@ -124,7 +124,7 @@ def intersection(a: Crop, b: Crop) -> int:
 
 
 def iou(a: Crop, b: Crop) -> float:
-    """Intersection over union of two masks of a plane; 1 where both are empty."""
+    """Compute the intersection over union of two masks; 1 if both are empty."""
     both = intersection(a, b)
     union = a.area + b.area - both
     return both / union if union else 1.0

@@ -68,7 +68,7 @@ def _connected(labels: np.ndarray) -> np.ndarray:
 
 
 def _boundary(pieces: np.ndarray) -> np.ndarray:
-    """Pixels of objects that have a 4-neighbour of another id."""
+    """Return the pixels of objects that have a 4-neighbour of another id."""
     edge = np.zeros(pieces.shape, bool)
     for axis in (0, 1):
         differs = np.diff(pieces, axis=axis) != 0

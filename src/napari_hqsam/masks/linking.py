@@ -146,7 +146,7 @@ def _masks_of_labels(labels: NDArray[Any]) -> dict[int, Mask]:
 
 
 class Pair(NamedTuple):
-    """Two objects that share pixels."""
+    """Two overlapping objects."""
 
     before: int
     now: int
@@ -161,7 +161,7 @@ class Pair(NamedTuple):
 
 
 def _overlaps(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
-    """Yield all pairs of objects that share pixels."""
+    """Yield all pairs of overlapping objects."""
     ids, masks = [list(before), list(now)], [list(before.values()), list(now.values())]
     areas = [[mask.area for mask in some] for some in masks]
     for i, j in meeting(*masks):

@@ -28,7 +28,7 @@ THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
 def iou(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Intersection over union of two masks.
+    """Compute the intersection over union of two masks.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def boundary_iou(
     ratio: float = 0.02,
     width: int | None = None,
 ) -> float:
-    """Boundary IoU of two masks: the IoU of their `boundary` bands.
+    """Compute the Boundary IoU of two masks: the IoU of their `boundary` bands.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def boundary_iou(
 def boundary_ious(
     a: NDArray[Any], b: NDArray[Any], widths: Sequence[int]
 ) -> list[float]:
-    """Boundary IoU of two masks for several widths, measured in one go.
+    """Compute the Boundary IoU of two masks for several widths at once.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def rank_labels(
 def contingency_iou(
     pred_labels: NDArray[Any], true_labels: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], sparse.csr_array]:
-    """IoU of every predicted object with every true one that it overlaps.
+    """Compute the IoU of every predicted object with every true one it overlaps.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def average_precision(
     true_labels: NDArray[Any],
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[str, float]:
-    """Average precision of a label image, TP / (TP + FP + FN).
+    """Compute the average precision of a label image, TP / (TP + FP + FN).
 
     A true positive is a pair with IoU above the threshold; each object is in
     one pair at most, and as many pairs are made as there can be (from 0.5 on
@@ -308,7 +308,7 @@ def average_precision_scored(
     scores: Sequence[float] | NDArray[Any],
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[str, float]:
-    """Average precision of scored masks, as COCO defines it.
+    """Compute the average precision of scored masks, as COCO defines it.
 
     Masks are matched in falling order of score, each with the free true object
     of highest IoU at or above the threshold; precision is made non-increasing
@@ -361,7 +361,7 @@ def _matched(
 
 
 def _interpolated(hits: NDArray[np.bool_], n_true: int) -> float:
-    """COCO's 101-point average of the precision over recall."""
+    """Compute COCO's 101-point average of the precision over recall."""
     found = np.cumsum(hits)
     recall = found / n_true
     precision = found / np.arange(1, len(hits) + 1)

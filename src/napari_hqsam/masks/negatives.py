@@ -1,4 +1,4 @@
-"""Remove from a mask what negative clicks lie on.
+"""Remove the parts of a mask that negative clicks lie on.
 
 The network does not always respect negative clicks.
 """

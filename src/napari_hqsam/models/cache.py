@@ -1,4 +1,4 @@
-"""Where weights lie on this machine: finding, fetching and verifying the files.
+"""The files of weights on this machine: find, fetch and verify them.
 
 Bytes on disk are all this knows: reading them as weights is the business of
 `checkpoint`, and torch is not imported here.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def checkpoint_path(checkpoint: Checkpoint) -> Path:
-    """Path where the weights of a checkpoint lie, or would lie."""
+    """Return the path where the weights of a checkpoint are, or would be."""
     return _path(checkpoint.weights)
 
 
@@ -39,7 +39,7 @@ def is_cached(name: str) -> bool:
 
 
 def verify(source: str | os.PathLike[str]) -> Checkpoint:
-    """Make sure that a file is, byte for byte, a checkpoint we know.
+    """Verify by its SHA-256 that a file is a registered checkpoint.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def verify(source: str | os.PathLike[str]) -> Checkpoint:
 
 
 def recognize(path: Path) -> tuple[Checkpoint, WeightsFile] | None:
-    """Find which file of which checkpoint a file of any name is, by its bytes."""
+    """Identify the checkpoint of a file of any name, by its SHA-256."""
     ours = [(known, file) for known in list_models() for file in known.files]
     digest = sha256(path)
     for known, file in ours:
@@ -88,13 +88,13 @@ def recognize(path: Path) -> tuple[Checkpoint, WeightsFile] | None:
 
 
 def known_digests(checkpoint: Checkpoint) -> list[str]:
-    """SHA-256 of each file of a checkpoint, published or kept; see `is_right`."""
+    """Return the SHA-256 of each file of a checkpoint, published or recorded."""
     found = (each.sha256 or recorded(each) for each in checkpoint.files)
     return [digest for digest in found if digest]
 
 
 def verified_paths(checkpoint: Checkpoint) -> tuple[Path, ...]:
-    """Paths of all files of a checkpoint, in their order, whose digests are right.
+    """Return the paths of all files of a checkpoint whose digests are right.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def _verified_path(weights: WeightsFile, checkpoint: Checkpoint) -> Path:
 
 
 def fetch(name: str, progress: bool | ProgressFactory = True) -> Path:
-    """Path of a model's weights, fetched first if they are not here yet.
+    """Fetch the weights of a model if they are missing; return their path.
 
     An interrupted download goes on where it stopped, in this call or the next.
     Several processes may ask for one file: one fetches, the others wait. Files that
@@ -148,7 +148,7 @@ def fetch(name: str, progress: bool | ProgressFactory = True) -> Path:
 def fetched_paths(
     checkpoint: Checkpoint, progress: bool | ProgressFactory = True
 ) -> tuple[Path, ...]:
-    """Paths of all files of a checkpoint, in their order; see `fetch`."""
+    """Fetch missing files of a checkpoint; return the paths of all, in their order."""
     return tuple(_fetched_path(each, progress) for each in checkpoint.files)
 
 

@@ -1,4 +1,4 @@
-"""Weights files as state dicts: reading what is one, naming what is not.
+"""Read files of weights as state dicts; explain what other files are.
 
 The official loaders take any pickle and ignore keys that do not fit. Here no
 file can run code, and a file that is something else is refused with the name
@@ -105,7 +105,7 @@ def read_instance_decoder(
 
 
 def _read(path: Path) -> tuple[object, dict[str, str]]:
-    """Read what is in a file, and the metadata beside it."""
+    """Read the content of a file of weights, and its metadata."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -122,7 +122,7 @@ def _read(path: Path) -> tuple[object, dict[str, str]]:
 
 
 def _refuse_text(path: Path, head: bytes) -> None:
-    """Refuse what downloads that went wrong leave behind."""
+    """Raise CheckpointError for a text file, which a failed download leaves."""
     start = head.lstrip().lower()
     if not head:
         kind = "is empty"
@@ -175,7 +175,7 @@ def _damaged(path: Path, why: str) -> CheckpointError:
 
 
 def _state_dict(path: Path, content: object) -> State:
-    """State dict inside what training scripts save around it."""
+    """Find the state dict inside what training scripts save around it."""
     if isinstance(content, Mapping) and "model_state" in content:
         network = _state_dict(path, content["model_state"])
         decoder = content.get("decoder_state")

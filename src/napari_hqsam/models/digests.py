@@ -1,4 +1,4 @@
-"""Whether a file of weights is the right one, by its digest."""
+"""Verify files of weights by their digests."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, hex."""
+    """Compute the SHA-256 of a file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def xxh128(path: Path) -> str:
-    """XXH128 of a file, hex: what micro-sam publishes of its files."""
+    """Compute the XXH128 of a file, hex: micro-sam publishes these."""
     import xxhash
 
     digest = xxhash.xxh128()
@@ -51,7 +51,7 @@ def is_right(path: Path, weights: WeightsFile) -> bool:
 
 
 def recorded(weights: WeightsFile) -> str:
-    """SHA-256 that was kept of a file; empty if there is none."""
+    """Return the recorded SHA-256 of a file; empty if there is none."""
     try:
         text = record_path(weights).read_text()
     except (OSError, UnicodeDecodeError):
@@ -61,7 +61,7 @@ def recorded(weights: WeightsFile) -> str:
 
 
 def record_path(weights: WeightsFile) -> Path:
-    """Path where the SHA-256 is kept, in the form of the program `sha256sum`.
+    """Return the path of the recorded SHA-256, in the format of `sha256sum`.
 
     In our models folder, also if the file is used from micro-sam's.
     """

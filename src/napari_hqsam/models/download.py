@@ -1,4 +1,4 @@
-"""A pooch downloader that goes on where a broken download stopped.
+"""A pooch downloader that resumes interrupted downloads.
 
 Bytes over HTTP into one file, nothing else: which file, and whether it is the
 right one, is the business of `cache`. Pooch itself starts a broken download
@@ -28,7 +28,7 @@ class Progress(Protocol):
         """Count `n` bytes more."""
 
     def close(self) -> object:
-        """Take the bar away."""
+        """Remove the bar."""
 
 
 ProgressFactory: TypeAlias = "Callable[..., Progress]"

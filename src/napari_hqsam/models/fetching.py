@@ -111,7 +111,7 @@ def _check_space(weights: WeightsFile, part: Path) -> None:
 
 
 def not_here(weights: WeightsFile, why: str) -> FetchError:
-    """Error that says how to bring the weights to this machine by hand."""
+    """Make the error that explains how to install the weights by hand."""
     path = own_path(weights)
     state = "the file there is another or damaged" if path.exists() else "not here"
     size = "" if weights.has_exact_size else "about "

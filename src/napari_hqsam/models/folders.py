@@ -21,7 +21,7 @@ MICRO_SAM_VARIABLE = "MICROSAM_CACHEDIR"
 
 
 def cache_folder() -> Path:
-    """Folder for everything that can be fetched or computed again.
+    """Return the folder for everything that can be fetched or computed again.
 
     The user cache folder of the platform, or the folder that the environment
     variable ``NAPARI_HQSAM_CACHE`` names. It need not exist.
@@ -33,12 +33,12 @@ def cache_folder() -> Path:
 
 
 def models_folder() -> Path:
-    """Folder where fetched weights lie, and where to put them by hand."""
+    """Return the folder of fetched weights, also for files installed by hand."""
     return cache_folder() / "models"
 
 
 def micro_sam_folder() -> Path:
-    """Folder where micro-sam keeps its weights: in pooch's cache, or as it was set."""
+    """Return micro-sam's folder of weights: in pooch's cache, or as configured."""
     chosen = os.environ.get(MICRO_SAM_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute() / "models"
@@ -47,7 +47,7 @@ def micro_sam_folder() -> Path:
 
 
 def own_path(weights: WeightsFile) -> Path:
-    """Path of a file in our models folder, or in the package."""
+    """Return the path of a file in our models folder, or in the package."""
     if weights.bundled:
         package = resources.files("napari_hqsam.models")
         return Path(str(package / "weights" / weights.file))
@@ -55,7 +55,7 @@ def own_path(weights: WeightsFile) -> Path:
 
 
 def found_paths(weights: WeightsFile) -> list[Path]:
-    """Paths where the file is, by its size if that is known: ours, then micro-sam's."""
+    """Return the existing paths of a file, ours first; its size is checked if known."""
     paths = [own_path(weights)]
     if weights.micro_sam:
         paths.append(micro_sam_folder() / weights.micro_sam)

@@ -1,4 +1,4 @@
-"""A name or a path becomes a network that is ready to compute.
+"""Load a model by name or path, ready for inference.
 
 Joins the parts: `cache` finds the file, `checkpoint` reads it, `device` chooses
 where, `network` is built. Must not know images or prompts.
@@ -170,7 +170,7 @@ def load_model(
 
 
 def encoder_digest(state: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256, hex, of the image encoder's weights in a state dict.
+    """Compute the SHA-256, hex, of the image encoder's weights in a state dict.
 
     Taken over names, shapes and values as float32, whatever precision the file
     has; counters of the batch norms do not count.
@@ -179,7 +179,7 @@ def encoder_digest(state: Mapping[str, torch.Tensor]) -> str:
 
 
 def decoder_digest(state: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256, hex, of all weights but the image encoder's; see `encoder_digest`."""
+    """Compute the SHA-256, hex, of all weights except the image encoder's."""
     return _digest(state, [k for k in state if not k.startswith(ENCODER)])
 
 
@@ -201,7 +201,7 @@ def _tensor_digest(tensor: torch.Tensor) -> str:
 def _find(
     source: str | os.PathLike[str], *, download: bool, progress: bool | ProgressFactory
 ) -> tuple[tuple[Path, ...], Checkpoint | None]:
-    """Paths of the weights, and the checkpoint they are if they have a name."""
+    """Find the paths of the weights, and their checkpoint if it is registered."""
     known = next((c for c in list_models() if c.name == source), None)
     if known is None:
         path = Path(source).expanduser()

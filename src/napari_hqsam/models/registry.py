@@ -96,7 +96,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
 
 
 def list_models() -> tuple[Checkpoint, ...]:
-    """Checkpoints that load by name: HQ-SAM, then SAM and micro-sam."""
+    """List the checkpoints that load by name: HQ-SAM, then SAM and micro-sam."""
     return CHECKPOINTS
 
 
@@ -119,7 +119,7 @@ def find_checkpoint(name: str) -> Checkpoint:
 
 
 def tuning_for(input_size: int) -> Tuning:
-    """Tuning for weights that are no registered file, by the side of their input.
+    """Return the tuning for unregistered weights, by the side of their input.
 
     Official networks see 1024 pixels. A registered one of the same size is of the
     same kind: another version of the bundled model is used as the bundled one.

@@ -28,7 +28,7 @@ PACKAGES = ("napari-hqsam", "torch", "numpy", "zarr", "tifffile", "napari")
 
 
 def doctor_report() -> list[tuple[str, str]]:
-    """Describe this machine as far as it matters here.
+    """Describe this machine: versions, device, precision, memory, models.
 
     Reads every model file that is found, to verify its digest: seconds for the
     large ones.

@@ -56,7 +56,7 @@ def attention(
     bias: Tensor | None = None,
     scale: float | None = None,
 ) -> Tensor:
-    """Softmax attention over (B, heads, N, d) tensors with an additive bias.
+    """Compute softmax attention of (B, heads, N, d) tensors with an additive bias.
 
     Leading axes broadcast: one set of keys can serve a batch of queries.
     ``scale`` defaults to ``d ** -0.5``. When gradients are needed on a CPU the
@@ -117,7 +117,7 @@ def make_upscale4(dim: int, hidden: int, out: int) -> nn.Sequential:
 
 
 def make_neck(dim: int) -> nn.Sequential:
-    """1x1 and 3x3 convolutions from the encoder's width to 256 channels."""
+    """Make the 1x1 and 3x3 convolutions from the encoder's width to 256 channels."""
     return nn.Sequential(
         nn.Conv2d(dim, 256, 1, bias=False),
         LayerNorm2d(256),

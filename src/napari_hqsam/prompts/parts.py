@@ -195,7 +195,7 @@ def _united(group: list[Part]) -> list[Part]:
 
 
 def _is_framed(drawn: Sequence[Part]) -> bool:
-    """Whether one box goes round all the other shapes: it is the box of the object."""
+    """Whether one box encloses all other shapes: it is then the object's box prompt."""
     boxes = [part.box for part in drawn if part.box is not None]
     if len(boxes) != 1 or sum(part.mask is not None for part in drawn) > 1:
         return False

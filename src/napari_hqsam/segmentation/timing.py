@@ -54,7 +54,7 @@ def time_per_tile(name: str = "micro") -> list[tuple[str, str]]:
 
 
 def _median(task: Callable[[], object]) -> float:
-    """Median seconds of a task, after a first run as warm-up."""
+    """Return the median seconds of a task, after one warm-up run."""
     task()
     seconds: list[float] = []
     while len(seconds) < REPEATS and sum(seconds) < LIMIT:

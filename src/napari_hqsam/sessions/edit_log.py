@@ -72,7 +72,7 @@ class EditLog:
             A file that does not exist; see `journal_path`. The labels that the
             session began with, if any, move with it.
         keep : int, optional
-            Leave the first so many lines here, header included: for labels that
+            Leave this number of lines here, header included: for labels that
             were saved beside them before.
 
         Raises

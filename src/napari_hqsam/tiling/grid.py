@@ -92,7 +92,7 @@ class Grid:
         return self.clip(math.ceil(math.log2(wanted) - 1e-9))
 
     def tile(self, level: int, row: int, col: int) -> Tile:
-        """Return the tile at a place of the grid.
+        """Return the tile at a row and column of the grid.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Grid:
                 yield self.tile(level, row, col)
 
     def _met(self, start: float, stop: float, count: int) -> range:
-        """Rows (or columns) i < count with [i S/2, i S/2 + S) meeting [start, stop)."""
+        """Return the i < count for which [i S/2, i S/2 + S) meets [start, stop)."""
         if start >= stop:
             return range(0)
         first = math.floor((start - self.size) / self.stride) + 1
@@ -152,7 +152,7 @@ class Grid:
         return range(max(first, 0), min(last, count - 1) + 1)
 
     def neighbour(self, tile: Tile, down: int, right: int) -> Tile | None:
-        """Return the tile so many rows down and columns right; None beyond the grid."""
+        """Return the tile `down` rows and `right` columns on; None beyond the grid."""
         assert tile.address is not None
         level, row, col = tile.address
         rows, cols = self.shape(level)

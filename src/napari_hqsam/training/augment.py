@@ -60,7 +60,7 @@ def illumination(x: Tensor) -> Tensor:
 
 
 def blur(x: Tensor) -> Tensor:
-    """Gaussian blur of a random width up to 2 px, one width for the batch."""
+    """Apply a Gaussian blur of random width up to 2 px, one width for the batch."""
     sigma = float(torch.rand(()) * 1.6 + 0.4)
     r = torch.arange(-4, 5, device=x.device, dtype=x.dtype)
     k = torch.exp(-0.5 * (r / sigma) ** 2)

@@ -20,7 +20,7 @@ CELL = 4
 
 
 def instance_loss(logits: Tensor, crops: list[Crop]) -> Tensor:
-    """Sum of three soft Dice losses over a batch, distances inside objects only.
+    """Compute the sum of three soft Dice losses, distances inside objects only.
 
     Parameters
     ----------

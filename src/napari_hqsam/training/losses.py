@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """1 - 2|PG| / (|P| + |G|) on probabilities, smoothed by one pixel."""
+    """Compute 1 - 2|PG| / (|P| + |G|) on probabilities, smoothed by one pixel."""
     p = logits.sigmoid().flatten(-2)
     g = target.flatten(-2)
     return 1 - (2 * (p * g).sum(-1) + 1) / (p.sum(-1) + g.sum(-1) + 1)
 
 
 def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
-    """Mean over pixels of ``(1 - p_t)^gamma BCE`` (RetinaNet, without alpha)."""
+    """Compute the mean of ``(1 - p_t)^gamma BCE`` (RetinaNet, without alpha)."""
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     p = logits.sigmoid()
     wrong = p + target - 2 * p * target
@@ -32,7 +32,7 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
-    """BCE with equal total weight of object and background, whatever their areas.
+    """Compute the BCE with equal total weights of object and background.
 
     Unbalanced, the empty mask is a plateau of the loss for small objects, which
     training from scratch does not leave.
@@ -48,7 +48,7 @@ def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def hard_bce(logits: Tensor, target: Tensor, share: float = 0.125) -> Tensor:
-    """Mean BCE of the `share` of pixels that are most wrong.
+    """Compute the mean BCE of the `share` of pixels with the highest BCE.
 
     Replaces HQ-SAM's sampling of uncertain points (PointRend): the loss is on the
     boundary and on confident errors, such as the corners of a mask that merely
@@ -60,14 +60,14 @@ def hard_bce(logits: Tensor, target: Tensor, share: float = 0.125) -> Tensor:
 
 
 def soft_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """IoU of the thresholded logits with the target, without gradient."""
+    """Compute the IoU of the thresholded logits with the target, without gradient."""
     with torch.no_grad():
         p, g = (logits > 0).flatten(-2), (target > 0.5).flatten(-2)
         return (p & g).sum(-1) / (p | g).sum(-1).clamp(min=1)
 
 
 def mask_loss(logits: Tensor, target: Tensor, balance: float) -> Tensor:
-    """Dice plus BCE: balanced at `balance` 1, SAM's 20 focal at 0."""
+    """Compute dice plus BCE: balanced at `balance` 1, SAM's 20 focal at 0."""
     loss = dice_loss(logits, target)
     if balance > 0:
         loss = loss + balance * balanced_bce(logits, target)

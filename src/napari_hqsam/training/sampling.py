@@ -25,7 +25,7 @@ from napari_hqsam.network.prompt_encoder import (
 
 
 def pick_objects(labels: Tensor, count: int, min_area: int = 12) -> Tensor | None:
-    """Masks (count, S, S) bool of random objects of a label crop, or None.
+    """Return masks (count, S, S) bool of random objects of a label crop, or None.
 
     Objects repeat where there are fewer than `count`.
     """
@@ -100,7 +100,7 @@ def random_points(
 
 
 def inner_depth(area: Tensor, steps: int = 3) -> Tensor:
-    """How deep a cell lies inside the regions: a coarse distance transform.
+    """Compute a coarse distance transform of the regions.
 
     Squared sum of erosions by growing squares, so that centres are likelier.
 
@@ -122,7 +122,7 @@ def inner_depth(area: Tensor, steps: int = 3) -> Tensor:
 
 
 def boxes_of(masks: Tensor) -> Tensor:
-    """Tight boxes (B, 4), x0, y0, x1, y1 of pixel borders, of (B, S, S) masks."""
+    """Return tight boxes (B, 4) of (B, S, S) masks: x0, y0, x1, y1 of pixel borders."""
     side = masks.shape[-1]
     cols, rows = masks.any(1).float(), masks.any(2).float()
     x0, y0 = cols.argmax(1), rows.argmax(1)
@@ -132,7 +132,7 @@ def boxes_of(masks: Tensor) -> Tensor:
 
 
 def loose_boxes(masks: Tensor) -> Tensor:
-    """Boxes with noise: sigma 10 % of the side, at most 20 px (SAM paper)."""
+    """Add noise to boxes: sigma 10 % of the side, at most 20 px (SAM paper)."""
     boxes = boxes_of(masks)
     sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     noise = torch.randn_like(boxes) * 0.1 * sides * torch.rand_like(boxes[:, :1])
@@ -140,7 +140,7 @@ def loose_boxes(masks: Tensor) -> Tensor:
 
 
 def rough_masks(area: Tensor) -> Tensor:
-    """Mask prompts (B, 1, S/4, S/4), logits: target at low resolution with a noisy rim.
+    """Make mask prompts (B, 1, S/4, S/4), logits: low-resolution target, noisy rim.
 
     HQ-SAM paper, section 3.3: Gaussian noise where the mask differs from itself
     sampled down and up again.

@@ -62,7 +62,7 @@ def validate(
     clicks: int = 3,
     boundary: bool = False,
 ) -> dict[str, dict[str, float]]:
-    """Mean scores on random crops of the inference size, seeded.
+    """Compute mean scores on random crops of the inference size, seeded.
 
     Parameters
     ----------
@@ -121,14 +121,14 @@ def validate(
 
 
 def _outputs(out: Decoded) -> dict[str, Tensor]:
-    """Logits (B, 1, h, w) by what is added to the name of a score."""
+    """Return logits (B, 1, h, w) of each output, by the suffix of its scores' names."""
     assert out.hq is not None
     sam = out.sam[:, :1]
     return {"": sam + out.hq, "_sam": sam, "_hq": out.hq}
 
 
 def _scores(logits: Tensor, masks: Tensor, boundary: bool) -> dict[str, list[float]]:
-    """Scores of each of (B, S, S) masks, by what is added to their names."""
+    """Compute the scores of each of (B, S, S) masks, by the suffix of their names."""
     full = F.interpolate(logits.float(), masks.shape[-2:], mode="bilinear")[:, 0]
     scores = {"": soft_iou(full, masks.float()).tolist()}
     if boundary:

@@ -17,7 +17,7 @@ _of_files: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
 
 
 def axis_letters(layer: Layer) -> str:
-    """Return one letter for each axis of a layer; "" where nobody names them.
+    """Return one letter for each axis of a layer; "" if they have no names.
 
     napari numbers axes without names (-3, -2, -1), and its own reader of TIFFs drops
     the names that are in the file: there they are looked up, once per layer.
@@ -31,7 +31,7 @@ def axis_letters(layer: Layer) -> str:
 
 
 def _axes_in_file(layer: Layer) -> str:
-    """Axis letters of the first image in the TIFF of a layer, if that has its shape."""
+    """Read axis letters of the first image in a layer's TIFF, if the shapes agree."""
     path = layer.source.path
     if path is None or Path(path).suffix.lower() not in _TIFF:
         return ""

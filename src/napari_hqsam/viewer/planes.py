@@ -62,7 +62,7 @@ class PlaneView:
         return tuple(i for i in range(self.ndim) if i not in self.axes)
 
     def letters(self) -> str:
-        """Axes letters as `open_image` wants them, without that of RGB.
+        """Axis letters as `open_image` takes them, without that of RGB.
 
         The two of the plane are y and x, whatever they are called; the others have
         their own letters, or z, t, ... where they have no names.
@@ -82,23 +82,23 @@ class PlaneView:
         return [i for i in self.others if i != self.channel_axis and shape[i] > 1]
 
     def index(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Plane index as `Image` wants it: axes of length 1 do not count."""
+        """Return the plane index that `Image` takes: without axes of length 1."""
         return tuple(self.position[i] for i in self.leading(shape))
 
     def to_plane(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(n, ndim) data coordinates as (n, 2) on the plane."""
+        """Convert (n, ndim) data coordinates to (n, 2) on the plane."""
         array = np.asarray(points, np.float64).reshape(-1, self.ndim)
         return array[:, list(self.axes)]
 
     def to_data(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(n, 2) plane coordinates as (n, ndim) in data coordinates."""
+        """Convert (n, 2) plane coordinates to (n, ndim) data coordinates."""
         yx = np.asarray(points, np.float64).reshape(-1, 2)
         data = np.tile(np.array(self.position, np.float64), (len(yx), 1))
         data[:, list(self.axes)] = yx
         return data
 
     def holds(self, points: ArrayLike, ignore: Sequence[int] = ()) -> NDArray[np.bool_]:
-        """Which of (n, ndim) data points lie on the plane, to the nearest slice."""
+        """Return which (n, ndim) data points lie on the plane, to the nearest slice."""
         array = np.asarray(points, np.float64).reshape(-1, self.ndim)
         axes = [i for i in self.others if i not in ignore]
         here = np.array([self.position[i] for i in axes])
@@ -106,7 +106,7 @@ class PlaneView:
         return on
 
     def window(self, bbox: Sequence[int]) -> tuple[int | slice, ...]:
-        """Index of a half-open plane box (y0, x0, y1, x1) in the data."""
+        """Return the data index of a half-open plane box (y0, x0, y1, x1)."""
         key: list[int | slice] = list(self.position)
         key[self.axes[0]] = slice(bbox[0], bbox[2])
         key[self.axes[1]] = slice(bbox[1], bbox[3])
@@ -125,7 +125,7 @@ class PlaneView:
 
     @property
     def in_layers(self) -> PlaneView:
-        """The plane in layers of prompts and labels, which lie on all channels.
+        """Return the plane in layers of prompts and labels, which lie on all channels.
 
         These lack the channel axis if it is the first one. Else they have length 1
         along it, see `placement`: napari aligns the axes of layers from the last one
@@ -165,14 +165,14 @@ class PlaneView:
 
 
 def layer_shape(layer: Layer) -> tuple[int, ...]:
-    """Shape of a layer's data at full resolution, without colour samples."""
+    """Return the shape of a layer's data at full resolution, without colour samples."""
     data: Any = layer.data
     full = data[0] if getattr(layer, "multiscale", False) else data
     return tuple(int(n) for n in full.shape[: layer.ndim])
 
 
 def shape_without(shape: Sequence[int], channel_axis: int | None) -> tuple[int, ...]:
-    """Shape of layers that lie on all channels; see `PlaneView.in_layers`."""
+    """Return the shape of layers on all channels; see `PlaneView.in_layers`."""
     if channel_axis is None:
         return tuple(shape)
     one = () if channel_axis == 0 else (1,)

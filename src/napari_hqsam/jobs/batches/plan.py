@@ -69,7 +69,7 @@ class Batch:
     proposer: ProposerName = "auto"
 
     def prompts_on(self, index: Index) -> tuple[tuple[int, Prompt], ...]:
-        """Ids and prompts of a plane."""
+        """Return the ids and prompts of a plane."""
         return self.prompts.get(() if self.mode == "same" else index, ())
 
     def sequence(self, index: Index) -> Index:

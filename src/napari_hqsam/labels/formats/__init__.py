@@ -78,7 +78,7 @@ FORMATS = (OME_ZARR, OME_TIFF, TIFF)
 
 
 def format_of(path: str | os.PathLike[str]) -> LabelFormat:
-    """Tell the format of a label file by its name, and by where it is.
+    """Find the format of a label file by its suffix, and by its folder.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def format_of(path: str | os.PathLike[str]) -> LabelFormat:
 
 
 def keeps_order(path: str | os.PathLike[str], axes: str) -> bool:
-    """Whether a folder of chunks is stored as it is written: no transposing, one level.
+    """Whether chunks are stored as they are written: not transposed, one level.
 
     Then it may be made elsewhere, and moved.
     """
@@ -111,7 +111,7 @@ def keeps_order(path: str | os.PathLike[str], axes: str) -> bool:
 
 
 def warn_of_losses(kind: LabelFormat, image: LabelImage, writer: Writer) -> None:
-    """Say in one warning what a format cannot hold of labels.
+    """Warn once of all that a format cannot hold of labels.
 
     Warns
     -----

@@ -97,7 +97,7 @@ class ImageJWriter:
     def _description(
         self, shape: tuple[int, ...], note: Mapping[str, Any] | None
     ) -> str:
-        """Return the lines by which ImageJ knows a hyperstack and its voxel size."""
+        """Return ImageJ's description of a hyperstack: dimensions and voxel size."""
         sizes = dict(zip(self.axes, shape, strict=True))
         counts = {name: sizes.get(letter, 1) for letter, name in _SIZES.items()}
         lines: dict[str, object] = {"ImageJ": "1.52", "images": 1} | counts
@@ -112,7 +112,7 @@ class ImageJWriter:
 
 
 def _told(space: Space) -> tuple[Space, Dots | None]:
-    """Return what ImageJ will read, and pixels per unit along x and y."""
+    """Return the space that ImageJ will read, and pixels per unit along x and y."""
     unitless_t = "t" if "t" in space.axes and _unit(space, "t") is None else ""
     told = told_without(space, units="c", sizes="c" + unitless_t, offsets="ct")
     if told.is_plain:

@@ -107,7 +107,7 @@ class ImageLevels:
 
 
 def _level(space: Space, factors: list[float], image: ImageLevels, at: Space) -> Space:
-    """Return where a level of labels is: shifted as that of the image is."""
+    """Return the space of a level of labels, shifted like the image's level."""
     from napari_hqsam.geometry import Affine, Space
 
     offset = []
@@ -123,7 +123,7 @@ def _level(space: Space, factors: list[float], image: ImageLevels, at: Space) ->
 
 
 def register(target: Path) -> None:
-    """Add labels that are complete to the list of their image.
+    """Add completed labels to the list of labels of their image.
 
     Does nothing for labels that are in no image.
 
@@ -185,7 +185,7 @@ def _write(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def _consolidate(image: Path) -> None:
-    """Renew metadata that are kept in one place: readers would not look elsewhere."""
+    """Update consolidated metadata: readers would not look elsewhere."""
     import zarr
 
     v2 = (image / ".zmetadata").is_file()

@@ -1,4 +1,4 @@
-"""What a writer is told about the labels to come, and what it answers."""
+"""Interface of label writers: the labels to write, and what a format can hold."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ class LabelImage:
 
     @property
     def nbytes(self) -> int:
-        """Size of the pixels."""
+        """Size of the pixels in bytes."""
         count = self.dtype.itemsize
         for size in self.shape:
             count *= size
         return count
 
     def sizes(self, axes: str) -> tuple[int, ...]:
-        """Return the shape under another order of axes; 1 for those that are new."""
+        """Return the shape for other axes; 1 along new ones."""
         by_axis = dict(zip(self.space.axes, self.shape, strict=True))
         return tuple(by_axis.get(letter, 1) for letter in axes)
 
 
 class Writer(Protocol):
-    """Writes labels in a format; made by what the table names.
+    """Writes labels in a format; made by `LabelFormat.writer`.
 
     Attributes
     ----------
     axes : str
         The axes in the order in which the format stores them.
     told : Space
-        What others will read: under `axes`.
+        The space that other programs will read, under `axes`.
     losses : list of str
         What else the format cannot hold.
     remark : str
@@ -79,7 +79,7 @@ class Writer(Protocol):
     def open(
         self, partial: Path, note: Mapping[str, Any] | None
     ) -> AbstractContextManager[zarr.Array[Any]]:
-        """Make the labels at a path that is moved to the target afterwards.
+        """Create the labels at a temporary path, to be moved to the target afterwards.
 
         Parameters
         ----------

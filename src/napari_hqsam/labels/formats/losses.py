@@ -1,4 +1,4 @@
-"""What of the space of labels a format does not tell: found by comparing."""
+"""Find what a format cannot store of the space of labels, by comparing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TOLERANCE = 1e-6
 
 
 def losses(space: Space, told: Space, shape: Sequence[int]) -> list[str]:
-    """Say what is lost between a space and what a file tells of it.
+    """Describe what is lost between a space and the one that a file stores.
 
     Parameters
     ----------
     space : Space
         Of the labels.
     told : Space
-        What the file tells; the same axes in any order.
+        As the file stores it; the same axes in any order.
     shape : sequence of int
         Of the labels.
 
@@ -58,7 +58,7 @@ def losses(space: Space, told: Space, shape: Sequence[int]) -> list[str]:
 def told_without(
     space: Space, *, units: str = "", sizes: str = "", offsets: str = ""
 ) -> Space:
-    """Return what is left of a space in a format that knows no rotation.
+    """Return the space as a format without rotation stores it.
 
     Parameters
     ----------

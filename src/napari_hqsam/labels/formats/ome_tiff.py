@@ -1,4 +1,4 @@
-"""OME-TIFF, by tifffile: sizes and units of z, y, x and t, and where the stage was.
+"""OME-TIFF, by tifffile: sizes and units of z, y, x and t, and stage positions.
 
 Source: OME schema 2016-06, elements Pixels, Plane and MapAnnotation. The order of z, c
 and t is free; y and x come last.
@@ -58,7 +58,7 @@ class OmeTiffWriter(TiledWriter):
         return found
 
     def _positions(self) -> dict[str, list[Any]]:
-        """Return where the stage was, for each plane."""
+        """Return the stage position for each plane."""
         places = np.array([*np.ndindex(self.image.sizes(self.axes)[:-2])])
         found: dict[str, list[Any]] = {}
         each = zip(

@@ -1,4 +1,4 @@
-"""TIFF: an ImageJ hyperstack where it can be one, else tiles with all in JSON.
+"""TIFF: an ImageJ hyperstack where possible, else tiles with metadata in JSON.
 
 In tiles, description and axes are those of tifffile ("shaped"), with scale, units,
 translation and linear map beside them; BigTIFF where the pixels take more than 4 GiB.
@@ -34,7 +34,7 @@ _MOST_RATIONAL = 2**32
 
 
 def tiff_writer(image: LabelImage) -> Writer:
-    """Return what writes labels as TIFF."""
+    """Return the writer of labels as TIFF."""
     return ImageJWriter(image) if fits_imagej(image) else TiledWriter(image)
 
 

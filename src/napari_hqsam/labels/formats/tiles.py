@@ -28,7 +28,7 @@ ZLIB_LEVEL = 1
 def create_tiles(
     files: ChunkFiles, shape: tuple[int, ...], dtype: np.dtype
 ) -> zarr.Array[Any]:
-    """Make it, all 0.
+    """Create the array, all 0.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def encoded_strips(tiles: zarr.Array[Any], folder: Path, rows: int) -> Iterator[
 
 
 def rows_of_strip(tiles: zarr.Array[Any], size: int = 2**18) -> int:
-    """Return how many rows a strip of about so many bytes has."""
+    """Return the number of rows in a strip of about `size` bytes."""
     row = tiles.shape[-1] * tiles.dtype.itemsize
     side = int(tiles.chunks[-2])
     power = max(int(size // row), 1).bit_length() - 1
@@ -103,5 +103,5 @@ def _blank(size: int) -> bytes:
 
 
 def _round_up(length: int) -> int:
-    """Next length that the side of a TIFF tile may have."""
+    """Round up to a valid side of a TIFF tile."""
     return -(-length // _TILE_UNIT) * _TILE_UNIT

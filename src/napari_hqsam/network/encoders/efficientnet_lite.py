@@ -70,7 +70,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and c_in == shape.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) to (B, C_out, ceil(H / stride), ceil(W / stride))."""
+        """Map (B, C_in, H, W) to (B, C_out, ceil(H / stride), ceil(W / stride))."""
         y = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
         return x + y if self.residual else y  # type: ignore[no-any-return]

@@ -70,7 +70,7 @@ class ConvStage(nn.Module):
         self.downsample = PatchMerging(DIMS[0], DIMS[1])
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 64, H, W) to (B, 128, H/2, W/2)."""
+        """Map (B, 64, H, W) to (B, 128, H/2, W/2)."""
         for block in self.blocks:
             x = block(x)
         return self.downsample(x)  # type: ignore[no-any-return]
@@ -181,7 +181,7 @@ class AttentionStage(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H', W')."""
+        """Map (B, C, H, W) to (B, C', H', W')."""
         x = x.permute(0, 2, 3, 1)
         for block in self.blocks:
             x = block(x)
@@ -201,7 +201,7 @@ class PatchEmbed(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, S, S) to (B, 64, S/4, S/4)."""
+        """Map (B, 3, S, S) to (B, 64, S/4, S/4)."""
         return self.seq(x)  # type: ignore[no-any-return]
 
 

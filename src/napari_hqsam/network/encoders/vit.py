@@ -153,7 +153,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, dim, PATCH, PATCH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, S, S) to (B, S/16, S/16, dim)."""
+        """Map (B, 3, S, S) to (B, S/16, S/16, dim)."""
         return self.proj(x).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
 

@@ -1,9 +1,9 @@
-"""All objects of a plane without prompts: what a proposer points at, segmented.
+"""Automatic segmentation of all objects of a plane, from a proposer's prompts.
 
-Every proposal is looked at cheaply (SAM's masks at low resolution, or the mask that
-the proposer made); what rates well, and is no second sight of the same object, is
-segmented as if it had been prompted. Levels, tiles, suppression of repeats and the
-saving of cost are shared by all proposers (`proposers.PROPOSERS`).
+Every proposal is decoded at low cost (SAM's masks at low resolution, or the mask that
+the proposer made); masks of high quality that survive non-maximum suppression are
+then segmented in full, as if prompted. Levels, tiles, suppression of duplicates and
+the low-cost decoding are shared by all proposers (`proposers.PROPOSERS`).
 Must not know label files or napari.
 """
 

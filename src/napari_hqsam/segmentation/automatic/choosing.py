@@ -1,4 +1,4 @@
-"""At which level to look for objects that nobody has pointed at."""
+"""Choose the level for automatic segmentation."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Tile
 
 COARSEST, FINEST = 3, -2
-"""Levels tried: beyond, a look would read too much of a large plane, or take too
+"""Levels tried: coarser ones would read too much of a large plane, finer ones take too
 many tiles."""
 SAMPLE = 7
 """Points along the side of a tile that is sampled."""
 BEST = 0.1
-"""Share of the points that speaks for a level: those that fell on objects."""
+"""Fraction of the points, the best ones, whose mean quality rates a level."""
 MARGIN = 0.02
-"""How much better a level must be than a coarser one, which costs a quarter."""
+"""Least advantage of a level over the next coarser one, which costs a quarter."""
 AMBIGUITY = 0.3
 """Weight of the pixels that are neither foreground nor background; on validation
 images of seven kinds .2 to .3 came within 3 to 5 % of each image's best level."""
 
 
 class Rating(NamedTuple):
-    """How well a tile suits a level.
+    """Quality of the objects found on a tile, to rate its level.
 
     Attributes
     ----------
     value : float
         0 where nothing was found, else up to 1.
     place : (y, x), optional
-        Where most was found, plane pixels: finer levels are looked at there.
+        Where most objects were found, plane pixels: finer levels are tried there.
     """
 
     value: float
@@ -54,7 +54,7 @@ class Rating(NamedTuple):
 
 
 def best_level(rated: Mapping[int, float]) -> int:
-    """Take the coarsest level that is rated as high as any, but for `MARGIN`."""
+    """Return the coarsest level whose rating is within `MARGIN` of the highest."""
     least = max(rated.values()) - MARGIN
     return max(level for level, value in rated.items() if value >= least)
 
@@ -66,9 +66,9 @@ def rate_levels(
     typical_size: float | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, float]:
-    """Rate levels by one tile of each, unless the size of the objects is known.
+    """Rate levels on one tile each, or return the level of a known object size.
 
-    From the coarsest level on, at each finer level the tile round the best place of
+    From coarse to fine, each level is rated on the tile around the best place of
     the level before.
 
     Parameters
@@ -80,7 +80,7 @@ def rate_levels(
     rate : callable
         Rates a tile.
     typical_size : float, optional
-        Longer side of an object, plane pixels: its level is all there is then.
+        Longer side of an object, plane pixels: then only its level is returned.
     check : callable
         Called before each level; an exception that it raises ends the work.
 
@@ -106,7 +106,7 @@ def rate_levels(
 
 
 def rate_by_clicks(view: TileView) -> Rating:
-    """Rate a tile by the mean quality (see `Rules`) of its best answers to clicks."""
+    """Rate a tile by the mean quality (see `Rules`) of its best masks from clicks."""
     tile = view.tile
     points = sample_points(tile, view.decoder.grid, SAMPLE)
     answers = view.decoder.decode([Prompt([p]) for p in points], tile, hq=False)
@@ -142,7 +142,7 @@ def rate_by_maps(view: TileView) -> Rating:
 
 
 def _click_quality(answer: TilePrediction, tile: Tile) -> float:
-    """Quality of SAM's single mask; see `Rules`."""
+    """Compute the quality of SAM's single mask; see `Rules`."""
     h, w = tile.decoded_shape
     logits = answer.sam[0, :h, :w]
     outer = int((logits > -1).sum())

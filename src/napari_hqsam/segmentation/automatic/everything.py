@@ -1,4 +1,4 @@
-"""What one asks for: the objects of a plane, one by one or all at once."""
+"""Entry point of automatic segmentation: yield the objects of a plane."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def iter_everything(
     plane : mapping of str to int, or tuple of int
         Such as ``{"z": 12}``; see `geometry.PlaneIndex`.
     region : (y0, x0, y1, x1), optional
-        Where to look, half-open plane pixels; objects may reach out of it.
+        Where to search, half-open plane pixels; objects may extend beyond it.
     taken : array-like, optional
-        (h, w) labels of the plane; what is not 0 is an object already, and is
-        neither looked at nor given again. Read by slices.
+        (h, w) labels of the plane; nonzero pixels belong to existing objects, which are
+        not segmented again. Read by slices.
     proposer : {"auto", "apg", "ais", "grid"}
         Where prompts come from. "apg": one point for each object that the model's
         instance decoder sees; "ais": the objects that a watershed finds in its maps,
@@ -61,15 +61,15 @@ def iter_everything(
         Points of the lattice along the side of a tile; by default the model's (see
         `models.Tuning`).
     rules : Rules, optional
-        What is kept; what they leave open is the model's.
+        Thresholds of the masks to keep; None in them is the model's own.
     progress : callable, optional
-        Called with the tiles done and the tiles there are, after each tile; an
+        Called with the number of tiles done and of all tiles, after each tile; an
         exception that it raises ends the work.
     check : callable
         Called more often than that, between any two steps that take long; an
         exception that it raises ends the work.
     **options
-        As of `SegmentOptions`. The level "auto" goes by `typical_size`, else by a
+        See `SegmentOptions`. The level "auto" is chosen by `typical_size`, else by a
         tile of each level (see `rate_levels`); "whole" needs prompts.
 
     Raises

@@ -1,4 +1,4 @@
-"""What was found of an object at low cost, and how well it rates."""
+"""Masks decoded at low cost, with their quality."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rules:
-    """What is kept of the masks that a lattice of clicks finds.
+    """Thresholds for the masks that are kept.
 
-    The quality of a mask is its score (the network's own guess of the IoU) times the
-    root of its stability: on validation images it tells good masks from bad ones
+    The quality of a mask is its score (the IoU that the network predicts) times the
+    square root of its stability: on validation images it separates good from bad masks
     better than either, for the bundled model as for SAM's own, whose scores are
-    higher. So the limits of quality are by default the model's own (None); without a
-    model they limit nothing.
+    higher. So the thresholds are by default the model's own (None); without a
+    model there are none.
 
     Attributes
     ----------
@@ -41,12 +41,12 @@ class Rules:
         Least quality of its three candidates (part, object, group), which are more
         often stable and wrong.
     sure : float, optional
-        Quality from which no further click is spent on a place.
+        Quality from which no further clicks on the mask are decoded.
     iou, inside : float
         IoU of two masks, and share of the smaller one inside the other, from which
-        they are sights of one object: the better one stays.
+        they count as duplicates: the better one is kept (non-maximum suppression).
     share : float
-        Greatest share of a tile that a mask may cover: the rest is background.
+        Largest fraction of a tile that a mask may cover; larger ones are background.
     pixels : int
         Least area in pixels of SAM's low-resolution masks, 4 x 4 network pixels each.
     """
@@ -60,7 +60,7 @@ class Rules:
     pixels: int = 6
 
     def for_model(self, tuning: Tuning) -> Rules:
-        """Fill what is left open with the model's own limits."""
+        """Return rules with the model's own threshold where None was given."""
         single, candidate, sure = self.quality, self.candidate_quality, self.sure
         return replace(
             self,
@@ -79,15 +79,15 @@ class Find:
     Attributes
     ----------
     point : (y, x)
-        On it: the click that found it, plane pixels.
+        The click that it was decoded from, plane pixels; lies on the mask.
     mask : Mask
         In canvas pixels of its level (see `LogitCanvas`), not of the plane.
     pitch : float
         Plane pixels per canvas pixel.
     cut : bool
-        Whether it runs into a side of its tile where the plane goes on.
+        Whether it touches a side of its tile beyond which the plane continues.
     by_proposer : bool
-        Whether the proposer segmented it, so that no network does.
+        Whether the proposer made the mask, so that it is not decoded again.
     """
 
     point: Point
@@ -103,7 +103,7 @@ class Find:
 
     @property
     def box(self) -> FloatBox:
-        """Box round it, continuous plane coordinates."""
+        """Bounding box, continuous plane coordinates."""
         y0, x0, y1, x1 = (v * self.pitch - 0.5 for v in self.mask.bbox)
         return y0, x0, y1, x1
 
@@ -115,14 +115,14 @@ class Find:
 
 
 def quality(mask: Mask) -> float:
-    """Rate a mask; see `Rules`."""
+    """Compute the quality of a mask; see `Rules`."""
     return float(max(mask.score, 0.0) * mask.stability**0.5)
 
 
 def finds_of(
     answer: TilePrediction, point: Point, grid: Grid, rules: Rules
 ) -> list[Find]:
-    """Take the masks of an answer to a click that rate well enough.
+    """Select the masks predicted from a click whose quality passes the rules.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def finds_of(
 
 
 def proposed_find(proposal: Proposal, grid: Grid, tile: Tile) -> Find:
-    """Take the mask of a proposer that segments."""
+    """Make a find from a proposal that has a mask."""
     assert proposal.mask is not None
     assert tile.address is not None
     pitch = PITCH * 2.0**tile.address.level
@@ -171,7 +171,7 @@ def proposed_find(proposal: Proposal, grid: Grid, tile: Tile) -> Find:
 
 
 def magnified(find: Find, plane_shape: tuple[int, int]) -> Mask:
-    """Bring the mask of a proposer to plane pixels by its logits, bilinear."""
+    """Upsample a proposer's mask to plane pixels, by its logits, bilinearly."""
     logits = find.mask.logits
     assert logits is not None
     h, w = plane_shape
@@ -191,13 +191,13 @@ def magnified(find: Find, plane_shape: tuple[int, int]) -> Mask:
 
 
 def grid_area(grid: Grid, pitch: float) -> float:
-    """Canvas pixels of the whole plane."""
+    """Return the area of the whole plane in canvas pixels."""
     h, w = grid.plane_shape
     return h * w / pitch**2
 
 
 def _is_cut(part: NDArray[np.bool_], open_sides: tuple[bool, bool, bool, bool]) -> bool:
-    """Whether a mask touches a side of its tile where the plane goes on."""
+    """Whether a mask touches a side of its tile beyond which the plane continues."""
     sides = part[0], part[:, 0], part[-1], part[:, -1]
     return any(
         goes_on and bool(line.any())

@@ -4,7 +4,7 @@
 foundation models for cell instance segmentation", MIDL 2026): one point per object
 that the decoder sees, which SAM segments. `ObjectProposer` is micro-sam's "automatic
 instance segmentation" (AIS; Archit et al., Nature Methods 2025): a watershed on the
-decoder's maps. Both work on maps stitched round a tile (`stitching`).
+decoder's maps. Both work on maps stitched around a tile (`stitching`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.automatic.stitching import MapWindow
 
 LEAST_AREA = 6
-"""Values of the maps of the smallest object."""
+"""Area of the smallest object, pixels of the maps."""
 
 
 class PointProposer:
@@ -50,14 +50,14 @@ class PointProposer:
     region : (y0, x0, y1, x1)
         Plane pixels, half-open: points within.
     tuning : InstanceTuning
-        How objects are told apart.
+        Parameters that separate objects in the maps.
     """
 
     def __init__(self, region: Box, tuning: InstanceTuning) -> None:
         self._region, self._tuning = region, tuning
 
     def propose(self, view: TileView) -> list[list[Proposal]]:
-        """Give the point of each object whose point the tile owns; the surest first."""
+        """Propose one point per object that the tile owns; highest score first."""
         window = stitch(view)
         seeds = find_seeds(window.maps, self._tuning)
         found = [
@@ -70,21 +70,21 @@ class PointProposer:
 class ObjectProposer:
     """The objects that a watershed finds in the decoder's maps (AIS); a `Proposer`.
 
-    An object that runs out of the stitched maps comes as its point alone.
+    An object that the stitched maps cut off is proposed as a point without a mask.
 
     Parameters
     ----------
     region : (y0, x0, y1, x1)
         Plane pixels, half-open: objects whose innermost point lies within.
     tuning : InstanceTuning
-        How objects are told apart.
+        Parameters that separate objects in the maps.
     """
 
     def __init__(self, region: Box, tuning: InstanceTuning) -> None:
         self._region, self._tuning = region, tuning
 
     def propose(self, view: TileView) -> list[list[Proposal]]:
-        """Give each object whose innermost point the tile owns; the surest first."""
+        """Propose objects whose innermost point the tile owns; highest score first."""
         window = stitch(view)
         seeds = find_seeds(window.maps, self._tuning)
         labels = grow_seeds(seeds, self._tuning, LEAST_AREA)
@@ -113,7 +113,7 @@ def _cut_out(
     soft: NDArray[np.float32],
     score: float,
 ) -> Mask:
-    """Place an object of a window on the canvas, its soft mask on the plane."""
+    """Make the mask of an object in canvas pixels, with its logits on the plane."""
     row, col = (
         start + each.start for start, each in zip(window.corner, crop, strict=True)
     )
@@ -126,11 +126,11 @@ def _cut_out(
 def object_scores(
     maps: NDArray[np.float32], labels: NDArray[np.int32]
 ) -> NDArray[np.float64]:
-    """How well objects fit the maps that they were made from, 0..1.
+    """Score how well objects fit the maps that they were made from, 0..1.
 
     The mean foreground, times 1 minus the mean difference of both distances from
-    what they would be for these objects: where a decoder is at a loss, be it that
-    objects are too large or too small for it, its distances do not fit.
+    the exact distances for these objects: where a decoder fails, for instance because
+    objects are too large or too small for it, its distances do not match.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _owned_points(
 
 
 def _depth(seeds: Seeds, label: int) -> float:
-    """How deep in its object a seed lies: 1 where both distances are 0."""
+    """Return the depth of a seed in its object, 0..1: 1 where both distances are 0."""
     return 1 - float(seeds.landscape[seeds.labels == label].min())
 
 
@@ -182,7 +182,7 @@ def _runs_out(
     shape: tuple[int, ...],
     open_sides: tuple[bool, bool, bool, bool],
 ) -> bool:
-    """Whether an object touches a side of the window where the plane goes on."""
+    """Whether an object touches a window side beyond which the plane continues."""
     rows, columns = box
     touches = (
         rows.start == 0,

@@ -1,4 +1,4 @@
-"""Proposals of the SAM paper: an even lattice of clicks over the plane."""
+"""Proposer of the SAM paper: a regular grid of clicks over the plane."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Grid, Tile
 
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
-"""(row, column) parities in which points are asked: later ones are often spared."""
+"""(row, column) parities, decoded in this order: later points are often skipped."""
 
 
 class GridProposer:
-    """A lattice of clicks (SAM paper, appendix B); a `Proposer` for any model.
+    """A regular grid of clicks (SAM paper, appendix B); a `Proposer` for any model.
 
-    The points of a region lie evenly over the whole plane, so that neighbouring
-    regions go on in the same lattice.
+    The points are spaced evenly over the whole plane, so that neighbouring
+    regions continue the same grid.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class GridProposer:
         )
 
     def propose(self, view: TileView) -> list[list[Proposal]]:
-        """Give the points that the tile owns, by the parity of row and column.
+        """Propose the points that the tile owns, by the parity of row and column.
 
         None where the tile shows one colour only.
         """
@@ -73,7 +73,7 @@ class GridProposer:
 def _owned(
     grid: Grid, level: int, axis: int, start: int, stop: int, spacing: float
 ) -> dict[int, list[tuple[int, float]]]:
-    """Coordinates along an axis, by the row (or column) of tiles that is nearest."""
+    """Group coordinates along an axis by the nearest row (or column) of tiles."""
     length = grid.plane_shape[axis]
     steps = max(1, round(length / spacing))
     places = (np.arange(steps) + 0.5) * (length / steps) - 0.5
@@ -87,7 +87,7 @@ def _owned(
 
 
 def sample_points(tile: Tile, grid: Grid, per_side: int) -> Sequence[Point]:
-    """Spread a few points evenly over what a tile shows of the plane."""
+    """Return evenly spaced points on the part of the plane that a tile covers."""
     y0, x0, y1, x1 = tile.region
     h, w = grid.plane_shape
     y1, x1 = min(y1, h), min(x1, w)

@@ -1,4 +1,4 @@
-"""Several sights of one object: which stays; and who gets shared pixels."""
+"""Non-maximum suppression of duplicate masks, and resolution of overlaps."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def without_repeats(
     masks: Sequence[Mask], kept: Sequence[Mask], rules: Rules
 ) -> list[int]:
-    """Numbers of the masks that are no second sight of a better one.
+    """Suppress duplicates (greedy NMS); return the indices of the masks that remain.
 
     Parameters
     ----------
     masks : sequence of Mask
         The best first.
     kept : sequence of Mask
-        Those that stay in any case.
+        Masks that are never suppressed.
     rules : Rules
-        Overlap that two objects may have.
+        Thresholds `iou` and `inside` above which two masks are duplicates.
     """
     areas = [m.area for m in (*kept, *masks)]
     everyone = [*kept, *masks]
@@ -59,7 +59,7 @@ def _same(a: Mask, b: Mask, area_a: int, area_b: int, rules: Rules) -> bool:
 
 
 def best_first(finds: Sequence[Find]) -> list[Find]:
-    """Whole ones before those that a tile cuts; the better before the worse."""
+    """Sort finds: whole ones before those that a tile cuts, then by quality."""
     return sorted(finds, key=lambda f: (f.cut, -f.quality, f.point))
 
 
@@ -71,7 +71,7 @@ def make_disjoint(masks: Sequence[Mask], least: float = 0.5) -> list[Mask]:
     masks : sequence of Mask
         On one plane.
     least : float
-        Share of its pixels that a mask must keep; else it is left out.
+        Fraction of its pixels that a mask must keep; else it is left out.
 
     Returns
     -------
@@ -95,6 +95,6 @@ def make_disjoint(masks: Sequence[Mask], least: float = 0.5) -> list[Mask]:
 
 
 def without(mask: Mask, other: Mask) -> Mask:
-    """Take the pixels of another mask from a mask."""
+    """Subtract the pixels of another mask from a mask."""
     rest = minus(mask, other)
     return mask if rest is mask.data else mask.with_pixels(rest)

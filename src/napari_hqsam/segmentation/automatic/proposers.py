@@ -1,4 +1,4 @@
-"""The table of proposers: what each needs, how it is made, how it rates a level."""
+"""The table of proposers: requirements, factories, and how each rates a level."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProposerKind:
     Attributes
     ----------
     description : str
-        One line for a person who chooses.
+        One line for users who choose.
     needs_instance_decoder : bool
         Whether a model without one is refused.
     make : callable
@@ -44,13 +44,13 @@ class ProposerKind:
     rate: Callable[[TileView], Rating]
 
     def rules(self, rules: Rules, model: Model) -> Rules:
-        """Fill what rules leave open with the model's own limits."""
+        """Return rules with the model's own threshold where None was given."""
         if self.needs_instance_decoder and rules.quality is None:
             rules = replace(rules, quality=model.tuning.prompted_quality)
         return rules.for_model(model.tuning)
 
     def least_rating(self, model: Model) -> float:
-        """Return the rating from which a plane shows enough to choose a level by."""
+        """Return the least rating at which a plane suffices to choose a level."""
         return 0.3 if self.needs_instance_decoder else model.tuning.quality
 
 

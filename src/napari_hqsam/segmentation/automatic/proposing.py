@@ -1,4 +1,4 @@
-"""Where automatic segmentation gets its prompts from: the interface of proposers."""
+"""Interface of proposers, which make the prompts of automatic segmentation."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Grid, Tile
 
 FLAT_CHECK_PIXELS = 2**22
-"""Plane pixels of the largest tile that is read to see whether it shows anything."""
+"""Plane pixels of the largest tile that is read to check whether it is uniform."""
 
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """One object, proposed.
+    """A proposed object.
 
     Attributes
     ----------
     prompt : Prompt
-        Plane coordinates; its first point is one that the object's mask must hold.
+        Plane coordinates; the object's mask must contain its first point.
     score : float
-        How sure the proposer is of it, 0..1.
+        Confidence of the proposer, 0..1.
     own_object : bool
         Whether it stands for one object: it is then decoded even where a mask lies
         that was found before. The points of a lattice do not; several may lie on one
@@ -51,7 +51,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class TileView:
-    """A tile of a plane as proposers see it: all is read or computed when needed.
+    """A tile of a plane as proposers see it; pixels and embedding are lazy.
 
     Attributes
     ----------
@@ -71,19 +71,19 @@ class TileView:
 
     @property
     def embedding(self) -> TileFeatures:
-        """What the decoder needs of the tile; encoded on first use."""
+        """Decoder inputs of the tile; encoded on first use."""
         return self.decoder.source.features(self.decoder.index, self.tile)
 
     @cached_property
     def is_flat(self) -> bool:
-        """Whether the tile shows one colour only, as far as that is cheap to say."""
+        """Whether the tile is uniform; False, unchecked, if reading it is costly."""
         h, w = self.tile.shape
         if h * w > FLAT_CHECK_PIXELS:
             return False
         return bool(np.ptp(self.pixels.astype(np.int16), axis=(0, 1)).max() <= 1)
 
     def instance_maps(self) -> NDArray[np.float16]:
-        """Foreground and distances, see `PlaneDecoder.instance_maps`.
+        """Compute foreground and distances, see `PlaneDecoder.instance_maps`.
 
         Those of background where the tile is flat, which then is not encoded.
         Computed once for a tile, as long as the source keeps them.
@@ -101,7 +101,7 @@ class TileView:
         return self.decoder.source.maps.get((self.decoder.index, self.tile), make)
 
     def neighbour(self, down: int, right: int) -> TileView | None:
-        """Return the view of a tile some half steps further, if there is one."""
+        """Return the tile some rows down and columns right; None beyond the grid."""
         tile = self.decoder.grid.neighbour(self.tile, down, right)
         return None if tile is None else TileView(self.decoder, tile)
 
@@ -130,8 +130,8 @@ class Proposer(Protocol):
 def rows_of_tiles(grid: Grid, level: int, region: Box) -> Iterator[list[Tile]]:
     """Yield rows of the tiles that own points of a region.
 
-    A tile owns the points that are nearer to its centre than to any other's: there
-    most of their surroundings is seen.
+    A tile owns the points that are nearer to its centre than to any other's: it shows
+    most of their surroundings.
 
     Parameters
     ----------

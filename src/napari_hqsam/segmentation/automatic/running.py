@@ -1,4 +1,4 @@
-"""Every object of a plane, tile by tile: look, choose, segment."""
+"""Run automatic segmentation tile by tile: decode, suppress duplicates, segment."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Tile
 
 AGREEMENT = 0.5
-"""IoU of a first look and the final mask below which they are of different things."""
+"""Least IoU of a find and its final mask; below, the final mask is dropped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """Where objects are looked for.
+    """The region and level of an automatic segmentation.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Area:
     level : int
         Of the tiles.
     region : (y0, x0, y1, x1)
-        Where points lie, plane pixels; masks may reach out of it.
+        Where points lie, plane pixels; masks may extend beyond it.
     """
 
     decoder: PlaneDecoder
@@ -63,12 +63,12 @@ class Area:
 
 @dataclass(frozen=True, eq=False)
 class Watch:
-    """Who watches over long work; an exception that either raises ends it.
+    """Callbacks of long work; an exception that either raises cancels it.
 
     Attributes
     ----------
     progress : callable
-        Called with the tiles done and the tiles there are, after each.
+        Called with the number of tiles done and of all tiles, after each tile.
     check : callable
         Called between two steps that take long.
     """
@@ -79,17 +79,17 @@ class Watch:
 
 @dataclass(eq=False)
 class Everything:
-    """The objects of a plane, to be iterated over: tile row by tile row.
+    """Iterable of the objects of a plane, one row of tiles after another.
 
     What the proposer proposes is decoded on its tile, unless the proposer segments;
-    points that taken labels or sure masks cover are spared.
-    When the row of tiles below has been looked at as well, the finds of a row are
-    chosen: whole ones before those cut by their tile, the better before the worse,
-    none twice. Only what is chosen is segmented in full, as `Segmenter.segment`
+    points that taken labels or masks of high quality cover are skipped.
+    When the row of tiles below is decoded as well, the finds of a row go through greedy
+    non-maximum suppression: whole ones before those cut by their tile, then by quality.
+    Only the remaining ones are segmented in full, as `Segmenter.segment`
     does, from its click and box; an object that its tile cuts grows from its click.
 
-    Two rows of tiles are held at a time: encoded tiles as far as the source keeps
-    them, finds, and masks that reach down to them.
+    Two rows of tiles are in memory at a time: embeddings as far as the source caches
+    them, finds, and masks that extend to these rows.
 
     Parameters
     ----------
@@ -100,13 +100,13 @@ class Everything:
     proposer : Proposer
         Gives the prompts of each tile.
     rules : Rules
-        What is kept.
+        Thresholds of the masks to keep.
     options : SegmentOptions
-        How what is chosen is segmented; the level is that of the area.
+        Options of the final segmentation; the level is that of the area.
     taken : array-like (h, w), optional
-        Labels of the plane: objects that are there already, read tile by tile.
+        Labels of existing objects of the plane, read tile by tile.
     watch : Watch
-        Who is told how far it is, and may end it.
+        Callbacks for progress and cancelling.
     """
 
     segmenter: PlaneSegmenter
@@ -118,7 +118,7 @@ class Everything:
     watch: Watch = field(default_factory=lambda: Watch())
 
     def __iter__(self) -> Iterator[Mask]:
-        """Yield masks of full resolution, each as soon as it is sure."""
+        """Yield masks of full resolution, each as soon as it is final."""
         decoder, area = self.area.decoder, self.area
         where = decoder.grid, area.level, area.region
         rows, total = rows_of_tiles(*where), count_tiles(*where)
@@ -138,10 +138,10 @@ class Everything:
             waiting = fresh
         yield from self._finished(self._chosen(waiting, [], above), given, 0)
 
-    # --- look ---------------------------------------------------------------
+    # --- decode -------------------------------------------------------------
 
     def _look(self, tile: Tile, known: Sequence[Find]) -> list[Find]:
-        """Decode what is proposed on a tile at low cost."""
+        """Decode the proposals of a tile at low cost, and suppress duplicates."""
         here = [f for f in known if self._sure(f) and _meets(f, tile)]
         found: list[Find] = []
         decoder = self.area.decoder
@@ -158,13 +158,13 @@ class Everything:
                 if each.mask is None
                 and (each.own_object or not _covered(here, each.prompt.points[0]))
             ]
-            # even no prompt would have the tile encoded
+            # decoding an empty list would still encode the tile
             answers = decoder.decode(points, tile, hq=False) if points else []
             for prompt, answer in zip(points, answers, strict=True):
                 new += finds_of(answer, prompt.points[0], decoder.grid, self.rules)
             found += new
             here += [f for f in new if self._sure(f)]
-        # what stays of one tile is little, and its neighbours' finds decide on that
+        # few finds of a tile remain; they are compared with the neighbours' finds later
         order = best_first(found)
         stays = without_repeats([f.mask for f in order], [], self.rules)
         return [order[i] for i in stays]
@@ -174,7 +174,7 @@ class Everything:
         return not find.cut and sure is not None and find.quality >= sure
 
     def _not_on_taken(self, proposals: Sequence[Proposal]) -> list[Proposal]:
-        """Leave out those whose first point lies on an object there is already."""
+        """Drop proposals whose first point lies on an existing object."""
         if self.taken is None or not proposals:
             return list(proposals)
         points = [each.prompt.points[0] for each in proposals]
@@ -189,7 +189,7 @@ class Everything:
     def _chosen(
         self, waiting: Sequence[Find], fresh: Sequence[Find], above: Sequence[Find]
     ) -> list[Find]:
-        """Choose the finds of a row, beside those of the rows above and below."""
+        """Suppress duplicates in a row, given the finds of the rows above and below."""
         order = best_first([*waiting, *fresh])
         stays = without_repeats(
             [f.mask for f in order], [f.mask for f in above], self.rules
@@ -202,7 +202,7 @@ class Everything:
     def _finished(
         self, finds: Sequence[Find], given: list[Mask], top: int
     ) -> Iterator[Mask]:
-        """Segment what was chosen; leave out what turns out to be a repeat."""
+        """Segment finds in full; suppress duplicates among the final masks."""
         given[:] = [mask for mask in given if mask.bbox[2] > top]
         masks = [self._not_taken(mask) for mask in self._segmented(finds)]
         masks = sorted(
@@ -213,7 +213,7 @@ class Everything:
         yield from stays
 
     def _segmented(self, finds: Sequence[Find]) -> Iterator[Mask]:
-        """Yield masks of full resolution, of those finds that they confirm."""
+        """Yield the masks of full resolution that agree with their finds."""
         shape = self.area.decoder.grid.plane_shape
         yield from (magnified(f, shape) for f in finds if f.by_proposer)
         prompted = [f for f in finds if not f.by_proposer]
@@ -232,7 +232,7 @@ class Everything:
                 yield mask
 
     def _agree(self, find: Find, mask: Mask) -> bool:
-        """Whether the final mask is of what was found, unless that was cut."""
+        """Whether the final mask matches the find; always true if that was cut."""
         if find.cut or not mask.area:
             return bool(mask.area)
         place = [
@@ -248,7 +248,7 @@ class Everything:
         return bool(shared >= AGREEMENT * (mask.area + find.mask.area * pixel - shared))
 
     def _not_taken(self, mask: Mask) -> Mask:
-        """Leave out pixels of objects there are, and the mask if that is most of it."""
+        """Remove pixels of existing objects; empty the mask if these are most of it."""
         if self.taken is None or not mask.area:
             return mask
         y0, x0, y1, x1 = mask.bbox
@@ -263,7 +263,7 @@ def _covered(finds: Sequence[Find], point: Point) -> bool:
 
 
 def _meets(find: Find, tile: Tile) -> bool:
-    """Whether a find reaches into a tile."""
+    """Whether the box of a find overlaps a tile."""
     y0, x0, y1, x1 = find.box
     top, left, bottom, right = tile.region
     return y0 < bottom and top < y1 and x0 < right and left < x1

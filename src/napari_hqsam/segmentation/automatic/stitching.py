@@ -1,7 +1,7 @@
-"""Maps of an instance decoder round a tile, stitched from the inner parts of tiles.
+"""Stitch the maps of an instance decoder around a tile, from inner parts of tiles.
 
-The inner part of a tile is what it owns: all that is nearer to its centre than to any
-other's. Stitched maps are therefore the same wherever they are stitched.
+The inner part of a tile is what it owns: the pixels nearer to its centre than to any
+other's. Stitched maps therefore do not depend on the tile that they are made for.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MapWindow:
     pitch : float
         Plane pixels per canvas pixel.
     open_sides : (bool, bool, bool, bool)
-        Whether the plane goes on beyond: top, left, bottom, right.
+        Whether the plane continues beyond: top, left, bottom, right.
     """
 
     maps: NDArray[np.float32]
@@ -74,20 +74,20 @@ def stitch(view: TileView) -> MapWindow:
 
 
 def level_of(tile: Tile) -> int:
-    """Level of a tile of a grid."""
+    """Return the level of a tile of a grid."""
     assert tile.address is not None
     return tile.address.level
 
 
 def canvas_corner(grid: Grid, tile: Tile) -> tuple[int, int]:
-    """First canvas pixel of a tile of a grid."""
+    """Return the first canvas pixel of a tile of a grid."""
     assert tile.address is not None
     cell = grid.size // 8
     return tile.address.row * cell, tile.address.col * cell
 
 
 def inner_box(grid: Grid, tile: Tile) -> Box:
-    """Canvas pixels (r0, c0, r1, c1) that a tile owns: up to the plane's border."""
+    """Return the canvas pixels (r0, c0, r1, c1) that a tile owns."""
     assert tile.address is not None
     (r0, c0), (h, w) = canvas_corner(grid, tile), tile.decoded_shape
     margin = grid.size // 16

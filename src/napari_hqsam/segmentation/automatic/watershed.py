@@ -1,4 +1,4 @@
-"""Objects from the maps of an instance decoder: seeds, and a watershed from them.
+"""Segment objects in the maps of an instance decoder by a seeded watershed.
 
 Arrays in, arrays out; must not know tiles or networks. Seeds by thresholds and the
 watershed are those of micro-sam's automatic instance segmentation (AIS; Archit et
@@ -49,8 +49,8 @@ def find_seeds(maps: NDArray[np.float32], tuning: InstanceTuning) -> Seeds:
     """Label the inner parts of objects.
 
     By thresholds: connected foreground where both distances are small. By depth: the
-    basins of the mean of both distances that are at least so deep (h-minima; Soille,
-    "Morphological Image Analysis", 6.3), whatever the values are.
+    basins of the mean of both distances at least `depth` deep (h-minima; Soille,
+    "Morphological Image Analysis", 6.3), independent of the absolute values.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def find_seeds(maps: NDArray[np.float32], tuning: InstanceTuning) -> Seeds:
 def _deep_basins(
     landscape: NDArray[np.float32], inside: NDArray[np.bool_], depth: float
 ) -> NDArray[np.bool_]:
-    """Fill each basin to `depth` above its bottom, but for those that overflow."""
+    """Find the basins that are at least `depth` deep (h-minima transform)."""
     from skimage.morphology import local_minima, reconstruction
 
     if not inside.any():
@@ -99,7 +99,7 @@ def grow_seeds(
     seeds : Seeds
     tuning : InstanceTuning
     least_area : int
-        Values; smaller objects are left out.
+        Pixels of the maps; smaller objects are left out.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def object_logits(
     foreground: NDArray[np.float32],
     least: float,
 ) -> NDArray[np.float32]:
-    """Soft mask of one object, so that it can be magnified smoothly.
+    """Make the soft mask (logits) of one object, for smooth upsampling.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ def object_logits(
     Returns
     -------
     (h, w) float32 array
-        Above 0 on the object; towards the background as the foreground falls, towards
-        other objects at once.
+        Above 0 on the object; falls smoothly towards the background, abruptly towards
+        other objects.
     """
     above = foreground - least
     own = np.maximum(above, 1e-3)

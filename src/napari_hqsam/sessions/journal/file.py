@@ -273,7 +273,7 @@ class Journal:
         path : str or os.PathLike
             A file that does not exist.
         keep : int, optional
-            Leave the first so many lines, as `lines` counts them, in the old file.
+            Leave this number of lines, as `lines` counts them, in the old file.
         locked : callable, optional
             Called when the new path is locked and free, before anything is written.
 

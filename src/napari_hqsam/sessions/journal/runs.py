@@ -128,7 +128,7 @@ def mask_digest(bbox: Sequence[int], data: NDArray[np.bool_]) -> str:
 
 
 def unpacked(text: str, most: int) -> bytes:
-    """Decompress a text (base64 of zlib) of at most so many bytes.
+    """Decompress a text (base64 of zlib) to at most `most` bytes.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def unpacked(text: str, most: int) -> bytes:
 
 
 def _runs(text: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return lengths and values of the runs of a text with so many pixels."""
+    """Return lengths and values of the runs of a text with `size` pixels."""
     content = unpacked(text, 2 * _NUMBER.itemsize * min(size, MAX_RUNS))
     if len(content) % (2 * _NUMBER.itemsize):
         raise ValueError("runs are damaged: they are no pairs of numbers")

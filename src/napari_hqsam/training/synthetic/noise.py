@@ -21,14 +21,14 @@ SIDE = 256
 
 @cache
 def frequencies() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Frequencies of `scipy.fft.rfft2`, cycles per pixel: (SIDE, 1), (1, SIDE/2+1)."""
+    """Return `scipy.fft.rfft2` frequencies, cycles/pixel: (SIDE, 1), (1, SIDE/2+1)."""
     fy = fft.fftfreq(SIDE).astype(np.float32)[:, None]
     return fy, fft.rfftfreq(SIDE).astype(np.float32)[None]
 
 
 @cache
 def pixels() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Pixel coordinates y (SIDE, 1) and x (1, SIDE)."""
+    """Return pixel coordinates y (SIDE, 1) and x (1, SIDE)."""
     c = np.arange(SIDE, dtype=np.float32)
     return c[:, None], c[None]
 
@@ -45,14 +45,14 @@ def _field(
 
 
 def smooth(rng: np.random.Generator, sigma: float) -> NDArray[np.float32]:
-    """White noise after a Gaussian filter of `sigma` pixels."""
+    """Make white noise, smoothed by a Gaussian filter of `sigma` pixels."""
     fy, fx = frequencies()
     c = np.float32(-2 * np.pi**2 * sigma**2)
     return _field(rng, np.exp(c * fy**2) * np.exp(c * fx**2))
 
 
 def fractal(rng: np.random.Generator, slope: float) -> NDArray[np.float32]:
-    """Noise with amplitudes falling as frequency to the power -`slope` (about 1..2)."""
+    """Make noise with amplitudes frequency to the power -`slope` (about 1..2)."""
     fy, fx = frequencies()
     return _field(rng, (fy**2 + fx**2 + 1e-5) ** np.float32(-slope / 2))
 
@@ -60,7 +60,7 @@ def fractal(rng: np.random.Generator, slope: float) -> NDArray[np.float32]:
 def fibres(
     rng: np.random.Generator, width: float, length: float, angle: float
 ) -> NDArray[np.float32]:
-    """Noise stretched along `angle` (radians): Gaussian of two widths, pixels."""
+    """Make noise stretched along `angle` (radians): Gaussian of two widths, pixels."""
     fy, fx = frequencies()
     along = fx * np.float32(np.cos(angle)) + fy * np.float32(np.sin(angle))
     across = fy * np.float32(np.cos(angle)) - fx * np.float32(np.sin(angle))
@@ -77,7 +77,7 @@ def warp(field: NDArray[Any], dy: NDArray[Any], dx: NDArray[Any]) -> NDArray[Any
 
 
 def blur(image: NDArray[Any], sigma: float) -> NDArray[np.float32]:
-    """Gaussian filter; beyond 3 pixels three box filters, whose cost is constant."""
+    """Apply a Gaussian filter; beyond 3 pixels three box filters of constant cost."""
     x = np.asarray(image, np.float32)
     if sigma < 0.2:
         return x

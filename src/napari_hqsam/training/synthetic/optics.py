@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Distance to the border of the own object, pixels; touching ones are separate."""
+    """Compute the distance to the border of the own object, pixels."""
     inside = labels > 0
     for axis in (0, 1):
         differs = np.diff(labels, axis=axis) != 0
@@ -26,7 +26,7 @@ def depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Distance to the nearest object, pixels; 0 inside."""
+    """Compute the distance to the nearest object, pixels; 0 inside."""
     return np.asarray(ndimage.distance_transform_edt(labels == 0), np.float32)
 
 
@@ -36,7 +36,7 @@ def per_object(
     spread: float,
     low: float = 0.4,
 ) -> NDArray[np.float32]:
-    """One log-normal factor per object, at least `low`; 0 on the background."""
+    """Draw one log-normal factor per object, at least `low`; 0 on the background."""
     factors = np.exp(rng.normal(0, spread, int(labels.max()) + 1))
     factors = np.clip(factors, low, 2.5).astype(np.float32)
     factors[0] = 0
@@ -44,18 +44,18 @@ def per_object(
 
 
 def dome(depths: NDArray[Any], radius: float) -> NDArray[np.float32]:
-    """Thickness of a rounded object: 0 at the border, 1 from `radius` inwards."""
+    """Compute the thickness of rounded objects: 0 at the border, 1 from `radius` on."""
     t = np.minimum(depths / np.float32(radius), 1)
     return np.asarray(np.sqrt(1 - (1 - t) ** 2), np.float32)
 
 
 def line(values: NDArray[Any], at: float, width: float) -> NDArray[np.float32]:
-    """Gaussian ridge where `values` equal `at`."""
+    """Compute a Gaussian ridge where `values` equal `at`."""
     return np.asarray(np.exp(-(((values - at) / np.float32(width)) ** 2)), np.float32)
 
 
 def phase_contrast(thickness: NDArray[Any], reach: float) -> NDArray[np.float32]:
-    """Phase contrast of a phase object: dark inside, a bright halo of `reach` pixels.
+    """Simulate phase contrast: dark inside, with a bright halo of `reach` pixels.
 
     The phase ring passes low frequencies attenuated: a high-pass filter.
     """
@@ -72,7 +72,7 @@ def partly_defocused(
 
 
 def illumination(rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
-    """Uneven light: vignetting, a slope and slow waves; mean about 1."""
+    """Simulate uneven light: vignetting, a slope and slow waves; mean about 1."""
     y, x = pixels()
     cy, cx = rng.uniform(0.2, 0.8, 2) * SIDE
     falloff = ((y - cy) ** 2 + (x - cx) ** 2) / np.float32(SIDE**2)

@@ -193,7 +193,7 @@ def scatter(
     overlap : float
         Share of a piece that earlier ones may cover.
     clumps : int
-        Objects gather around so many centres; 0: everywhere.
+        Number of centres around which objects gather; 0: everywhere.
     spread : float
         Deviation of the distance from the centre of a clump, pixels.
     blocked : ndarray, optional

@@ -19,7 +19,7 @@ SATURATIONS, VALUES = (0.9, 0.7), (1.0, 0.75, 0.9)
 
 
 def label_colours() -> CyclicLabelColormap:
-    """Colormap of saturated colours; id 0 is transparent."""
+    """Make a colormap of saturated colours; id 0 is transparent."""
     from napari.utils.colormaps import CyclicLabelColormap
 
     colours = [(0.0, 0.0, 0.0, 0.0)]

@@ -241,7 +241,7 @@ class Scene:
         return any(layer.visible for layer in self.channels)
 
     def prompts_on_plane(self) -> list[tuple[Layer, int]]:
-        """Layer and number of each prompt on the plane shown."""
+        """Return layer and number of each prompt on the plane shown."""
         try:
             return self.prompts.on(self.view().in_layers)
         except ImageError:

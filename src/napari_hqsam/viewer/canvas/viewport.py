@@ -32,7 +32,7 @@ class Viewport:
         self._viewer = viewer
 
     def pixel_size(self, image: Image, view: PlaneView) -> float:
-        """Screen pixels per data pixel."""
+        """Return the number of screen pixels per data pixel."""
         linear = layer_affine(image).matrix
         sides = [float(np.linalg.norm(linear[:, axis])) for axis in view.axes]
         return max(float(camera(self._viewer).zoom) * sum(sides) / 2, 1e-9)
@@ -45,7 +45,7 @@ class Viewport:
         return np.asarray(image.world_to_data(world))[-view.ndim :]
 
     def extent(self, image: Image, view: PlaneView) -> float:
-        """Longer side of the canvas, data pixels."""
+        """Return the longer side of the canvas, data pixels."""
         canvas = getattr(self._viewer, "canvas", None)
         size = getattr(canvas, "size", _CANVAS)
         return max(size) / self.pixel_size(image, view)
@@ -66,6 +66,6 @@ class Viewport:
 
 
 def camera(viewer: Viewer) -> Camera:
-    """Return the camera of a viewer, wherever its version of napari keeps it."""
+    """Return the camera of a viewer, in any version of napari."""
     found: Camera = getattr(viewer, "scene", viewer).camera
     return found

@@ -73,7 +73,7 @@ class Opened:
 
 
 def journal_file(name: str) -> Path:
-    """Path for a new journal, named after the labels and the time.
+    """Return the path for a new journal, named after the labels and the time.
 
     Raises
     ------

@@ -161,7 +161,7 @@ def warn_kept(path: str, kept: Path) -> None:
 
 
 def axes_of(names: Any, ndim: int) -> str | None:  # noqa: ANN401
-    """Axes letters from napari's axis labels, in whatever order they come.
+    """Derive axis letters from napari's axis labels, in any order.
 
     None, for the default, where they are numbers, as napari's own default is.
     """

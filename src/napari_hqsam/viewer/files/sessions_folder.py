@@ -15,7 +15,7 @@ FOLDER_VARIABLE = "NAPARI_HQSAM_SESSIONS"
 
 
 def sessions_folder() -> Path:
-    """Folder of the journals: that of the user's data, or of the environment."""
+    """Return the journals' folder: the user data folder, or as the environment sets."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()

@@ -222,7 +222,7 @@ class InferenceController(QObject):
         self.clear_current()
 
     def _drop_prompts_off_image(self) -> bool:
-        """Remove clicks beside the image, which nobody means; whether any was."""
+        """Remove clicks outside the image; return whether there were any."""
         scene = self.scene
         if scene.image is None:
             return False

@@ -182,13 +182,13 @@ class Engine:
         return segmenter.iter_many(prompts, **request.arguments)
 
     def setup(self, request: Request) -> ModelRecord:
-        """Model and normalisation of a request, for the journal."""
+        """Return model and normalisation of a request, for the journal."""
         from napari_hqsam.sessions.journal.headers import ModelRecord
 
         return ModelRecord.of(self.segmenter(request.image, request.model))
 
     def image_record(self, request: Request) -> ImageRecord:
-        """Name and fingerprint of the image of a request, for the journal."""
+        """Return name and fingerprint of the image of a request, for the journal."""
         from napari_hqsam.sessions.journal.headers import ImageRecord
 
         record = ImageRecord.of(self.segmenter(request.image, request.model).image)

@@ -26,7 +26,7 @@ _COLOURS = ((0.0, "#d55e00"), (0.5, "#f0e442"), (1.0, "#0072b2"))
 
 
 class ConfidenceStrip(QWidget):
-    """One cell a slice: blue is sure, orange is not, grey has nothing.
+    """One cell per slice: blue is confident, orange is not, grey has no object.
 
     Triangles on top mark slices that were prompted or made by hand, the one at the
     bottom marks the slice shown. A click goes to the slice.
@@ -48,7 +48,7 @@ class ConfidenceStrip(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:
-        """As wide as there is room."""
+        """Return the preferred size: as wide as possible."""
         return QSize(200, HEIGHT)
 
     def show_cells(self, cells: Sequence[Cell], count: int, shown: int) -> None:
@@ -68,7 +68,7 @@ class ConfidenceStrip(QWidget):
         self.update()
 
     def slice_at(self, x: float) -> int | None:
-        """Slice whose cell is at a position; None if there are no slices."""
+        """Return the slice whose cell is at a position; None if there are no slices."""
         if not self._count or not self.width():
             return None
         return min(max(int(x * self._count / self.width()), 0), self._count - 1)
@@ -105,7 +105,7 @@ class ConfidenceStrip(QWidget):
         return handled
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw cells and marks; cells are a pixel wide or more, the unsure in front."""
+        """Draw cells and marks, cells at least a pixel wide, low confidence on top."""
         from napari.utils.theme import get_theme
 
         theme = get_theme(self._viewer.theme)
@@ -143,7 +143,7 @@ def _prompted_last(cell: Cell) -> float:
 
 
 def colour_of(confidence: float | None) -> QColor:
-    """Colour of a confidence; what was prompted is sure."""
+    """Return the colour of a confidence; prompted slices count as certain."""
     value = 1.0 if confidence is None else min(max(confidence, 0.0), 1.0)
     for (low, first), (high, last) in pairwise(_COLOURS):
         if value <= high:

@@ -158,7 +158,7 @@ def bind(field: Choice | CheckBox, model: Evented, name: str) -> None:
 def choice(
     model: Evented, name: str, entries: Sequence[Entry] = (), tip: str = ""
 ) -> Choice:
-    """Combo box for a setting; entries and tip as declared, if none are given."""
+    """Make a combo box for a setting; entries and tip as declared, if not given."""
     if not entries:
         shown = shown_as(model, name)
         entries, tip = shown.choices, tip or shown.tip
@@ -168,7 +168,7 @@ def choice(
 
 
 def switch(model: Evented, name: str, key: str = "") -> CheckBox:
-    """Check box for a setting, with the key that switches it, if any."""
+    """Make a check box for a setting, with the key that switches it, if any."""
     shown = shown_as(model, name)
     text = f"{shown.text} ({key})" if key else shown.text
     box = CheckBox(text=text, tooltip=shown.tip)
@@ -177,12 +177,12 @@ def switch(model: Evented, name: str, key: str = "") -> CheckBox:
 
 
 def progress_bar(tip: str) -> ProgressBar:
-    """Progress bar, hidden at first, see `show_progress`."""
+    """Make a progress bar, hidden at first; see `show_progress`."""
     return ProgressBar(max=_STEPS, tooltip=tip, visible=False)
 
 
 def show_progress(bar: ProgressBar, share: float, text: str = "") -> None:
-    """Show a share, 0..1, and a text, else the percentage, on a progress bar."""
+    """Show a fraction, 0..1, with a text or the percentage, on a progress bar."""
     bar.native.setFormat(text.replace("%", "%%") or "%p%")
     bar.value = round(_STEPS * min(max(share, 0.0), 1.0))
 
@@ -195,7 +195,7 @@ class SpinBox(QSpinBox):
     """
 
     def minimumSizeHint(self) -> QSize:
-        """Wide enough in the font of now."""
+        """Return the minimum size in the current font."""
         texts = (self.textFromValue(v) for v in (self.minimum(), self.maximum()))
         metrics = self.fontMetrics()
         longest = max(
@@ -206,12 +206,12 @@ class SpinBox(QSpinBox):
         return QSize(max(hint.width(), longest + _ARROWS), hint.height())
 
     def sizeHint(self) -> QSize:
-        """As narrow as it may be."""
+        """Return the minimum size as the preferred one."""
         return self.minimumSizeHint()
 
 
 def number(model: Evented, name: str) -> SpinBox:
-    """Spin box for a setting, from 0 to the maximum that was declared."""
+    """Make a spin box for a setting, from 0 to the declared maximum."""
     shown = shown_as(model, name)
     box = SpinBox()
     box.setRange(0, shown.maximum)

@@ -95,7 +95,7 @@ class Section(QCollapsible):
 def button(
     text: str, tip: str, call: Callable[[], Any], *, icon: str = ""
 ) -> QPushButton:
-    """Button with a text and perhaps an icon."""
+    """Make a button with a text and perhaps an icon."""
     made = QPushButton(text)
     made.setToolTip(tip)
     # No narrower than its text, in whatever font napari is set to.
@@ -106,7 +106,7 @@ def button(
 
 
 def tool_button(icon: str, title: str, tip: str) -> QPushButton:
-    """Button that stays pressed, with an icon alone, or the title if there is none."""
+    """Make a checkable button with only an icon, or the title if there is none."""
     made = QPushButton()
     made.setToolTip(tip)
     made.setCheckable(True)
@@ -118,7 +118,7 @@ def tool_button(icon: str, title: str, tip: str) -> QPushButton:
 
 
 def actions(columns: int, *named: tuple[str, str, Callable[[], Any]]) -> QGridLayout:
-    """Buttons of actions that have keys.
+    """Make buttons for actions that have keys.
 
     Parameters
     ----------
@@ -150,18 +150,18 @@ class _Wrapped(QLabel):
         self.setSizePolicy(policy)
 
     def minimumSizeHint(self) -> QSize:
-        """As high as its lines are in the font of now."""
+        """Return the minimum size: the height of its lines in the current font."""
         hint = super().minimumSizeHint()
         height = self._lines * self.fontMetrics().lineSpacing()
         return QSize(hint.width(), max(hint.height(), height))
 
     def heightForWidth(self, width: int) -> int:
-        """As high as the text is, or the lines that it keeps room for."""
+        """Return the height of the text, at least that of the reserved lines."""
         return max(super().heightForWidth(width), self.minimumSizeHint().height())
 
 
 def label(text: str = "", tip: str = "", *, lines: int = 1) -> QLabel:
-    """Label that wraps.
+    """Make a label that wraps.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def label(text: str = "", tip: str = "", *, lines: int = 1) -> QLabel:
 
 
 def bar(layout: QLayout) -> QWidget:
-    """Widget of a layout, without margins."""
+    """Make a widget with a layout, without margins."""
     made = QWidget()
     layout.setContentsMargins(0, 0, 0, 0)
     made.setLayout(layout)

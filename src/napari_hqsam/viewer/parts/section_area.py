@@ -43,7 +43,7 @@ class Sections(QScrollArea):
         self.setWidget(body)
 
     def minimumSizeHint(self) -> QSize:
-        """As wide as the content and its scroll bar, in the font of now."""
+        """Return the width of the content and its scroll bar, in the current font."""
         body, bar = self.widget(), self.verticalScrollBar()
         if body is None or bar is None:
             return super().minimumSizeHint()

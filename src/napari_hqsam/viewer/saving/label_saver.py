@@ -173,6 +173,6 @@ class LabelSaver(QObject):
 
 
 def _documents() -> Path:
-    """Folder of the user's documents; else the home folder."""
+    """Return the folder of the user's documents; else the home folder."""
     documents = Path(platformdirs.user_documents_dir())
     return documents if documents.is_dir() else Path.home()

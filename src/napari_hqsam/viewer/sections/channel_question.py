@@ -1,4 +1,4 @@
-"""Asks what an axis of the image is, where nothing tells."""
+"""Ask the user whether an axis holds channels, where metadata do not say."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ImageSection(Section):
         self.refresh()
 
     def _channel_fields(self) -> QHBoxLayout:
-        """Which axis holds channels, and which of them are shown."""
+        """Make the fields for the channel axis and the channels shown."""
         self.axis = Choice(
             tip="Axis of the data that holds channels, if there is one",
             nothing="no axis",
@@ -79,7 +79,7 @@ class ImageSection(Section):
         return row
 
     def _more_layers(self) -> QHBoxLayout:
-        """Choices of layers that are channels."""
+        """Make the choices of further layers that are channels."""
         scene = self.controller.scene
         self.more = [
             self.layer_choice(

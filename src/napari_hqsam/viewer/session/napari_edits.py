@@ -41,7 +41,7 @@ class NapariEdits:
         bind_undo_keys(layer, self._on_undo_key)
 
     def stop(self) -> None:
-        """Listen no more; the undo keys of the layer are napari's again."""
+        """Disconnect; the undo keys of the layer are napari's again."""
         self._of_layer.close()
         labels, self._labels = self._labels, None
         if labels is not None:

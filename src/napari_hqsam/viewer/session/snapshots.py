@@ -121,5 +121,5 @@ def _copied(data: Any) -> NDArray[Any]:  # noqa: ANN401 - numpy, zarr or another
 
 
 def _box(indices: tuple[Any, ...]) -> tuple[slice, ...]:
-    """Box of pixels that are given by their indices."""
+    """Return the bounding box of pixels given by their indices."""
     return tuple(slice(int(np.min(i)), int(np.max(i)) + 1) for i in indices)

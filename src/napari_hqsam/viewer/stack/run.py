@@ -68,7 +68,7 @@ class StackRun:
         self._loop = StepLoop(self, controller.worker, "stack", parent)
 
     def start(self) -> None:
-        """Begin with the first step."""
+        """Start the first step."""
         self._loop.start()
 
     def cancel(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def mesh(rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
-    """Borders of Voronoi cells, some left out: tubules, mycelium, capillaries."""
+    """Draw borders of Voronoi cells, some left out: tubules, mycelium, capillaries."""
     spacing, width = rng.uniform(20, 70), rng.uniform(1.2, 4.5)
     cells, _ = shapes.voronoi(
         rng, spacing, rng.uniform(0.1, 0.28), rng.uniform(1, 1.6), rng.uniform(0, 1)
@@ -30,7 +30,7 @@ def mesh(rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
 
 
 def tree(rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
-    """Branching vessels that taper."""
+    """Draw branching vessels that taper."""
     network = np.zeros((SIDE, SIDE), np.int32)
     width = rng.uniform(2.5, 8.0)
     bend, reach = rng.uniform(0.4, 1.0), rng.uniform(60, 130)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def organelles(
     rng: np.random.Generator, labels: NDArray[np.int32], room: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """How dark small mitochondria inside the cells are, 0 to 1."""
+    """Draw small mitochondria inside the cells: their darkness, 0 to 1."""
     radius = rng.uniform(3.5, 9)
 
     def one() -> shapes.Piece:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ground(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Texture of the support: rough, scratched or pitted; zero mean."""
+    """Make the texture of the support: rough, scratched or pitted; zero mean."""
     kind = rng.integers(3)
     if kind == 0:
         return fractal(rng, rng.uniform(0.7, 1.5))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def colony(rng: np.random.Generator, radius: float) -> NDArray[np.int32]:
-    """Cells that grow next to each other, many with a bud."""
+    """Draw cells that grow next to each other, many with a bud."""
     labels = np.zeros((SIDE, SIDE), np.int32)
     crowding, budding = rng.uniform(0.2, 0.95), rng.uniform(0.1, 0.7)
     cells: list[tuple[NDArray[Any], float]] = []

@@ -109,7 +109,7 @@ class PromptSet:
     # --- prompts -----------------------------------------------------------------
 
     def on(self, layer_view: PlaneView) -> list[tuple[Layer, int]]:
-        """Layer and number of each prompt on a plane of the own layers."""
+        """Return layer and number of each prompt on a plane of the own layers."""
         return [
             (layer, i)
             for layer in (self.shapes, self.points)
@@ -201,7 +201,7 @@ class PromptSet:
 
     @contextmanager
     def blocked(self) -> Iterator[None]:
-        """Context in which `changed` and `point_added` are not emitted."""
+        """Block the signals `changed` and `point_added` in this context."""
         self._blocked = True
         try:
             yield

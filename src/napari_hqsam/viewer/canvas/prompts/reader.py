@@ -182,7 +182,7 @@ def _some(source: Layer, prompts: list[Prompt]) -> list[Prompt]:
 def _from_points(
     source: Points, image: Layer, view: PlaneView, dims: Dims
 ) -> list[Prompt]:
-    """One object per positive point, the negative ones shared by all."""
+    """Make one prompt per positive point; the negative ones are shared by all."""
     if not len(source.data):
         return []
     rows = transfer(source.data, source, image, dims.point)
@@ -197,7 +197,7 @@ def _from_points(
 def _from_shapes(
     source: Shapes, image: Layer, view: PlaneView, dims: Dims
 ) -> list[Prompt]:
-    """One object per shape; those without length or area are left out."""
+    """Make one prompt per shape; those without length or area are left out."""
     if not len(source.data):
         return []
     # All at once: there may be thousands, and as many slices.
@@ -219,7 +219,7 @@ def _from_shapes(
 def _from_labels(
     source: Labels, image: Layer, view: PlaneView, dims: Dims
 ) -> Callable[[], list[Prompt]]:
-    """One object per label id, by its mask; the ids are kept."""
+    """Make one prompt per label id, from its mask; the ids are kept."""
     shown_plane(dims, source)  # raises where it lacks an axis that is displayed
     shape, whole = layer_shape(source), layer_shape(image)[-source.ndim :]
     layer_view, place = view.last(source.ndim), layer_affine(image).last(source.ndim)
@@ -246,6 +246,6 @@ def _from_labels(
 
 
 def plane_size(layer: Layer, view: PlaneView) -> tuple[int, int]:
-    """Height and width of a plane of a layer, pixels."""
+    """Return the height and width of a plane of a layer, pixels."""
     shape: Sequence[int] = layer_shape(layer)
     return shape[view.axes[0]], shape[view.axes[1]]
