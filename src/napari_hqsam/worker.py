@@ -68,7 +68,7 @@ class Ticket:
         return self._over.wait(seconds)
 
     def check(self) -> None:
-        """Raise `Cancelled` if it was cancelled; for long work, between two steps."""
+        """Raise `Cancelled` if it was cancelled; called between steps of long work."""
         if self.cancelled:
             raise Cancelled
 

@@ -1,4 +1,4 @@
-"""Which planes of an image a text means: 12, 0:40, t=3,z=0:40:2."""
+"""Parse the planes of an image from text: 12, 0:40, t=3,z=0:40:2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def parse_planes(text: str | None, image: Image) -> list[dict[str, int]]:
-    """Find the planes that a text means.
+    """Parse the planes that a text names.
 
     Parameters
     ----------

@@ -346,7 +346,7 @@ def average_precision_scored(
 def _matched(
     ious: sparse.csr_array, order: NDArray[np.intp], threshold: float
 ) -> NDArray[np.bool_]:
-    """Whether each mask, in the order of scores, finds a free true object."""
+    """Match masks, in the order of scores, to true objects not matched before."""
     free = np.ones(ious.shape[1], np.bool_)
     hits = np.zeros(len(order), np.bool_)
     for rank, row in enumerate(order):

@@ -1,4 +1,4 @@
-"""Which models there are, their files, and loading them onto a device.
+"""The registry of models, their files, and loading them onto a device.
 
 Finding and fetching files needs no torch, so that listing models is instant;
 what needs it is imported on first use.

@@ -1,4 +1,4 @@
-"""Which device to compute on, and in which precision.
+"""Choose the device and the precision of computation.
 
 Asks the machine; must not know models. float16 is never chosen: in the ViT-H
 encoder it overflows.

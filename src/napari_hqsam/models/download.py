@@ -22,7 +22,7 @@ TIMEOUT = (10.0, 60.0)  # seconds to connect, and without a byte
 
 
 class Progress(Protocol):
-    """What a download needs of a progress bar (tqdm and napari's both fit)."""
+    """Interface of progress bars; tqdm's and napari's have it."""
 
     def update(self, n: int, /) -> object:
         """Count `n` bytes more."""

@@ -244,7 +244,7 @@ def _refuse_decoder_of_another(
 
 
 def _describe(network: HQSAM, path: Path) -> str:
-    """Say what a file holds that has no name here."""
+    """Describe the network in an unregistered file of weights."""
     kind = "HQ-SAM" if "hq" in network.outputs else "SAM (without HQ)"
     return f"{kind} {network.variant} at {network.input_size} pixels, from {path.name}"
 

@@ -1,4 +1,4 @@
-"""What is known of a model that loads by name: its files and where they come from.
+"""Records of registered models: their files and sources.
 
 Facts only, no I/O and no torch, so that listing the models is instant.
 """
@@ -12,7 +12,7 @@ from napari_hqsam.models.tuning import Tuning
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
-    """A file of weights, and how to know that it is the right one.
+    """A file of weights, with the size and digests to verify it.
 
     Attributes
     ----------

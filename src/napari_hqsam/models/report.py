@@ -1,4 +1,4 @@
-"""What ``napari-hqsam doctor`` says of this machine.
+"""The report of ``napari-hqsam doctor`` on this machine.
 
 Plain rows of text; how they are shown is the command line's business.
 """

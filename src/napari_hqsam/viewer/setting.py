@@ -1,4 +1,4 @@
-"""How fields of evented dataclasses are shown in the panel, declared with the fields.
+"""Declare, with the fields of evented dataclasses, how the panel shows them.
 
 So a setting is declared once: its default, its text and tip, and what can be chosen.
 As in magicgui's `guiclass`, but without a form: `parts.fields` makes one widget per

@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class SteppedWork(Protocol[Result]):
-    """What a `StepLoop` runs."""
+    """Interface of the work that a `StepLoop` runs."""
 
     def steps(self, checkpoint: Checkpoint) -> Iterator[Result]:
         """Yield one result a step; on the worker's thread.

@@ -1,4 +1,4 @@
-"""What a run of a batch returns."""
+"""The result of a run of a batch."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class Exit(NamedTuple):
 
 @dataclass(eq=False)
 class TracedTile:
-    """What the decodings of one tile show of the object.
+    """The logits of one tile and the part of the object on it.
 
     Attributes
     ----------

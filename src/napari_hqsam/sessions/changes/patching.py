@@ -1,4 +1,4 @@
-"""Compute the patches of a patches_of: painting a mask, giving pixels another id."""
+"""Compute patches: of painting a mask, and of giving pixels another id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an accepted mask was made, as plain JSON values."""
+"""Records of how accepted masks were made, as plain JSON values."""
 
 from __future__ import annotations
 

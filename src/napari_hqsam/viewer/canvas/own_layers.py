@@ -32,17 +32,17 @@ class OwnLayers:
 
     @property
     def layers(self) -> list[Points | Shapes]:
-        """Those that exist."""
+        """The layers that exist."""
         outline = [] if self.outline is None else [self.outline]
         return [*self.prompts.layers, *outline]
 
     @property
     def complete(self) -> bool:
-        """Whether none is missing."""
+        """Whether all layers exist."""
         return len(self.layers) == 3
 
     def __contains__(self, layer: object) -> bool:
-        """Whether a layer is one of them."""
+        """Whether a layer is one of these layers."""
         return any(layer == own for own in self.layers)
 
     def make(
@@ -57,7 +57,7 @@ class OwnLayers:
         return points, shapes, outline
 
     def remove(self) -> None:
-        """Remove them from the viewer."""
+        """Remove the layers from the viewer."""
         own = [*self.prompts.take_out(), self.outline]
         self.outline = None
         there = [layer for layer in own if layer in self._viewer.layers]
@@ -77,7 +77,7 @@ class OwnLayers:
         return self.prompts.forget(layer)
 
     def move_onto(self, image: Image, channel_axis: int | None) -> None:
-        """Give them the placing of the image."""
+        """Place the layers on the image: copy its transform."""
         place = placement(image, channel_axis)
         for layer in self.layers:
             for name, value in place.items():

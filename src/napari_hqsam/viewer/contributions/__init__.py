@@ -1,1 +1,1 @@
-"""What napari's manifest names: readers, writers, samples, preferences."""
+"""Contributions in napari's manifest: readers, writers, samples, preferences."""

@@ -1,4 +1,4 @@
-"""Which fields of a plate to open: asked in a window, else the first with a word."""
+"""Choose the fields of a plate to open: in a dialog, else the first, with a message."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def cells_sample() -> list[tuple[Any, dict[str, Any], str]]:
 
 
 def stack_sample() -> list[tuple[Any, dict[str, Any], str]]:
-    """Make up a stack of cells, with scale and units."""
+    """Generate a synthetic stack of cells, with scale and units."""
     rng = np.random.default_rng(5)
     zz, yy, xx = np.mgrid[:24, :160, :200].astype(np.float32)
     stack = np.full(zz.shape, 300, np.float32)

@@ -39,7 +39,7 @@ def session_on(data: object) -> Session | None:
 
 
 def before_save(data: object) -> None:
-    """Tell the listener of labels that these are about to be saved.
+    """Notify the listener of labels that they are about to be saved.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def before_save(data: object) -> None:
 
 
 def after_save(path: str, data: object) -> None:
-    """Tell the listener of labels where these have been saved."""
+    """Notify the listener of labels of the path where they were saved."""
     for listener in list(LISTENERS):
         if listener.has_labels(data):
             listener.after_save(path)

@@ -124,7 +124,7 @@ class Unsaved:
 
     @property
     def text(self) -> str:
-        """All of that in one line."""
+        """Title and detail in one line."""
         return f"{self.title} ({self.detail})"
 
 
@@ -171,7 +171,7 @@ class Damaged(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What `find_unsaved` found.
+    """The result of `find_unsaved`.
 
     Attributes
     ----------

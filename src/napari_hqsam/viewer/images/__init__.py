@@ -1,1 +1,1 @@
-"""Which image is worked on, and what is kept of the others."""
+"""Selection of the image in use, and the stored state of the others."""

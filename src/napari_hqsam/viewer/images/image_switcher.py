@@ -152,7 +152,7 @@ class ImageSwitcher(QObject):
             self.work_on(image)
 
     def _uncover(self, image: Image) -> None:
-        """Hide other images above an image: what is seen is what is segmented."""
+        """Hide other images above an image, so that the visible one is segmented."""
         image.visible = True
         above = list(self._viewer.layers)[self._viewer.layers.index(image) + 1 :]
         for layer in above:

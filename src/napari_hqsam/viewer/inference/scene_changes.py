@@ -1,4 +1,4 @@
-"""What inference does when the plane, the image or its data change."""
+"""Reactions of inference to changes of the plane, the image or its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is decided at the moment of an accept, before the mask may be there."""
+"""The decisions of an accept, stored until its mask is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an object was made from, as undo needs it to restore its prompts."""
+"""The prompts and options of an object, which undo restores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObjectOrigin(NamedTuple):
-    """What an object was made from.
+    """The prompts and options that an object was made from.
 
     Attributes
     ----------

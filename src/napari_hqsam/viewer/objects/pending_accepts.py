@@ -1,4 +1,4 @@
-"""Accepted objects that are not in the labels yet, when these are about to go."""
+"""Wait for accepted objects before their labels are released."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PendingAccepts:
         self._scene.image_leaving.connect(self._on_leaving)
 
     def finish(self) -> None:
-        """Wait until what was accepted is in the labels; at most for `PATIENCE`."""
+        """Wait until accepted objects are in the labels, at most for `PATIENCE`."""
         end = time.monotonic() + PATIENCE
         while self._worker.has("accept") or self._sessions.opener.awaited:
             if time.monotonic() > end:

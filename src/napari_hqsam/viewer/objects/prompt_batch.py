@@ -38,7 +38,7 @@ PromptResult = tuple[int, "Mask", "ModelRecord"]
 
 @dataclass(frozen=True, eq=False)
 class BatchPlan:
-    """What a batch is to do.
+    """The plan of a batch.
 
     Attributes
     ----------

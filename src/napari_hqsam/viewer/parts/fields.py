@@ -135,7 +135,7 @@ class LayerChoice(Choice):
         super().__init__(tip=tip, nothing=nothing, annotation=Layer)
 
     def entries(self) -> Sequence[Entry]:
-        """Return the layers that there are."""
+        """Return the layers that can be chosen."""
         return [
             (layer.name, layer, "")
             for layer in reversed(self._layers(self))

@@ -113,7 +113,7 @@ def window_of(part: QWidget) -> QWidget:
 
 
 def is_canvas(part: QWidget) -> bool:
-    """Whether it is where vispy draws, and napari handles the keys itself."""
+    """Whether a widget is vispy's canvas, where napari handles the keys itself."""
     return any(kind.__module__.startswith("vispy") for kind in type(part).__mro__)
 
 

@@ -1,4 +1,4 @@
-"""Wait for saves in work when napari or the widget is closed, with a progress dialog.
+"""Wait for running saves when napari or the widget closes, with a progress dialog.
 
 Else the process would end in the middle of a save.
 """

@@ -159,7 +159,7 @@ class LabelSaver(QObject):
         self.save_ended.emit()
 
     def drop_saves(self) -> None:
-        """Give up the saves in work; the journals have all of it."""
+        """Abandon running saves; the journals contain all edits."""
         for topic in ("snapshot", "save"):
             self._files.cancel(topic)
         self.being_saved.clear()

@@ -109,7 +109,7 @@ class SessionRestorer(QObject):
         return find_image(self._scene.viewer, session) is not None
 
     def restore(self, session: Unsaved) -> None:
-        """Rebuild the labels of an unsaved session, and go on with it.
+        """Rebuild the labels of an unsaved session, and continue it.
 
         Its image is opened if it is not open. The session stays in the list until it is
         open.
@@ -182,7 +182,7 @@ class SessionRestorer(QObject):
         self._soon.start()
 
     def _resume(self) -> None:
-        """Go on with the session of saved labels that were opened."""
+        """Continue the session of saved labels that were opened."""
         if self._resuming:  # napari handles events while it opens a file
             return
         self._resuming = True
@@ -197,7 +197,7 @@ class SessionRestorer(QObject):
             self._resuming = False
 
     def _to_resume(self, layer: Layer) -> Path | None:
-        """Return the journal of saved labels if their session is to go on."""
+        """Return the journal of saved labels if their session can be continued."""
         scene, tried = self._scene, (layer, self._scene.key)
         if scene.is_own_layer(layer) or layer is scene.image or tried in self._tried:
             return None

@@ -134,7 +134,7 @@ class SessionController(QObject):
         return layer
 
     def release_target(self) -> None:
-        """Have no target; its layer stays, and so does its journal."""
+        """Release the target; its layer and its journal stay."""
         self._edits.stop()
         labels, self.labels = self.labels, None
         waiting = self.opener.cancel(None if labels is None else labels.target)
@@ -145,7 +145,7 @@ class SessionController(QObject):
         self.opener.fail(waiting)
 
     def restore(self, journal: Path, restored: Callable[[], None]) -> None:
-        """Add a Labels layer with what an unsaved session had, and go on with it.
+        """Add a Labels layer with the labels of an unsaved session, and continue it.
 
         Parameters
         ----------
@@ -201,7 +201,7 @@ class SessionController(QObject):
         )
 
     def park(self) -> None:
-        """Put the labels aside, as long as their image is not worked on."""
+        """Park the labels while their image is not in use."""
         labels, self.labels = self.labels, None
         assert labels is not None
         self._edits.stop()
@@ -209,7 +209,7 @@ class SessionController(QObject):
         self.changed.emit()
 
     def resume(self, labels: OpenLabels) -> None:
-        """Work on labels again that were put aside."""
+        """Resume parked labels."""
         self.labels = labels
         self._edits.listen_to(labels)
         self._edits.catch_up()
@@ -249,12 +249,12 @@ class SessionController(QObject):
         return self.session
 
     def continue_without(self, text: str) -> None:
-        """Go on without the session that was beside the labels."""
+        """Continue without the session beside the labels."""
         self.message.emit(text)
         self.changed.emit()
 
     def adopt(self, opened: Opened) -> None:
-        """Go on with a session that is open on the target's labels, or a copy."""
+        """Continue a session that is open on the target's labels or a copy of them."""
         labels, session = self.labels, opened.session
         assert labels is not None
         session.current_context = self.current_context

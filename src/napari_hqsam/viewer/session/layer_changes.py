@@ -1,4 +1,4 @@
-"""What becomes of the labels when the image, its channel axis or the layers change."""
+"""Reactions of the session to changes of the image, its channel axis or the layers."""
 
 from __future__ import annotations
 

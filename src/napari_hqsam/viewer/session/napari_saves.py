@@ -1,4 +1,4 @@
-"""What a session does when napari saves its labels by its own menu."""
+"""Reactions of the session when napari's own menu saves its labels."""
 
 from __future__ import annotations
 

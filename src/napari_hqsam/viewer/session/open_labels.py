@@ -47,7 +47,7 @@ class OpenLabels:
         self._saved_lines = 1  # of the journal, that a label file has
 
     def start_session(self, session: Session, saved: int | None) -> None:
-        """Go on with a session that is open on these labels, or on a copy.
+        """Continue a session that is open on these labels or on a copy of them.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class OpenLabels:
             ) from error
 
     def close(self) -> None:
-        """Close the session; its journal has all of it."""
+        """Close the session; its journal contains all edits."""
         if self.session is not None:
             self.session.close()
             self.session = self._rows = None
@@ -126,13 +126,13 @@ class OpenLabels:
 
     @property
     def journal_lines(self) -> int:
-        """How many lines the journal has."""
+        """Number of lines in the journal."""
         journal = None if self.session is None else self.session.journal
         return 1 if journal is None else journal.lines
 
     @property
     def unsaved_steps(self) -> int:
-        """How many changes of the session are in no label file."""
+        """Number of changes of the session that no label file has."""
         return max(self.journal_lines - self._saved_lines, 0)
 
     @property

@@ -48,13 +48,13 @@ class SessionOwner(Protocol):
         """The labels that are worked on."""
 
     def adopt(self, opened: Opened) -> None:
-        """Go on with a session that is open on the target's labels, or a copy."""
+        """Continue a session that is open on the target's labels or a copy of them."""
 
     def release_target(self) -> None:
-        """Have no target."""
+        """Release the target."""
 
     def continue_without(self, text: str) -> None:
-        """Go on without the session that was beside the labels."""
+        """Continue without the session beside the labels."""
 
 
 class SessionOpener:
@@ -96,7 +96,7 @@ class SessionOpener:
     def wait(
         self, on_ready: Callable[[], None], on_failed: Callable[[Exception], None]
     ) -> None:
-        """Call one of both once the session is there, or has failed."""
+        """Call a callback once the session is open, or another one if that failed."""
         if self._waiting is not None:
             self._waiting.append(Waiting(on_ready, on_failed))
 
@@ -128,7 +128,7 @@ class SessionOpener:
         )
 
     def open_beside(self, target: LayerTarget, journal: Path) -> None:
-        """Go on with the session of saved labels, if they are still its own."""
+        """Continue the session of saved labels, if they are as it saved them."""
         name = target.layer.name
         done, failed = self._lock(target)
 
@@ -158,7 +158,7 @@ class SessionOpener:
         self._submit(partial(open_session, journal), done, notify)
 
     def cancel(self, target: LayerTarget | None) -> list[Waiting]:
-        """Open nothing any more; return what waited, for `fail`."""
+        """Cancel the opening; return the waiting callbacks, for `fail`."""
         self._files.cancel("session")
         self._worker.cancel("session")
         if target is not None and self.opening:
@@ -167,7 +167,7 @@ class SessionOpener:
         return waiting
 
     def fail(self, waiting: list[Waiting]) -> None:
-        """Call `on_failed` of what waited: there are no labels any more."""
+        """Call `on_failed` of waiting callbacks: the labels are gone."""
         if waiting:
             error = OutputError(
                 "the labels went before what was accepted could be put into them; "
@@ -197,7 +197,7 @@ class SessionOpener:
     def _lock(
         self, target: LayerTarget
     ) -> tuple[Callable[[Opened], None], Callable[[Exception], None]]:
-        """Make the labels read-only until they have a session, or none can be had.
+        """Make the labels read-only until their session is open, or has failed.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Labels of images that are not worked on now, put aside with their sessions."""
+"""Labels of images not in use, parked with their sessions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ParkedLabels:
-    """Labels put aside, by their image.
+    """Parked labels, by their image.
 
     They are hidden with it and cannot be edited: what napari's brush or undo did
     meanwhile would be missing in the journal.
@@ -32,7 +32,7 @@ class ParkedLabels:
         self._parked: dict[Image, tuple[OpenLabels, bool]] = {}  # with visibility
 
     def park(self, labels: OpenLabels) -> None:
-        """Put labels aside."""
+        """Park labels."""
         layer = labels.target.layer
         self._parked[labels.image] = labels, bool(layer.visible)
         disable_undo_keys(layer)
@@ -58,7 +58,7 @@ class ParkedLabels:
         return next(found, None)
 
     def session_on(self, data: object) -> Session | None:
-        """Return the session on an array of labels, if it is put aside."""
+        """Return the session on an array of labels, if it is parked."""
         found = (
             labels.session
             for labels, _ in self._parked.values()
@@ -67,7 +67,7 @@ class ParkedLabels:
         return next(found, None)
 
     def close(self, keep: Container[object] = ()) -> None:
-        """Close sessions that are put aside; their layers can be edited again.
+        """Close parked sessions; their layers can be edited again.
 
         Parameters
         ----------

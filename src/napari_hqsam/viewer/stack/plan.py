@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StackPlan:
-    """What a run is to do.
+    """The plan of a run.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class StackProgress:
 
 @dataclass(frozen=True, eq=False)
 class SliceJob:
-    """What the worker needs for the steps of a run.
+    """The inputs that the worker needs for the steps of a run.
 
     Attributes
     ----------

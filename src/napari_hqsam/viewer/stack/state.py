@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class StackState:
-    """What to do with which slices.
+    """The chosen task, and the slices that it runs on.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class StackState:
     parts: dict[tuple[int, Plane], Confidence] = field(default_factory=dict)
 
     def span(self, stack: SliceAxis) -> tuple[int, int]:
-        """Return the half-open range of slices, within those that there are."""
+        """Return the half-open range of slices, clipped to the existing ones."""
         if self.range_axis not in (None, stack.axis):
             return 0, stack.count
         stop = stack.count if self.stop is None else min(self.stop, stack.count)

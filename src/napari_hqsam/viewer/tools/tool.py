@@ -1,4 +1,4 @@
-"""What a tool of the mouse is."""
+"""Interface of the mouse tools."""
 
 from __future__ import annotations
 

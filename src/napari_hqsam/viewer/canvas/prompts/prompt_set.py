@@ -65,7 +65,7 @@ class PromptSet:
 
     @property
     def layers(self) -> list[Points | Shapes]:
-        """Those that exist."""
+        """The layers that exist."""
         return [layer for layer in (self.points, self.shapes) if layer is not None]
 
     def make(self, image: Image, channel_axis: int | None) -> tuple[Points, Shapes]:

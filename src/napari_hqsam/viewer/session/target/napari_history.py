@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NapariHistory:
-    """What napari's brush, undo and redo do to a layer.
+    """Reads the changes that napari's brush, undo and redo make to a layer.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class ObjectOnSlice:
 
 @dataclass(frozen=True, eq=False)
 class SliceResult:
-    """What was found on a slice; or, at the end, tracks.
+    """The objects found on a slice; or, at the end, tracks.
 
     Attributes
     ----------

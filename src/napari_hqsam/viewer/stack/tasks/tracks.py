@@ -94,5 +94,5 @@ class MakeTracks(StackTask):
         return f"{count} tracks of {len(np.unique(tracks.objects))} objects"
 
     def summary(self) -> str:
-        """Say how many tracks there are."""
+        """Return the number of tracks, as text."""
         return self._summary
