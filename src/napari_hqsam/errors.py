@@ -72,7 +72,7 @@ def shown(value: object) -> str:
     try:
         text = " ".join(_brief.repr(value).split())
     except ValueError:  # more digits than Python converts to text
-        text = "a number of endless digits"
+        text = "a number with too many digits"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

@@ -35,7 +35,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own copy of click
         """Run the command."""
-        with report_interrupt("the command did not come to its end"):
+        with report_interrupt("the command did not finish"):
             return super().invoke(ctx)
 
 

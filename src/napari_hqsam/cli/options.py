@@ -39,7 +39,7 @@ ProposerOption = Annotated[
     str,
     typer.Option(
         help="Where prompts come from: apg (points of the instance decoder), ais (a "
-        "watershed on its maps), grid (a lattice, any model). [default: apg where "
+        "watershed on its maps), grid (of clicks, any model). [default: apg where "
         "there is an instance decoder, else grid]",
         show_default=False,
     ),

@@ -182,7 +182,7 @@ def _modality_text(folder: Path) -> str:
         return str(json.loads(path.read_text(encoding="utf-8")).get("modality", ""))
     except (OSError, ValueError, AttributeError) as error:
         raise ImageError(
-            f"{path} cannot be read ({error}): mend it, or remove it"
+            f"{path} cannot be read ({error}): repair it, or remove it"
         ) from error
 
 

@@ -71,7 +71,7 @@ class StackAxis:
             return cls(axes, None, (), 1)
         if letter is not None and (len(letter) != 1 or letter not in axes):
             raise PromptError(
-                f"{name} has no axis {letter!r} to walk along; choose from "
+                f"{name} has no axis {letter!r} to go along; choose from "
                 f"{', '.join(axes)}"
             )
         place = len(axes) - 1 if letter is None else axes.index(letter)
@@ -105,7 +105,7 @@ def _others(index: PlaneIndex, rest: str, name: str) -> tuple[int, ...]:
         fits = len(numbers) == len(rest) <= 1
     if not fits:
         raise PromptError(
-            f"index {index!r} over the axes of {name} that are not walked, "
+            f"index {index!r} for the other leading axes of {name}, "
             f"{rest or 'none'}: give one number for each, index={{{example}}}"
         )
     return numbers

@@ -70,7 +70,7 @@ def _jpeg(data: bytes) -> PictureSize:
         mark, code, length = struct.unpack_from(">BBH", data, at)
         # Those from RST0 to EOI have no length: decoders go on right behind them.
         if mark != 0xFF or code < 0xC0 or 0xD0 <= code <= 0xD9 or length < 2:
-            raise ValueError("it is no row of JPEG segments")
+            raise ValueError("it is no sequence of JPEG segments")
         is_sof = 0xC0 <= code <= 0xCF and code not in _NO_SOF
         if is_sof or code == _JPEG_LS_SOF:
             return PictureSize(*struct.unpack_from(">HHB", data, at + 5))
@@ -163,7 +163,7 @@ def _box(data: bytes, *names: bytes) -> int:
         if kind in names:
             return at + head
         if size < head:
-            raise ValueError("it is no row of boxes")
+            raise ValueError("it is no sequence of boxes")
         at += size
 
 

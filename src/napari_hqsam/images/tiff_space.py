@@ -74,7 +74,7 @@ def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
         raise
     except Exception as error:  # whatever a writer put there, the pixels can be read
         warnings.warn(
-            f"{name}: what it tells of the size of a pixel cannot be read "
+            f"{name}: its pixel size cannot be read "
             f"({reason(error)}); it is taken as 1",
             HqsamWarning,
             stacklevel=2,
@@ -102,8 +102,8 @@ def space_of(
         number = _number(size)
         if number <= 0:
             warnings.warn(
-                f"{name} tells that a pixel has the size {size!r} along {letter}, "
-                "which is left out: it is taken as 1",
+                f"{name} has the pixel size {size!r} along {letter}, "
+                "which is invalid: it is taken as 1",
                 HqsamWarning,
                 stacklevel=2,
             )

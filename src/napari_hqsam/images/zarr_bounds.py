@@ -157,7 +157,7 @@ def decompress(name: str, data: bytes, most: int, said: Mapping[str, Any]) -> An
             raise _TooMuch
     except _TooMuch:
         raise ImageError(
-            f"a chunk holds more than the {most} bytes that the metadata speak of; "
+            f"a chunk holds more than the {most} bytes that the metadata declare; "
             "it is damaged"
         ) from None
     return found

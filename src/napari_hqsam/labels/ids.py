@@ -44,7 +44,7 @@ def label_ids(
                 )
     used = {p.label_id for group in groups.values() for p in group if p.label_id}
     if used and max(used) > MAX_ID:
-        raise PromptError(f"object id {max(used)} is above {MAX_ID}: number them anew")
+        raise PromptError(f"object id {max(used)} is above {MAX_ID}: renumber them")
     free = (i for i in range(1, MAX_ID + 1) if i not in used)
     return {
         index: [p.label_id or next(free) for p in group]

@@ -266,7 +266,9 @@ class Linker:
     def __post_init__(self) -> None:
         check_overlap(self.min_overlap)
         if self.max_gap < 0:
-            raise ImageError(f"a gap of {self.max_gap} planes is none; give 0 or more")
+            raise ImageError(
+                f"a gap of {self.max_gap} planes is negative; give 0 or more"
+            )
 
     def add(
         self, objects: Mapping[int, Mask] | Sequence[Mask] | NDArray[Any]

@@ -121,4 +121,4 @@ def not_here(weights: WeightsFile, why: str) -> FetchError:
         if weights.bundled
         else f"put {weights.url} ({size}{weights.bytes} bytes, {digest}) at {path}"
     )
-    return FetchError(f"{weights.file} is not to be had ({state}; {why}): {remedy}")
+    return FetchError(f"{weights.file} cannot be fetched ({state}; {why}): {remedy}")

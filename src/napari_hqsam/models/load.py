@@ -257,7 +257,7 @@ def _build(
         variant = find_variant({k: tuple(v.shape) for k, v in state.items()})
         said = metadata.get("variant", variant)
         if said != variant:
-            raise ValueError(f"it says {said} and holds {variant}")
+            raise ValueError(f"its metadata say {said}, its weights are {variant}")
         for key, value in state.items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise ValueError(f"NaN or infinite numbers in {key}")
@@ -271,7 +271,7 @@ def _build(
             network.load(state)
     except ValueError as error:
         # CheckpointErrors of the network are ValueErrors, and know no path.
-        raise CheckpointError(f"{path} is not to be used: {error}") from error
+        raise CheckpointError(f"{path} cannot be used: {error}") from error
     return network
 
 

@@ -77,7 +77,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "vit_b",
         379_335_069,
         "14a9d662cd6f5a9c2dba6d40ab0058d88d287e4a18fd6fdc6ad5fb1a3fdeaa57",
-        "HQ-SAM with ViT-B: a small GPU, or patience on a CPU",
+        "HQ-SAM with ViT-B: a small GPU; slow on a CPU",
     ),
     _official(
         "vit_l",

@@ -85,7 +85,7 @@ def _micro_sam(
 def _preset(
     centre: float, boundary: float, sigma: float, iou: float, stability: float
 ) -> Tuning:
-    """Return micro-sam's own settings of a model, for AIS and for the lattice.
+    """Return micro-sam's own settings of a model, for AIS and for the grid of clicks.
 
     For APG it has none but its defaults. The limits of predicted IoU and of stability
     become one of quality, see `Tuning.quality`.

@@ -116,7 +116,7 @@ class Settings:
     scale: Scale = field(
         default="auto",
         metadata=shown(
-            "How closely the model looks at a click; a box tells it by itself",
+            "How closely the model looks at a click; a box sets it by its size",
             choices=(
                 ("automatic", "auto", "By the objects accepted so far, else by trying"),
                 (

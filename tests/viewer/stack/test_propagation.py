@@ -67,7 +67,7 @@ def test_a_clicked_object_is_propagated_live_and_in_order(start):
     assert set(np.unique(labels)) == {0, 1}
     assert not len(hand.scene.points.data)
     assert hand.messages[-1].startswith(
-        "Object 1 found on 9 slices; least sure of object 1"
+        "Object 1 found on 9 slices; lowest confidence: object 1"
     )
     assert not hand.section.progress.native.isVisibleTo(hand.section)
     assert hand.network.encoded == encoded + COUNT - 1  # 1 tile a slice

@@ -19,7 +19,7 @@ def auto(
     *,
     proposer: opt.ProposerOption = "auto",
     points_per_side: Annotated[
-        int | None, typer.Option(help="grid: points along a tile. [default: model's]")
+        int | None, typer.Option(help="grid: points per tile side. [default: model's]")
     ] = None,
     typical_size: opt.TypicalSizeOption = None,
     plane: Annotated[

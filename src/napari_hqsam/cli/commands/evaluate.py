@@ -41,7 +41,7 @@ def evaluate(
     max_objects: Annotated[
         int | None, typer.Option(min=1, help="Most objects per image.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of objects.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for choosing objects.")] = 0,
     level: LevelOption = "auto",
     levels: Annotated[
         bool,

@@ -164,7 +164,7 @@ def plan_batch(
     if mode == "auto" and segment_options.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
     if max_gap < 0:
-        raise ImageError(f"a gap of {max_gap} planes is none; give 0 or more")
+        raise ImageError(f"a gap of {max_gap} planes is negative; give 0 or more")
     grouped = _grouped(image, mode, prompts)
     named = planes is not None
     chosen = sorted({image.position(p) for p in planes}) if planes is not None else []

@@ -54,11 +54,11 @@ def iter_everything(
     proposer : {"auto", "apg", "ais", "grid"}
         Where prompts come from. "apg": one point for each object that the model's
         instance decoder sees; "ais": the objects that a watershed finds in its maps,
-        which SAM does not segment again; "grid": an even lattice of clicks, for any
+        which SAM does not segment again; "grid": a regular grid of clicks, for any
         model; "auto": "apg" where the model has an instance decoder, unless
-        `points_per_side` asks for the lattice.
+        `points_per_side` is given.
     points_per_side : int, optional
-        Points of the lattice along the side of a tile; by default the model's (see
+        Points of the grid along the side of a tile; by default the model's (see
         `models.Tuning`).
     rules : Rules, optional
         Thresholds of the masks to keep; None in them is the model's own.

@@ -83,7 +83,7 @@ PROPOSERS: dict[str, ProposerKind] = {
         rate=rate_by_maps,
     ),
     "grid": ProposerKind(
-        description="a lattice of clicks, for any model",
+        description="a regular grid of clicks, for any model",
         needs_instance_decoder=False,
         make=_grid,
         rate=rate_by_clicks,
@@ -100,11 +100,11 @@ def find_proposer(
     Parameters
     ----------
     name : str
-        A key of `PROPOSERS`; "auto": the first that the model can do, or the lattice
+        A key of `PROPOSERS`; "auto": the first that the model can do, or "grid"
         where its points are given.
     model : Model
     points_per_side : int, optional
-        Of the lattice.
+        Of the proposer "grid".
 
     Raises
     ------

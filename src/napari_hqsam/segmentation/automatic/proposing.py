@@ -36,7 +36,7 @@ class Proposal:
         Confidence of the proposer, 0..1.
     own_object : bool
         Whether it stands for one object: it is then decoded even where a mask lies
-        that was found before. The points of a lattice do not; several may lie on one
+        that was found before. The points of a grid do not; several may lie on one
         object.
     mask : Mask, optional
         The object itself, where the proposer segments: in canvas pixels (see

@@ -51,5 +51,7 @@ class PendingAccepts:
             self.finish()
         elif self._worker.has("accept"):
             notify(
-                OutputError("the last object is lost: its image went before it came")
+                OutputError(
+                    "the last object is lost: its image was left before it was found"
+                )
             )

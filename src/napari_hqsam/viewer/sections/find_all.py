@@ -34,7 +34,7 @@ class FindAll(QWidget):
             self.toggle,
             icon="batch",
         )
-        self.progress = progress_bar("Tiles that were looked at, and the time left")
+        self.progress = progress_bar("Tiles that are done, and the time left")
         self.proposer = choice(stacks.state, "proposer")
         row = QHBoxLayout()
         row.addWidget(self.run, 3)

@@ -51,7 +51,7 @@ class ObjectSection(Section):
         self.controller, self._alternatives = controller, alternatives
         self.status = label(
             "",
-            "The model's own guess of the quality, and how little the "
+            "The IoU that the model predicts, and how little the "
             "mask depends on its threshold; both up to 1",
             lines=2,
         )
@@ -62,7 +62,7 @@ class ObjectSection(Section):
         self.form().addRow(f"mask ({KEYS['next_output'].key})", self.output.native)
         self.rows.addLayout(self._finishing())
         next_candidate = alternatives.next_candidate
-        candidate = "next_candidate", "Other readings of the click", next_candidate
+        candidate = "next_candidate", "Other candidate masks", next_candidate
         self.rows.addLayout(actions(1, candidate))
         self.bar = bar(
             actions(
@@ -120,7 +120,7 @@ class ObjectSection(Section):
         shown = self.controller.shown
         label_id = None if shown is None else current.id_on(shown[0].in_layers)
         name = "" if label_id is None else f"object {label_id}: "
-        unsure = "" if mask.complete else "; it goes on beyond what was looked at"
+        unsure = "" if mask.complete else "; it continues beyond the tiles decoded"
         size = f"{name}{which}{mask.area} pixels{unsure}"
         score = f"score {mask.score:.2f}"
         if current.doubt:

@@ -42,7 +42,7 @@ class PromptSection(Section):
         sessions: SessionController,
         batches: PromptBatch,
     ) -> None:
-        super().__init__("Prompts", "How to say which object is meant", is_open=True)
+        super().__init__("Prompts", "How the object is marked", is_open=True)
         self.controller, self.sessions, self.batches = controller, sessions, batches
         self.bar = bar(self._tool_row())
         self.rows.addLayout(self._switches())
@@ -101,7 +101,7 @@ class PromptSection(Section):
             self._run,
             icon="batch",
         )
-        self.progress = progress_bar("Objects that were looked for")
+        self.progress = progress_bar("Prompts that are done")
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.progress.native)
 

@@ -123,7 +123,7 @@ class StackSection(Section):
                 1,
                 (
                     "worst",
-                    "Go to the slice that the object is least sure on; a prompt there "
+                    "Go to the slice of lowest confidence; a prompt there "
                     "changes\nonly what it can change. Again: to the next one",
                     self.stacks.worst,
                 ),

@@ -170,7 +170,7 @@ class SessionOpener:
         """Call `on_failed` of waiting callbacks: the labels are gone."""
         if waiting:
             error = OutputError(
-                "the labels went before what was accepted could be put into them; "
+                "the labels were removed before the accepted objects were in them; "
                 "accept it again"
             )
             notify(error)

@@ -216,7 +216,7 @@ class StackTask(ABC):
         if worst is None:
             return text
         return (
-            f"{text}; least sure of object {worst.label_id} on slice {worst.z} "
+            f"{text}; lowest confidence: object {worst.label_id} on slice {worst.z} "
             f"({worst.confidence:.2f})"
         )
 
