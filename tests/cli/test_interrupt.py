@@ -38,7 +38,7 @@ def stack(tmp_path):
             "y0,x0,y1,x1\n18,18,42,42\n",
             "labels.tif.batch/*",
             ["labels.tif.batch"],
-            "run the same command again to resume",
+            "run the same batch again to resume",
         ),
     ],
 )

@@ -415,7 +415,7 @@ def test_commands_set_the_session_of_the_labels_before_aside(
         before = out.read_bytes()
         code, _, text = run_command(command, *given, "-o", out, *more)
         assert (code, len(text.splitlines())) == (2, 1), text
-        assert "worked on" in text
+        assert "is open now" in text
         assert out.read_bytes() == before
     code, _, text = run_command(command, *given, "-o", out, *more)
     assert code == 0, text

@@ -31,11 +31,10 @@ from napari_hqsam.sessions import (
     ModelRecord,
     Session,
     Stroke,
-    patches,
     read_session,
     rebuild,
-    strokes,
 )
+from napari_hqsam.sessions.changes import patching, strokes
 
 SHAPE = (2, 9, 8)
 IMAGE = ImageRecord("a.tif", "zyx", SHAPE, "ab" * 32)
@@ -45,7 +44,7 @@ SETUP = ModelRecord("micro", "cd" * 32, (0, 0, 0), ((0.0, 1.0),))
 @pytest.fixture(autouse=True)
 def _small_windows(monkeypatch):
     """Objects of a few pixels lie in several windows."""
-    monkeypatch.setattr(patches, "_WINDOW", 4)
+    monkeypatch.setattr(patching, "_WINDOW", 4)
     monkeypatch.setattr(strokes, "_WINDOW", 4)
 
 

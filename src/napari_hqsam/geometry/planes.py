@@ -188,8 +188,11 @@ def _check_dropped(
         if letter not in others:
             known = ", ".join((*sizes, "y", "x"))
             raise ImageError(
-                f"a plane is named by axis {letter}, which {name} does not have; its "
-                f"axes are {known}"
+                f"a plane spans axis {letter} and has no position along it; the axes "
+                f"of {name} are {known}"
+                if letter in "yx"
+                else f"a plane is named by axis {letter}, which {name} does not have; "
+                f"its axes are {known}"
             )
         if number != 0:
             raise ImageError(

@@ -70,10 +70,13 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
         There are no parts, or those of an object do not make a valid prompt; names
         the file and the position.
     """
-    groups: dict[object, list[Part]] = {}
     memory = PromptMemory(path)
-    for part in _numbered(path, parts):
+    every = []
+    for part in parts:  # counted as they are read, before the next mask is made
         memory.add(part.mask)
+        every.append(part)
+    groups: dict[object, list[Part]] = {}
+    for part in _numbered(path, every):
         own = part.where if part.object_id is None else None
         groups.setdefault((part.object_id, plane_key(part.plane), own), []).append(part)
     if not groups:
@@ -81,9 +84,8 @@ def assemble(path: Path, parts: Iterable[Part]) -> list[Prompt]:
     return [_prompt(path, group) for group in groups.values()]
 
 
-def _numbered(path: Path, parts: Iterable[Part]) -> list[Part]:
+def _numbered(path: Path, every: list[Part]) -> list[Part]:
     """Give whole numbers to objects whose ids are text, in order of appearance."""
-    every = list(parts)
     used = [part.object_id for part in every if isinstance(part.object_id, int)]
     texts = [part.object_id for part in every if isinstance(part.object_id, str)]
     if not texts:
