@@ -257,7 +257,7 @@ def _build(
         variant = find_variant({k: tuple(v.shape) for k, v in state.items()})
         said = metadata.get("variant", variant)
         if said != variant:
-            raise ValueError(f"its metadata say {said}, its weights are {variant}")
+            raise ValueError(f"it says {said} and holds {variant}")
         for key, value in state.items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise ValueError(f"NaN or infinite numbers in {key}")
