@@ -14,14 +14,15 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import tifffile
-
 from napari_hqsam.errors import HqsamWarning, reason
 from napari_hqsam.geometry import Affine, Space
 from napari_hqsam.geometry.units import convert, unit_name, unit_or_pixel
+from napari_hqsam.images.ome_images import first_plane, pixels_of_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import tifffile
 
 _PRINTED = 20.0
 """Micrometers: 1270 dots per inch. What programs write by default, 72 to 1200, tells
@@ -36,7 +37,10 @@ _OME_SIZES = {
 _OME_DEFAULT = {"t": "s"}  # of the OME schema; µm for lengths
 _OME_POSITIONS = {"x": "PositionX", "y": "PositionY", "z": "PositionZ"}
 # ImageJ's names; without one, the tag says inch or centimetre.
-_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+_INCH = 2
+_RESOLUTION_UNITS = {_INCH: "inch", 3: "cm"}
+_DEFAULT_DOTS = 72
+"""Per inch: what programs write that know no pixel size; ImageJ counts it as none."""
 
 Found = dict[str, tuple[Any, Any, Any]]
 """Size, unit and translation by axis letter, as the file has them."""
@@ -62,7 +66,7 @@ def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
     name = tif.filehandle.name
     try:
         if tif.is_ome and tif.ome_metadata:
-            found = _ome(tifffile.xml2dict(tif.ome_metadata), series)
+            found = _ome(tif, series)
         elif tif.is_imagej:
             found = _imagej(tif)
         else:
@@ -124,16 +128,13 @@ def _number(value: Any) -> float:  # noqa: ANN401
     return number if math.isfinite(number) else 0.0
 
 
-def _ome(metadata: dict[str, Any], series: int) -> Found:
+def _ome(tif: tifffile.TiffFile, series: int) -> Found:
     """Read ``Pixels``, and the stage position from its first plane.
 
     Source: OME schema 2016-06, elements Pixels and Plane.
     """
-    images = metadata["OME"]["Image"]
-    image = images[series] if isinstance(images, list) else images
-    pixels = image["Pixels"]
-    plane = pixels.get("Plane", {})
-    plane = plane[0] if isinstance(plane, list) else plane
+    pixels = pixels_of_series(tif, series)
+    plane = first_plane(pixels)
     found: Found = {}
     for letter, name in _OME_SIZES.items():
         unit = pixels.get(f"{name}Unit", _OME_DEFAULT.get(letter, "µm"))
@@ -162,9 +163,11 @@ def _imagej(tif: tifffile.TiffFile) -> Found:
     """
     metadata = tif.imagej_metadata or {}
     tags = tif.pages.first.tags
-    unit = metadata.get("unit") or _RESOLUTION_UNITS.get(
-        int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 0
-    )
+    per_unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 0
+    unit = metadata.get("unit") or _RESOLUTION_UNITS.get(per_unit)
+    dots, per = tags.valueof(_TAG_X, (0, 1))
+    if per_unit == _INCH and dots == _DEFAULT_DOTS * per:
+        per_unit, unit = 0, metadata.get("unit")
     spacing = metadata.get("spacing")
     if isinstance(spacing, (int, float)):
         spacing = abs(spacing)  # negative where the stack was taken downwards
@@ -174,7 +177,7 @@ def _imagej(tif: tifffile.TiffFile) -> Found:
         "t": (interval or None, unit_t, None),
     }
     for letter, name in (("x", _TAG_X), ("y", _TAG_Y)):
-        if name in tags and unit:
+        if name in tags and (unit or per_unit):
             dots, per = tags[name].value
             own = metadata.get("yunit", unit) if letter == "y" else unit
             found[letter] = (per / dots if dots else None, own, None)
