@@ -88,6 +88,18 @@ def test_levels_are_measured_on_request(tmp_path, discs, micro, monkeypatch):
     assert not scores.views
 
 
+def test_labels_stored_x_first_lie_on_their_image(tmp_path, discs, micro):
+    image, labels = (each[:, :200] for each in discs)  # square: both ways fit
+    write(tmp_path, a=(image, labels))
+    tifffile.imwrite(
+        tmp_path / "labels" / "a.tif",
+        np.ascontiguousarray(labels.T),
+        metadata={"axes": "XY"},
+    )
+    (scores,) = evaluate(micro, tmp_path, prompts=["box"], max_objects=1)
+    assert scores.means["box", "sam+hq", "iou"] > 0.8
+
+
 @pytest.mark.usefixtures("no_segmenting")
 def test_all_is_looked_at_before_any_is_measured(tmp_path, discs):
     write(tmp_path, a=discs)

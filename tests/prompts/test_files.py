@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -345,6 +346,16 @@ def test_own_json_says_all_that_a_prompt_can(read, tmp_path):
         Prompt(mask=pixels > 0, plane=()),
         Prompt(mask=pixels > 0, mask_offset=(100, 200)),
     ]
+
+
+def test_json_masks_stored_x_first_lie_on_their_image(tmp_path, read):
+    mask = np.zeros((9, 9), np.uint8)
+    mask[2:4, 1:8] = 255
+    tifffile.imwrite(
+        tmp_path / "object.tif", np.ascontiguousarray(mask.T), metadata={"axes": "XY"}
+    )
+    (prompt,) = read("p.json", {"prompts": [{"mask": "object.tif"}]})
+    np.testing.assert_array_equal(prompt.mask, mask > 0)
 
 
 @pytest.mark.parametrize(

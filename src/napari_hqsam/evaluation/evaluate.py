@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from napari_hqsam.datasets.folders import find_folders
@@ -23,13 +23,15 @@ from napari_hqsam.evaluation.scoring import (
     choose_objects,
     score_objects,
 )
-from napari_hqsam.images import open_image
+from napari_hqsam.images import open_image, open_source
 from napari_hqsam.labels import read_labels
 from napari_hqsam.segmentation import Segmenter
 from napari_hqsam.segmentation.options import check_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_hqsam.datasets.folders import LabelledFolder, Pair, Part
     from napari_hqsam.models import Model
@@ -110,9 +112,7 @@ def evaluate(
         warnings.simplefilter("ignore", HqsamWarning)
         for data_set, pair in progress(jobs) if progress else jobs:
             draw = seed, crc32(f"{data_set.name}/{pair.image.name}".encode())
-            objects, skipped = choose_objects(
-                read_labels(pair.labels), max_objects, draw
-            )
+            objects, skipped = choose_objects(_labels_of(pair), max_objects, draw)
             found = ImageScores(
                 data_set.name,
                 pair.image.name,
@@ -152,7 +152,7 @@ def jobs_in(
     jobs = [(data_set, pair) for data_set in data_sets for pair in data_set.pairs]
     for _, pair in jobs:
         image = open_image(pair.image, allow_missing=allow_missing)
-        labels = read_labels(pair.labels)
+        labels = _labels_of(pair)
         if image.leading_axes or labels.shape != image.plane_shape:
             shape = image.leading_shape + image.plane_shape
             raise ImageError(
@@ -160,3 +160,10 @@ def jobs_in(
                 "they must be planes of the same size"
             )
     return jobs
+
+
+def _labels_of(pair: Pair) -> NDArray[Any]:
+    """Read the labels of an image, y before x as its planes have it."""
+    labels = read_labels(pair.labels)
+    stored = open_source(pair.labels, keep_indices=True).axes or ""
+    return labels.T if labels.ndim == 2 and stored.endswith("xy") else labels

@@ -131,6 +131,8 @@ def _mask(folder: Path, name: str) -> NDArray[np.bool_]:
                 f"{MAX_CROP_PIXELS} in all; give a crop with mask_offset"
             )
         mask: NDArray[np.bool_] = np.asarray(source.array[:, :]) != 0
+        if source.axes == "xy":
+            mask = mask.T
     except (PromptError, MemoryError):
         raise
     except ImageError as error:
