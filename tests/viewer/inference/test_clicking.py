@@ -193,8 +193,11 @@ def test_own_layers_lie_where_the_image_lies(viewer, open_widget, squares):
         assert layer.units == image.units
         assert layer.axis_labels == image.axis_labels
     # and go with it
+    before = image.data_to_world((11, 13))
     image.translate = (100, 100)
-    assert np.allclose(hand.scene.points.translate, (100, 100))
+    assert not np.allclose(image.data_to_world((11, 13)), before)
+    points = hand.scene.points
+    assert np.allclose(points.data_to_world((11, 13)), image.data_to_world((11, 13)))
 
 
 def test_the_outline_keeps_its_width_on_the_screen(hand):
