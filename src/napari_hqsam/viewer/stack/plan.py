@@ -118,7 +118,7 @@ class SliceJob:
         """Return the ids of the objects that the run is about."""
         return list(self.progress.ids.values())
 
-    def other_labels_dialog(
+    def labels_of_others(
         self, plane: Plane, box: Box, earlier: Collection[int] = ()
     ) -> NDArray[Any]:
         """Read the labels of other objects in a region: those pixels are taken.
@@ -150,6 +150,4 @@ class OtherLabels:
         (y0, y1, _), (x0, x1, _) = (
             part.indices(n) for part, n in zip(key, self.shape, strict=True)
         )
-        return self._job.other_labels_dialog(
-            self._plane, (y0, x0, y1, x1), self._earlier
-        )
+        return self._job.labels_of_others(self._plane, (y0, x0, y1, x1), self._earlier)

@@ -60,7 +60,7 @@ def propagate(
         index=stack.fixed_index,
         z_range=(start, stop),
         direction=direction,
-        taken=lambda index, box: job.other_labels_dialog(
+        taken=lambda index, box: job.labels_of_others(
             stack.plane(stack.slice_of_index(index)), box
         ),
         spacing=spacing,
