@@ -1,6 +1,6 @@
 """Untrusted files, changed at random: read, or refused in one line.
 
-2,000 of each kind; `scripts/test fuzz` reads 50,000, other ones each time. Nothing is
+1,000 of each kind; `scripts/test fuzz` reads 50,000, other ones each time. Nothing is
 written meanwhile but by the test, and no more than 1 GiB of memory is taken.
 """
 
@@ -35,7 +35,7 @@ from tests.helpers.hostile_files import HEADER, accept, sealed
 pytestmark = pytest.mark.slow
 
 VARIABLE = "NAPARI_HQSAM_FUZZ"
-COUNT = int(os.environ.get(VARIABLE, "2000"))
+COUNT = int(os.environ.get(VARIABLE, "1000"))
 SMALL = 10**6
 """Pixels up to which what was opened is read as well."""
 

@@ -229,7 +229,7 @@ def test_from_pixels_to_pixels(run):
     """As `SamPredictor`: set_image, predict, and its answer as the next prompt."""
     source = torch.from_numpy(image()).permute(2, 0, 1)
     x = network_input(resize_rgb8(source, RESIZED), SIZE)
-    tile = run.network.prepare(*run.network.encode(x))
+    assert torch.equal(x, pillow_input())  # which was encoded
     scale = torch.tensor([RESIZED[1] / IMAGE_SHAPE[1], RESIZED[0] / IMAGE_SHAPE[0]])
 
     def predict(asked, output, mask=None):
@@ -240,7 +240,7 @@ def test_from_pixels_to_pixels(run):
             [None if box is None else torch.tensor(box) * scale.repeat(2)],
             [mask],
         )
-        decoded = run.network.decode(tile, tokens)
+        decoded = run.network.decode(run.tile, tokens)
         return combine(decoded, output), decoded.iou[0, 1:].argmax() + 1
 
     def full(low):
