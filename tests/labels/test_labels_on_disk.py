@@ -239,3 +239,17 @@ def test_the_smallest_type_for_ids():
     assert id_dtype(65_536) == id_dtype(2**32 - 1) == np.uint32
     with pytest.raises(ImageError, match="4294967296"):
         id_dtype(2**32)
+
+
+def test_internal_files_are_in_tiles_and_hold_any_place(tmp_path):
+    """Not compressed a second time for ImageJ, which cannot turn an image either."""
+    turned = Space.of("yx", scale=(2, 3), units="µm", rotate=30)
+    labels = np.arange(12, dtype="uint16").reshape(3, 4)
+    with labels_on_disk(
+        tmp_path / "a.tif", labels.shape, dtype="uint16", space=turned, internal=True
+    ) as stored:
+        stored[:] = labels
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages.first.is_tiled
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.tif"), labels)
+    assert open_image(tmp_path / "a.tif").space.distance(turned) < 1e-6

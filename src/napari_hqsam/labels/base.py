@@ -59,7 +59,7 @@ def keep_base(array: Any, path: Path, space: Space) -> int:  # noqa: ANN401
             dtype=id_dtype(min(int(np.iinfo(array.dtype).max), MAX_ID)),
             space=space,
             overwrite=False,
-            warn=False,
+            internal=True,
         ) as kept,
     ):
         for key, block in _blocks(array):

@@ -68,7 +68,7 @@ def labels_on_disk(
     space: Space | None = None,
     colors: Mapping[int, tuple[int, int, int, int]] | None = None,
     overwrite: bool | None = True,
-    warn: bool = True,
+    internal: bool = False,
 ) -> Iterator[Any]:
     """Create a label image on disk, atomically.
 
@@ -94,9 +94,9 @@ def labels_on_disk(
         Colours that objects have, each from 0 to 255.
     overwrite : bool or None
         Whether labels that are already there may be replaced, see `check_writable`.
-
-    warn : bool
-        Whether to warn of what the format cannot hold; False for internal files.
+    internal : bool
+        Whether no other program is to read it: TIFF is always in tiles then, which
+        take half the time, and nothing is warned of.
 
     Yields
     ------
@@ -127,9 +127,11 @@ def labels_on_disk(
     kind = format_of(target)
     axes = kind.check_axes(None if space is None else space.axes, len(sizes))
     space = space or Space.pixels(axes)
-    image = LabelImage(target, sizes, np.dtype(dtype), space, colors or {})
+    image = LabelImage(
+        target, sizes, np.dtype(dtype), space, colors or {}, internal=internal
+    )
     writer = kind.writer(image)
-    if warn:
+    if not internal:
         warn_of_losses(kind, image, writer)
     note = make_note(space, sizes, writer.told)
     if image_of(target) is not None:

@@ -34,6 +34,8 @@ class LabelImage:
         Axes, one for each dimension, and where the pixels are.
     colors : mapping of int to (r, g, b, a)
         Colours that objects have, each from 0 to 255; others have none of their own.
+    internal : bool
+        Whether no other program is to read them.
     """
 
     target: Path
@@ -41,6 +43,7 @@ class LabelImage:
     dtype: np.dtype
     space: Space
     colors: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    internal: bool = False
 
     @property
     def nbytes(self) -> int:

@@ -35,7 +35,8 @@ _MOST_RATIONAL = 2**32
 
 def tiff_writer(image: LabelImage) -> Writer:
     """Return the writer of labels as TIFF."""
-    return ImageJWriter(image) if fits_imagej(image) else TiledWriter(image)
+    for_imagej = not image.internal and fits_imagej(image)
+    return ImageJWriter(image) if for_imagej else TiledWriter(image)
 
 
 class TiledWriter:
