@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry import Plane
 from napari_hqsam.geometry.planes import resolve_plane
 from napari_hqsam.sessions.features import feature_row, feature_table
+from napari_hqsam.sessions.new_ids import new_id
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_hqsam.geometry import Box, PlaneIndex
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.objects import ObjectTable
 
     OnPlane: TypeAlias = Plane | PlaneIndex | None
-
-MAX_SCANNED = 2**26
-"""Most pixels that are scanned for ids; about 10 ms for uint32."""
 
 
 class ObjectReader:
@@ -116,25 +113,9 @@ class ObjectReader:
         return self.log.target.array
 
     def _new_id(self, plane: OnPlane = None, box: Box = (0, 0, 0, 0)) -> int:
-        """Return the next id that no object has had and no pixel has.
-
-        Other programs, such as plugins, may have written ids that no event records.
-        In-memory labels of up to `MAX_SCANNED` pixels are scanned completely, other
-        labels in the box only.
-        """
-        array = self._array
-        if not isinstance(array, np.ndarray) or array.size > MAX_SCANNED:
-            where = self._plane(plane) if plane is not None else None
-            ids = np.zeros(0, np.int64) if where is None else where.read(array, box)
-        else:
-            ids = array
-        new_id = self.table.highest + 1
-        if ids.size and int(ids.max()) >= new_id:
-            for used in np.unique(ids[ids >= new_id]).tolist():
-                if used > new_id:
-                    break
-                new_id += 1
-        return new_id
+        """Return the id of a new object; see `new_ids.new_id`."""
+        where = None if plane is None else self._plane(plane)
+        return new_id(self.table.highest, self._array, where, box)
 
     def _plane(self, given: OnPlane) -> Plane:
         """Resolve a plane; axes of length 1 may be left out."""

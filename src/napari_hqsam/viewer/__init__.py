@@ -14,7 +14,8 @@ Folders, each importing only those below it (checked by a contract in pyproject.
 - `inference` builds requests, and runs the engine that answers them on the worker.
 - `canvas` is the image, the layers of prompts, outline and labels, and the mouse.
 - `files` names and reads journals and label files.
-- `state` has the settings and the current object; `setting` how they are shown;
+- `state` has the settings and the current object; `widget_options` how settings are
+  shown, `preferences` what they are at the start;
   `tools` is the table of tools, `planes` the plane shown; `main_thread` delivers
   results.
 

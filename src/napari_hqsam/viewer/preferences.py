@@ -1,4 +1,7 @@
-"""Preferences of the plugin, as napari keeps them for the manifest."""
+"""Preferences of the plugin: settings to begin with, declared in the manifest.
+
+napari shows and keeps them (Preferences > HQ-SAM).
+"""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from psygnal import SignalGroupDescriptor
 
 from napari_hqsam.masks.finishing import MAX_SMOOTHING
-from napari_hqsam.viewer.setting import shown
 from napari_hqsam.viewer.tools import NO_TOOL
+from napari_hqsam.viewer.widget_options import widget_options
 
 if TYPE_CHECKING:
     from napari_hqsam.labels import Overlap
@@ -73,7 +73,7 @@ class Settings:
 
     stretch: Stretch = field(
         default="percentile",
-        metadata=shown(
+        metadata=widget_options(
             "How pixel values become grey for the model: once for the whole image,\n"
             "the same in every tile and slice",
             choices=(
@@ -92,7 +92,7 @@ class Settings:
     model: str = "micro"
     device: str = field(
         default="auto",
-        metadata=shown(
+        metadata=widget_options(
             "Where the model computes",
             choices=(
                 ("automatic", "auto", "A GPU if there is one"),
@@ -104,7 +104,7 @@ class Settings:
     )
     output: Output = field(
         default="sam+hq",
-        metadata=shown(
+        metadata=widget_options(
             "Which mask is shown",
             choices=(
                 ("SAM + HQ", "sam+hq", "As in the HQ-SAM paper"),
@@ -115,7 +115,7 @@ class Settings:
     )
     scale: Scale = field(
         default="auto",
-        metadata=shown(
+        metadata=widget_options(
             "How closely the model looks at a click; a box sets it by its size",
             choices=(
                 ("automatic", "auto", "By the objects accepted so far, else by trying"),
@@ -129,14 +129,15 @@ class Settings:
         ),
     )
     clean: bool = field(
-        default=True, metadata=shown("Drop specks and fill pinholes", text="clean")
+        default=True,
+        metadata=widget_options("Drop specks and fill pinholes", text="clean"),
     )
     fill: bool = field(
-        default=False, metadata=shown("Fill all holes", text="fill holes")
+        default=False, metadata=widget_options("Fill all holes", text="fill holes")
     )
     smooth: int = field(
         default=0,
-        metadata=shown(
+        metadata=widget_options(
             "Smooth ripples of the edge up to this size away",
             maximum=MAX_SMOOTHING,
             unit="px",
@@ -144,7 +145,7 @@ class Settings:
     )
     overlap: Overlap = field(
         default="keep",
-        metadata=shown(
+        metadata=widget_options(
             "What happens where an object overlaps others",
             choices=(
                 ("keep the others", "keep", "The object gets what is free"),
@@ -155,13 +156,15 @@ class Settings:
     )
     hover: bool = field(
         default=True,
-        metadata=shown("Outline the object under the resting cursor", text="hover"),
+        metadata=widget_options(
+            "Outline the object under the resting cursor", text="hover"
+        ),
     )
     prefetch: bool = True
     tool: str = NO_TOOL
     negative: bool = field(
         default=False,
-        metadata=shown(
+        metadata=widget_options(
             "The next clicks and scribbles mark what is not the object\n"
             "(as Shift does for one)",
             text="negative",
@@ -169,7 +172,7 @@ class Settings:
     )
     accept_on_click: bool = field(
         default=False,
-        metadata=shown(
+        metadata=widget_options(
             "One action an object: a click outside the outline accepts it and begins\n"
             "the next; inside, or with Shift or Ctrl, it corrects",
             text="click accepts",

@@ -1,1 +1,4 @@
-"""Contributions in napari's manifest: readers, writers, samples, preferences."""
+"""Contributions in napari's manifest: readers, writers and samples.
+
+It declares the preferences as well: `viewer.preferences` reads and saves them.
+"""

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, PromptError
 from napari_hqsam.sessions import recent_sizes
-from napari_hqsam.viewer.inference.request_builder import TYPICAL_OF
+from napari_hqsam.viewer.inference.click_scale import TYPICAL_OF
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.objects.accept_intent import AcceptIntent
 from napari_hqsam.worker import Priority

@@ -1,6 +1,6 @@
 """Fields of the panel: magicgui's widgets, bound to the settings both ways.
 
-What they show is declared with the setting, see `viewer.setting`. Not magicgui's
+What they show is declared with the setting, see `viewer.widget_options`. Not magicgui's
 `guiclass`: it makes one form of a whole dataclass, with a widget for every field, where
 these are spread over sections and some settings have no field; it does not support
 `int | None` with the default None, nor `tuple[int, ...]`; and the instance keeps its
@@ -17,14 +17,14 @@ from napari.layers import Layer
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QComboBox, QSpinBox
 
-from napari_hqsam.viewer.setting import shown_as
+from napari_hqsam.viewer.widget_options import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from psygnal import SignalGroup
 
-    from napari_hqsam.viewer.setting import Entry
+    from napari_hqsam.viewer.widget_options import ChoiceEntry
 
 _STEPS = 1000
 """Of a progress bar."""
@@ -55,14 +55,14 @@ class Choice(ComboBox):
 
     def __init__(
         self,
-        entries: Sequence[Entry] = (),
+        entries: Sequence[ChoiceEntry] = (),
         tip: str = "",
         *,
         nothing: str = "",
         **options: Any,  # noqa: ANN401
     ) -> None:
         self._entries = entries
-        self._listed: list[Entry] | None = None
+        self._listed: list[ChoiceEntry] | None = None
         if nothing:
             self.null_string = nothing
         super().__init__(
@@ -73,11 +73,11 @@ class Choice(ComboBox):
         )
         narrow(self.native)
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[ChoiceEntry]:
         """Return what can be chosen now."""
         return self._entries
 
-    def offer(self, entries: Sequence[Entry]) -> None:
+    def offer(self, entries: Sequence[ChoiceEntry]) -> None:
         """Replace the entries; the value stays if it is among them."""
         self._entries = entries
         self.reset_choices()
@@ -134,7 +134,7 @@ class LayerChoice(Choice):
         self._layers = found["choices"]
         super().__init__(tip=tip, nothing=nothing, annotation=Layer)
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[ChoiceEntry]:
         """Return the layers that can be chosen."""
         return [
             (layer.name, layer, "")
@@ -156,12 +156,12 @@ def bind(field: Choice | CheckBox, model: Evented, name: str) -> None:
 
 
 def choice(
-    model: Evented, name: str, entries: Sequence[Entry] = (), tip: str = ""
+    model: Evented, name: str, entries: Sequence[ChoiceEntry] = (), tip: str = ""
 ) -> Choice:
     """Make a combo box for a setting; entries and tip as declared, if not given."""
     if not entries:
-        shown = shown_as(model, name)
-        entries, tip = shown.choices, tip or shown.tip
+        options = options_of(model, name)
+        entries, tip = options.choices, tip or options.tip
     box = Choice(entries, tip)
     bind(box, model, name)
     return box
@@ -169,9 +169,9 @@ def choice(
 
 def switch(model: Evented, name: str, key: str = "") -> CheckBox:
     """Make a check box for a setting, with the key that switches it, if any."""
-    shown = shown_as(model, name)
-    text = f"{shown.text} ({key})" if key else shown.text
-    box = CheckBox(text=text, tooltip=shown.tip)
+    options = options_of(model, name)
+    text = f"{options.text} ({key})" if key else options.text
+    box = CheckBox(text=text, tooltip=options.tip)
     bind(box, model, name)
     return box
 
@@ -212,11 +212,11 @@ class SpinBox(QSpinBox):
 
 def number(model: Evented, name: str) -> SpinBox:
     """Make a spin box for a setting, from 0 to the declared maximum."""
-    shown = shown_as(model, name)
+    options = options_of(model, name)
     box = SpinBox()
-    box.setRange(0, shown.maximum)
-    box.setSuffix(f" {shown.unit}")
-    box.setToolTip(shown.tip)
+    box.setRange(0, options.maximum)
+    box.setSuffix(f" {options.unit}")
+    box.setToolTip(options.tip)
     box.setValue(getattr(model, name))
     box.valueChanged.connect(lambda value: setattr(model, name, value))
     model.events[name].connect(lambda value: box.setValue(value))

@@ -5,28 +5,25 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.labels import check_writable, labels_digest
-from napari_hqsam.sessions import back_up_foreign_labels
+from napari_hqsam.labels import check_writable
 from napari_hqsam.viewer.files.journal_files import check_free
-from napari_hqsam.viewer.files.label_files import files_in_use, save_labels, warn_kept
+from napari_hqsam.viewer.files.label_files import files_in_use
 from napari_hqsam.viewer.main_thread import notify
-from napari_hqsam.viewer.session.snapshots import Snapshot
-from napari_hqsam.worker import Priority, Worker
+from napari_hqsam.viewer.saving.save import Save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.session.controller import SessionController
+    from napari_hqsam.worker import Worker
 
 
 class LabelSaver(QObject):
@@ -106,55 +103,24 @@ class LabelSaver(QObject):
             self.message.emit(f"Not saved: {error}")
             notify(error)
             return
-        attributes = target.attributes
-        session = self._sessions.session
         self.being_saved.append(path)
         self.save_begun.emit()
         self.message.emit(f"Saving {path}; go on meanwhile")
-        lines = 1
+        Save(path, target, self._sessions, self._files, parent=self).begin(
+            done=lambda written: self._end(
+                path, f"Saved {written}{self._open_object()}"
+            ),
+            failed=lambda error: self._fail(path, error),
+            is_wanted=lambda: path in self.being_saved,
+        )
 
-        def submit(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-            self._files.submit(
-                Priority.BATCH, "save", lambda _: work(), then, failed, replace=False
-            )
+    def _fail(self, path: str, error: Exception) -> None:
+        self.failures += 1
+        self._end(path, f"{path} is not saved")
+        notify(error)
 
-        def write(labels: NDArray[Any]) -> None:
-            nonlocal lines
-            if path not in self.being_saved:
-                return  # given up
-            journal = None if session is None else session.journal
-            # Later lines of the journal are not in the copy.
-            lines = 1 if journal is None else journal.lines
-
-            def note(looked_up: tuple[str, Path | None]) -> None:
-                digest, kept = looked_up
-                if kept is not None:
-                    warn_kept(path, kept)
-                try:
-                    if session is not None:
-                        session.record_save(digest, lines)
-                except HqsamError as error:
-                    failed(error)
-                    return
-                submit(lambda: save_labels(path, labels, attributes), done)
-
-            submit(lambda: (labels_digest(labels), back_up_foreign_labels(path)), note)
-
-        def done(written: str) -> None:
-            if self._sessions.target is target:
-                self._sessions.move_journal(written, lines)
-            self.message.emit(f"Saved {written}{self._open_object()}")
-            self._end(path)
-
-        def failed(error: Exception) -> None:
-            self.failures += 1
-            self.message.emit(f"{path} is not saved")
-            notify(error)
-            self._end(path)
-
-        Snapshot(target, self._files, write, failed, parent=self)
-
-    def _end(self, path: str) -> None:
+    def _end(self, path: str, message: str) -> None:
+        self.message.emit(message)
         self.being_saved.remove(path)
         self.save_ended.emit()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.setting import Entry
+    from napari_hqsam.viewer.widget_options import ChoiceEntry
 
 _SHOWN = 220
 """Side of the picture of what the model sees, screen pixels."""
@@ -120,7 +120,7 @@ class ImageSection(Section):
         image = self.controller.scene.image
         self._show_name()
         self.reset_choices()
-        axes: list[Entry] = []
+        axes: list[ChoiceEntry] = []
         if image is not None and not image.rgb:
             for i, n in enumerate(layer_shape(image)):
                 axes.append((f"{i}: {image.axis_labels[i]} ({n})", i, ""))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.models.download import ProgressFactory
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.setting import Entry
+    from napari_hqsam.viewer.widget_options import ChoiceEntry
     from napari_hqsam.worker import Ticket, Worker
 
 
@@ -64,7 +64,7 @@ class ModelSection(Section):
     def refresh(self) -> None:
         """List the models, and which of them are on this machine."""
         chosen = self.controller.settings.model
-        entries: list[Entry] = []
+        entries: list[ChoiceEntry] = []
         for found in list_models():
             size = f"{found.bytes / 1e6:.0f} MB"  # as in the README
             state = "" if is_cached(found.name) else ", fetch"

@@ -25,9 +25,9 @@ from napari_hqsam.viewer.stack.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.setting import Entry
     from napari_hqsam.viewer.stack.controller import StackController
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
+    from napari_hqsam.viewer.widget_options import ChoiceEntry
 
 _TASKS = [(task.title, name, task.tip) for name, task in TASKS.items()]
 
@@ -167,7 +167,7 @@ class StackSection(Section):
     def _show_slices(self, stack: SliceAxis) -> None:
         image = self.controller.scene.image
         assert image is not None
-        axes: list[Entry] = []
+        axes: list[ChoiceEntry] = []
         for axis in axes_of(self.controller.scene):
             name = image.axis_labels[axis]
             if name == str(axis - image.ndim):  # as napari calls those without

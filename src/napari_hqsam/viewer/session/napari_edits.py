@@ -1,4 +1,7 @@
-"""Record in the session what napari changes in its labels: brush, undo, new data."""
+"""Record in the session what napari changes in its labels: brush, undo, new data.
+
+Ids that were painted are objects from then on; `sessions.new_ids` avoids them.
+"""
 
 from __future__ import annotations
 

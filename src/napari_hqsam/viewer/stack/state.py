@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from psygnal import SignalGroupDescriptor
 
-from napari_hqsam.viewer.setting import shown
+from napari_hqsam.viewer.widget_options import widget_options
 
 if TYPE_CHECKING:
     from napari_hqsam.geometry import Plane
@@ -49,7 +49,7 @@ class StackState:
     range_axis: int | None = None
     direction: Direction = field(
         default="both",
-        metadata=shown(
+        metadata=widget_options(
             "Which way objects are followed",
             choices=(
                 ("both ways", "both", "From the first slice to the last"),
@@ -60,7 +60,7 @@ class StackState:
     )
     proposer: ProposerName = field(
         default="auto",
-        metadata=shown(
+        metadata=widget_options(
             "Where prompts come from when all objects are looked for",
             choices=(
                 (

@@ -1,4 +1,4 @@
-"""Declare, with the fields of evented dataclasses, how the panel shows them.
+"""Declare the widget of a setting with its field in the evented dataclass.
 
 So a setting is declared once: its default, its text and tip, and what can be chosen.
 As in magicgui's `guiclass`, but without a form: `parts.fields` makes one widget per
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_KEY = "napari_hqsam.shown"
+_KEY = "napari_hqsam.widget_options"
 
-Entry = tuple[str, object, str]
+ChoiceEntry = tuple[str, object, str]
 """(text, value, tip) of what can be chosen."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class WidgetOptions:
     """How a setting is shown.
 
     Attributes
@@ -38,24 +38,24 @@ class Shown:
 
     tip: str
     text: str = ""
-    choices: Sequence[Entry] = ()
+    choices: Sequence[ChoiceEntry] = ()
     maximum: int = 0
     unit: str = ""
 
 
-def shown(tip: str, **options: Any) -> dict[str, Shown]:  # noqa: ANN401
+def widget_options(tip: str, **options: Any) -> dict[str, WidgetOptions]:  # noqa: ANN401
     """Return the metadata of a dataclass field that the panel shows.
 
     Parameters
     ----------
     tip : str
     **options
-        Further attributes of `Shown`.
+        Further attributes of `WidgetOptions`.
     """
-    return {_KEY: Shown(tip, **options)}
+    return {_KEY: WidgetOptions(tip, **options)}
 
 
-def shown_as(model: object, name: str) -> Shown:
+def options_of(model: object, name: str) -> WidgetOptions:
     """Return how a field of a dataclass is shown.
 
     Raises
@@ -64,5 +64,5 @@ def shown_as(model: object, name: str) -> Shown:
         It has no such metadata.
     """
     known = {one.name: one for one in fields(cast("Any", model))}
-    found: Shown = known[name].metadata[_KEY]
+    found: WidgetOptions = known[name].metadata[_KEY]
     return found
