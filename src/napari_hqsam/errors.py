@@ -52,6 +52,10 @@ class FetchError(ModelError, OSError):
     """A checkpoint is not on this machine and could not be downloaded."""
 
 
+class JobError(HqsamError, ValueError):
+    """The description of a job cannot be used (unknown key, missing value)."""
+
+
 class OutputError(HqsamError, OSError):
     """The result cannot be written to the given path."""
 

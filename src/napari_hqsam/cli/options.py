@@ -67,3 +67,14 @@ LevelOption = Annotated[
 StoresOption = Annotated[
     Path | None, typer.Option(help="Folder of the stores. [default: the user's]")
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(help="Many images: processes, each with its model. [default: 1]"),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(help="Many images: address of a dask scheduler, tcp://HOST:PORT."),
+]
+SchedulerFileOption = Annotated[
+    Path | None, typer.Option(help="Many images: file of a dask scheduler.")
+]

@@ -3,6 +3,7 @@ from .batch import batch_file
 from .batches.plan import Batch, Mode, plan_batch
 from .batches.result import BatchResult
 from .batches.run import run_batch
+from .description import Job, read_job, write_job
 from .embed import EmbedResult, embed_file
 from .evaluate import Evaluation, evaluate_folders
 from .files.tracks_file import write_tracks
@@ -11,6 +12,9 @@ from .planes import parse_planes
 from .propagate import propagate_file
 from .replay import ReplayResult, replay_file
 from .reporter import Reporter
+from .runs.inputs import is_collection
+from .runs.plan import JobPlan, plan_job
+from .runs.run import JobResult, run_job
 from .segment import segment_file
 
 __all__ = [
@@ -18,6 +22,9 @@ __all__ = [
     "BatchResult",
     "EmbedResult",
     "Evaluation",
+    "Job",
+    "JobPlan",
+    "JobResult",
     "JobSetup",
     "Mode",
     "ReplayResult",
@@ -26,11 +33,16 @@ __all__ = [
     "batch_file",
     "embed_file",
     "evaluate_folders",
+    "is_collection",
     "parse_planes",
     "plan_batch",
+    "plan_job",
     "propagate_file",
+    "read_job",
     "replay_file",
     "run_batch",
+    "run_job",
     "segment_file",
+    "write_job",
     "write_tracks",
 ]

@@ -1,9 +1,9 @@
-"""`napari-hqsam batch`: segment many planes of a stack, resumably."""
+"""`napari-hqsam batch`: segment stacks, folders of images and plates, resumably."""
 
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads it
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,14 +12,33 @@ from napari_hqsam.cli.arguments import job_arguments, segment_options
 from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.reporter import Console
 
+if TYPE_CHECKING:
+    from napari_hqsam.jobs.description import Job
+
 
 def batch(
-    image: Annotated[Path, typer.Argument(help="TIFF, zarr, npy, ...")],
+    context: typer.Context,
+    image: Annotated[
+        Path,
+        typer.Argument(
+            help="A stack (TIFF, zarr, npy, ...); or a folder, a pattern such as "
+            "'a/*.tif', a plate; or a job: JOB.yaml."
+        ),
+    ],
     prompts: Annotated[
-        Path | None, typer.Argument(help="Prompts: .csv, .geojson or .json.")
+        str | None,
+        typer.Argument(
+            help="Prompts: .csv, .geojson or .json; for many images such as "
+            "'{folder}/{stem}.csv'."
+        ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Labels: .tif or .zarr; a folder for many images."
+        ),
+    ] = None,
     mode: Annotated[
         str,
         typer.Option(
@@ -53,6 +72,17 @@ def batch(
         bool,
         typer.Option("--restart", help="Start over instead of resuming a batch."),
     ] = False,
+    suffix: Annotated[
+        str | None,
+        typer.Option(help="Many images: suffix of labels. [default: .ome.zarr]"),
+    ] = None,
+    workers: opt.WorkersOption = None,
+    scheduler: opt.SchedulerOption = None,
+    scheduler_file: opt.SchedulerFileOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only show tasks, time, memory and disk."),
+    ] = False,
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
     channels: opt.ChannelsOption = None,
@@ -72,11 +102,71 @@ def batch(
         str, typer.Option(help="Folder for embeddings; none: keep none.")
     ] = "none",
 ) -> None:
-    """Segment many planes of a stack; run it again to resume after an interruption."""
-    from napari_hqsam.jobs import batch_file
+    """Segment a stack, a folder of images or a plate; run it again to resume."""
+    from napari_hqsam.cli.job_options import job_of_file, job_of_options
+    from napari_hqsam.errors import JobError
+    from napari_hqsam.jobs import batch_file, is_collection
+    from napari_hqsam.jobs.description import SUFFIXES
 
+    run: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("workers", workers),
+            ("scheduler", scheduler),
+            ("scheduler_file", None if scheduler_file is None else str(scheduler_file)),
+        )
+        if value is not None
+    }
+    if image.suffix.lower() in SUFFIXES:
+        _do(job_of_file(context, image, run), dry_run=dry_run, restart=restart)
+        return
+    if out is None:
+        raise JobError("where do the labels go? Give -o", parameter="out")
     options = segment_options(level, output, clean=clean)
     options["typical_size"] = typical_size
+    arguments = job_arguments(
+        key, axes, channels, normalization, model, device, precision, cache
+    )
+    many = is_collection(image)
+    if many or dry_run:
+        if mode == "auto" and prompts is not None:
+            raise JobError(f"prompts {prompts}, and mode auto takes none")
+        automatic = {"kind": "automatic", "proposer": proposer, "max_gap": max_gap}
+        automatic |= {"min_overlap": min_overlap, "linked_axis": link}
+        prompted = {"kind": "prompts", "prompts": prompts, "overlap": overlap}
+        job = job_of_options(
+            inputs={
+                "paths": str(image),
+                "planes": planes,
+                "allow_missing": allow_missing,
+                **{k: arguments[k] for k in ("key", "axes", "channels")},
+                "normalization": arguments["normalization"],
+            },
+            action=automatic if prompts is None else prompted | {"mode": mode or None},
+            model={
+                "name": model,
+                "instance_decoder": instance_decoder and str(instance_decoder),
+                "device": device.split(","),
+                "precision": precision,
+                "cache": cache,
+            },
+            options={**options},
+            outputs={
+                "folder": str(out if many else out.parent),
+                "suffix": suffix,
+                "tracks": tracks is not None,
+                "overwrite": overwrite,
+            },
+            run=run,
+        )
+        _do(job, dry_run=dry_run, restart=restart)
+        return
+    if run:
+        raise JobError(
+            f"{image} is one image, which one process segments: leave out "
+            f"--{next(iter(run)).replace('_', '-')}, or give a folder, a pattern or a "
+            "job"
+        )
     chosen: Any = {"mode": mode or None, "overlap": overlap, "proposer": proposer}
     done = batch_file(
         image,
@@ -94,9 +184,19 @@ def batch(
         **options,
         allow_missing=allow_missing,
         instance_decoder=instance_decoder,
-        **job_arguments(
-            key, axes, channels, normalization, model, device, precision, cache
-        ),
+        **arguments,
     )
     objects = f"{done.objects} object{'s' * (done.objects != 1)}"
     print_line(f"{objects} on {done.planes} planes of {done.image} in {out}")
+
+
+def _do(job: Job, *, dry_run: bool, restart: bool) -> None:
+    """Run a job, or show its plan."""
+    from napari_hqsam.cli.job_options import print_plan, print_result
+    from napari_hqsam.jobs import plan_job, run_job
+
+    if dry_run:
+        print_plan(plan_job(job, reporter=Console()))
+        return
+    done = run_job(job, restart=restart, reporter=Console())
+    print_result(done, job.outputs.folder)

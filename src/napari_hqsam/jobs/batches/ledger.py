@@ -6,22 +6,17 @@ incomplete, as after a kill, or if its chunks differ from the checksums in the l
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import OutputError, reason
-from napari_hqsam.files import replacing
+from napari_hqsam.jobs.files.json_lines import JsonLines
 from napari_hqsam.masks.linking import Sight
 from napari_hqsam.sessions.journal.json_values import as_float, as_int, as_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from napari_hqsam.geometry import Box
     from napari_hqsam.labels.chunk_files import Written
@@ -115,26 +110,8 @@ class PlaneResult:
         )
 
 
-class Ledger:
-    """The file that records the planes of a batch that are done.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def begin(self, header: dict[str, Any]) -> None:
-        """Create the file with its first line, atomically."""
-        with replacing(self.path) as partial:
-            partial.write_bytes(_line(header))
-
-    def header(self) -> dict[str, Any] | None:
-        """Read the first line; None if the batch was never begun."""
-        return next(self._lines(), None)
+class Ledger(JsonLines):
+    """The file that records the planes of a batch that are done."""
 
     def is_ours(self) -> bool:
         """Whether the file is a ledger of this package."""
@@ -154,7 +131,7 @@ class Ledger:
         OutputError
             A line is invalid.
         """
-        for number, line in enumerate(self._lines(), -1):
+        for number, line in enumerate(self.lines(), -1):
             if number < 0:
                 continue
             try:
@@ -168,25 +145,6 @@ class Ledger:
                     f"{self.path}: line {number + 2} makes no sense ({why}): restart"
                 ) from error
 
-    def mend(self, keep: int | None = None) -> None:
-        """Remove an incomplete last line, so that the next append starts a line.
-
-        Parameters
-        ----------
-        keep : int, optional
-            Number of planes to keep; by default all.
-
-        Raises
-        ------
-        OutputError
-            It cannot be written to.
-        """
-        if not self.path.exists():
-            return
-        lines = islice(self._whole_lines(), None if keep is None else keep + 1)
-        with self._refusals():
-            os.truncate(self.path, sum(map(len, lines)))
-
     def append(self, done: PlaneResult) -> None:
         """Append a plane; its line is on the disk on return.
 
@@ -195,33 +153,7 @@ class Ledger:
         OutputError
             It cannot be written to.
         """
-        with self._refusals(), self.path.open("ab") as file:
-            file.write(_line(done.to_json()))
-            file.flush()
-            os.fsync(file.fileno())
-
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{self.path} cannot be written to ({reason(error)}): free some space "
-                "and run the same command again"
-            ) from error
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        for line in self._whole_lines():
-            yield json.loads(line)
-
-    def _whole_lines(self) -> Iterator[bytes]:
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n") or not _is_json(line):
-                    return
-                yield line
+        self.append_line(done.to_json())
 
 
 def _written(record: object) -> Written | None:
@@ -238,19 +170,3 @@ def _written(record: object) -> Written | None:
         )
         found[key] = None if size is None or checksum is None else (size, checksum)
     return found
-
-
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def differing(a: dict[str, Any], b: dict[str, Any]) -> Sequence[str]:
-    """Return the keys in which two headers differ."""
-    return [key for key in {**a, **b} if a.get(key) != b.get(key)]

@@ -23,7 +23,8 @@ from napari_hqsam.files import (
     try_lock,
 )
 from napari_hqsam.images.zarr_check import checked_array
-from napari_hqsam.jobs.batches.ledger import Ledger, differing
+from napari_hqsam.jobs.batches.ledger import Ledger
+from napari_hqsam.jobs.files.json_lines import differing
 from napari_hqsam.jobs.files.new_labels import new_labels
 from napari_hqsam.labels import (
     check_writable,

@@ -1,0 +1,183 @@
+"""Run a job: all its images, on an executor, going on where an earlier run ended."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_hqsam.errors import HqsamWarning, JobError, OutputError
+from napari_hqsam.jobs.executors import make_executor
+from napari_hqsam.jobs.reporter import Reporter
+from napari_hqsam.jobs.runs.inputs import iter_tasks
+from napari_hqsam.jobs.runs.storage import JobStorage, TaskRecord, signature_of
+from napari_hqsam.jobs.runs.work import (
+    ImageResult,
+    ModelLoader,
+    load_chosen_model,
+    segment_image,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_hqsam.jobs.description import Job
+    from napari_hqsam.jobs.executors import Executor, Outcome
+    from napari_hqsam.jobs.runs.inputs import ImageTask
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """Result of a run of a job.
+
+    Attributes
+    ----------
+    images : int
+        Images of the job.
+    resumed : int
+        Of them, those that earlier runs had done.
+    objects : int
+        Objects in all labels, where they were counted.
+    failed : tuple of (str, str)
+        Images that could not be segmented, with the reasons.
+    complete : bool
+        Whether all others are done: False after `cancelled`.
+    """
+
+    images: int
+    resumed: int
+    objects: int
+    failed: tuple[tuple[str, str], ...]
+    complete: bool = True
+
+
+def run_job(
+    job: Job,
+    *,
+    restart: bool = False,
+    reporter: Reporter | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    load: ModelLoader = load_chosen_model,
+) -> JobResult:
+    """Run a job: `napari-hqsam batch JOB.yaml`.
+
+    The labels of an image appear at their name only when they are complete. However a
+    run ends, the same call does the rest: images that were added, have changed, failed
+    or whose labels are missing.
+
+    Parameters
+    ----------
+    job : Job
+        Read with `read_job`, or made.
+    restart : bool
+        Do all images again.
+    reporter : Reporter, optional
+        Receives progress, image by image.
+    cancelled : callable
+        Checked after each image.
+    load : callable
+        Loads the model, once in each worker; can be pickled.
+
+    Raises
+    ------
+    JobError
+        The job has no images, or two would have the same labels.
+    OutputError
+        The labels cannot be written at all: another process runs the job, earlier
+        labels are of other settings, the disk is full, or the scheduler is gone.
+
+    Warns
+    -----
+    HqsamWarning
+        What segmenting an image warns of, with its name.
+    """
+    reporter = reporter or Reporter()
+    with reporter.step("list the images") as details:
+        count = sum(1 for _ in iter_tasks(job))
+        details.append(f"{count} images")
+    if not count:
+        raise JobError(
+            f"there are no images in {', '.join(job.inputs.paths)}: check "
+            "inputs.paths and inputs.pattern"
+        )
+    storage = JobStorage(job)
+    with storage.locked():
+        storage.open(restart=restart)
+        run = _Run(job, storage, reporter)
+        with (
+            reporter.on_interrupt(
+                f"the images done are in {job.outputs.folder}: run the same job again "
+                "to do the others"
+            ),
+            reporter.progress("image", count) as advance,
+        ):
+            executor = make_executor(job.run)
+            try:
+                run.all(executor, load, advance, cancelled)
+            finally:
+                executor.close()
+    return JobResult(
+        count,
+        run.resumed,
+        run.objects,
+        tuple(sorted(run.failed)),
+        complete=run.resumed + run.finished == count,
+    )
+
+
+class _Run:
+    """The counts of a run."""
+
+    def __init__(self, job: Job, storage: JobStorage, reporter: Reporter) -> None:
+        self.job, self.storage, self.reporter = job, storage, reporter
+        self.resumed = self.finished = self.objects = 0
+        self.failed: list[tuple[str, str]] = []
+        self._signatures: dict[str, str] = {}
+
+    def all(
+        self,
+        executor: Executor,
+        load: ModelLoader,
+        advance: Callable[[int], object],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Run the tasks that are left; a full disk ends it."""
+        work = partial(segment_image, self.job, load)
+        for outcome in executor.map(work, self._left(advance)):
+            self._keep(outcome)
+            advance(1)
+            if outcome.full:
+                raise OutputError(
+                    f"{outcome.task.key}: {outcome.error}; free some space and run the "
+                    "same job again: what was done is kept"
+                )
+            if cancelled():
+                return
+
+    def _left(self, advance: Callable[[int], object]) -> Iterator[ImageTask]:
+        """Yield the tasks that earlier runs have not done, lazily."""
+        for task in iter_tasks(self.job):
+            signature = signature_of(task.source)
+            if self.storage.is_done(task, signature):
+                self.resumed += 1
+                self.objects += self.storage.records[task.key].objects or 0
+                advance(1)
+                continue
+            self._signatures[task.key] = signature
+            yield task
+
+    def _keep(self, outcome: Outcome[ImageTask, ImageResult]) -> None:
+        """Record what became of a task."""
+        task, result = outcome.task, outcome.result
+        signature = self._signatures.pop(task.key)
+        if result is None:
+            self.failed.append((task.key, outcome.error))
+            record = TaskRecord(signature, error=outcome.error)
+        else:
+            self.objects += result.objects or 0
+            record = TaskRecord(signature, result.objects)
+            for text in result.warnings:
+                warnings.warn(f"{task.key}: {text}", HqsamWarning, stacklevel=4)
+        self.storage.record(task, record)
+        self.finished += 1
