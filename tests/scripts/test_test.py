@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BASH = shutil.which("bash")
-USED = "basename bash cat cksum dirname grep mkdir nproc env"
+USED = "basename bash cat cksum df dirname env grep mkdir mktemp nproc rm tail"
 NOTE = """#!{bash}
 echo "${{0##*/}} $*" >>{calls}
 [ "${{0##*/}}" != "$FAILS" ]
@@ -66,7 +66,7 @@ def test_without_arguments_everything_is_checked(run):
     assert calls[:3] == ["ruff check", "ruff format --check", "mypy "]
     core, viewer, shown = pytest_calls(calls)
     assert core.startswith("pytest -n 3 --dist loadfile ")
-    assert core.endswith(" tests --ignore tests/viewer")
+    assert core.endswith(" tests --ignore tests/viewer -m not large")
     assert viewer.endswith("tests/viewer --ignore tests/viewer/shown")
     files = sorted((ROOT / "tests/viewer/shown").glob("test_*.py"))
     files = [str(file.relative_to(ROOT)) for file in files]
@@ -77,7 +77,12 @@ def test_without_arguments_everything_is_checked(run):
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [("fast", "-m not slow"), ("core", "tests"), ("fuzz", "tests/fuzz")],
+    [
+        ("fast", "-m not slow"),
+        ("core", "-m not large"),
+        ("parity", "tests/parity"),
+        ("fuzz", "tests/fuzz"),
+    ],
 )
 def test_a_command_runs_its_part_with_the_arguments_of_pytest(run, command, arguments):
     code, output, calls = run(command, "--", "-k", "undo")
