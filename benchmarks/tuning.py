@@ -13,7 +13,7 @@ and looked at for one click, `clicks` are decoded for a region.
 
 levels        mean IoU of SAM + HQ: a box; a click on an object of known size (the
               median of its image), of unknown size, and in views of several zooms
-doubt         of clicks: masks below a score, and how they compare with the labels
+uncertain     of clicks: masks below a score, and how they compare with the labels
 automatic     AP50 (TP / (TP + FP + FN)) and AP without prompts, in regions of images
               that are fully annotated; prompts come from the instance decoder, where
               the model has one, else from the lattice
@@ -342,7 +342,7 @@ def tiles(scenes: Sequence[Scene], tuning: Tuning, kind: str) -> float:
     )
 
 
-def doubted(scenes: Sequence[Scene], tuning: Tuning) -> Figures:
+def uncertain_shares(scenes: Sequence[Scene], tuning: Tuning) -> Figures:
     """How well a low score tells poor masks of clicks; of all objects together."""
     pairs = [
         scene.rate(tuning, truth, Prompt([first_click(truth)]))
@@ -350,7 +350,7 @@ def doubted(scenes: Sequence[Scene], tuning: Tuning) -> Figures:
         for truth in scene.objects
     ]
     scores, ious = np.array(pairs).T
-    low, poor, good = scores < tuning.doubtful_score, ious < 0.5, ious >= 0.75
+    low, poor, good = scores < tuning.uncertain_score, ious < 0.5, ious >= 0.75
     return {
         "F1 (IoU < .5)": 2 * float((low & poor).sum() / (low.sum() + poor.sum())),
         "dashed": float(low.mean()),
@@ -475,12 +475,12 @@ def sweep_levels(sweep: Sweep, scenes: Sequence[Scene]) -> None:
     )
 
 
-def sweep_doubt(sweep: Sweep, scenes: Sequence[Scene]) -> None:
+def sweep_uncertain(sweep: Sweep, scenes: Sequence[Scene]) -> None:
     steps = [round(0.3 + 0.05 * i, 2) for i in range(11)]
     sweep.vary(
-        "score of a doubtful mask",
-        one("doubtful_score", *steps),
-        lambda tuning: doubted(scenes, tuning),
+        "score of an uncertain mask",
+        one("uncertain_score", *steps),
+        lambda tuning: uncertain_shares(scenes, tuning),
         ("F1 (IoU < .5)",),
     )
 
@@ -529,7 +529,11 @@ def sweep_automatic(sweep: Sweep, scenes: Sequence[Scene]) -> None:
     vary("points along a tile", one("points_per_side", 12, 18, 24), "clicks", "grid")
 
 
-SWEEPS = {"levels": sweep_levels, "doubt": sweep_doubt, "automatic": sweep_automatic}
+SWEEPS = {
+    "levels": sweep_levels,
+    "uncertain": sweep_uncertain,
+    "automatic": sweep_automatic,
+}
 
 
 def check(scenes: Sequence[Scene]) -> None:

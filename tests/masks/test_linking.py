@@ -60,10 +60,10 @@ def test_a_split_gives_the_new_part_a_parent():
     parts = plane((1, 10, 10, 30))
     parts[:, 28:31] = 0
     parts[:, 31:] *= 2
-    sights = linker.add(parts)
-    assert sights[1].object_id == 1
-    assert sights[2].object_id == 2
-    assert sights[2].parents == (1,)
+    linked = linker.add(parts)
+    assert linked[1].object_id == 1
+    assert linked[2].object_id == 2
+    assert linked[2].parents == (1,)
     assert linker.graph == {2: [1]}
 
 
@@ -116,7 +116,7 @@ def test_a_linker_goes_on_from_what_it_said_before():
     said = [whole.add(p) for p in planes]
     for seen, labels in zip(said[:2], planes[:2], strict=True):
         named = {s.object_id: mask_at(labels, i) for i, s in seen.items()}
-        begun.see(named, seen.values())
+        begun.add_linked(named, seen.values())
     assert [begun.add(p) for p in planes[2:]] == said[2:]
     assert begun.graph == whole.graph
 
@@ -143,10 +143,10 @@ def test_every_object_has_one_id_of_its_own(seeds):
 
 def test_tracks_are_a_table_of_centres_sorted_by_track():
     linker = Linker()
-    sights = []
+    linked = []
     for t in range(3):
-        sights += linker.add(plane((1, 10 + t, 20, 5), (2, 40, 40 + t, 3))).values()
-    tracks = tracks_of(sights)
+        linked += linker.add(plane((1, 10 + t, 20, 5), (2, 40, 40 + t, 3))).values()
+    tracks = tracks_of(linked)
     np.testing.assert_array_equal(
         tracks.table,
         [
@@ -155,20 +155,20 @@ def test_tracks_are_a_table_of_centres_sorted_by_track():
         ],
     )
     assert tracks.graph == {}
-    four = tracks_of(sights, lambda n: (7, n)).table
+    four = tracks_of(linked, lambda n: (7, n)).table
     assert four.shape == (6, 5)
     assert (four[:, 1] == 7).all()
 
 
 def test_a_division_ends_the_track_and_begins_two():
     linker = Linker()
-    sights = list(linker.add(plane((1, 10, 10, 30))).values())
+    linked = list(linker.add(plane((1, 10, 10, 30))).values())
     parts = plane((1, 10, 10, 30))
     parts[:, 28:31] = 0
     parts[:, 31:] *= 2
-    sights += linker.add(parts).values()
-    sights += linker.add(parts).values()
-    tracks = tracks_of(sights)
+    linked += linker.add(parts).values()
+    linked += linker.add(parts).values()
+    tracks = tracks_of(linked)
     assert tracks.graph == {2: [1], 3: [1]}
     assert tracks.table[:, 0].tolist() == [1, 2, 2, 3, 3]
     assert tracks.objects.tolist() == [1, 2, 2, 1, 1]
@@ -176,9 +176,9 @@ def test_a_division_ends_the_track_and_begins_two():
 
 def test_a_fusion_begins_one_track_from_two():
     linker = Linker()
-    sights = list(linker.add(plane((1, 10, 10, 20), (2, 15, 30, 8))).values())
-    sights += linker.add(plane((1, 10, 10, 20), (1, 15, 30, 8))).values()
-    tracks = tracks_of(sights)
+    linked = list(linker.add(plane((1, 10, 10, 20), (2, 15, 30, 8))).values())
+    linked += linker.add(plane((1, 10, 10, 20), (1, 15, 30, 8))).values()
+    tracks = tracks_of(linked)
     assert tracks.graph == {3: [1, 2]}
     assert tracks.objects.tolist() == [1, 2, 1]
 

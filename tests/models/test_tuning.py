@@ -33,7 +33,7 @@ def test_the_limits_of_the_paper_are_those_of_official_weights():
         {"first_levels": ()},
         {"larger": -1.0},
         {"view_sigmas": 0.0},
-        {"doubtful_score": 1.5},
+        {"uncertain_score": 1.5},
         {"quality": float("nan")},
         {"points_per_side": 0},
         {"prompted_quality": -0.1},

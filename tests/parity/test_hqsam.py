@@ -102,8 +102,8 @@ def encode(network, variant) -> Run:
 
 
 # One network at a time: pytest drops a parameter's value before it makes the next.
-# vit_l and vit_h run the code of vit_b; their sizes are in the names and shapes of keys,
-# which are compared for all.
+# vit_l and vit_h run the code of vit_b; the names and shapes of keys, which tell their
+# sizes, are compared for all.
 @pytest.fixture(
     scope="module",
     params=[

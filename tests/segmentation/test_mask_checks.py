@@ -24,8 +24,8 @@ def discs(*centres, radius=10, shape=(40, 80)):
     return np.any(away, axis=0)
 
 
-def test_a_low_score_is_doubtful_by_the_measure_of_the_model():
-    strict, lenient = Tuning(doubtful_score=0.7), Tuning(doubtful_score=0.5)
+def test_a_low_score_is_uncertain_by_the_measure_of_the_model():
+    strict, lenient = Tuning(uncertain_score=0.7), Tuning(uncertain_score=0.5)
     assert is_uncertain(square(0, 0, 5, 0.49), lenient)
     assert not is_uncertain(square(0, 0, 5, 0.51), lenient)
     assert is_uncertain(square(0, 0, 5, 0.51), strict)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, BufferPrototype
 
 
-class Kept:
+class ChunkCache:
     """LRU cache of the decoded chunks of all arrays of a file. Thread-safe.
 
     Parameters
@@ -63,29 +63,29 @@ class Kept:
                 self._bytes += len(chunk)
 
 
-class KeepingStore(WrapperStore["Store"]):
+class CachingStore(WrapperStore["Store"]):
     """A read-only zarr store that caches the chunks that another store decodes.
 
     Parameters
     ----------
     store : zarr.abc.store.Store
         Gives decoded chunks.
-    kept : Kept
-        Where they are kept.
+    cache : ChunkCache
+        Where they are kept; several stores may share it.
     name : hashable
-        Which of the stores that share `kept` this one is.
+        Which of the stores that share `cache` this one is.
     chunk_bytes : int
         Size of a decoded chunk.
     """
 
     def __init__(
-        self, store: Store, kept: Kept, name: Hashable, chunk_bytes: int
+        self, store: Store, cache: ChunkCache, name: Hashable, chunk_bytes: int
     ) -> None:
         super().__init__(store)
-        self._kept, self._name, self._chunk_bytes = kept, name, chunk_bytes
+        self._cache, self._name, self._chunk_bytes = cache, name, chunk_bytes
 
-    def _with_store(self, store: Store) -> KeepingStore:
-        return KeepingStore(store, self._kept, self._name, self._chunk_bytes)
+    def _with_store(self, store: Store) -> CachingStore:
+        return CachingStore(store, self._cache, self._name, self._chunk_bytes)
 
     async def get(
         self,
@@ -95,9 +95,9 @@ class KeepingStore(WrapperStore["Store"]):
     ) -> Buffer | None:
         """Return a chunk from the cache; decode it if it is missing there."""
         place = self._name, key
-        chunk = self._kept.get(place)
+        chunk = self._cache.get(place)
         if chunk is None:
-            self._kept.make_room(self._chunk_bytes)
+            self._cache.make_room(self._chunk_bytes)
             try:
                 chunk = await self._store.get(key, prototype, byte_range)
             except MemoryError as error:
@@ -106,5 +106,5 @@ class KeepingStore(WrapperStore["Store"]):
                     "a piece of it takes more memory than there is to be decoded"
                 ) from error
             if chunk is not None:
-                self._kept.put(place, chunk)
+                self._cache.put(place, chunk)
         return chunk

@@ -27,14 +27,14 @@ def decode_limit() -> int:
     ImageError
         The environment variable does not hold a size.
     """
-    said = os.environ.get(DECODE_VARIABLE)
+    declared = os.environ.get(DECODE_VARIABLE)
     try:
-        size = float(said) if said else DEFAULT_DECODE_GB
+        size = float(declared) if declared else DEFAULT_DECODE_GB
     except ValueError:
         size = 0.0
     if not 0 < size < 2**20:
         raise ImageError(
-            f"{DECODE_VARIABLE} is {said!r}: set it to a size in GB such as 4"
+            f"{DECODE_VARIABLE} is {declared!r}: set it to a size in GB such as 4"
         )
     return int(size * 1e9)
 

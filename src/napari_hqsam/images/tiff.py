@@ -19,7 +19,7 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
-from napari_hqsam.images.decoded import KeepingStore, Kept
+from napari_hqsam.images.decoded import CachingStore, ChunkCache
 from napari_hqsam.images.memory import check_decoded, check_fits
 from napari_hqsam.images.own_note import note_of_tiff
 from napari_hqsam.images.source import LazyArray, Reduced, Source
@@ -91,9 +91,9 @@ def open_tiff(
                 check_complete(level, path, allowed=allow_missing)
                 _check_codec(level.keyframe, path)
                 bound_pictures(level)
-            kept = Kept(_KEPT_BYTES)
+            cache = ChunkCache(_KEPT_BYTES)
             numbers = range(len(series.levels))
-            arrays = [_open_level(series, n, path, kept) for n in numbers]
+            arrays = [_open_level(series, n, path, cache) for n in numbers]
             letters = _letters(series, arrays[0].shape)
             number = tif.series.index(series)
             space = tiff_space(tif, number, letters)
@@ -140,13 +140,13 @@ def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
 
 
 def _open_level(
-    series: tifffile.TiffPageSeries, number: int, path: Path, kept: Kept
+    series: tifffile.TiffPageSeries, number: int, path: Path, cache: ChunkCache
 ) -> LazyArray:
     """Memory-map a level that is stored contiguously; else decode it on demand."""
     level = series.levels[number]
     page = level.keyframe
     if level.dataoffset is None or series.transform or not page.is_memmappable:
-        return _open_store(series, number, kept)
+        return _open_store(series, number, cache)
     if not lies_in_file(level):
         return padded(level, path)
     return np.memmap(
@@ -158,7 +158,9 @@ def _open_level(
     )
 
 
-def _open_store(series: tifffile.TiffPageSeries, number: int, kept: Kept) -> LazyArray:
+def _open_store(
+    series: tifffile.TiffPageSeries, number: int, cache: ChunkCache
+) -> LazyArray:
     """Return an array whose chunks tifffile decodes on demand."""
     level = series.levels[number]
     page = level.keyframe
@@ -177,7 +179,7 @@ def _open_store(series: tifffile.TiffPageSeries, number: int, kept: Kept) -> Laz
         whole: LazyArray = series.asarray(level=number)
         return whole
     decoder = series.aszarr(level=number, chunkmode="page" if whole_pages else None)
-    store = KeepingStore(decoder, kept, number, size)
+    store = CachingStore(decoder, cache, number, size)
     return zarr.open_array(store, mode="r")
 
 

@@ -113,10 +113,10 @@ def _mmstack(metadata: dict[str, Any], path: Path) -> tuple[int, set[str]]:
     """Return the number of planes of a Micro-Manager stack, and its files."""
     summary, index = metadata["Summary"], np.asarray(metadata["IndexMap"])
     found = index[:, :4].max(axis=0, initial=0).tolist()
-    said = ("Channels", "Slices", "Frames", "Positions")
+    counted = ("Channels", "Slices", "Frames", "Positions")
     sizes = [
         max(_whole(summary.get(name, 1)), int(at) + 1)
-        for name, at in zip(said, found, strict=True)
+        for name, at in zip(counted, found, strict=True)
     ]
     prefix, marked, _ = path.name.partition("_MMStack")
     others = path.parent.glob(f"{escape(prefix)}_MMStack*.tif") if marked else ()

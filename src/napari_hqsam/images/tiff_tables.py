@@ -67,15 +67,15 @@ def check_tables(path: Path) -> int:
         header = file.read(16)
         try:
             if len(header) < 16 or header[:4] not in _VERSIONS:
-                raise _Strange("it does not begin like one")
+                raise _BadTables("it does not begin like one")
             return _Tables(file, header, path).check()
-        except _Strange as why:
+        except _BadTables as why:
             raise ImageError(
                 f"{path} cannot be read as TIFF ({why}); it is damaged"
             ) from None
 
 
-class _Strange(Exception):
+class _BadTables(Exception):
     """The tables are invalid in a way that no writer of TIFF produces."""
 
 
@@ -119,7 +119,7 @@ class _Tables:
                 self._check_inner(inner)
             # Brent's algorithm: a circle comes back to a mark, set ever more rarely.
             if offset == marked:
-                raise _Strange("its pages lead in a circle")
+                raise _BadTables("its pages lead in a circle")
             steps += 1
             if steps == until:
                 marked, steps, until = offset, 0, 2 * until
@@ -131,7 +131,7 @@ class _Tables:
         while waiting:
             offset, depth = waiting.pop()
             if depth > _DEEPEST:
-                raise _Strange("its SubIFDs lead in a circle")
+                raise _BadTables("its SubIFDs lead in a circle")
             found = self._read(offset) if 0 < offset < self._size else None
             if found is not None:
                 waiting += ((inner, depth + 1) for inner in found[1])
@@ -155,7 +155,7 @@ class _Tables:
             data += self._file.read(self._length - len(data))
         self._table_bytes += self._length
         if self._table_bytes > self._size:
-            raise _Strange("the tables of its pages overlap")
+            raise _BadTables("the tables of its pages overlap")
         if len(data) < end + form.offsetsize:
             return None
         inner, pixels = self._values(data[form.tagnosize : end])
@@ -185,7 +185,7 @@ class _Tables:
             if size > self._form.tagoffsetthreshold:
                 self._value_bytes += size
                 if self._value_bytes > _SHARED_BYTES + _TIMES * self._size:
-                    raise _Strange("its tags name the same bytes again and again")
+                    raise _BadTables("its tags name the same bytes again and again")
             if code == _SUB_IFDS and count:
                 inner += self._offsets(kind, count, value)
         return inner, pixels

@@ -48,7 +48,7 @@ _WIDEST = 16
 _LZMA_MEMORY = 2**28
 
 
-class _TooMuch(Exception):
+class _TooLarge(Exception):
     """The decompressed data exceed the limit."""
 
 
@@ -60,13 +60,13 @@ def _header(layout: str, data: bytes, at: int) -> int:
 
 def _blosc(data: bytes, most: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
     if _header("<I", data, 4) > most:
-        raise _TooMuch
+        raise _TooLarge
     return Blosc().decode(data)
 
 
 def _lz4(data: bytes, most: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
     if _header("<I", data, 0) > most:
-        raise _TooMuch
+        raise _TooLarge
     return LZ4().decode(data)
 
 
@@ -76,7 +76,7 @@ def _zstd(data: bytes, most: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return imagecodecs.zstd_decode(data, out=most)
     except imagecodecs.ZstdError as error:
         if "too small" in str(error):
-            raise _TooMuch from error
+            raise _TooLarge from error
         raise
 
 
@@ -98,8 +98,11 @@ def _bz2(data: bytes, most: int, _: Mapping[str, Any]) -> bytes:
         return file.read(most + 1)
 
 
-def _lzma(data: bytes, most: int, said: Mapping[str, Any]) -> bytes:
-    layout, filters = said.get("format", lzma.FORMAT_XZ), said.get("filters")
+def _lzma(data: bytes, most: int, configuration: Mapping[str, Any]) -> bytes:
+    layout, filters = (
+        configuration.get("format", lzma.FORMAT_XZ),
+        configuration.get("filters"),
+    )
     if layout == lzma.FORMAT_RAW:
         sizes = [int(one.get("dict_size", 0)) for one in filters or ()]
         if max(sizes, default=0) > _LZMA_MEMORY:
@@ -126,7 +129,9 @@ COMPRESSORS = frozenset(_DECOMPRESS)
 """Names of the codecs whose size is bounded here."""
 
 
-def decompress(name: str, data: bytes, most: int, said: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def decompress(
+    name: str, data: bytes, most: int, configuration: Mapping[str, Any]
+) -> Any:  # noqa: ANN401
     """Decompress a chunk; raise ImageError if it exceeds a limit.
 
     Parameters
@@ -137,7 +142,7 @@ def decompress(name: str, data: bytes, most: int, said: Mapping[str, Any]) -> An
         What is compressed.
     most : int
         How many bytes may come out.
-    said : mapping
+    configuration : mapping
         Configuration of the codec.
 
     Returns
@@ -152,10 +157,10 @@ def decompress(name: str, data: bytes, most: int, said: Mapping[str, Any]) -> An
         The data are damaged; each codec has its own.
     """
     try:
-        found = _DECOMPRESS[name](data, most, said)
+        found = _DECOMPRESS[name](data, most, configuration)
         if memoryview(found).nbytes > most:
-            raise _TooMuch
-    except _TooMuch:
+            raise _TooLarge
+    except _TooLarge:
         raise ImageError(
             f"a chunk holds more than the {most} bytes that the metadata declare; "
             "it is damaged"
@@ -252,9 +257,9 @@ class _BoundedV3(BytesBytesCodec):
         name = str(named["name"]).removeprefix(NUMCODECS)
         dtype = chunk_spec.dtype.to_native_dtype()
         most = math.prod(chunk_spec.shape) * dtype.itemsize + _SLACK
-        said = named.get("configuration") or {}
+        configuration = named.get("configuration") or {}
         data = chunk_bytes.to_bytes()
-        found = await asyncio.to_thread(decompress, name, data, most, said)
+        found = await asyncio.to_thread(decompress, name, data, most, configuration)
         return chunk_spec.prototype.buffer.from_bytes(found)
 
     async def _encode_single(

@@ -123,6 +123,6 @@ def _in_shards(array: zarr.Array[Any]) -> Iterator[int]:
     """Yield the number of elements per chunk, at each level of nested shards."""
     codecs: Any = array.metadata.to_dict().get("codecs") or ()
     while shards := [c for c in codecs if c["name"] == "sharding_indexed"]:
-        said = shards[0]["configuration"]
-        yield math.prod(said["chunk_shape"])
-        codecs = said["codecs"]
+        shard = shards[0]["configuration"]
+        yield math.prod(shard["chunk_shape"])
+        codecs = shard["codecs"]

@@ -176,8 +176,8 @@ def _properties(group: zarr.Group) -> bool:
     """Whether the metadata of a label image hold properties of its objects."""
     from napari_hqsam.images.zarrs import ome_metadata
 
-    said = ome_metadata(group).get("image-label")
-    return isinstance(said, Mapping) and bool(said.get("properties"))
+    declared = ome_metadata(group).get("image-label")
+    return isinstance(declared, Mapping) and bool(declared.get("properties"))
 
 
 def _check_ours(target: Path, overwrite: bool | None) -> None:

@@ -211,7 +211,7 @@ def _best(pairs: Sequence[Pair]) -> dict[int, int]:
 
 
 @dataclass(frozen=True)
-class Sight:
+class LinkedObject:
     """An object on one plane of a sequence.
 
     Attributes
@@ -272,7 +272,7 @@ class Linker:
 
     def add(
         self, objects: Mapping[int, Mask] | Sequence[Mask] | NDArray[Any]
-    ) -> dict[int, Sight]:
+    ) -> dict[int, LinkedObject]:
         """Link the objects of the next plane.
 
         Parameters
@@ -282,7 +282,7 @@ class Linker:
 
         Returns
         -------
-        dict of int to Sight
+        dict of int to LinkedObject
             By the id of each object on its plane: the linked object.
         """
         masks = masks_of(objects)
@@ -295,14 +295,16 @@ class Linker:
             i: tuple(links.splits.get(i, [])) + tuple(links.merges.get(i, []))
             for i in masks
         }
-        sights = {
-            i: Sight(names[i], self._plane, centre(mask), mask.area, parents[i])
+        linked = {
+            i: LinkedObject(names[i], self._plane, centre(mask), mask.area, parents[i])
             for i, mask in masks.items()
         }
-        self.see({names[i]: mask for i, mask in masks.items()}, sights.values())
-        return sights
+        self.add_linked({names[i]: mask for i, mask in masks.items()}, linked.values())
+        return linked
 
-    def see(self, masks: Mapping[int, Mask], sights: Iterable[Sight]) -> None:
+    def add_linked(
+        self, masks: Mapping[int, Mask], linked: Iterable[LinkedObject]
+    ) -> None:
         """Add a plane whose objects are linked already, to resume a sequence.
 
         Parameters
@@ -310,18 +312,18 @@ class Linker:
         masks : mapping of int to Mask
             Objects of the plane by their linked ids; only needed for the last
             `max_gap` + 1 planes.
-        sights : iterable of Sight
+        linked : iterable of LinkedObject
             What `add` returned for this plane.
         """
         ended: set[int] = set()
         beyond = self.next_id
-        for sight in sights:
-            if sight.parents:
-                known = self.graph.setdefault(sight.object_id, [])
-                known.extend(p for p in sight.parents if p not in known)
-            if sight.object_id < beyond:  # not new: its parents ended in it
-                ended.update(sight.parents)
-            self.next_id = max(self.next_id, sight.object_id + 1)
+        for one in linked:
+            if one.parents:
+                known = self.graph.setdefault(one.object_id, [])
+                known.extend(p for p in one.parents if p not in known)
+            if one.object_id < beyond:  # not new: its parents ended in it
+                ended.update(one.parents)
+            self.next_id = max(self.next_id, one.object_id + 1)
         self._last |= {i: (self._plane, mask) for i, mask in masks.items()}
         self._last = {
             i: seen
@@ -338,9 +340,9 @@ class Linker:
         labels : ndarray
             (h, w) integers.
         """
-        sights = self.add(labels)
+        linked = self.add(labels)
         ids, ranks = np.unique(labels, return_inverse=True)
-        names = [sights[i].object_id if i else 0 for i in ids.tolist()]
+        names = [linked[i].object_id if i else 0 for i in ids.tolist()]
         return np.array(names, np.int64)[ranks].reshape(labels.shape)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.masks.linking import Sight
+    from napari_hqsam.masks.linking import LinkedObject
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Tracks:
 
 
 def tracks_of(
-    sights: Iterable[Sight],
+    linked: Iterable[LinkedObject],
     where: Callable[[int], tuple[float, ...]] = lambda plane: (plane,),
 ) -> Tracks:
     """Make tracks from the detections of a `Linker`.
@@ -52,14 +52,14 @@ def tracks_of(
 
     Parameters
     ----------
-    sights : iterable of Sight
+    linked : iterable of LinkedObject
         Of all planes, in any order.
     where : callable
         Leading coordinates of the plane of a number; by default the number.
     """
-    seen: dict[int, list[Sight]] = defaultdict(list)
-    for sight in sorted(sights, key=lambda s: (s.object_id, s.plane)):
-        seen[sight.object_id].append(sight)
+    seen: dict[int, list[LinkedObject]] = defaultdict(list)
+    for one in sorted(linked, key=lambda s: (s.object_id, s.plane)):
+        seen[one.object_id].append(one)
     starts = _starts(seen)
     fresh = max(seen, default=0)
     names: dict[tuple[int, int], int] = {}
@@ -76,31 +76,29 @@ def tracks_of(
     graph: dict[int, list[int]] = {}
     rows: list[tuple[float, ...]] = []
     for object_id, own in seen.items():
-        for sight in own:
-            if sight.plane in starts[object_id]:
-                current = names[object_id, sight.plane]
-                sources = (object_id, *sight.parents)
-                parents = [t for s in sources for t in track(s, sight.plane)]
+        for one in own:
+            if one.plane in starts[object_id]:
+                current = names[object_id, one.plane]
+                sources = (object_id, *one.parents)
+                parents = [t for s in sources for t in track(s, one.plane)]
                 if parents:
                     graph[current] = parents
-            rows.append((current, *where(sight.plane), *sight.centre, object_id))
+            rows.append((current, *where(one.plane), *one.centre, object_id))
     rows.sort()
     width = len(rows[0]) if rows else len(where(0)) + 4
     table = np.array(rows, np.float64).reshape(len(rows), width)
     return Tracks(table[:, :-1], graph, table[:, -1].astype(np.int64))
 
 
-def _starts(seen: dict[int, list[Sight]]) -> dict[int, list[int]]:
+def _starts(seen: dict[int, list[LinkedObject]]) -> dict[int, list[int]]:
     """Return the planes at which the tracks of each object begin."""
     starts = {i: {own[0].plane} for i, own in seen.items()}
     for object_id, own in seen.items():
-        for sight in own:
-            if not sight.parents:
+        for one in own:
+            if not one.parents:
                 continue
-            starts[object_id].add(sight.plane)
-            for parent in sight.parents:
-                later = [
-                    s.plane for s in seen.get(parent, ()) if s.plane >= sight.plane
-                ]
+            starts[object_id].add(one.plane)
+            for parent in one.parents:
+                later = [s.plane for s in seen.get(parent, ()) if s.plane >= one.plane]
                 starts.get(parent, set()).update(later[:1])
     return {i: sorted(planes) for i, planes in starts.items()}

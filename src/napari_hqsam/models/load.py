@@ -255,9 +255,9 @@ def _build(
     """Make the network that the weights are for, with these weights."""
     try:
         variant = find_variant({k: tuple(v.shape) for k, v in state.items()})
-        said = metadata.get("variant", variant)
-        if said != variant:
-            raise ValueError(f"it says {said} and holds {variant}")
+        declared = metadata.get("variant", variant)
+        if declared != variant:
+            raise ValueError(f"it says {declared} and holds {variant}")
         for key, value in state.items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise ValueError(f"NaN or infinite numbers in {key}")

@@ -49,7 +49,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
             first_levels=(2, 0, -2),
             larger=0.2,
             view_sigmas=1.5,
-            doubtful_score=0.6,
+            uncertain_score=0.6,
             automatic_share=1 / 8,
             points_per_side=18,
             apg=InstanceTuning(foreground=0.65, depth=0.25, sigma=3.2),

@@ -72,8 +72,8 @@ class Tuning:
         Distance, on a log scale in standard deviations, from the size that users mostly
         click on in a view to the smallest and the largest usual size: the weight of the
         zoom against the network's scores. See `segmentation.plane.levels.size_prior`.
-    doubtful_score : float
-        Score below which a mask is shown as doubtful.
+    uncertain_score : float
+        Score below which a mask is shown as uncertain.
     automatic_share : float
         As `object_share`, for segmentation without prompts.
     points_per_side : int
@@ -109,7 +109,7 @@ class Tuning:
     first_levels: tuple[int, ...] = (2, 0, -2)
     larger: float = 0.2
     view_sigmas: float = 1.5
-    doubtful_score: float = 0.7
+    uncertain_score: float = 0.7
     automatic_share: float = 1 / 8
     points_per_side: int = 32
     apg: InstanceTuning = InstanceTuning()
@@ -132,7 +132,7 @@ class Tuning:
                 0 < getattr(self, name) <= 1 / 2, "must be above 0, at most 1/2", name
             )
         for name in (
-            *("doubtful_score", "quality", "candidate_quality"),
+            *("uncertain_score", "quality", "candidate_quality"),
             *("prompted_quality", "end_stability"),
         ):
             check(0 <= getattr(self, name) <= 1, "must be from 0 to 1", name)

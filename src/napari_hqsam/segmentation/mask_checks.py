@@ -21,7 +21,7 @@ SAME_IOU = 0.95
 
 def is_uncertain(mask: Mask, tuning: Tuning) -> bool:
     """Whether a mask's predicted IoU is below the model's threshold."""
-    return mask.score < tuning.doubtful_score
+    return mask.score < tuning.uncertain_score
 
 
 def holds_negative(mask: Mask, prompt: Prompt) -> bool:

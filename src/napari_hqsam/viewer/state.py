@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Stretch = Literal["percentile", "contrast limits"]
 Scale = Literal["auto", "view", "whole"]
-Doubt = Literal["", "score", "negative"]
+Uncertainty = Literal["", "score", "negative"]
 
 OUTPUTS: tuple[Output, ...] = ("sam+hq", "sam", "hq")
 
@@ -192,8 +192,8 @@ class CurrentObject:
         Which of them is shown.
     choices : tuple of int
         Those of them that differ from one another; see `segmentation.mask_checks`.
-    doubt : {"", "score", "negative"}
-        Why the mask shown is doubtful: its low score, or a negative click inside.
+    uncertainty : {"", "score", "negative"}
+        Why the mask shown is uncertain: its low score, or a negative click inside.
     label_id : int or None
         Of the accepted object that was reopened; None: a new one.
     opened_on : PlaneView or None
@@ -210,7 +210,7 @@ class CurrentObject:
     masks: tuple[Mask, ...] = field(default=())
     chosen: int = 0
     choices: tuple[int, ...] = ()
-    doubt: Doubt = ""
+    uncertainty: Uncertainty = ""
     label_id: int | None = None
     opened_on: PlaneView | None = None
     waiting: bool = False

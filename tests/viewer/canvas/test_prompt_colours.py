@@ -1,4 +1,4 @@
-"""What is shown of prompts and of doubtful masks, so that it can be read."""
+"""What is shown of prompts and of uncertain masks, so that it can be read."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_what_is_a_poor_score_is_the_models_own(viewer, open_widget, squares):
     class Modest(DeafEngine):
         def segmenter(self, image, model):
             made = super().segmenter(image, model)
-            made.model.tuning = Tuning(doubtful_score=0.1)
+            made.model.tuning = Tuning(uncertain_score=0.1)
             return made
 
     viewer.add_image(squares, name="squares")

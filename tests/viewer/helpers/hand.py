@@ -77,7 +77,7 @@ class ThresholdEngine(Engine):
             digest="0" * 64,
             decoder_digest="1",
             input_size=448,
-            tuning=Tuning(doubtful_score=0.5),
+            tuning=Tuning(uncertain_score=0.5),
         )
 
     def segmenter(self, image, model):

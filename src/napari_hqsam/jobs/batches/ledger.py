@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.jobs.files.json_lines import JsonLines
-from napari_hqsam.masks.linking import Sight
+from napari_hqsam.masks.linking import LinkedObject
 from napari_hqsam.sessions.journal.json_values import as_float, as_int, as_list
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class PlaneResult:
     ----------
     index : tuple of int
         Position of the plane.
-    sights : tuple of Sight
-        Its objects; `Sight.plane` is the number of the plane in the batch.
+    linked : tuple of LinkedObject
+        Its objects; `LinkedObject.plane` is the number of the plane in the batch.
     boxes : tuple of (y0, x0, y1, x1)
         The box of each.
     lost : int
@@ -48,7 +48,7 @@ class PlaneResult:
     """
 
     index: tuple[int, ...]
-    sights: tuple[Sight, ...]
+    linked: tuple[LinkedObject, ...]
     boxes: tuple[Box, ...]
     lost: int = 0
     level: int | None = None
@@ -58,7 +58,7 @@ class PlaneResult:
         """Return the line of the ledger."""
         objects = [
             [s.object_id, *box, *s.centre, s.area, list(s.parents)]
-            for s, box in zip(self.sights, self.boxes, strict=True)
+            for s, box in zip(self.linked, self.boxes, strict=True)
         ]
         return {
             "plane": list(self.index),
@@ -85,7 +85,7 @@ class PlaneResult:
             i >= n for i, n in zip(index, shape, strict=False)
         ):
             raise ValueError(f"there is no plane {index}")
-        sights, boxes = [], []
+        linked, boxes = [], []
         for fields in map(as_list, as_list(line["objects"])):
             label_id, y0, x0, y1, x1, y, x, area, parents = fields
             box = (as_int(y0), as_int(x0), as_int(y1, 0, height), as_int(x1, 0, width))
@@ -95,14 +95,14 @@ class PlaneResult:
                 (as_float(y), as_float(x)),
                 tuple(map(as_int, as_list(parents))),
             )
-            sights.append(
-                Sight(as_int(label_id, 1), number, centre, as_int(area), above)
+            linked.append(
+                LinkedObject(as_int(label_id, 1), number, centre, as_int(area), above)
             )
             boxes.append(box)
         level = line["level"]
         return cls(
             index,
-            tuple(sights),
+            tuple(linked),
             tuple(boxes),
             as_int(line["lost"]),
             None if level is None else as_int(level, -_MAX_LEVEL, _MAX_LEVEL),

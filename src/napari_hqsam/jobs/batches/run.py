@@ -17,7 +17,7 @@ from napari_hqsam.jobs.batches.storage import Storage
 from napari_hqsam.jobs.files.tracks_file import check_tracks_file, write_tracks
 from napari_hqsam.labels import PromptPainter, paint
 from napari_hqsam.labels.blocks import clear_plane
-from napari_hqsam.masks.linking import Linker, Sight, centre
+from napari_hqsam.masks.linking import LinkedObject, Linker, centre
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.masks.tracks import tracks_of
 from napari_hqsam.segmentation.automatic import iter_everything, make_disjoint
@@ -102,8 +102,8 @@ def run_batch(
                     progress(number + 1, len(batch.planes))
             if tracks is not None:
                 planes = storage.ledger.planes(storage.shape)
-                sights = (s for done in planes for s in done.sights)
-                found = tracks_of(sights, lambda number: batch.planes[number])
+                linked = (s for done in planes for s in done.linked)
+                found = tracks_of(linked, lambda number: batch.planes[number])
                 write_tracks(tracks, found, segmenter.image.leading_axes)
             storage.place(labels, max(run.ids, default=0))
         except HqsamError:
@@ -141,7 +141,9 @@ class BatchRunner:
             if self.batch.mode == "auto":
                 self._start_sequence(number)
                 near = number >= done - 1 - self.batch.max_gap
-                self._linker.see(self._painted(plane) if near else {}, plane.sights)
+                self._linker.add_linked(
+                    self._painted(plane) if near else {}, plane.linked
+                )
         for index in planes[done : self._begun + 1]:
             clear_plane(self.labels, index)  # it may be half painted
         return done
@@ -207,7 +209,7 @@ class BatchRunner:
         return BatchResult(complete, planes, resumed, len(self.ids), self.lost, name)
 
     def _count(self, plane: PlaneResult) -> None:
-        self.ids.update(sight.object_id for sight in plane.sights)
+        self.ids.update(one.object_id for one in plane.linked)
         self.lost += plane.lost
 
     # --- prompts ------------------------------------------------------------
@@ -223,12 +225,15 @@ class BatchRunner:
             plane=self.segmenter.image.index_at(index),
             **self.batch.options.arguments(),
         )
-        seen: dict[int, tuple[Sight, tuple[int, int, int, int]]] = {}
+        seen: dict[int, tuple[LinkedObject, tuple[int, int, int, int]]] = {}
         for i, mask in found:
             check()
             painter.paint(i, mask.bbox, mask.data)
             if mask.area:
-                seen[i] = Sight(ids[i], number, centre(mask), mask.area), mask.bbox
+                seen[i] = (
+                    LinkedObject(ids[i], number, centre(mask), mask.area),
+                    mask.bbox,
+                )
         kept = [i for i in sorted(seen) if painter.pixels(i)]
         return PlaneResult(
             index,
@@ -256,13 +261,13 @@ class BatchRunner:
             )
         )
         self._start_sequence(number)
-        sights = self._linker.add(masks)
+        linked = self._linker.add(masks)
         for i, mask in enumerate(masks, 1):
-            paint(self.labels, mask.bbox, mask.data, sights[i].object_id, index=index)
+            paint(self.labels, mask.bbox, mask.data, linked[i].object_id, index=index)
         return PlaneResult(
             index,
-            tuple(replace(sights[i], plane=number) for i in sights),
-            tuple(masks[i - 1].bbox for i in sights),
+            tuple(replace(linked[i], plane=number) for i in linked),
+            tuple(masks[i - 1].bbox for i in linked),
             level=self._level,
         )
 
@@ -278,10 +283,10 @@ class BatchRunner:
     def _painted(self, done: PlaneResult) -> dict[int, Mask]:
         """Read the masks of a plane from the labels on the disk."""
         masks = {}
-        for sight, (y0, x0, y1, x1) in zip(done.sights, done.boxes, strict=True):
+        for one, (y0, x0, y1, x1) in zip(done.linked, done.boxes, strict=True):
             crop = (*done.index, slice(y0, y1), slice(x0, x1))
-            data = np.asarray(self.labels[crop]) == sight.object_id
-            masks[sight.object_id] = Mask((y0, x0, y1, x1), data, 1.0, 1.0)
+            data = np.asarray(self.labels[crop]) == one.object_id
+            masks[one.object_id] = Mask((y0, x0, y1, x1), data, 1.0, 1.0)
         return masks
 
     def _found_level(self) -> int:

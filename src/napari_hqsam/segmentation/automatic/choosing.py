@@ -130,8 +130,8 @@ def rate_by_maps(view: TileView) -> Rating:
         return Rating(0.0)
     fit = float((object_scores(maps, labels) * areas).sum()) / int(areas.sum())
     foreground = maps[0]
-    doubtful = np.count_nonzero((foreground > 0.2) & (foreground < 0.8))
-    share = int(doubtful) / max(int(np.count_nonzero(foreground > 0.5)), 1)
+    uncertain = np.count_nonzero((foreground > 0.2) & (foreground < 0.8))
+    share = int(uncertain) / max(int(np.count_nonzero(foreground > 0.5)), 1)
     crowded = ndimage.uniform_filter(foreground, view.tile.size // (2 * PITCH))
     row, col = divmod(int(crowded.argmax()), crowded.shape[1])
     pitch = view.tile.decoded_pitch

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OUTLINE = "HQ-SAM outline"
 CURRENT_COLOUR, HOVER_COLOUR = "#f0e442", "#ffffff"
 DASH, GAP = 5.0, 4.0
-"""Lengths in the dashed outline of a doubtful mask, in line widths."""
+"""Lengths in the dashed outline of a uncertain mask, in line widths."""
 MAX_DASHES = 80
 """Dashes of an outline; each is a shape, which napari is slow to make."""
 OUTLINE_PIXELS = 2.0
@@ -87,7 +87,7 @@ def show_outline(
     width : float
         Of the line, data pixels.
     dashed : bool
-        For a doubtful mask.
+        For a uncertain mask.
     """
     drawn = [] if mask is None else outlines(mask.bbox, mask.data)
     if dashed:

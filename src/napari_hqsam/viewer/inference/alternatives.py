@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.inference.doubts import doubt_about, next_choice
+from napari_hqsam.viewer.inference.uncertainty import next_choice, uncertainty_of
 from napari_hqsam.viewer.state import OUTPUTS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Alternatives:
         view, answer = controller.shown
         if len(current.masks) > 1:
             chosen = next_choice(current.choices, current.chosen)
-            current.doubt = doubt_about(answer, chosen)
+            current.uncertainty = uncertainty_of(answer, chosen)
             current.chosen = chosen
             controller.outline.draw()
             return

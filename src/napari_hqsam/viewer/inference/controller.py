@@ -16,15 +16,15 @@ from napari_hqsam.errors import HqsamError
 from napari_hqsam.viewer.canvas.mouse.tool_sync import ToolSync
 from napari_hqsam.viewer.canvas.scene import Scene
 from napari_hqsam.viewer.inference.click_history import ClickHistory
-from napari_hqsam.viewer.inference.doubts import (
-    distinct_masks,
-    doubt_about,
-    next_choice,
-)
 from napari_hqsam.viewer.inference.engine import Engine
 from napari_hqsam.viewer.inference.hover import Hover
 from napari_hqsam.viewer.inference.outline_view import OutlineView
 from napari_hqsam.viewer.inference.request_builder import RequestBuilder
+from napari_hqsam.viewer.inference.uncertainty import (
+    distinct_masks,
+    next_choice,
+    uncertainty_of,
+)
 from napari_hqsam.viewer.inference.warmup import Warmup
 from napari_hqsam.viewer.main_thread import DeferredCall, MainThread, notify
 from napari_hqsam.viewer.planes import layer_shape, shape_without
@@ -162,7 +162,7 @@ class InferenceController(QObject):
         if self._next_wanted:
             chosen = next_choice(current.choices, chosen)
         self._next_wanted = False
-        current.doubt = doubt_about(answer, chosen)
+        current.uncertainty = uncertainty_of(answer, chosen)
         current.masks = answer.masks
         current.chosen = chosen
         current.waiting = False
@@ -177,7 +177,7 @@ class InferenceController(QObject):
         """Forget the current object's masks; its prompts stay."""
         self.worker.cancel("click")
         self.shown = None
-        self.current.doubt = ""
+        self.current.uncertainty = ""
         self.current.masks = ()
         self.current.chosen = 0
         self.current.waiting = False

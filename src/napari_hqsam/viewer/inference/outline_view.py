@@ -60,7 +60,7 @@ class OutlineView(QObject):
         if scene.outline is None or scene.image is None:
             return
         mask, view, colour = self._current.mask, None, outline.CURRENT_COLOUR
-        dashed = bool(self._current.doubt)
+        dashed = bool(self._current.uncertainty)
         shown = self._shown()
         if mask is not None and shown is not None:
             view = shown[0]

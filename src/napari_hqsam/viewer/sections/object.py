@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.alternatives import Alternatives
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.objects.acceptor import Acceptor
-    from napari_hqsam.viewer.state import Doubt
+    from napari_hqsam.viewer.state import Uncertainty
 
 
-_DOUBTS: dict[Doubt, str] = {
+_UNCERTAIN: dict[Uncertainty, str] = {
     "score": "<b>Uncertain</b>: ",
     "negative": "<b>Negative click inside</b>: ",
 }
@@ -80,7 +80,7 @@ class ObjectSection(Section):
         controller.scene.tool_changed.connect(self.refresh)
         controller.settings.events.tool.connect(self.refresh)
         events = controller.current.events
-        for name in ("masks", "chosen", "doubt", "waiting", "label_id"):
+        for name in ("masks", "chosen", "uncertainty", "waiting", "label_id"):
             getattr(events, name).connect(self.refresh)
         self.refresh()
 
@@ -102,7 +102,7 @@ class ObjectSection(Section):
             self.status.setText("looking ...")
 
     def refresh(self) -> None:
-        """Show size, score and doubt of the current object."""
+        """Show size, score and uncertainty of the current object."""
         current = self.controller.current
         mask = current.mask
         if mask is None:
@@ -123,8 +123,10 @@ class ObjectSection(Section):
         unsure = "" if mask.complete else "; it continues beyond the tiles decoded"
         size = f"{name}{which}{mask.area} pixels{unsure}"
         score = f"score {mask.score:.2f}"
-        if current.doubt:
-            self.status.setText(f"{_DOUBTS[current.doubt]}{_HELP}<br>{score}, {size}")
+        if current.uncertainty:
+            self.status.setText(
+                f"{_UNCERTAIN[current.uncertainty]}{_HELP}<br>{score}, {size}"
+            )
             return
         self.status.setText(
             f"{size}\n{score}, stability {mask.stability:.2f}, {current.seconds:.2f} s"

@@ -38,11 +38,11 @@ class MakeTracks(StackTask):
 
     def results(self, job: SliceJob) -> Iterator[SliceResult]:
         """Link the labels of slice after slice; the tracks come last."""
-        from napari_hqsam.masks import Sight, link_planes, tracks_of
+        from napari_hqsam.masks import LinkedObject, link_planes, tracks_of
         from napari_hqsam.masks.linking import centre, masks_of
 
         plan = job.plan
-        sights: list[Sight] = []
+        linked: list[LinkedObject] = []
         before: dict[int, Mask] = {}
         seen: set[int] = set()
         for z in range(*plan.span):
@@ -55,12 +55,12 @@ class MakeTracks(StackTask):
             for i, mask in now.items():
                 ended = [p for p in links.merges.get(i, []) if p not in now]
                 parents = ended if i in seen else [*links.splits.get(i, []), *ended]
-                sight = Sight(i, z, centre(mask), mask.area)
-                sights.append(replace(sight, parents=tuple(parents)))
+                one = LinkedObject(i, z, centre(mask), mask.area)
+                linked.append(replace(one, parents=tuple(parents)))
             seen |= now.keys()
             before = now
             yield SliceResult(z)
-        yield SliceResult(plan.span[1] - 1, tracks=tracks_of(sights))
+        yield SliceResult(plan.span[1] - 1, tracks=tracks_of(linked))
 
     def place(self, result: SliceResult, placer: ResultPlacer) -> Iterator[None]:
         """Add the layer."""

@@ -1,4 +1,4 @@
-"""Judge the masks of an answer: which of them differ, and why one is doubtful.
+"""Judge the masks of an answer: which of them differ, and why one is uncertain.
 
 Imports torch on first use: an answer is there by then.
 """
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hqsam.viewer.inference.requests import Answer
-    from napari_hqsam.viewer.state import Doubt
+    from napari_hqsam.viewer.state import Uncertainty
 
 
 def distinct_masks(answer: Answer) -> tuple[int, ...]:
@@ -26,8 +26,8 @@ def next_choice(choices: Sequence[int], chosen: int) -> int:
     return next((i for i in choices if i > chosen), choices[0])
 
 
-def doubt_about(answer: Answer, chosen: int) -> Doubt:
-    """Return why a mask of an answer is doubtful; "" if it is not."""
+def uncertainty_of(answer: Answer, chosen: int) -> Uncertainty:
+    """Return why a mask of an answer is uncertain; "" if it is not."""
     from napari_hqsam.segmentation.mask_checks import holds_negative, is_uncertain
 
     mask = answer.masks[chosen]
