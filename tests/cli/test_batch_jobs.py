@@ -78,9 +78,14 @@ def test_a_job_file(command, folder):
     assert "options.lebel is unknown: do you mean level?" in err
 
 
-def test_options_that_do_not_fit_one_image(command, folder):
+def test_one_image_in_blocks(command, folder):
     image = folder / "in" / "0.npy"
-    code, _, err = command("batch", image, "-o", folder / "a.tif", "--workers", "2")
-    assert (code, "is one image" in err) == (2, True)
-    code, _, err = command("batch", image)
+    one = ("batch", image, *said(folder)[4:], "--workers", "1", "-o", folder / "a.tif")
+    code, out, err = command(*one)
+    assert (code, err) == (0, "")
+    assert "4 objects on 1 planes of 0.npy" in out
+    assert read_labels(folder / "a.tif").max() == 4
+    code, _, err = command(*one, "--max-gap", "1")
+    assert (code, "--max-gap of one image needs one process" in err) == (2, True)
+    code, _, err = command("batch", folder / "in" / "0.npy")
     assert (code, "where do the labels go?" in err) == (2, True)

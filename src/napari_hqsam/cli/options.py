@@ -69,12 +69,15 @@ StoresOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option(help="Many images: processes, each with its model. [default: 1]"),
+    typer.Option(
+        help="Processes, each with its model, for many images or the blocks of one. "
+        "[default: 1]"
+    ),
 ]
 SchedulerOption = Annotated[
     str | None,
-    typer.Option(help="Many images: address of a dask scheduler, tcp://HOST:PORT."),
+    typer.Option(help="Address of a dask scheduler, instead of processes."),
 ]
 SchedulerFileOption = Annotated[
-    Path | None, typer.Option(help="Many images: file of a dask scheduler.")
+    Path | None, typer.Option(help="File of a dask scheduler, instead of processes.")
 ]

@@ -3,6 +3,7 @@ from .batch import batch_file
 from .batches.plan import Batch, Mode, plan_batch
 from .batches.result import BatchResult
 from .batches.run import run_batch
+from .blocks.file import blocks_file
 from .description import Job, read_job, write_job
 from .embed import EmbedResult, embed_file
 from .evaluate import Evaluation, evaluate_folders
@@ -31,6 +32,7 @@ __all__ = [
     "Reporter",
     "auto_file",
     "batch_file",
+    "blocks_file",
     "embed_file",
     "evaluate_folders",
     "is_collection",

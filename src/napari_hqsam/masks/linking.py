@@ -79,8 +79,8 @@ def link_planes(
     """
     check_overlap(min_overlap)
     before, now = masks_of(previous), masks_of(current)
-    pairs = list(_overlaps(before, now))
-    continues = _assigned([p for p in pairs if p.may_match(min_overlap)])
+    pairs = list(overlapping_pairs(before, now))
+    continues = best_matching([p for p in pairs if p.may_match(min_overlap)])
     ended = before.keys() - set(continues.values())
     splits: dict[int, list[int]] = defaultdict(list)
     merges: dict[int, list[int]] = defaultdict(list)
@@ -160,7 +160,7 @@ class Pair(NamedTuple):
         return self.iou >= min_overlap or inside >= INSIDE
 
 
-def _overlaps(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
+def overlapping_pairs(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
     """Yield all pairs of overlapping objects."""
     ids, masks = [list(before), list(now)], [list(before.values()), list(now.values())]
     areas = [[mask.area for mask in some] for some in masks]
@@ -172,7 +172,7 @@ def _overlaps(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
             yield Pair(ids[0][i], ids[1][j], shared / union, shared / a, shared / b)
 
 
-def _assigned(pairs: Sequence[Pair]) -> dict[int, int]:
+def best_matching(pairs: Sequence[Pair]) -> dict[int, int]:
     """Return the one-to-one matching (now -> before) with the highest sum of IoU.
 
     Solved per connected component of the overlap graph, so that the cost matrices

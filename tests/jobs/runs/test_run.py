@@ -139,6 +139,16 @@ def test_stacks_are_linked(job, folder, labels_in, tmp_path):
     assert (tmp_path / "labels" / "a.tracks.csv").exists()
 
 
+@pytest.mark.slow
+def test_a_job_of_one_image_is_done_in_blocks(job, folder, tmp_path, labels_in):
+    one = {"paths": str(folder / "img0.npy")}
+    done = run(job(inputs=one, run={"executor": "processes"}))
+    assert (done.images, done.objects, done.failed) == (1, 3, ())
+    assert labels_in(tmp_path / "labels")["img0.tif"].max() == 3
+    done = run(job(inputs=one))
+    assert (done.resumed, done.objects) == (1, 3)
+
+
 def test_inputs_by_pattern_and_by_name(job, folder):
     def keys(*paths, **more):
         made = job(inputs={"paths": [str(p) for p in paths], **more})

@@ -13,6 +13,7 @@ from napari_hqsam.cli.console import print_line
 from napari_hqsam.cli.reporter import Console
 
 if TYPE_CHECKING:
+    from napari_hqsam.jobs import BatchResult
     from napari_hqsam.jobs.description import Job
 
 
@@ -105,8 +106,8 @@ def batch(
     """Segment a stack, a folder of images or a plate; run it again to resume."""
     from napari_hqsam.cli.job_options import job_of_file, job_of_options
     from napari_hqsam.errors import JobError
-    from napari_hqsam.jobs import batch_file, is_collection
-    from napari_hqsam.jobs.description import SUFFIXES
+    from napari_hqsam.jobs import batch_file, blocks_file, is_collection
+    from napari_hqsam.jobs.description import SUFFIXES, ModelChoice, RunOptions
 
     run: dict[str, Any] = {
         name: value
@@ -162,11 +163,43 @@ def batch(
         _do(job, dry_run=dry_run, restart=restart)
         return
     if run:
-        raise JobError(
-            f"{image} is one image, which one process segments: leave out "
-            f"--{next(iter(run)).replace('_', '-')}, or give a folder, a pattern or a "
-            "job"
+        for name, given in (
+            ("prompts", prompts),
+            ("--mode", mode not in ("", "auto")),
+            ("--tracks", tracks),
+            ("--max-gap", max_gap),
+        ):
+            if given:
+                raise JobError(
+                    f"{name} of one image needs one process: leave out "
+                    f"--{next(iter(run)).replace('_', '-')}"
+                )
+        arguments.pop("cache")
+        done = blocks_file(
+            image,
+            out,
+            choice=ModelChoice(
+                name=arguments.pop("model"),
+                instance_decoder=None
+                if instance_decoder is None
+                else str(instance_decoder),
+                device=tuple(arguments.pop("device").split(",")),
+                precision=arguments.pop("precision"),
+            ),
+            run=RunOptions(**run),
+            planes=planes,
+            min_overlap=min_overlap,
+            linked_axis=link,
+            proposer=proposer,  # type: ignore[arg-type]
+            overwrite=overwrite,
+            restart=restart,
+            reporter=Console(),
+            allow_missing=allow_missing,
+            **options,
+            **arguments,
         )
+        _print_one(done, out)
+        return
     chosen: Any = {"mode": mode or None, "overlap": overlap, "proposer": proposer}
     done = batch_file(
         image,
@@ -186,6 +219,10 @@ def batch(
         instance_decoder=instance_decoder,
         **arguments,
     )
+    _print_one(done, out)
+
+
+def _print_one(done: BatchResult, out: Path) -> None:
     objects = f"{done.objects} object{'s' * (done.objects != 1)}"
     print_line(f"{objects} on {done.planes} planes of {done.image} in {out}")
 

@@ -53,6 +53,7 @@ it; either removes this folder when it is complete.
 """
 _LOCK, _LEDGER, _REPLACED = "lock", "ledger.jsonl", "replaced"
 _PARTIAL = ".partial"
+_WORK = "work"
 
 
 class Storage:
@@ -85,6 +86,16 @@ class Storage:
         self._labels_path = self.folder / name
         self._files: ChunkFiles | None = None
         self._check_ours()
+
+    @property
+    def work(self) -> Path:
+        """Folder of intermediate results, of batches that have some."""
+        return self.folder / _WORK
+
+    @property
+    def labels_path(self) -> Path:
+        """The zarr in which the labels are until they are complete."""
+        return self._labels_path
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -163,7 +174,7 @@ class Storage:
         """Remove our files, and the folder if it is then empty; under the lock."""
         replaced = self.folder.glob(f"{_REPLACED}*") if self.out.exists() else ()
         killed = self.folder.glob(f".*{_PARTIAL}")  # what was written just then
-        ours = [self._labels_path, *replaced, *killed]
+        ours = [self._labels_path, self.work, *replaced, *killed]
         for path in ours:
             shutil.rmtree(path, ignore_errors=True)
         if not any(
@@ -189,6 +200,7 @@ class Storage:
         if begun is None or not self._labels_path.exists():
             # leftovers of a kill while they were being removed
             shutil.rmtree(self._labels_path, ignore_errors=True)
+            shutil.rmtree(self.work, ignore_errors=True)
             self._make(batch)
             self.ledger.begin(identity)
         elif wrong := differing(begun, identity):
@@ -253,6 +265,7 @@ class Storage:
         """Discard an interrupted batch, ledger first: it makes the rest valid."""
         self.ledger.path.unlink(missing_ok=True)
         shutil.rmtree(self._labels_path, ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def place(self, labels: zarr.Array[Any], highest: int) -> None:
         """Move the complete labels to their final path, and clean up.

@@ -15,21 +15,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _INTERRUPTED = 128 + signal.SIGINT
-_kept: dict[Hashable, Any] = {}
-_lock = threading.Lock()
+_kept: dict[str, tuple[Hashable, Any]] = {}
+_lock = threading.RLock()
 _number = 0
 
 
-def loaded(key: Hashable, load: Callable[[], T]) -> T:
+def loaded(key: Hashable, load: Callable[[], T], slot: str = "model") -> T:
     """Return what this process keeps under a key; load it on first use.
 
-    What was kept under other keys is dropped: there is room for one model.
+    Parameters
+    ----------
+    key : hashable
+    load : callable
+    slot : str
+        What it is; of each kind the last one is kept: there is room for one model.
     """
     with _lock:
-        if key not in _kept:
-            _kept.clear()
-            _kept[key] = load()
-        found: T = _kept[key]
+        if slot not in _kept or _kept[slot][0] != key:
+            _kept.pop(slot, None)
+            _kept[slot] = key, load()
+        found: T = _kept[slot][1]
         return found
 
 

@@ -69,7 +69,10 @@ class JobPlan:
     @property
     def seconds(self) -> float:
         """Predicted time of the run, if all workers are as fast as this machine."""
-        return self.tiles * self.seconds_per_tile / min(self.workers, self.images)
+        parallel = self.workers  # one image is divided into blocks
+        if self.images > 1:
+            parallel = min(self.workers, self.images)
+        return self.tiles * self.seconds_per_tile / parallel
 
 
 def plan_job(

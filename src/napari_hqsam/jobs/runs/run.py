@@ -5,16 +5,20 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamWarning, JobError, OutputError
+from napari_hqsam.jobs.description import Automatic
 from napari_hqsam.jobs.executors import make_executor
+from napari_hqsam.jobs.executors.interface import attempt
 from napari_hqsam.jobs.reporter import Reporter
 from napari_hqsam.jobs.runs.inputs import iter_tasks
 from napari_hqsam.jobs.runs.storage import JobStorage, TaskRecord, signature_of
 from napari_hqsam.jobs.runs.work import (
     ImageResult,
     ModelLoader,
+    image_keywords,
     load_chosen_model,
     segment_image,
 )
@@ -104,7 +108,7 @@ def run_job(
     storage = JobStorage(job)
     with storage.locked():
         storage.open(restart=restart)
-        run = _Run(job, storage, reporter)
+        run = _Run(job, storage, reporter, restart=restart)
         with (
             reporter.on_interrupt(
                 f"the images done are in {job.outputs.folder}: run the same job again "
@@ -112,11 +116,14 @@ def run_job(
             ),
             reporter.progress("image", count) as advance,
         ):
-            executor = make_executor(job.run)
-            try:
-                run.all(executor, load, advance, cancelled)
-            finally:
-                executor.close()
+            if count == 1 and _is_for_blocks(job):
+                run.one_in_blocks(load, advance)
+            else:
+                executor = make_executor(job.run)
+                try:
+                    run.all(executor, load, advance, cancelled)
+                finally:
+                    executor.close()
     return JobResult(
         count,
         run.resumed,
@@ -126,11 +133,60 @@ def run_job(
     )
 
 
+def _is_for_blocks(job: Job) -> bool:
+    """Whether one image of the job is divided into blocks for several workers."""
+    action, run = job.action, job.run
+    named = run.scheduler or run.scheduler_file
+    several = run.executor == "auto" and (run.workers > 1 or named is not None)
+    return (
+        isinstance(action, Automatic)
+        and (several or run.executor in ("processes", "dask"))
+        and not action.max_gap
+        and not job.outputs.tracks
+    )
+
+
+def _segment_in_blocks(
+    job: Job, load: ModelLoader, reporter: Reporter, task: ImageTask, *, restart: bool
+) -> ImageResult:
+    """Segment an image of a job block by block, and write its labels."""
+    from napari_hqsam.jobs.blocks.file import blocks_file
+    from napari_hqsam.labels.ours import is_ours
+
+    action, inputs, options = job.action, job.inputs, job.options
+    assert isinstance(action, Automatic)
+    Path(task.out).parent.mkdir(parents=True, exist_ok=True)
+    done = blocks_file(
+        task.source,
+        task.out,
+        choice=job.model,
+        run=job.run,
+        planes=inputs.planes,
+        proposer=action.proposer,
+        min_overlap=action.min_overlap,
+        linked_axis=action.linked_axis,
+        overwrite=job.outputs.overwrite or is_ours(task.out),
+        restart=restart,
+        load=load,
+        reporter=reporter,
+        normalization=inputs.normalization,
+        level=options.level,
+        output=options.output,
+        clean=options.clean,
+        typical_size=options.typical_size,
+        **image_keywords(job, task),
+    )
+    return ImageResult(done.objects)
+
+
 class _Run:
     """The counts of a run."""
 
-    def __init__(self, job: Job, storage: JobStorage, reporter: Reporter) -> None:
+    def __init__(
+        self, job: Job, storage: JobStorage, reporter: Reporter, *, restart: bool
+    ) -> None:
         self.job, self.storage, self.reporter = job, storage, reporter
+        self.restart = restart
         self.resumed = self.finished = self.objects = 0
         self.failed: list[tuple[str, str]] = []
         self._signatures: dict[str, str] = {}
@@ -154,6 +210,21 @@ class _Run:
                 )
             if cancelled():
                 return
+
+    def one_in_blocks(
+        self, load: ModelLoader, advance: Callable[[int], object]
+    ) -> None:
+        """Run the only task, block by block on the executor."""
+        for task in self._left(advance):
+            work = partial(
+                _segment_in_blocks,
+                self.job,
+                load,
+                self.reporter,
+                restart=self.restart,
+            )
+            self._keep(attempt(work, 0, task))
+            advance(1)
 
     def _left(self, advance: Callable[[int], object]) -> Iterator[ImageTask]:
         """Yield the tasks that earlier runs have not done, lazily."""

@@ -93,7 +93,7 @@ def _keywords(job: Job, load: ModelLoader, task: ImageTask) -> dict[str, Any]:
     """Return the keywords of `JobSetup` and `SegmentOptions`."""
     inputs, options = job.inputs, job.options
     return {
-        **_image_keywords(job, task),
+        **image_keywords(job, task),
         "normalization": inputs.normalization,
         "model": _model(job, load),
         "cache": _cache(job),
@@ -104,7 +104,8 @@ def _keywords(job: Job, load: ModelLoader, task: ImageTask) -> dict[str, Any]:
     }
 
 
-def _image_keywords(job: Job, task: ImageTask) -> dict[str, Any]:
+def image_keywords(job: Job, task: ImageTask) -> dict[str, Any]:
+    """Return the keywords of `open_image` for a task."""
     inputs = job.inputs
     return {
         "key": task.image_key,
@@ -124,7 +125,7 @@ def _automatic(job: Job, load: ModelLoader, task: ImageTask) -> int:
 
     action = job.action
     assert isinstance(action, Automatic)
-    image = open_image(task.source, **_image_keywords(job, task))
+    image = open_image(task.source, **image_keywords(job, task))
     if image.leading_axes:
         return _batch(
             job,
@@ -202,7 +203,7 @@ def _replayed(job: Job, load: ModelLoader, task: ImageTask) -> int:
         model=_model(job, load) if action.segment_again else None,
         cache=_cache(job),
         overwrite=job.outputs.overwrite,
-        **_image_keywords(job, task),
+        **image_keywords(job, task),
     )
     return done.objects
 
