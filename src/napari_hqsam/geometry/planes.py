@@ -181,7 +181,7 @@ def _by_letter(
 def _check_dropped(
     named: Mapping[str, int], sizes: Mapping[str, int], others: str, name: str
 ) -> None:
-    """Raise if a position is along an unknown axis, or out of range."""
+    """Raise ImageError for a position along an unknown axis, or out of range."""
     for letter, number in named.items():
         if letter in sizes or (letter == "c" and letter in others):
             continue

@@ -219,7 +219,10 @@ def group_by_plane(
 
 
 def check_prompts(image: Image, groups: dict[tuple[int, ...], list[Prompt]]) -> None:
-    """Raise if prompts lie outside the image; before a model is loaded."""
+    """Raise ImageError or PromptError if prompts lie outside the image.
+
+    Called before a model is loaded, which takes seconds.
+    """
     for index, group in groups.items():
         image.check_position(index)
         for prompt in group:

@@ -177,7 +177,7 @@ def _sources(recorded: RecordedSession) -> list[Path]:
 
 
 def _check_same(recorded: RecordedSession, image: Image) -> None:
-    """Raise if the image does not fit the labels; warn if its pixels differ."""
+    """Raise ImageError if the axes differ; warn if only the pixels do."""
     from napari_hqsam.images import fingerprint
 
     label_axes(recorded, image)

@@ -229,7 +229,7 @@ def _check_overlap(overlap: str) -> None:
 
 
 def _check_integers(labels: np.ndarray) -> None:
-    """Raise if the array cannot be a label image."""
+    """Raise ImageError unless labels are integers."""
     if np.dtype(labels.dtype).kind not in "iu":
         raise ImageError(f"labels are {labels.dtype}; convert them to integers")
 
@@ -251,7 +251,7 @@ def _check_place(
     data: np.ndarray,
     index: Sequence[int],
 ) -> None:
-    """Raise if the box does not fit the plane or the mask."""
+    """Raise ImageError if index, box and mask do not fit the labels."""
     if labels.ndim != len(index) + 2:
         raise ImageError(
             f"labels of shape {labels.shape} need a plane index of "

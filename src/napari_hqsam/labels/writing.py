@@ -206,7 +206,7 @@ def write_labels(
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:
-    """Raise if there are no pixels or no planes."""
+    """Raise ImageError for fewer than two dimensions, or one of length 0."""
     if len(shape) < 2 or min(shape) < 1:
         raise ImageError(
             f"labels have shape {shape}; they need 2 dimensions or more, none "
@@ -215,7 +215,7 @@ def _check_shape(shape: tuple[int, ...]) -> None:
 
 
 def _check_ids(labels: np.ndarray) -> np.dtype:
-    """Return the data type that holds the ids; raise if there is none."""
+    """Return the data type that holds the ids; raise ImageError if none does."""
     if labels.dtype.kind not in "biu":
         raise ImageError(f"labels are {labels.dtype}; convert them to integers")
     _check_shape(labels.shape)

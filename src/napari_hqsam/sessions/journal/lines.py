@@ -152,7 +152,7 @@ def _damaged(path: Path, number: int, damage: ValueError) -> JournalError:
 
 
 def _check_header(path: Path, header: Json) -> None:
-    """Raise unless this version of the package reads such a journal."""
+    """Raise JournalError unless this version of the package reads the journal."""
     if header.get("journal") != FORMAT:
         raise JournalError(f"{path} is not a journal of napari-hqsam")
     version = header.get("version")
