@@ -30,6 +30,7 @@ from napari_hqsam.training.weights import load_weights, save_weights
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_hqsam.datasets.labelled import Dataset
     from napari_hqsam.network import HQSAM
 
 FEATURES = {"final": "embedding_encoder", "early": "compress_vit_feat"}
@@ -126,6 +127,35 @@ def table(results: dict[str, dict[str, float]]) -> str:
 
 def main() -> None:
     """Train and measure all variants, resuming where an earlier run stopped."""
+    args = _arguments()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    train, validation = read_datasets(args.data, args.device)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+
+    def measure(variant: str, network: HQSAM) -> None:
+        network = network.to(args.device).eval()
+        scores[variant] = validate(network, validation, args.crops, boundary=True)
+        print(variant, json.dumps(scores[variant]["mean"]), flush=True)
+
+    measure(SAM_ONLY, load_weights(args.weights))
+    for variant, features in VARIANTS.items():
+        path = args.folder / f"{variant.replace(' ', '_')}.safetensors"
+        if not path.exists():
+            _train(args, train, variant, features, path)
+        measure(variant, load_weights(path))
+    means = {variant: found["mean"] for variant, found in scores.items()}
+    about = {"weights": args.weights.name, "steps": args.steps}
+    (args.folder / "ablation.json").write_text(
+        json.dumps({**about, "validation": scores}, indent=1) + "\n"
+    )
+    (args.folder / "ablation.md").write_text(table(means))
+    print(table(means))
+
+
+def _arguments() -> argparse.Namespace:
+    """Parse and check the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -144,48 +174,36 @@ def main() -> None:
         parser.error(f"--steps {args.steps} trains nothing: give 1 or more")
     if not args.weights.is_file():
         parser.error(f"--weights {args.weights} is no file: give a .safetensors")
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    train, validation = read_datasets(args.data, args.device)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    scores: dict[str, dict[str, dict[str, float]]] = {}
+    return args
 
-    def measure(variant: str, network: HQSAM) -> None:
-        network = network.to(args.device).eval()
-        scores[variant] = validate(network, validation, args.crops, boundary=True)
-        print(variant, json.dumps(scores[variant]["mean"]), flush=True)
 
-    measure(SAM_ONLY, load_weights(args.weights))
-    for variant, features in VARIANTS.items():
-        path = args.folder / f"{variant.replace(' ', '_')}.safetensors"
-        if not path.exists():
-            network = with_new_hq(load_weights(args.weights), features)
-            trainer = Trainer(
-                hq_recipe(args.steps, network.input_size),
-                train,
-                path.with_suffix(""),
-                args.device,
-                bf16=args.bf16,
-                network=network,
-                frozen=frozen_without(features),
-            )
-            trainer.resume()
-            signal.signal(signal.SIGTERM, trainer.stop)
-            signal.signal(signal.SIGINT, trainer.stop)
-            print(f"{variant}: step {trainer.step} of {args.steps}", flush=True)
-            trainer.run()
-            if trainer.stopping:
-                sys.exit(f"stopped and saved in {variant}; run again to go on")
-            save_weights(trainer.averaged(), path, trainer.step)
-            (path.with_suffix("") / "checkpoint.pt").unlink()
-        measure(variant, load_weights(path))
-    means = {variant: found["mean"] for variant, found in scores.items()}
-    about = {"weights": args.weights.name, "steps": args.steps}
-    (args.folder / "ablation.json").write_text(
-        json.dumps({**about, "validation": scores}, indent=1) + "\n"
+def _train(
+    args: argparse.Namespace,
+    train: list[Dataset],
+    variant: str,
+    features: tuple[str, ...],
+    path: Path,
+) -> None:
+    """Train the HQ part of a variant, and write its weights; exit if interrupted."""
+    network = with_new_hq(load_weights(args.weights), features)
+    trainer = Trainer(
+        hq_recipe(args.steps, network.input_size),
+        train,
+        path.with_suffix(""),
+        args.device,
+        bf16=args.bf16,
+        network=network,
+        frozen=frozen_without(features),
     )
-    (args.folder / "ablation.md").write_text(table(means))
-    print(table(means))
+    trainer.resume()
+    signal.signal(signal.SIGTERM, trainer.stop)
+    signal.signal(signal.SIGINT, trainer.stop)
+    print(f"{variant}: step {trainer.step} of {args.steps}", flush=True)
+    trainer.run()
+    if trainer.stopping:
+        sys.exit(f"stopped and saved in {variant}; run again to go on")
+    save_weights(trainer.averaged(), path, trainer.step)
+    (path.with_suffix("") / "checkpoint.pt").unlink()
 
 
 if __name__ == "__main__":
