@@ -151,12 +151,14 @@ class SlowNetwork(BrightNetwork):
 def load_bright(choice, device):
     """Load the stand-in in place of the model of a job; can be pickled.
 
-    The name "bright:128:0.1" is of a network of 128 pixels that takes 0.1 s a tile.
+    The name "bright:128:0.1:8" is of a network of 128 pixels that takes 0.1 s a tile,
+    and whose grid has 8 clicks along a side.
     """
     _, *numbers = choice.name.split(":")
-    size, seconds = (*map(float, numbers), *(128.0, 0.0)[len(numbers) :])
+    usual = (128.0, 0.0, 16.0)
+    size, seconds, points = (*map(float, numbers), *usual[len(numbers) :])
     model = bright_model(int(size))
-    model.tuning = replace(TUNING, points_per_side=16)
+    model.tuning = replace(TUNING, points_per_side=int(points))
     model.network = SlowNetwork(int(size))
     model.network.seconds = seconds
     return model
