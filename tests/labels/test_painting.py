@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.labels import PromptPainter, free_id, paint
+from napari_hqsam.labels import PromptPainter, free_id, paint, paint_masks
 from napari_hqsam.labels.blocks import blocks
+from napari_hqsam.masks import Mask
 
 LABELS = hnp.arrays("u1", (6, 7), elements=st.integers(0, 3))
 
@@ -202,3 +203,32 @@ def test_no_id_is_left():
         free_id(np.arange(256, dtype="u1"))
     with pytest.raises(ImageError, match="integers"):
         free_id(np.zeros((2, 2)))
+
+
+def test_many_masks_at_once_are_as_one_by_one_and_write_each_chunk_once():
+    rng = np.random.default_rng(0)
+    masks = {
+        label_id: Mask.from_crop(rng.random((9, 9)) > 0.3, (y, x), 0.9, 1.0)
+        for label_id, (y, x) in enumerate(rng.integers(0, 31, (20, 2)), 5)
+    }
+    wanted = np.zeros((2, 40, 40), "u2")
+    wanted[1, 10:20] = 3
+    labels = zarr.create_array({}, shape=wanted.shape, chunks=(1, 16, 16), dtype="u2")
+    labels[:] = wanted
+    for label_id, mask in masks.items():
+        paint(wanted, mask.bbox, mask.data, label_id, index=(1,))
+    written = []
+
+    class Watched:
+        shape, chunks = labels.shape, labels.chunks
+
+        def __getitem__(self, key):
+            return labels[key]
+
+        def __setitem__(self, key, value):
+            written.append(key)
+            labels[key] = value
+
+    paint_masks(Watched(), masks, index=(1,))
+    np.testing.assert_array_equal(labels[:], wanted)
+    assert len(set(map(str, written))) == len(written) <= 9

@@ -150,7 +150,7 @@ def _write(
     setup: JobSetup,
 ) -> Any:  # noqa: ANN401 - zarr
     """Write the labels; return those of the overlay, if one is wanted."""
-    from napari_hqsam.labels import paint
+    from napari_hqsam.labels import paint_masks
     from napari_hqsam.sessions import archiving_session
 
     index = batch.planes[0]
@@ -162,8 +162,7 @@ def _write(
             segmenter.image, out, max(len(masks), 1), overwrite=overwrite or None
         ) as labels,
     ):
-        for i, mask in enumerate(masks, 1):
-            paint(labels, mask.bbox, mask.data, i, index=index)
+        paint_masks(labels, dict(enumerate(masks, 1)), index=index)
         if picture is not None:
             small = reduced_labels(labels, index)
         details.append(str(out))

@@ -13,7 +13,13 @@ from napari_hqsam.labels.digest import labels_digest
 from napari_hqsam.labels.fiji_rois import write_fiji_rois
 from napari_hqsam.labels.ids import label_ids
 from napari_hqsam.labels.overlay import draw_overlay
-from napari_hqsam.labels.painting import Overlap, PromptPainter, free_id, paint
+from napari_hqsam.labels.painting import (
+    Overlap,
+    PromptPainter,
+    free_id,
+    paint,
+    paint_masks,
+)
 from napari_hqsam.labels.reading import read_labels
 from napari_hqsam.labels.target import (
     check_axes_fit,
@@ -39,6 +45,7 @@ __all__ = [
     "labels_digest",
     "labels_on_disk",
     "paint",
+    "paint_masks",
     "read_labels",
     "write_fiji_rois",
     "write_labels",

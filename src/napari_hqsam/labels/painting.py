@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from napari_hqsam.errors import ImageError
+from napari_hqsam.geometry.boxes import common, index_in
 from napari_hqsam.labels.blocks import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from napari_hqsam.masks.algebra import Crop
 
 Overlap = Literal["keep", "overwrite", "empty"]
 
@@ -67,6 +70,41 @@ def paint(
         gives_way=lambda _: overlap == "overwrite",
     )
     return taken.total()
+
+
+def paint_masks(
+    labels: Any,  # noqa: ANN401 - numpy or zarr
+    masks: Mapping[int, Crop],
+    *,
+    index: Sequence[int] = (),
+) -> None:
+    """Write many masks at once, in place; each chunk is read and written once.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        As of `paint`.
+    masks : mapping of int to Mask
+        By the id to write. Pixels that have an id keep it, so that of masks which
+        share some the first gets them.
+    index : sequence of int
+        As of `paint`.
+    """
+    ids = list(masks)
+    bboxes = np.array([mask.bbox for mask in masks.values()]).reshape(-1, 4)
+    for y, x in blocks(labels, (0, 0, *labels.shape[-2:])):
+        box = y.start, x.start, y.stop, x.stop
+        meets = (bboxes[:, :2] < box[2:]).all(1) & (box[:2] < bboxes[:, 2:]).all(1)
+        if not meets.any():
+            continue
+        window = np.array(labels[(*index, y, x)])
+        for number in np.flatnonzero(meets).tolist():
+            mask = masks[ids[number]]
+            shared = common(mask.bbox, box)
+            part = window[index_in(shared, box)]
+            on = mask.data[index_in(shared, mask.bbox)]
+            part[on & (part == 0)] = ids[number]
+        labels[(*index, y, x)] = window
 
 
 class PromptPainter:

@@ -15,7 +15,7 @@ from napari_hqsam.jobs.batches.level import choose_level
 from napari_hqsam.jobs.batches.result import BatchResult
 from napari_hqsam.jobs.batches.storage import Storage
 from napari_hqsam.jobs.files.tracks_file import check_tracks_file, write_tracks
-from napari_hqsam.labels import PromptPainter, paint
+from napari_hqsam.labels import PromptPainter, paint_masks
 from napari_hqsam.labels.blocks import clear_plane
 from napari_hqsam.masks.linking import LinkedObject, Linker, centre
 from napari_hqsam.masks.mask import Mask
@@ -262,8 +262,8 @@ class BatchRunner:
         )
         self._start_sequence(number)
         linked = self._linker.add(masks)
-        for i, mask in enumerate(masks, 1):
-            paint(self.labels, mask.bbox, mask.data, linked[i].object_id, index=index)
+        by_id = {linked[i].object_id: mask for i, mask in enumerate(masks, 1)}
+        paint_masks(self.labels, by_id, index=index)
         return PlaneResult(
             index,
             tuple(replace(linked[i], plane=number) for i in linked),
