@@ -19,7 +19,7 @@ from napari_hqsam.models import Tuning, read_state_dict
 from napari_hqsam.network import build_network, find_instance_decoder
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation.automatic import iter_everything
-from tests.helpers.bright_network import BrightNetwork
+from tests.helpers.bright_network import BrightNetwork, add_instance_decoder
 
 if TYPE_CHECKING:
     import argparse
@@ -101,6 +101,8 @@ def plane(args: argparse.Namespace) -> None:
             device=torch.device("cpu"),
             dtype=torch.float32,
         )
+        if args.proposer in ("apg", "ais"):
+            add_instance_decoder(model)
     else:
         model = load_model(args.network)
     discs = Discs(args.side, 500, 60)

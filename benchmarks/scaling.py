@@ -40,7 +40,7 @@ from scipy import ndimage
 
 from napari_hqsam import Prompt, Segmenter, load_model
 from napari_hqsam.models import Tuning, read_state_dict
-from napari_hqsam.network import build_network
+from napari_hqsam.network import build_network, find_instance_decoder
 from napari_hqsam.prompts import from_labels
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 from napari_hqsam.segmentation.plane.encode_prompts import tokens_on_tile
@@ -279,14 +279,16 @@ def seams(model: Model) -> dict[str, Any]:
     factor = 3 * size / max(grey.shape)  # six half tiles a side
     plane = resize(grey / grey.max(), [round(n * factor) for n in grey.shape], order=3)
     plane = (plane.clip(0, 1) * 255).astype(np.uint8)
+    state = read_state_dict(model.path)[0]
     network = build_network(
         model.variant,
         input_size=3 * size,
         render_prompts=model.network.prompt_encoder.render_prompts,
+        instance_decoder=find_instance_decoder(state),
     )
-    network.load(read_state_dict(model.path)[0])
+    network.load(state)
     wide = SimpleNamespace(**vars(seeded(model.variant, 3 * size)))
-    wide.network = network.optimize()
+    wide.network, wide.tuning = network.optimize(), model.tuning
     blobs, _ = ndimage.label(ndimage.gaussian_filter(plane, 4) > 90)
     prompts = from_labels(blobs, kind="box")
     limits = (0.0, 255.0)

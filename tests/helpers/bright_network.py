@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from napari_hqsam.models import Tuning
+from napari_hqsam.masks.instance_maps import instance_targets
+from napari_hqsam.models import InstanceTuning, Tuning
 from napari_hqsam.network import TileFeatures
 from napari_hqsam.network.mask_decoder import Decoded
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
@@ -121,6 +122,22 @@ class BrightNetwork:
         depth = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
         line = np.clip(depth / (self.unsure / 4), 0.1, 1)
         return np.minimum.outer(line, line).astype(np.float32)
+
+
+class BrightInstanceDecoder:
+    """Instance decoder that knows the maps of what is bright on a tile."""
+
+    def __call__(self, tile):
+        labels, _ = ndimage.label(tile.features[0, 0].numpy() > 0.5)
+        return torch.from_numpy(instance_targets(labels))[None]
+
+
+def add_instance_decoder(model):
+    """Give a model around a `BrightNetwork` an instance decoder of known answers."""
+    model.network.instance_decoder = BrightInstanceDecoder()
+    model.network.instance_maps = model.network.instance_decoder
+    model.tuning = replace(model.tuning, ais=InstanceTuning(), apg=InstanceTuning())
+    return model
 
 
 def bright_model(size=128, unsure=0, **more):

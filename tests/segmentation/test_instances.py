@@ -1,5 +1,6 @@
 """Prompts from an instance decoder: seeds, points, and one object each."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +15,20 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.masks.instance_maps import instance_targets
 from napari_hqsam.masks.metrics import iou
 from napari_hqsam.models import InstanceTuning
+from napari_hqsam.segmentation.automatic import (
+    best_level,
+    iter_everything,
+    rate_levels,
+)
+from napari_hqsam.segmentation.automatic.choosing import Rating
 from napari_hqsam.segmentation.automatic.instances import object_scores
 from napari_hqsam.segmentation.automatic.watershed import (
     find_seeds,
     grow_seeds,
     innermost_points,
 )
+from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
+from tests.helpers.bright_network import add_instance_decoder
 
 CENTRES = [(40, 40), (64, 130), (130, 64), (150, 190), (200, 110), (60, 230), (215, 30)]
 RADIUS = 14
@@ -104,22 +113,9 @@ def test_points_lie_on_their_objects(seed):
 # --- on a plane ------------------------------------------------------------
 
 
-class Decoding:
-    """Instance decoder that knows the maps of what is bright."""
-
-    def __call__(self, tile):
-        grey = tile.features[0, 0].numpy()
-        labels, _ = ndimage.label(grey > 0.5)
-        return torch.from_numpy(instance_targets(labels))[None]
-
-
 @pytest.fixture
 def model(bright):
-    found = bright(128)
-    found.network.instance_decoder = Decoding()
-    found.network.instance_maps = found.network.instance_decoder
-    found.tuning = replace(found.tuning, ais=InstanceTuning(), apg=InstanceTuning())
-    return found
+    return add_instance_decoder(bright(128))
 
 
 @pytest.fixture
@@ -236,6 +232,88 @@ def test_an_empty_plane_is_not_encoded(model, proposer):
     assert model.network.encoded == 0
 
 
+# --- many objects, large ones, large planes ------------------------------------
+
+
+def lattice_of_discs(drawn, soft, shape, step, radius):
+    def value(y, x):
+        return soft(radius - np.hypot(y % step - step / 2, x % step - step / 2))
+
+    return drawn(shape, value)
+
+
+@pytest.mark.parametrize(
+    ("proposer", "rows", "columns"), [("apg", 12, 20), ("ais", 25, 50)]
+)
+def test_very_many_objects_come_once_each(drawn, soft, model, proposer, rows, columns):
+    plane = lattice_of_discs(drawn, soft, (20 * rows, 20 * columns), 20, 6)
+    masks = segmenter_of(plane, model).segment_everything(level=0, proposer=proposer)
+    found = np.zeros((rows, columns), int)
+    for mask in masks:
+        y0, x0, y1, x1 = mask.bbox
+        found[(y0 + y1) // 40, (x0 + x1) // 40] += 1
+    assert (found == 1).all()
+
+
+@pytest.mark.parametrize("level", [0, "auto"])
+@pytest.mark.parametrize("proposer", ["apg", "ais"])
+def test_an_object_as_large_as_the_plane_is_found(model, proposer, level):
+    plane = np.full((300, 260), 20, np.uint8)
+    plane[4:-4, 4:-4] = 220
+    masks = segmenter_of(plane, model).segment_everything(
+        level=level, proposer=proposer
+    )
+    assert len(masks) == 1
+    assert iou(masks[0].to_plane(plane.shape), plane > 127) > 0.9
+
+
+def test_the_memory_of_a_plane_is_that_of_a_few_rows_of_tiles(drawn, soft, model):
+    """What is held does not grow with the plane, and no tile is encoded twice."""
+
+    def peak(height):
+        plane = lattice_of_discs(drawn, soft, (height, 200), 40, 12)
+        segmenter = segmenter_of(plane, model)
+        rows, columns = segmenter.grid.shape(0)
+        source = segmenter.source
+        source.memory.max_bytes = 1
+        source.maps.max_bytes = 3 * columns * 3 * 32 * 32 * 2  # three rows of tiles
+        tracemalloc.start()
+        found = 0
+        for mask in iter_everything(segmenter, level=0, proposer="ais"):
+            found += mask.area > 0
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert found == height // 40 * 5
+        assert source.encoded == rows * columns
+        return most
+
+    few = peak(400)
+    assert peak(1600) < 1.25 * few
+
+
+def test_a_level_is_rated_on_several_tiles(discs, model):
+    """The tile in the middle happens to look best at the finest level."""
+    segmenter = segmenter_of(discs, model)
+    decoder = PlaneDecoder(segmenter.source, model, segmenter.grid, ())
+    middle = segmenter.grid.nearest(-1, (119.5, 129.5))
+
+    def rate(view):
+        if view.tile == middle:
+            return Rating(0.9, None, 1.0)
+        level = view.tile.address.level
+        return Rating({2: 0.3, 1: 0.5, 0: 0.6}.get(level, 0.1), None, 1.0)
+
+    rated = rate_levels(decoder, (0, 0, 240, 260), rate)
+    assert best_level(rated) == 0
+    # tiles where nothing is found say nothing about a level
+    rated = rate_levels(
+        decoder,
+        (0, 0, 240, 260),
+        lambda view: rate(view) if view.tile == middle else Rating(0.0),
+    )
+    assert best_level(rated) == -1
+
+
 def test_the_level_is_the_one_whose_maps_fit_their_objects(discs, model):
     """A decoder that is at a loss with objects larger than 40 network pixels."""
     maps = model.network.instance_maps
@@ -252,3 +330,21 @@ def test_the_level_is_the_one_whose_maps_fit_their_objects(discs, model):
     masks = segmenter_of(discs, model).segment_everything(proposer="ais")
     assert {m.level for m in masks} <= {0, 1}
     assert len(masks) == len(CENTRES)
+
+
+def test_objects_that_a_click_does_not_give_are_prompted_by_their_box(discs, model):
+    """A decoder of prompts that is sure of itself where it is given a box, only."""
+    decode = model.network.decode
+
+    def doubtful(tile, prompts, *, hq=True):
+        found = decode(tile, prompts, hq=hq)
+        boxed = torch.tensor([2 in row for row in prompts.labels.tolist()])
+        return found._replace(iou=torch.where(boxed[:, None], 0.7, 0.2).repeat(1, 4))
+
+    model.network.decode = doubtful
+    model.tuning = replace(model.tuning, prompted_quality=0.3)
+    assert segmenter_of(discs, model).segment_everything(level=0) == []
+    model.tuning = replace(model.tuning, boxed_quality=0.5)
+    assert len(segmenter_of(discs, model).segment_everything(level=0)) == len(CENTRES)
+    model.tuning = replace(model.tuning, boxed_quality=0.9)
+    assert segmenter_of(discs, model).segment_everything(level=0) == []

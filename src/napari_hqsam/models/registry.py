@@ -55,6 +55,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
             apg=InstanceTuning(foreground=0.65, depth=0.25, sigma=3.2),
             ais=InstanceTuning(foreground=0.65, depth=0.25, sigma=3.2),
             prompted_quality=0.3,
+            boxed_quality=0.5,
             quality=0.3,
             candidate_quality=0.4,
             sure_quality=0.4,

@@ -84,6 +84,9 @@ class Tuning:
         `segmentation.automatic`.
     prompted_quality : float
         As `quality`, for masks of points that an instance decoder proposes.
+    boxed_quality : float, optional
+        As `quality`, for objects of the instance decoder that are prompted again with
+        their box, where the point gave no mask of high quality; None: they are not.
     quality : float
         Least quality of SAM's single mask to be kept without prompts. The quality is
         the score times the square root of the stability, see
@@ -115,6 +118,7 @@ class Tuning:
     apg: InstanceTuning = InstanceTuning()
     ais: InstanceTuning = InstanceTuning(sigma=3.2)
     prompted_quality: float = 0.0
+    boxed_quality: float | None = None
     quality: float = 0.86
     candidate_quality: float = 0.86
     sure_quality: float = 0.9
@@ -131,6 +135,8 @@ class Tuning:
             check(
                 0 < getattr(self, name) <= 1 / 2, "must be above 0, at most 1/2", name
             )
+        if self.boxed_quality is not None:
+            check(0 <= self.boxed_quality <= 1, "must be from 0 to 1", "boxed_quality")
         for name in (
             *("uncertain_score", "quality", "candidate_quality"),
             *("prompted_quality", "end_stability"),

@@ -31,7 +31,13 @@ SAMPLE = 7
 """Points along the side of a tile that is sampled."""
 BEST = 0.1
 """Fraction of the points, the best ones, whose mean quality rates a level."""
-MARGIN = 0.02
+SPREAD = ((0.25, 0.25), (0.75, 0.75))
+"""Places of further tiles that rate a level, as fractions of the region.
+
+One tile often rated a wrong level best: on seven validation images of five kinds, the
+mean AP at the level chosen was .233 with one tile and .269 with three; at each image's
+best level it was .278."""
+MARGIN = 0.01
 """Least advantage of a level over the next coarser one, which costs a quarter."""
 AMBIGUITY = 0.3
 """Weight of the pixels that are neither foreground nor background; on validation
@@ -47,10 +53,13 @@ class Rating(NamedTuple):
         0 where nothing was found, else up to 1.
     place : (y, x), optional
         Where most objects were found, plane pixels: finer levels are tried there.
+    weight : float
+        Of the value in the mean over tiles; 0 where nothing was found.
     """
 
     value: float
     place: Point | None = None
+    weight: float = 0.0
 
 
 def best_level(rated: Mapping[int, float]) -> int:
@@ -66,10 +75,10 @@ def rate_levels(
     typical_size: float | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, float]:
-    """Rate levels on one tile each, or return the level of a known object size.
+    """Rate levels on a few tiles each, or return the level of a known object size.
 
     From coarse to fine, each level is rated on the tile around the best place of
-    the level before.
+    the level before, and on those at `SPREAD`.
 
     Parameters
     ----------
@@ -93,15 +102,27 @@ def rate_levels(
     if typical_size is not None:
         share = decoder.model.tuning.automatic_share
         return {grid.level_for(typical_size, share): 1.0}
-    y0, x0, y1, x1 = region
-    place = (y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2
+    place, *spread = (
+        tuple(
+            start + share * (stop - 1 - start)
+            for start, stop, share in zip(region[:2], region[2:], shares, strict=True)
+        )
+        for shares in ((0.5, 0.5), *SPREAD)
+    )
     rated: dict[int, float] = {}
     coarsest = min(grid.coarsest, COARSEST)
     for level in range(coarsest, min(FINEST, coarsest) - 1, -1):
-        check()
-        value, best = rate(TileView(decoder, grid.nearest(level, place)))
-        rated[level] = value
-        place = place if best is None else best
+        # dict.fromkeys: a small plane has fewer tiles than places
+        tiles = dict.fromkeys(grid.nearest(level, at) for at in (place, *spread))
+        ratings = []
+        for tile in tiles:
+            check()
+            ratings.append(rate(TileView(decoder, tile)))
+        total = sum(each.weight for each in ratings)
+        rated[level] = (
+            sum(each.value * each.weight for each in ratings) / total if total else 0.0
+        )
+        place = max(ratings, key=lambda each: each.weight).place or place
     return rated
 
 
@@ -112,8 +133,9 @@ def rate_by_clicks(view: TileView) -> Rating:
     answers = view.decoder.decode([Prompt([p]) for p in points], tile, hq=False)
     rates = np.array([_click_quality(answer, tile) for answer in answers])
     best = np.sort(rates)[-max(1, round(BEST * len(rates))) :]
-    place = points[int(rates.argmax())] if rates.max() > 0 else None
-    return Rating(float(best.mean()), place)
+    if not rates.max() > 0:
+        return Rating(0.0)
+    return Rating(float(best.mean()), points[int(rates.argmax())], 1.0)
 
 
 def rate_by_maps(view: TileView) -> Rating:
@@ -137,7 +159,9 @@ def rate_by_maps(view: TileView) -> Rating:
     pitch = view.tile.decoded_pitch
     place = view.tile.y0 + row * pitch, view.tile.x0 + col * pitch
     return Rating(
-        max(fit - AMBIGUITY * share, 1e-3), (float(place[0]), float(place[1]))
+        max(fit - AMBIGUITY * share, 1e-3),
+        (float(place[0]), float(place[1])),
+        float(areas.sum()),
     )
 
 

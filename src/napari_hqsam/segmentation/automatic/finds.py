@@ -46,7 +46,8 @@ class Rules:
         IoU of two masks, and share of the smaller one inside the other, from which
         they count as duplicates: the better one is kept (non-maximum suppression).
     share : float
-        Largest fraction of a tile that a mask may cover; larger ones are background.
+        Largest fraction of a tile that a mask from a point of the grid may cover;
+        larger ones are background.
     pixels : int
         Least area in pixels of SAM's low-resolution masks, 4 x 4 network pixels each.
     """
@@ -120,27 +121,31 @@ def quality(mask: Mask) -> float:
 
 
 def finds_of(
-    answer: TilePrediction, point: Point, grid: Grid, rules: Rules
+    answer: TilePrediction, proposal: Proposal, grid: Grid, rules: Rules
 ) -> list[Find]:
-    """Select the masks predicted from a click whose quality passes the rules.
+    """Select the masks predicted for a proposal whose quality passes the rules.
+
+    Of a proposal that is not ambiguous, only SAM's single mask, of any size.
 
     Parameters
     ----------
     answer : TilePrediction
         SAM's masks on a tile of the grid.
-    point : (y, x)
-        The click.
+    proposal : Proposal
+        Whose prompt was decoded.
     grid : Grid
         Of the plane.
     rules : Rules
     """
+    point, is_ambiguous = proposal.prompt.points[0], proposal.is_ambiguous
     tile = answer.tile
     rect = LogitCanvas(grid, tile.address.level if tile.address else 0).rect(tile)
     pitch = 4 * 2.0 ** (tile.address.level if tile.address else 0)
     h, w = rect[2] - rect[0], rect[3] - rect[1]
     found = []
-    for which, score in enumerate(answer.scores):
+    for which, score in enumerate(answer.scores if is_ambiguous else answer.scores[:1]):
         least = (rules.candidate_quality if which else rules.quality) or 0.0
+        least = max(least, proposal.least_quality)
         if score < least:  # the stability is 1 at best
             continue
         logits = answer.sam[which, :h, :w].numpy()
@@ -151,11 +156,9 @@ def finds_of(
         part = prompted_components(logits > 0, Prompt([point]), rect[:2], pitch)
         mask = Mask.from_crop(part, rect[:2], score, stability)
         find = Find(point, mask, pitch, _is_cut(part, grid.open_sides(tile)))
-        if (
-            rules.pixels <= mask.area <= rules.share * grid.size**2 / 16
-            and mask.area < 0.95 * grid_area(grid, pitch)
-            and find.covers(point)
-        ):
+        most = min(rules.share * grid.size**2 / 16, 0.95 * grid_area(grid, pitch))
+        fits = rules.pixels <= mask.area and (mask.area <= most or not is_ambiguous)
+        if fits and find.covers(point):
             found.append(find)
     return found
 

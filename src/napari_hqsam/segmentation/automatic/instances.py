@@ -9,6 +9,7 @@ decoder's maps. Both work on maps stitched around a tile (`stitching`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,14 +30,15 @@ from napari_hqsam.segmentation.automatic.watershed import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box, Point
+    from napari_hqsam.geometry import Box, FloatBox, Point
     from napari_hqsam.models import InstanceTuning
     from napari_hqsam.segmentation.automatic.proposing import TileView
     from napari_hqsam.segmentation.automatic.stitching import MapWindow
+    from napari_hqsam.tiling import Grid
 
 LEAST_AREA = 6
 """Area of the smallest object, pixels of the maps."""
@@ -51,20 +53,46 @@ class PointProposer:
         Plane pixels, half-open: points within.
     tuning : InstanceTuning
         Parameters that separate objects in the maps.
+    boxed_quality : float, optional
+        Where no point gave a mask of high quality, the watershed's object is prompted
+        again with its box, and this is the least quality of that mask; seeds of very
+        small objects are left out. None: by points alone, as published.
     """
 
-    def __init__(self, region: Box, tuning: InstanceTuning) -> None:
+    def __init__(
+        self, region: Box, tuning: InstanceTuning, boxed_quality: float | None = None
+    ) -> None:
         self._region, self._tuning = region, tuning
+        self._boxed_quality = boxed_quality
 
     def propose(self, view: TileView) -> list[list[Proposal]]:
-        """Propose one point per object that the tile owns; highest score first."""
+        """Propose points of the objects that the tile owns, then boxes of the same.
+
+        Those of highest score come first.
+        """
         window = stitch(view)
         seeds = find_seeds(window.maps, self._tuning)
-        found = [
-            Proposal(Prompt([point]), _depth(seeds, label), own_object=True)
-            for label, point in _owned_points(view, window, seeds.labels, self._region)
+        depths = _depths(seeds)
+        owned = sorted(
+            _owned_points(view, window, seeds.labels, self._region),
+            key=lambda each: -depths[each[0] - 1],
+        )
+        if self._boxed_quality is None or not owned:
+            return [_points(owned, depths)]
+        labels = grow_seeds(seeds, self._tuning, LEAST_AREA)
+        boxes = dict(enumerate(ndimage.find_objects(labels), 1))
+        owned = [each for each in owned if boxes.get(each[0]) is not None]
+        points, grid = _points(owned, depths), view.decoder.grid
+        boxed = [
+            replace(
+                each,
+                prompt=Prompt([point], box=_plane_box(window, boxes[label], grid)),
+                own_object=False,
+                least_quality=self._boxed_quality,
+            )
+            for each, (label, point) in zip(points, owned, strict=True)
         ]
-        return [sorted(found, key=lambda each: -each.score)]
+        return [points, boxed]
 
 
 class ObjectProposer:
@@ -104,6 +132,28 @@ class ObjectProposer:
                 mask = _cut_out(window, crop, labels[crop] == i, soft, score)
             found.append(Proposal(Prompt([point]), score, own_object=True, mask=mask))
         return [sorted(found, key=lambda each: -each.score)]
+
+
+def _points(
+    owned: Sequence[tuple[int, Point]], depths: NDArray[np.float64]
+) -> list[Proposal]:
+    """Propose the point of each label."""
+    return [
+        Proposal(Prompt([point]), float(depths[label - 1]), own_object=True)
+        for label, point in owned
+    ]
+
+
+def _plane_box(window: MapWindow, box: tuple[slice, slice], grid: Grid) -> FloatBox:
+    """Return the continuous plane coordinates of a box in a window of maps."""
+    h, w = grid.plane_shape
+    (row, col), (rows, columns), pitch = window.corner, box, window.pitch
+    return (
+        (row + rows.start) * pitch - 0.5,
+        (col + columns.start) * pitch - 0.5,
+        min((row + rows.stop) * pitch, h) - 0.5,
+        min((col + columns.stop) * pitch, w) - 0.5,
+    )
 
 
 def _cut_out(
@@ -172,9 +222,10 @@ def _owned_points(
             yield label, (y, x)
 
 
-def _depth(seeds: Seeds, label: int) -> float:
-    """Return the depth of a seed in its object, 0..1: 1 where both distances are 0."""
-    return 1 - float(seeds.landscape[seeds.labels == label].min())
+def _depths(seeds: Seeds) -> NDArray[np.float64]:
+    """Return the depth of each seed in its object, 0..1: 1 where distances are 0."""
+    ids = range(1, int(seeds.labels.max(initial=0)) + 1)
+    return 1 - np.asarray(ndimage.minimum(seeds.landscape, seeds.labels, ids), float)
 
 
 def _runs_out(

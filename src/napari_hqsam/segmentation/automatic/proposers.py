@@ -70,7 +70,7 @@ PROPOSERS: dict[str, ProposerKind] = {
         description="the instance decoder's points, each segmented by SAM",
         needs_instance_decoder=True,
         make=lambda decoder, level, region, points: PointProposer(
-            region, decoder.model.tuning.apg
+            region, decoder.model.tuning.apg, decoder.model.tuning.boxed_quality
         ),
         rate=rate_by_maps,
     ),

@@ -41,12 +41,20 @@ class Proposal:
     mask : Mask, optional
         The object itself, where the proposer segments: in canvas pixels (see
         `plane.LogitCanvas`), with its logits. It is then not decoded.
+    least_quality : float
+        Least quality (see `Rules`) of the mask decoded, beyond that of the rules.
     """
 
     prompt: Prompt
     score: float = 1.0
     own_object: bool = False
     mask: Mask | None = None
+    least_quality: float = 0.0
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether it is a click that may mean a part, an object or a group."""
+        return not self.own_object and self.prompt.box is None
 
 
 @dataclass(frozen=True)

@@ -152,16 +152,17 @@ class Everything:
                 for each in self._not_on_taken(phase)
                 if each.mask is not None
             ]
-            points = [
-                each.prompt
+            asked = [
+                each
                 for each in self._not_on_taken(phase)
                 if each.mask is None
                 and (each.own_object or not _covered(here, each.prompt.points[0]))
             ]
             # decoding an empty list would still encode the tile
-            answers = decoder.decode(points, tile, hq=False) if points else []
-            for prompt, answer in zip(points, answers, strict=True):
-                new += finds_of(answer, prompt.points[0], decoder.grid, self.rules)
+            prompts = [each.prompt for each in asked]
+            answers = decoder.decode(prompts, tile, hq=False) if prompts else []
+            for each, answer in zip(asked, answers, strict=True):
+                new += finds_of(answer, each, decoder.grid, self.rules)
             found += new
             here += [f for f in new if self._sure(f)]
         # few finds of a tile remain; they are compared with the neighbours' finds later
