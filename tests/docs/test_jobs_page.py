@@ -91,7 +91,7 @@ def test_the_commands_for_a_laptop_run(at_work, run_command):
             line = line.replace("-o labels/", "-o prompted/")
         words = [word.strip("'") for word in line.split()[1:]]
         code, _, err = run_command(*words)
-        assert (code, err) == (0, ""), line
+        assert code == 0, (line, err)
     for name in ("labels/0.tif", "prompted/1.ome.zarr", "labels.ome.zarr", "out/1.tif"):
         assert read_labels(name).max() > 0
 

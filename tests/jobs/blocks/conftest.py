@@ -13,7 +13,7 @@ from napari_hqsam.masks import Mask
 
 
 @lru_cache
-def volume(seed=0, shape=(5, 640, 600), spacing=28):
+def volume(seed=0, shape=(5, 640, 600), spacing=28, smallest=3):
     """(z, y, x) uint8 and its labels: balls that do not touch, on a loose lattice.
 
     And a rod, longer than a cell.
@@ -26,7 +26,7 @@ def volume(seed=0, shape=(5, 640, 600), spacing=28):
         if abs(y - rod) < spacing:
             continue
         for x in range(spacing // 2, shape[2], spacing):
-            radius = rng.uniform(3, spacing / 2 - 5)
+            radius = rng.uniform(smallest, spacing / 2 - 5)
             at = (rng.uniform(0, shape[0]), *(v + rng.uniform(-3, 3) for v in (y, x)))
             low = [max(int(c - radius) - 1, 0) for c in at]
             box = tuple(

@@ -1,0 +1,282 @@
+"""Jobs over many images and blocks of one: overhead, workers, memory, kills.
+
+    python benchmarks/jobs.py                 # all, at the sizes that are published
+    python benchmarks/jobs.py overhead --images 40
+
+The network is a stand-in that costs a fixed time and hardly any processor, so that the
+number of cores does not decide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+import reference  # noqa: F401 - puts the repository on the path
+
+from napari_hqsam import Segmenter, open_image, read_labels
+from napari_hqsam.jobs import blocks_file, run_job
+from napari_hqsam.jobs.blocks.cells import CELL_TILES, Cells
+from napari_hqsam.jobs.blocks.stages import CellsTask
+from napari_hqsam.jobs.description import Job, ModelChoice, RunOptions
+from napari_hqsam.jobs.description.schema import build
+from napari_hqsam.jobs.executors import SerialExecutor
+from napari_hqsam.jobs.reporter import Reporter
+from napari_hqsam.tiling import Grid
+from tests.helpers.bright_network import load_bright
+from tests.jobs.blocks.conftest import volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MODEL = "bright:512:1:4"
+OPTIONS = {"level": 0, "output": "sam"}
+
+
+def images(folder: Path, count: int) -> Path:
+    """Write so many images of 512 x 512 pixels with bright discs."""
+    inputs = folder / "images"
+    inputs.mkdir()
+    yy, xx = np.mgrid[:512, :512] % 128 - 64
+    discs = np.where(yy**2 + xx**2 < 40**2, 200, 10).astype(np.uint8)
+    for number in range(count):
+        np.save(inputs / f"{number:04}.npy", np.roll(discs, number, (0, 1)))
+    return inputs
+
+
+def job_of(inputs: Path, folder: Path, workers: int, executor: str = "auto") -> Job:
+    """Make the job of a folder."""
+    return build(
+        Job,
+        {
+            "inputs": {"paths": str(inputs), "normalization": "none"},
+            "model": MODEL,
+            "options": OPTIONS,
+            "outputs": {"folder": str(folder), "suffix": ".tif"},
+            "run": {"workers": workers, "executor": executor},
+        },
+    )
+
+
+def overhead(count: int) -> None:
+    """Compare a job with the bare segmentation of the same arrays."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = images(Path(folder), count)
+        model = load_bright(ModelChoice(name=MODEL), "cpu")
+        start = time.perf_counter()
+        for path in sorted(inputs.iterdir()):
+            segmenter = Segmenter(
+                open_image(path), model, normalization="none", cache=False
+            )
+            segmenter.segment_everything(**OPTIONS)
+        bare = time.perf_counter() - start
+        start = time.perf_counter()
+        run_job(job_of(inputs, Path(folder, "out"), 1), load=load_bright)
+        whole = time.perf_counter() - start
+    print(
+        f"overhead: {count} images of 512 x 512, bare {bare:.1f} s, job {whole:.1f} s: "
+        f"{100 * (whole / bare - 1):+.1f} % (limit 10 %), "
+        f"{1000 * (whole - bare) / count:.0f} ms an image"
+    )
+
+
+class Times(Reporter):
+    """Notes when each image is done."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    @contextmanager
+    def progress(self, unit: str, total: int | None = None) -> Iterator[Callable]:
+        """Note the time of each call."""
+        yield lambda _: self.times.append(time.perf_counter())
+
+
+def workers(count: int) -> None:
+    """Compare two workers with one: all of the run, and without their start."""
+    seconds, paces = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = images(Path(folder), count)
+        for number in (1, 2):
+            job = job_of(inputs, Path(folder, f"out{number}"), number, "processes")
+            start, reporter = time.perf_counter(), Times()
+            run_job(job, load=load_bright, reporter=reporter)
+            seconds.append(time.perf_counter() - start)
+            times = reporter.times[2:]  # both have begun
+            paces.append((times[-1] - times[0]) / (len(times) - 1))
+    print(
+        f"workers: {count} images, one {seconds[0]:.1f} s, two {seconds[1]:.1f} s: "
+        f"{seconds[0] / seconds[1]:.2f} times; without their start "
+        f"{paces[0] / paces[1]:.2f} times (at least 1.7)"
+    )
+
+
+class Measured(SerialExecutor):
+    """A serial executor that notes the highest memory of its tasks."""
+
+    highest = 0
+
+    def map(self, work: Callable, tasks: object) -> object:
+        """Run tasks; see `Executor`."""
+        for outcome in super().map(work, tasks):
+            Measured.highest = max(Measured.highest, psutil.Process().memory_info().rss)
+            yield outcome
+
+
+def memory(sides: tuple[int, ...]) -> None:
+    """Measure the memory of a worker for planes of several sizes."""
+    from napari_hqsam.jobs.blocks import file
+
+    found = []
+    for side in sides:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "plane.npy")
+            plane = np.lib.format.open_memmap(path, "w+", np.uint8, (side, side))
+            for top in range(0, side, 256):
+                row = (np.arange(side) % 128 < 60) * ((top // 256) % 2)
+                plane[top : top + 100] = 10 + 190 * row.astype(np.uint8)
+            del plane
+            before = psutil.Process().memory_info().rss
+            Measured.highest = 0
+            file.make_executor = lambda _: Measured()
+            blocks_file(
+                path,
+                Path(folder, "labels.ome.zarr"),
+                choice=ModelChoice(name="bright:256:0:3"),
+                load=load_bright,
+                normalization="none",
+                **OPTIONS,
+            )
+            found.append((side, (Measured.highest - before) / 2**20))
+    text = ", ".join(f"{side} x {side}: {mib:.0f} MiB" for side, mib in found)
+    print(f"memory of a worker above its start: {text}")
+
+
+def scheduler(tiles: int) -> None:
+    """Plan and pass on the tasks of so many tiles, without running them."""
+    side = int(np.ceil(tiles**0.5))
+    grid = Grid((side * 512 + 512, side * 512 + 512), 1024)
+    cells = Cells(grid, 0)
+    tracemalloc.start()
+    start = time.perf_counter()
+    count = 0
+    tasks = (CellsTask((), n, 1, tuple(b)) for n, b in enumerate(cells.blocks(1)))
+    for outcome in SerialExecutor().map(lambda task: len(task.cells), tasks):
+        count += outcome.result * CELL_TILES**2
+    seconds = time.perf_counter() - start
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(
+        f"scheduler: {count} tiles in tasks of one cell, {seconds:.1f} s, "
+        f"{peak / 2**20:.1f} MiB"
+    )
+
+
+def objects(shape: tuple[int, int, int]) -> None:
+    """Segment a volume of known objects in three sizes of blocks by 1, 2, 4 workers."""
+    pixels, wanted = volume(0, shape, spacing=36, smallest=9)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "volume.npy")
+        np.save(path, pixels)
+        first = None
+        for number, block in ((1, 1), (2, 2), (4, 3)):
+            out = Path(folder, f"{number}.ome.zarr")
+            start = time.perf_counter()
+            blocks_file(
+                path,
+                out,
+                choice=ModelChoice(name="bright:128:0:32"),
+                load=load_bright,
+                run=RunOptions(workers=number),
+                block=block,
+                axes="zyx",
+                normalization="none",
+                **OPTIONS,
+            )
+            labels = read_labels(out)
+            first = labels if first is None else first
+            both = (labels > 0) & (wanted > 0)
+            found = np.unique(np.stack([labels[both], wanted[both]]), axis=1)
+            ids, named = (np.unique(row, return_counts=True)[1] for row in found)
+            print(
+                f"objects: {wanted.max()} known, {number} workers, blocks of {block}, "
+                f"{time.perf_counter() - start:.0f} s: {wanted.max() - len(named)} "
+                f"missed, {(named > 1).sum()} split, {(ids > 1).sum()} merged; equal "
+                f"to the first: {np.array_equal(labels, first)}"
+            )
+
+
+PROGRAM = """
+import sys
+from napari_hqsam.jobs import blocks_file
+from napari_hqsam.jobs.description import ModelChoice, RunOptions
+from tests.helpers.bright_network import load_bright
+
+if __name__ == "__main__":
+    blocks_file(
+        sys.argv[1], sys.argv[2], choice=ModelChoice(name="bright:128:0.05:16"),
+        block=1, load=load_bright, run=RunOptions(workers=2), level=0,
+        normalization="none", output="sam",
+    )
+"""
+
+
+def kills(count: int) -> None:
+    """Kill a run at so many random moments, let it go on, and compare the labels."""
+    rng = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "p.npy"), volume(2, (1, 600, 320))[0][0] + np.uint8(10))
+        Path(folder, "program.py").write_text(PROGRAM)
+        start = [sys.executable, "program.py", "p.npy"]
+        begun = time.perf_counter()
+        subprocess.run([*start, "whole.tif"], cwd=folder, check=True)
+        seconds = time.perf_counter() - begun
+        equal = 0
+        for number in range(count):
+            out = f"{number}.tif"
+            with subprocess.Popen([*start, out], cwd=folder) as running:
+                time.sleep(rng.uniform(0.1, 1.0) * seconds)
+                running.kill()
+            if not Path(folder, out).exists():
+                subprocess.run([*start, out], cwd=folder, check=True)
+            equal += np.array_equal(
+                read_labels(Path(folder, out)), read_labels(Path(folder, "whole.tif"))
+            )
+    print(f"kills: {equal} of {count} runs that were killed have equal labels")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = ("overhead", "workers", "memory", "scheduler", "objects", "kills")
+    parser.add_argument("parts", nargs="*", help=", ".join(names))
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--tiles", type=int, default=10**6)
+    parser.add_argument("--sides", type=int, nargs="*", default=[4096, 8192])
+    parser.add_argument("--volume", type=int, nargs=3, default=[6, 1800, 1800])
+    parser.add_argument("--kills", type=int, default=30)
+    chosen = parser.parse_args()
+    parts = {
+        "overhead": lambda: overhead(chosen.images),
+        "workers": lambda: workers(min(chosen.images, 100)),
+        "memory": lambda: memory(tuple(chosen.sides)),
+        "scheduler": lambda: scheduler(chosen.tiles),
+        "objects": lambda: objects(tuple(chosen.volume)),
+        "kills": lambda: kills(chosen.kills),
+    }
+    for name in chosen.parts or chain(parts):
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()
