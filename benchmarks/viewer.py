@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.inference.requests.request import Answer, Request
 
 BEAT = 0.005
 """Seconds between two beats of the heart."""

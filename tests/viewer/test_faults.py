@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.models import Tuning
 from napari_hqsam.viewer.inference.engine import Engine
-from napari_hqsam.viewer.inference.requests import Answer
+from napari_hqsam.viewer.inference.requests.request import Answer
 from napari_hqsam.viewer.widget import HqsamWidget
 
 

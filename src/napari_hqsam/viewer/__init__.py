@@ -11,13 +11,13 @@ Folders, each importing only those below it (checked by a contract in pyproject.
 - `objects` accepts objects, undoes that, and acts on accepted ones; `images` chooses
   the image in use, and keeps the prompts of the others.
 - `session` has the labels that are worked on, their target, journal and table.
-- `inference` builds requests, and runs the engine that answers them on the worker.
+- `inference` snapshots requests (`inference.requests`), and runs the engine that
+  answers them on the worker.
 - `canvas` is the image, the layers of prompts, outline and labels, and the mouse.
 - `files` names and reads journals and label files.
 - `state` has the settings and the current object; `widget_options` how settings are
-  shown, `preferences` what they are at the start;
-  `tools` is the table of tools, `planes` the plane shown; `main_thread` delivers
-  results.
+  shown, `preferences` what they are at the start; `tools` is the table of tools,
+  `planes` the plane shown; `main_thread` delivers results.
 
 The way of one click, from the mouse to the painted outline:
 
@@ -25,10 +25,10 @@ The way of one click, from the mouse to the painted outline:
    colour of the click, and emits `changed`.
 2. `inference.controller` waits until this event is handled, then reads the prompts on
    the plane (`predict`).
-3. `inference.request_builder` takes a frozen snapshot: image, model, plane, prompt,
+3. `inference.requests.builder` takes a frozen snapshot: image, model, plane, prompt,
    options.
-4. `inference.click_history` links it to the requests that the click corrects, so that
-   the logits of their masks become its input.
+4. `inference.requests.click_history` links it to the requests that the click corrects,
+   so that the logits of their masks become its input.
 5. `worker` runs it before anything less urgent; a newer click cancels it.
 6. `inference.engine` answers it on the worker's thread: `Segmenter.segment`.
 7. `main_thread` delivers the answer; `inference.controller` drops it if it is stale,

@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -13,6 +12,7 @@ from napari_hqsam.errors import JobError, OutputError
 from napari_hqsam.jobs import blocks_file
 from napari_hqsam.jobs.description import ModelChoice, RunOptions
 from tests.helpers.bright_network import load_bright
+from tests.helpers.programs import command, environment
 from tests.jobs.blocks.conftest import same_objects, volume
 
 COMMON = {
@@ -124,17 +124,17 @@ def test_a_killed_run_goes_on(tmp_path, workers):
     run(tmp_path / "p.npy", tmp_path / "whole.tif")
     (tmp_path / "program.py").write_text(PROGRAM)
     ledger = tmp_path / "a.tif.batch" / "ledger.jsonl"
-    command = [sys.executable, "program.py", "p.npy", "a.tif", str(workers)]
+    program = command("program.py", "p.npy", "a.tif", workers)
     rng = random.Random(workers)
     for least in (3, 5):  # the header, the level, and blocks of cells
-        with subprocess.Popen(command, cwd=tmp_path) as running:
+        with subprocess.Popen(program, cwd=tmp_path, env=environment()) as running:
             end = time.monotonic() + 120
             while running.poll() is None and _lines(ledger) < least:
                 assert time.monotonic() < end
                 time.sleep(0.02)
             time.sleep(rng.uniform(0, 0.3))
             running.kill()
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(program, cwd=tmp_path, env=environment(), check=True, timeout=120)
     np.testing.assert_array_equal(
         read_labels(tmp_path / "a.tif"), read_labels(tmp_path / "whole.tif")
     )

@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from napari_hqsam.jobs import run_job, write_job
 from tests.helpers.bright_network import load_bright
+from tests.helpers.programs import command, environment
 from tests.jobs.runs.conftest import squares
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 def begin(program, path):
     return subprocess.Popen(
-        [sys.executable, program, path], stdout=subprocess.PIPE, text=True
+        command(program, path), env=environment(), stdout=subprocess.PIPE, text=True
     )
 
 

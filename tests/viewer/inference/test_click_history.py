@@ -11,9 +11,9 @@ from napari_hqsam.models import Tuning
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.segmentation import SegmentOptions
 from napari_hqsam.sessions import AcceptOptions, CorrectedPrediction
-from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
-from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
+from napari_hqsam.viewer.inference.requests.click_history import ClickHistory
+from napari_hqsam.viewer.inference.requests.request import ImageSpec, ModelSpec, Request
 from tests.helpers.accept_options import accept_options
 
 A, B, C = (10, 10), (20, 20), (30, 30)

@@ -21,7 +21,7 @@ from napari_hqsam.sessions.journal.headers import (
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.tiling import Grid
 from napari_hqsam.viewer.inference.engine import CachedSegmenter, Engine
-from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
+from napari_hqsam.viewer.inference.requests.request import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.session.object_rows import ObjectRows
 
 # --- rows ---------------------------------------------------------------------

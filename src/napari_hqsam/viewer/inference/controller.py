@@ -15,11 +15,11 @@ from qtpy.QtCore import QObject
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.viewer.canvas.mouse.tool_sync import ToolSync
 from napari_hqsam.viewer.canvas.scene import Scene
-from napari_hqsam.viewer.inference.click_history import ClickHistory
 from napari_hqsam.viewer.inference.engine import Engine
 from napari_hqsam.viewer.inference.hover import Hover
 from napari_hqsam.viewer.inference.outline_view import OutlineView
-from napari_hqsam.viewer.inference.request_builder import RequestBuilder
+from napari_hqsam.viewer.inference.requests.builder import RequestBuilder
+from napari_hqsam.viewer.inference.requests.click_history import ClickHistory
 from napari_hqsam.viewer.inference.uncertainty import (
     distinct_masks,
     next_choice,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.accept_options import AcceptOptions
-    from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.inference.requests.request import Answer, Request
     from napari_hqsam.viewer.planes import PlaneView
 
 HEAD_START = 0.05

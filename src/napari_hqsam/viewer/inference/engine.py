@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_hqsam.viewer.inference.load_libraries import load_libraries
-from napari_hqsam.viewer.inference.requests import Answer
+from napari_hqsam.viewer.inference.requests.request import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation import Segmenter
     from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
     from napari_hqsam.tiling import Tile
-    from napari_hqsam.viewer.inference.requests import ImageSpec, ModelSpec, Request
+    from napari_hqsam.viewer.inference.requests.request import (
+        ImageSpec,
+        ModelSpec,
+        Request,
+    )
 
 KEPT_SEGMENTERS = 3
 """Segmenters (of one image and normalisation each) whose tiles stay in memory."""

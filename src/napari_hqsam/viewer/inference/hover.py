@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.request_builder import RequestBuilder
-    from napari_hqsam.viewer.inference.requests import Answer, Request
+    from napari_hqsam.viewer.inference.requests.builder import RequestBuilder
+    from napari_hqsam.viewer.inference.requests.request import Answer, Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import CurrentObject
 

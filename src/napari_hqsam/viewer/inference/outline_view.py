@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.inference.hover import Hover
-    from napari_hqsam.viewer.inference.requests import Answer
+    from napari_hqsam.viewer.inference.requests.request import Answer
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import CurrentObject
 

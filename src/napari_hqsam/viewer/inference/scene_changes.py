@@ -1,4 +1,4 @@
-"""Reactions of inference to changes of the plane, the image or its data."""
+"""React to another plane, image, data or contrast limits: ask for new masks."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_hqsam.viewer.inference.requests import Answer
+    from napari_hqsam.viewer.inference.requests.request import Answer
     from napari_hqsam.viewer.state import Uncertainty
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.request_builder import RequestBuilder
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.builder import RequestBuilder
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.worker import Ticket
 
 BEGIN_MS = 50

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, PromptError
 from napari_hqsam.sessions import recent_sizes
-from napari_hqsam.viewer.inference.click_scale import TYPICAL_OF
+from napari_hqsam.viewer.inference.requests.click_scale import TYPICAL_OF
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.objects.accept_intent import AcceptIntent
 from napari_hqsam.worker import Priority
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.inference.requests import Answer
+    from napari_hqsam.viewer.inference.requests.request import Answer
     from napari_hqsam.viewer.objects.accept_intent import Link
     from napari_hqsam.viewer.objects.object_writer import ObjectWriter
     from napari_hqsam.viewer.planes import PlaneView

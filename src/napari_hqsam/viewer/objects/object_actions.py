@@ -12,7 +12,7 @@ from napari_hqsam.masks.finishing import finish_crop
 from napari_hqsam.prompts import Prompt
 from napari_hqsam.sessions.journal.accept_options import AcceptOptions
 from napari_hqsam.viewer.canvas.prompts.reader import plane_size
-from napari_hqsam.viewer.inference.requests import from_candidate
+from napari_hqsam.viewer.inference.requests.request import from_candidate
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.planes import layer_shape
 from napari_hqsam.viewer.session.target.object_lookup import box_at, id_at

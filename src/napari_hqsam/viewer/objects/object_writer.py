@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.sessions.journal.accept_options import AcceptOptions
-from napari_hqsam.viewer.inference.requests import to_candidate
+from napari_hqsam.viewer.inference.requests.request import to_candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.state import Settings
 

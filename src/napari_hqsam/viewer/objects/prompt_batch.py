@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.objects.object_writer import ObjectWriter
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import SessionController

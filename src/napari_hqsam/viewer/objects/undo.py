@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.viewer.canvas.prompts.reader import current_prompt
-from napari_hqsam.viewer.inference.requests import from_candidate
+from napari_hqsam.viewer.inference.requests.request import from_candidate
 from napari_hqsam.viewer.objects.object_origin import (
     ObjectOrigin,
     origin_of,

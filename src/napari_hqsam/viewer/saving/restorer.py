@@ -1,4 +1,7 @@
-"""Restore earlier sessions: unsaved ones, and those beside saved labels."""
+"""Offer the sessions that were not saved, after a crash for one, and restore them.
+
+Sessions beside saved labels go on when these labels are opened.
+"""
 
 from __future__ import annotations
 

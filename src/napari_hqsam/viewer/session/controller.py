@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.canvas.scene import Scene
     from napari_hqsam.viewer.files.journal_files import Opened
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.worker import Worker
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.sessions.journal.headers import ImageRecord, ModelRecord
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.session.provenance import ProvenanceCheck
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.worker import Worker

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError, HqsamWarning
 from napari_hqsam.sessions import read_session, weights_difference
-from napari_hqsam.viewer.inference.requests import Channels, ModelSpec
+from napari_hqsam.viewer.inference.requests.request import Channels, ModelSpec
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.worker import Priority, Worker
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.journal.headers import ModelRecord
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.step_loop import Checkpoint

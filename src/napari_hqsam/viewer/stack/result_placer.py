@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_hqsam.masks import Mask
     from napari_hqsam.sessions.journal.accept_options import AcceptOptions
     from napari_hqsam.sessions.session import Session
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.plan import StackPlan, StackProgress

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.propagation import Confidence
     from napari_hqsam.sessions.journal.headers import ModelRecord
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from napari_hqsam.viewer.stack.tasks.task import POINT, StackTask
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.stack.plan import SliceJob
     from napari_hqsam.viewer.stack.slices.slice_prompts import Keyed, SlicePrompts
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.canvas.scene import Scene
-    from napari_hqsam.viewer.inference.request_builder import RequestBuilder
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.builder import RequestBuilder
+    from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.confidence import ObjectConfidence

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_hqsam.viewer.inference.requests import from_candidate
+from napari_hqsam.viewer.inference.requests.request import from_candidate
 
 if TYPE_CHECKING:
     from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.sessions.journal.accept_options import AcceptOptions
-    from napari_hqsam.viewer.inference.requests import Request
+    from napari_hqsam.viewer.inference.requests.request import Request
 
 
 class Step(NamedTuple):

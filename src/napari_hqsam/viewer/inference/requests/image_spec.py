@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.viewer.inference.requests import ImageSpec
+from napari_hqsam.viewer.inference.requests.request import ImageSpec
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:
