@@ -13,8 +13,9 @@ import zarr
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry import Space
-from napari_hqsam.images import open_image, remote
-from napari_hqsam.images.remote import address_of
+from napari_hqsam.images import open_image
+from napari_hqsam.images.formats.zarr import remote
+from napari_hqsam.images.formats.zarr.remote import address_of
 from napari_hqsam.labels import read_labels, write_labels
 
 fsspec = pytest.importorskip("fsspec")

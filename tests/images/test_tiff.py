@@ -146,7 +146,9 @@ def test_of_a_large_page_only_the_strips_of_a_region_are_decoded(tmp_path, decod
 
 
 def test_what_is_kept_of_decoded_pages_is_bounded(tmp_path, decoded, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.images.tiff._KEPT_BYTES", 2 * STACK[0].nbytes)
+    monkeypatch.setattr(
+        "napari_hqsam.images.formats.tiff.opening._KEPT_BYTES", 2 * STACK[0].nbytes
+    )
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, STACK, photometric="minisblack", **ZLIB)
     image = open_image(path)
@@ -158,7 +160,7 @@ def test_what_is_kept_of_decoded_pages_is_bounded(tmp_path, decoded, monkeypatch
 
 
 def test_a_page_beyond_what_is_kept_is_kept_alone(tmp_path, decoded, monkeypatch):
-    monkeypatch.setattr("napari_hqsam.images.tiff._KEPT_BYTES", 1)
+    monkeypatch.setattr("napari_hqsam.images.formats.tiff.opening._KEPT_BYTES", 1)
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, STACK, photometric="minisblack", **ZLIB)
     image = open_image(path)

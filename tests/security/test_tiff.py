@@ -13,7 +13,7 @@ import tifffile
 
 from napari_hqsam import open_image, read_labels
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images.tiff_tables import check_tables
+from napari_hqsam.images.formats.tiff.tables import check_tables
 from napari_hqsam.labels.ours import is_ours
 
 DATA = np.arange(3 * 32 * 48, dtype=np.uint16).reshape(3, 32, 48)
@@ -21,7 +21,7 @@ GREY = {"photometric": "minisblack"}
 
 LIMITED = """
 import resource, signal, sys
-import napari_hqsam.images.tiff, napari_hqsam.labels
+import napari_hqsam.images.formats.tiff.opening, napari_hqsam.labels
 from napari_hqsam.errors import ImageError
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))

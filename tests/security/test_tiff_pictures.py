@@ -9,7 +9,10 @@ import tifffile
 
 from napari_hqsam import open_image
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images.picture_headers import UnknownPictureError, picture_size
+from napari_hqsam.images.formats.picture_headers import (
+    UnknownPictureError,
+    picture_size,
+)
 
 TILE = 64
 LARGE = 9000

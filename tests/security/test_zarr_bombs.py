@@ -18,15 +18,15 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from napari_hqsam import open_image, read_labels
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images.zarr_bounds import COMPRESSORS
+from napari_hqsam.images.formats.zarr.bounds import COMPRESSORS
 
 SIZE = 640 * 2**20
 PIECE = bytes(2**24)
 
 LIMITED = """
 import json, resource, sys
-import zarr.codecs.numcodecs, napari_hqsam.images.tiff
-import napari_hqsam.images.zarrs, napari_hqsam.labels
+import zarr.codecs.numcodecs, napari_hqsam.images.formats.tiff.opening
+import napari_hqsam.images.formats.zarr.opening, napari_hqsam.labels
 from napari_hqsam.images import open_image
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))

@@ -32,7 +32,7 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 from napari_hqsam.embeddings.encoding import Embedding
 from napari_hqsam.embeddings.folder import METADATA, PARTIAL, chunk_name, remove_tile
 from napari_hqsam.images import fingerprint
-from napari_hqsam.images.zarr_check import checked_array, codec_names
+from napari_hqsam.images.formats.zarr.check import checked_array, codec_names
 from napari_hqsam.tiling import Grid
 
 if TYPE_CHECKING:

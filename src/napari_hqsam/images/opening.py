@@ -11,8 +11,8 @@ from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry import Space
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, guess_axes, parse_axes
 from napari_hqsam.geometry.planes import as_ints
-from napari_hqsam.images.chunks import watched
 from napari_hqsam.images.formats import open_source
+from napari_hqsam.images.formats.zarr.chunks import watched
 from napari_hqsam.images.image import Image
 from napari_hqsam.images.pyramid import pyramid_levels
 

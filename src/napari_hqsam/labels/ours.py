@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import tifffile
 
-from napari_hqsam.images.tiff_tables import check_tables
+from napari_hqsam.images.formats.tiff.tables import check_tables
 
 if TYPE_CHECKING:
     import os
@@ -56,7 +56,7 @@ def _is_our_zarr(folder: Path) -> bool:
         return True
     import zarr
 
-    from napari_hqsam.images.zarrs import is_label_image
+    from napari_hqsam.images.formats.zarr.multiscale import is_label_image
 
     group = zarr.open_group(str(folder), mode="r")
     made_by = group.attrs.asdict().get(MADE_BY_KEY)

@@ -152,7 +152,7 @@ def _check_nothing_else(folder: Path) -> None:
         return
     import zarr
 
-    from napari_hqsam.images.zarrs import ome_metadata
+    from napari_hqsam.images.formats.zarr.multiscale import ome_metadata
 
     group = zarr.open_group(str(folder), mode="r")
     known = _METADATA | _OF_DESKTOPS
@@ -174,7 +174,7 @@ def _check_nothing_else(folder: Path) -> None:
 
 def _properties(group: zarr.Group) -> bool:
     """Whether the metadata of a label image hold properties of its objects."""
-    from napari_hqsam.images.zarrs import ome_metadata
+    from napari_hqsam.images.formats.zarr.multiscale import ome_metadata
 
     declared = ome_metadata(group).get("image-label")
     return isinstance(declared, Mapping) and bool(declared.get("properties"))
@@ -195,7 +195,7 @@ def _is_label_image(folder: Path) -> bool:
         return True
     import zarr
 
-    from napari_hqsam.images.zarrs import is_label_image
+    from napari_hqsam.images.formats.zarr.multiscale import is_label_image
 
     try:
         return is_label_image(zarr.open_group(str(folder), mode="r"))

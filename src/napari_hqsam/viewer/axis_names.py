@@ -40,8 +40,8 @@ def _axes_in_file(layer: Layer) -> str:
     with suppress(Exception):
         import tifffile
 
-        from napari_hqsam.images.tiff_planes import check_planes
-        from napari_hqsam.images.tiff_tables import check_tables
+        from napari_hqsam.images.formats.tiff.planes import check_planes
+        from napari_hqsam.images.formats.tiff.tables import check_tables
 
         smallest = check_tables(Path(path))
         with tifffile.TiffFile(path) as file:

@@ -22,7 +22,7 @@ from napari_hqsam.files import (
     sync_tree,
     try_lock,
 )
-from napari_hqsam.images.zarr_check import checked_array
+from napari_hqsam.images.formats.zarr.check import checked_array
 from napari_hqsam.jobs.batches.ledger import Ledger
 from napari_hqsam.jobs.files.json_lines import differing
 from napari_hqsam.jobs.files.new_labels import new_labels

@@ -127,8 +127,8 @@ def _fields(path: str, below: str, job: Job) -> Iterator[tuple[str, str, str | N
     key = job.inputs.key
     if key is None and os.path.isdir(path):
         from napari_hqsam.errors import ImageError
-        from napari_hqsam.images.zarr_layout import layout_of
-        from napari_hqsam.images.zarrs import open_folder
+        from napari_hqsam.images.formats.zarr.layout import layout_of
+        from napari_hqsam.images.formats.zarr.nodes import open_folder
 
         try:
             layout = layout_of(open_folder(path))
@@ -191,8 +191,8 @@ def is_collection(path: str | os.PathLike[str]) -> bool:
     if not _is_zarr(text):
         return True
     from napari_hqsam.errors import ImageError
-    from napari_hqsam.images.zarr_layout import layout_of
-    from napari_hqsam.images.zarrs import open_folder
+    from napari_hqsam.images.formats.zarr.layout import layout_of
+    from napari_hqsam.images.formats.zarr.nodes import open_folder
 
     try:
         return layout_of(open_folder(text)).kind in ("plate", "well")

@@ -66,7 +66,7 @@ class ImageLevels:
         OutputError
             It is no multiscale image, or damaged.
         """
-        from napari_hqsam.images.zarrs import image_levels
+        from napari_hqsam.images.formats.zarr.multiscale import image_levels
 
         try:
             is_v3 = (folder / "zarr.json").is_file()

@@ -42,7 +42,7 @@ def is_zarr(path: Path) -> bool:
 
 def _is_address_of_zarr(path: str) -> bool:
     """Whether a path is an address that ends as those of zarr do."""
-    from napari_hqsam.images.remote import address_of
+    from napari_hqsam.images.formats.zarr.remote import address_of
 
     return address_of(path) is not None and path.rstrip("/").endswith(".zarr")
 
@@ -59,8 +59,8 @@ def read_zarr(path: str) -> list[LayerData]:
         It cannot be read.
     """
     from napari_hqsam.images import open_source
-    from napari_hqsam.images.zarr_layout import layout_of
-    from napari_hqsam.images.zarrs import open_folder
+    from napari_hqsam.images.formats.zarr.layout import layout_of
+    from napari_hqsam.images.formats.zarr.nodes import open_folder
 
     folder = Path(path)  # of an address too, see `remote`
     name = folder.name.split(".")[0] or folder.name

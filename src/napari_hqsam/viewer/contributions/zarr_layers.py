@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import zarr
 
     from napari_hqsam.images import Source
-    from napari_hqsam.images.zarr_layout import Channel
+    from napari_hqsam.images.formats.zarr.layout import Channel
 
 LayerData = tuple[Any, dict[str, Any], str]
 _COLORS = ("cyan", "yellow", "magenta", "red", "green", "blue")
@@ -41,8 +41,8 @@ def image_layers(path: Path, key: str, name: str) -> list[LayerData]:
     import zarr
 
     from napari_hqsam.images import open_source
-    from napari_hqsam.images.zarr_layout import channels_of
-    from napari_hqsam.images.zarrs import open_folder
+    from napari_hqsam.images.formats.zarr.layout import channels_of
+    from napari_hqsam.images.formats.zarr.nodes import open_folder
 
     at = path / key
     source, node = open_source(at), open_folder(at)
@@ -77,7 +77,7 @@ def label_layer(path: Path, key: str, name: str) -> LayerData:
     lazily.
     """
     from napari_hqsam.images import open_source
-    from napari_hqsam.images.zarrs import open_folder
+    from napari_hqsam.images.formats.zarr.nodes import open_folder
     from napari_hqsam.labels import read_labels
 
     at = path / key
@@ -139,7 +139,7 @@ def _colors(node: zarr.Group | zarr.Array[Any]) -> Any:  # noqa: ANN401 - a colo
     """Return the colours that the metadata give to objects; None if there are none."""
     from napari.utils.colormaps import DirectLabelColormap
 
-    from napari_hqsam.images.zarrs import ome_metadata
+    from napari_hqsam.images.formats.zarr.multiscale import ome_metadata
 
     try:
         told = ome_metadata(node)["image-label"]["colors"]  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ those of further tables (SubIFDs). A few bytes of them may lead in a circle, or 
 the same values thousands of times. tifffile follows them without limit, so they
 are traversed here first: once, reading nothing but the tables.
 
-Knows nothing of what the tags mean; see `tiff_planes` for the metadata in them.
+Knows nothing of what the tags mean; see `planes` for the metadata in them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import zarr
 
-from napari_hqsam.images.zarrs import is_label_image, ome_metadata
+from napari_hqsam.images.formats.zarr.multiscale import is_label_image, ome_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

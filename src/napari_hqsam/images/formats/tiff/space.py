@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hqsam.errors import HqsamWarning, reason
 from napari_hqsam.geometry import Affine, Space
 from napari_hqsam.geometry.units import convert, unit_name, unit_or_pixel
-from napari_hqsam.images.ome_images import first_plane, pixels_of_series
+from napari_hqsam.images.formats.tiff.ome_images import first_plane, pixels_of_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

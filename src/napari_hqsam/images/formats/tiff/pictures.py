@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.images.memory import check_decoded
-from napari_hqsam.images.picture_headers import (
+from napari_hqsam.images.formats.picture_headers import (
     PictureSize,
     UnknownPictureError,
     picture_size,
 )
+from napari_hqsam.images.memory import check_decoded
 
 if TYPE_CHECKING:
     import tifffile

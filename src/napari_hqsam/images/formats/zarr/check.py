@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError, shown
+from napari_hqsam.images.formats.zarr.bounds import COMPRESSORS, NUMCODECS, bounded
 from napari_hqsam.images.memory import check_decoded
-from napari_hqsam.images.zarr_bounds import COMPRESSORS, NUMCODECS, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

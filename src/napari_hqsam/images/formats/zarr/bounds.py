@@ -3,7 +3,7 @@
 A compressor gives as many bytes as the compressed data say, and a few of them may
 stand for gigabytes. So each is wrapped: where a header tells the size it is compared
 before anything is decoded, else decoding stops at the limit. Data types, shapes and
-which codecs may be used at all are in `zarr_check`.
+which codecs may be used at all are in `check`.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     Parameters
     ----------
     array : zarr.Array
-        Of codecs that `zarr_check` lets through.
+        Of codecs that `check` lets through.
 
     Returns
     -------

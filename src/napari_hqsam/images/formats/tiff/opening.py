@@ -19,21 +19,21 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
-from napari_hqsam.images.decoded import CachingStore, ChunkCache
-from napari_hqsam.images.memory import check_decoded, check_fits
-from napari_hqsam.images.own_note import note_of_tiff
-from napari_hqsam.images.source import LazyArray, Reduced, Source
-from napari_hqsam.images.tiff_missing import (
+from napari_hqsam.images.formats.tiff.decoded import CachingStore, ChunkCache
+from napari_hqsam.images.formats.tiff.missing import (
     check_complete,
     check_missing,
     collect_complaints,
     lies_in_file,
     padded,
 )
-from napari_hqsam.images.tiff_pictures import bound_pictures
-from napari_hqsam.images.tiff_planes import check_planes
-from napari_hqsam.images.tiff_space import tiff_space
-from napari_hqsam.images.tiff_tables import check_tables
+from napari_hqsam.images.formats.tiff.pictures import bound_pictures
+from napari_hqsam.images.formats.tiff.planes import check_planes
+from napari_hqsam.images.formats.tiff.space import tiff_space
+from napari_hqsam.images.formats.tiff.tables import check_tables
+from napari_hqsam.images.memory import check_decoded, check_fits
+from napari_hqsam.images.own_note import note_of_tiff
+from napari_hqsam.images.source import LazyArray, Reduced, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
 from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.files import interrupted
 from napari_hqsam.geometry.axes import axes_from_names
-from napari_hqsam.images.microscope import PLUGINS, open_microscope
+from napari_hqsam.images.formats.microscope import PLUGINS, open_microscope
+from napari_hqsam.images.formats.npy import NPY_MAGIC, open_npy
+from napari_hqsam.images.formats.raster import open_raster
+from napari_hqsam.images.formats.zarr.remote import address_of, open_address
 from napari_hqsam.images.own_note import restored
-from napari_hqsam.images.raster import open_raster
-from napari_hqsam.images.remote import address_of, open_address
 from napari_hqsam.images.source import Reduced, Source
 from napari_hqsam.images.xarray_space import xarray_space
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from napari_hqsam.images.source import LazyArray
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_NPY_MAGIC = b"\x93NUM"
 
 
 def open_source(
@@ -78,7 +76,7 @@ def open_source(
     """
     address = address_of(source)
     if address is not None:
-        from napari_hqsam.images.zarrs import open_node
+        from napari_hqsam.images.formats.zarr.opening import open_node
 
         name = address.rstrip("/").rsplit("/", 1)[-1]
         opened = open_node(open_address(address), key, name, where=address)
@@ -90,7 +88,7 @@ def open_source(
     import zarr
 
     if isinstance(source, (zarr.Group, zarr.Array)):
-        from napari_hqsam.images.zarrs import open_node
+        from napari_hqsam.images.formats.zarr.opening import open_node
 
         opened = open_node(source, key, source.basename or "array")
         return restored(opened, opened.note)
@@ -132,7 +130,7 @@ def _open_path(
 ) -> Source:
     """Choose the reader by what lies at the path."""
     if path.is_dir():
-        from napari_hqsam.images.zarrs import open_zarr
+        from napari_hqsam.images.formats.zarr.opening import open_zarr
 
         return open_zarr(path, key)
     if not path.exists():
@@ -150,28 +148,64 @@ def _open_path(
             magic = file.read(4)
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {reason(error)}") from error
-    if magic in _TIFF_MAGIC:
-        from napari_hqsam.images.tiff import open_tiff
-
-        return open_tiff(path, key, allow_missing=allow_missing)
-    if path.suffix.lower() in PLUGINS:
-        return open_microscope(path, key)
-    if key is not None:
+    asked = _Asked(key, keep_indices, allow_missing)
+    fitting = next(each for each in FILE_FORMATS if each.fits(path, magic))
+    if key is not None and not fitting.has_keys:
         raise ImageError(f"{path} holds a single image; leave out key {key!r}")
-    if magic == _NPY_MAGIC:
-        return _open_npy(path)
-    return open_raster(path, keep_indices=keep_indices)
+    return fitting.open(path, asked)
 
 
-def _open_npy(path: Path) -> Source:
-    """Map a ``.npy`` file into memory; pages are read when touched."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # its header may hold anything
-        raise ImageError(
-            f"{path} cannot be read ({reason(error)}); it must hold a plain array "
-            "of numbers, complete and not pickled"
-        ) from error
-    return Source(array, path.name)
+@dataclass(frozen=True)
+class _Asked:
+    """What a caller asks of a file; see `open_source`."""
+
+    key: str | None
+    keep_indices: bool
+    allow_missing: bool
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format of image files.
+
+    Attributes
+    ----------
+    name : str
+    fits : callable
+        Whether a file is of this format, from its path and its first four bytes.
+    open : callable
+        Opens it.
+    has_keys : bool
+        Whether a file may hold several images, of which ``key`` chooses one.
+    """
+
+    name: str
+    fits: Callable[[Path, bytes], bool]
+    open: Callable[[Path, _Asked], Source]
+    has_keys: bool = False
+
+
+def _open_tiff(path: Path, asked: _Asked) -> Source:
+    from napari_hqsam.images.formats.tiff.opening import open_tiff
+
+    return open_tiff(path, asked.key, allow_missing=asked.allow_missing)
+
+
+FILE_FORMATS = (
+    FileFormat("TIFF", lambda _, magic: magic in _TIFF_MAGIC, _open_tiff, True),
+    FileFormat(
+        "microscope",
+        lambda path, _: path.suffix.lower() in PLUGINS,
+        lambda path, asked: open_microscope(path, asked.key),
+        True,
+    ),
+    FileFormat(
+        "npy", lambda _, magic: magic == NPY_MAGIC, lambda path, _: open_npy(path)
+    ),
+    FileFormat(
+        "picture",
+        lambda *_: True,
+        lambda path, asked: open_raster(path, keep_indices=asked.keep_indices),
+    ),
+)
+"""Formats of files, the first that fits counts; folders and addresses are zarr."""

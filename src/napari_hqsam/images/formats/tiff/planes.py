@@ -16,7 +16,7 @@ from tifffile.tifffile import read_ndtiff_index
 
 from napari_hqsam.errors import ImageError, shown
 from napari_hqsam.files import below
-from napari_hqsam.images.tiff_tables import check_tables
+from napari_hqsam.images.formats.tiff.tables import check_tables
 
 if TYPE_CHECKING:
     from pathlib import Path

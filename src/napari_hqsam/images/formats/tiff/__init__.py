@@ -1,0 +1,1 @@
+"""TIFF in all its dialects, through tifffile."""

@@ -1,0 +1,1 @@
+"""Zarr and OME-Zarr, from a folder or an address."""
