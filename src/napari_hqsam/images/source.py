@@ -68,7 +68,7 @@ class Source:
         Where the pixels are, as far as the file tells it, under the letters `axes`.
         Where these are None, its letters stand for the dimensions in their order.
     note : mapping or None
-        What this package has noted beside, see `own_note`.
+        What this package has noted beside, see `space_note`.
     file_axes : str
         Letters of the axes in the file: those of the array, and others of length 1.
     assumed : str

@@ -16,8 +16,8 @@ from napari_hqsam.errors import ImageError
 from napari_hqsam.files import replacing
 from napari_hqsam.geometry import Space
 from napari_hqsam.geometry.axes import label_axes
-from napari_hqsam.images.own_note import make_note
 from napari_hqsam.images.rearranged import rearranged
+from napari_hqsam.images.space_note import make_note
 from napari_hqsam.labels.blocks import blocks
 from napari_hqsam.labels.formats import format_of, warn_of_losses
 from napari_hqsam.labels.formats.in_image import image_of, register
@@ -133,7 +133,7 @@ def labels_on_disk(
     writer = kind.writer(image)
     if not internal:
         warn_of_losses(kind, image, writer)
-    note = make_note(space, sizes, writer.told)
+    note = make_note(space, sizes, writer.stored_space)
     if image_of(target) is not None:
         target.parent.mkdir(exist_ok=True)
     with (

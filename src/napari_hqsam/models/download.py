@@ -104,10 +104,10 @@ class ResumingDownloader:
 
     def _learn_size(self, response: requests.Response, have: int) -> None:
         """Take the size from the server, unless it is far from what is expected."""
-        told = response.headers.get("Content-Length", "")
-        if not told.isdecimal():
+        declared = response.headers.get("Content-Length", "")
+        if not declared.isdecimal():
             raise requests.ConnectionError("the server does not say how much it sends")
-        size = have + int(told)
+        size = have + int(declared)
         if not self.size / 2 < size < self.size * 2:
             raise ValueError(f"the server has {size} bytes instead of {self.size}")
         self.size = size

@@ -75,10 +75,10 @@ def download(weights: WeightsFile, progress: bool | ProgressFactory) -> Path:
 
 def _waited_for(path: Path) -> Lock:
     """Take a lock; while another process fetches the same file, wait for it."""
-    told = False
+    warned = False
     while (lock := try_lock(path)) is None:
-        if not told:
-            told = True
+        if not warned:
+            warned = True
             warnings.warn(
                 f"another program fetches {path.stem}; waiting for it (its lock is "
                 f"{path})",

@@ -24,8 +24,8 @@ from napari_hqsam.images.formats.microscope import PLUGINS, open_microscope
 from napari_hqsam.images.formats.npy import NPY_MAGIC, open_npy
 from napari_hqsam.images.formats.raster import open_raster
 from napari_hqsam.images.formats.zarr.remote import address_of, open_address
-from napari_hqsam.images.own_note import restored
 from napari_hqsam.images.source import Reduced, Source
+from napari_hqsam.images.space_note import restored
 from napari_hqsam.images.xarray_space import xarray_space
 
 if TYPE_CHECKING:

@@ -118,11 +118,11 @@ def warn_of_losses(kind: LabelFormat, image: LabelImage, writer: Writer) -> None
     HqsamWarning
         If there is anything.
     """
-    lost = losses(image.space, writer.told, image.shape) + writer.losses
-    told = [writer.remark] if writer.remark else []
+    lost = losses(image.space, writer.stored_space, image.shape) + writer.losses
+    notes = [writer.remark] if writer.remark else []
     if lost:
-        told.insert(0, f"{kind.name} has no place for {', '.join(lost)}")
-    if told:
+        notes.insert(0, f"{kind.name} has no place for {', '.join(lost)}")
+    if notes:
         warnings.warn(
-            f"{image.target.name}: {'; '.join(told)}", HqsamWarning, stacklevel=4
+            f"{image.target.name}: {'; '.join(notes)}", HqsamWarning, stacklevel=4
         )

@@ -15,8 +15,8 @@ import tifffile
 
 from napari_hqsam.geometry import Affine, Space
 from napari_hqsam.geometry.units import unit_symbol
-from napari_hqsam.images.own_note import KEY, as_text
-from napari_hqsam.labels.formats.losses import told_without
+from napari_hqsam.images.space_note import KEY, as_text
+from napari_hqsam.labels.formats.losses import space_without
 from napari_hqsam.labels.formats.tiles import (
     create_tiles,
     encoded_strips,
@@ -55,7 +55,7 @@ class ImageJWriter:
     def __init__(self, image: LabelImage) -> None:
         self.image = image
         self.axes = "".join(a for a in _ORDER if a in image.space.axes)
-        self.told, self._dots = _told(image.space.select(self.axes))
+        self.stored_space, self._dots = _storable(image.space.select(self.axes))
         self.losses = ["colours"] if image.colors else []
 
     @contextmanager
@@ -104,24 +104,24 @@ class ImageJWriter:
         for count in counts.values():
             lines["images"] = int(str(lines["images"])) * count
         lines |= {"hyperstack": "true", "mode": "grayscale", "loop": "false"}
-        if not self.told.is_plain:
-            lines |= _calibration(self.told)
+        if not self.stored_space.is_plain:
+            lines |= _calibration(self.stored_space)
         if note is not None:
             lines[KEY] = as_text(note)
         return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
-def _told(space: Space) -> tuple[Space, Dots | None]:
+def _storable(space: Space) -> tuple[Space, Dots | None]:
     """Return the space that ImageJ will read, and pixels per unit along x and y."""
     unitless_t = "t" if "t" in space.axes and _unit(space, "t") is None else ""
-    told = told_without(space, units="c", sizes="c" + unitless_t, offsets="ct")
-    if told.is_plain:
-        return told, None
-    sizes = list(told.scale)
+    stored = space_without(space, units="c", sizes="c" + unitless_t, offsets="ct")
+    if stored.is_plain:
+        return stored, None
+    sizes = list(stored.scale)
     x, y = (_rational(1 / sizes[at]) or (1, 1) for at in (-1, -2))
     sizes[-2:] = y[1] / y[0], x[1] / x[0]
-    affine = Affine.scaling(sizes, told.translation)
-    return Space(told.axes, told.units, affine), (x, y)
+    affine = Affine.scaling(sizes, stored.translation)
+    return Space(stored.axes, stored.units, affine), (x, y)
 
 
 def _rational(value: float) -> tuple[int, int] | None:

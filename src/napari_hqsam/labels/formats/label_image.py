@@ -66,7 +66,7 @@ class Writer(Protocol):
     ----------
     axes : str
         The axes in the order in which the format stores them.
-    told : Space
+    stored_space : Space
         The space that other programs will read, under `axes`.
     losses : list of str
         What else the format cannot hold.
@@ -75,7 +75,7 @@ class Writer(Protocol):
     """
 
     axes: str
-    told: Space
+    stored_space: Space
     losses: list[str]
     remark: str
 
@@ -89,7 +89,7 @@ class Writer(Protocol):
         partial : pathlib.Path
             Nothing is there yet.
         note : mapping or None
-            See `images.own_note`.
+            See `images.space_note`.
 
         Returns
         -------

@@ -14,14 +14,14 @@ _TOLERANCE = 1e-6
 """Of a pixel, at the far end of the array."""
 
 
-def losses(space: Space, told: Space, shape: Sequence[int]) -> list[str]:
+def losses(space: Space, stored: Space, shape: Sequence[int]) -> list[str]:
     """Describe what is lost between a space and the one that a file stores.
 
     Parameters
     ----------
     space : Space
         Of the labels.
-    told : Space
+    stored : Space
         As the file stores it; the same axes in any order.
     shape : sequence of int
         Of the labels.
@@ -31,17 +31,17 @@ def losses(space: Space, told: Space, shape: Sequence[int]) -> list[str]:
     list of str
         Such as "rotation or shear" or "the offset along t"; empty if they agree.
     """
-    told = told.select(space.axes)
-    if space.units == told.units and space.agrees(told, shape, _TOLERANCE):
+    stored = stored.select(space.axes)
+    if space.units == stored.units and space.agrees(stored, shape, _TOLERANCE):
         return []
     found = [] if space.affine.is_diagonal else ["rotation or shear"]
     for at, letter in enumerate(space.axes):
-        unit, other = space.units[at], told.units[at]
+        unit, other = space.units[at], stored.units[at]
         factor = convert(1.0, other, unit)
         if factor is None:
             found.append(f"the unit of {letter}")
             factor = 1.0
-        size, sized = space.scale[at], told.scale[at] * factor
+        size, sized = space.scale[at], stored.scale[at] * factor
         end = shape[at] * abs(sized - size) / abs(size)
         if end > _TOLERANCE:
             backwards = size < 0 < sized
@@ -49,13 +49,13 @@ def losses(space: Space, told: Space, shape: Sequence[int]) -> list[str]:
                 f"the {'negative size' if backwards else 'size'} of a pixel along "
                 f"{letter}"
             )
-        moved = abs(told.translation[at] * factor - space.translation[at])
+        moved = abs(stored.translation[at] * factor - space.translation[at])
         if moved / abs(size) > _TOLERANCE:
             found.append(f"the offset along {letter}")
     return found
 
 
-def told_without(
+def space_without(
     space: Space, *, units: str = "", sizes: str = "", offsets: str = ""
 ) -> Space:
     """Return the space as a format without rotation stores it.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.geometry.units import unit_symbol
-from napari_hqsam.images.own_note import KEY, as_text
-from napari_hqsam.labels.formats.losses import told_without
+from napari_hqsam.images.space_note import KEY, as_text
+from napari_hqsam.labels.formats.losses import space_without
 from napari_hqsam.labels.formats.tiff import TiledWriter
 
 if TYPE_CHECKING:
@@ -29,15 +29,17 @@ class OmeTiffWriter(TiledWriter):
 
     def __init__(self, image: LabelImage) -> None:
         super().__init__(image)
-        by_axis = dict(zip(self.told.axes, self.told.units, strict=True))
+        by_axis = dict(
+            zip(self.stored_space.axes, self.stored_space.units, strict=True)
+        )
         unitless = "t" if "t" in by_axis and by_axis["t"] is None else ""
-        self.told = told_without(
-            self.told, units="c", sizes="c" + unitless, offsets="ct"
+        self.stored_space = space_without(
+            self.stored_space, units="c", sizes="c" + unitless, offsets="ct"
         )
 
     def describe(self, note: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return ``axes`` and attributes of OME-XML, as tifffile takes them."""
-        space = self.told
+        space = self.stored_space
         found: dict[str, Any] = {"axes": self.axes.upper()}
         if note is not None:
             found["MapAnnotation"] = {KEY: as_text(note)}
@@ -63,9 +65,9 @@ class OmeTiffWriter(TiledWriter):
         found: dict[str, list[Any]] = {}
         each = zip(
             self.axes,
-            self.told.scale,
-            self.told.translation,
-            self.told.units,
+            self.stored_space.scale,
+            self.stored_space.translation,
+            self.stored_space.units,
             strict=True,
         )
         for at, (letter, size, start, unit) in enumerate(each):

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.geometry.ome_zarr import axes_metadata, transforms_metadata
-from napari_hqsam.images.own_note import KEY
+from napari_hqsam.images.space_note import KEY
 from napari_hqsam.labels.formats.in_image import ImageLevels, image_of
 from napari_hqsam.labels.formats.levels import fill_levels
-from napari_hqsam.labels.formats.losses import told_without
+from napari_hqsam.labels.formats.losses import space_without
 from napari_hqsam.labels.ours import MADE_BY, MADE_BY_KEY
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class OmeZarrWriter:
     def __init__(self, image: LabelImage) -> None:
         self.image = image
         self.axes = "".join(a for a in _ORDER if a in image.space.axes)
-        self.told = told_without(image.space.select(self.axes), units="c")
+        self.stored_space = space_without(image.space.select(self.axes), units="c")
         self.losses: list[str] = []
         folder = image_of(image.target)
         self._levels = None if folder is None else ImageLevels.read(folder)
@@ -55,9 +55,9 @@ class OmeZarrWriter:
 
         shape = self.image.sizes(self.axes)
         levels = self._levels
-        shapes, spaces = [shape], [self.told]
+        shapes, spaces = [shape], [self.stored_space]
         if levels is not None:
-            shapes, spaces = levels.of_labels(self.told, shape)
+            shapes, spaces = levels.of_labels(self.stored_space, shape)
         with chunk_files(partial) as files:
             group = zarr.create_group(
                 store=files,
@@ -86,7 +86,7 @@ class OmeZarrWriter:
         ]
         multiscale: dict[str, Any] = {
             "name": _title(self.image.target.name),
-            "axes": axes_metadata(self.told),
+            "axes": axes_metadata(self.stored_space),
             "datasets": datasets,
         }
         label: dict[str, Any] = {"version": version}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tifffile
 
 from napari_hqsam.geometry.units import convert
-from napari_hqsam.images.own_note import KEY
+from napari_hqsam.images.space_note import KEY
 from napari_hqsam.labels.formats.imagej import ImageJWriter, fits_imagej
 from napari_hqsam.labels.formats.tiles import create_tiles, encoded_tiles
 from napari_hqsam.labels.ours import MADE_BY
@@ -55,14 +55,14 @@ class TiledWriter:
     def __init__(self, image: LabelImage) -> None:
         self.image = image
         self.axes = plane_last(image.space.axes)
-        self.told = image.space.select(self.axes)
+        self.stored_space = image.space.select(self.axes)
         self.losses = ["colours"] if image.colors else []
 
     def describe(self, note: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the metadata, as tifffile takes them."""
         found: dict[str, Any] = {"axes": self.axes.upper()}
-        if not self.told.is_plain:
-            found |= self.told.to_dict()
+        if not self.stored_space.is_plain:
+            found |= self.stored_space.to_dict()
         return found if note is None else found | {KEY: dict(note)}
 
     @contextmanager
@@ -77,7 +77,7 @@ class TiledWriter:
             shape = self.image.sizes(self.axes)
             tiles = create_tiles(files, shape, self.image.dtype)
             yield tiles
-        resolution = pixels_per_centimeter(self.told)
+        resolution = pixels_per_centimeter(self.stored_space)
         with partial.open("xb") as file:
             tifffile.imwrite(
                 file,

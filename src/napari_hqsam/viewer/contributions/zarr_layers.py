@@ -142,8 +142,8 @@ def _colors(node: zarr.Group | zarr.Array[Any]) -> Any:  # noqa: ANN401 - a colo
     from napari_hqsam.images.formats.zarr.multiscale import ome_metadata
 
     try:
-        told = ome_metadata(node)["image-label"]["colors"]  # type: ignore[arg-type]
-        found = dict(map(_color, told))
+        entries = ome_metadata(node)["image-label"]["colors"]  # type: ignore[arg-type]
+        found = dict(map(_color, entries))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     if not found:
@@ -151,12 +151,12 @@ def _colors(node: zarr.Group | zarr.Array[Any]) -> Any:  # noqa: ANN401 - a colo
     return DirectLabelColormap(color_dict={None: _OTHERS, 0: (0, 0, 0, 0)} | found)
 
 
-def _color(told: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
+def _color(entry: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
     """Return the id and the colour of an entry."""
-    rgba = tuple(float(v) / 255 for v in told["rgba"])
+    rgba = tuple(float(v) / 255 for v in entry["rgba"])
     if len(rgba) != 4 or not all(0 <= v <= 1 for v in rgba):
         raise ValueError(f"{rgba} is no colour")
-    return int(told["label-value"]), rgba
+    return int(entry["label-value"]), rgba
 
 
 def _check_integers(source: Source) -> None:

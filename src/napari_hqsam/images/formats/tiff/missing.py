@@ -83,13 +83,13 @@ def check_missing(
         Planes are missing.
     """
     missing, named = _missing_planes(series), _named(complaints)
-    told = [text for text in complaints if _INCOMPLETE.search(text)]
+    incomplete = [text for text in complaints if _INCOMPLETE.search(text)]
     if missing:
         count = len(series.pages)
         where = f"in {', '.join(named)}, which cannot be read" if named else "nowhere"
         text = f"{path}: {missing} of its {count} planes are {where}"
-    elif told:
-        text = f"{path} is {_plainly(told[0], series)}"
+    elif incomplete:
+        text = f"{path} is {_plainly(incomplete[0], series)}"
     else:
         return
     if not allowed:
@@ -168,17 +168,17 @@ def _named(complaints: list[str]) -> list[str]:
     return [found[1] for text in complaints if (found := _FAILED.search(text))]
 
 
-def _plainly(told: str, series: tifffile.TiffPageSeries) -> str:
+def _plainly(complaint: str, series: tifffile.TiffPageSeries) -> str:
     """Rephrase a log message of tifffile."""
-    if _CUT in told:
+    if _CUT in complaint:
         return "cut short: it names pages beyond its end"
     described = series.keyframe.parent.pages.first.description
-    if "ImageJ" in told and (found := _IMAGEJ_PLANES.search(described)):
+    if "ImageJ" in complaint and (found := _IMAGEJ_PLANES.search(described)):
         return (
             f"cut short: its ImageJ metadata name {found[1]} planes, which end beyond "
             "the file"
         )
-    return f"not complete: {told}"
+    return f"not complete: {complaint}"
 
 
 def _end(level: tifffile.TiffPageSeries, last: Any) -> int:  # noqa: ANN401 - page or frame

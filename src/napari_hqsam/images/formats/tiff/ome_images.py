@@ -48,9 +48,9 @@ def pixels_of_series(tif: tifffile.TiffFile, series: int) -> dict[str, Any]:
     if len(every) == 1:
         return every[0]
     # Sizes that all share are those of this one; where its first plane lay is unclear.
-    told = [{k: v for k, v in p.items() if k.startswith(_SIZES)} for p in every]
-    if all(each == told[0] for each in told):
-        return told[0]
+    sizes = [{k: v for k, v in p.items() if k.startswith(_SIZES)} for p in every]
+    if all(each == sizes[0] for each in sizes):
+        return sizes[0]
     warnings.warn(
         f"{tif.filehandle.name} tells of {len(every)} images and holds "
         f"{len(tif.series)}: which size of a pixel is whose is unclear, so it is taken "

@@ -32,8 +32,8 @@ from napari_hqsam.images.formats.tiff.planes import check_planes
 from napari_hqsam.images.formats.tiff.space import tiff_space
 from napari_hqsam.images.formats.tiff.tables import check_tables
 from napari_hqsam.images.memory import check_decoded, check_fits
-from napari_hqsam.images.own_note import note_of_tiff
 from napari_hqsam.images.source import LazyArray, Reduced, Source
+from napari_hqsam.images.space_note import note_of_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -103,18 +103,18 @@ class _Watch:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._told = False
+        self._warned = False
         self._lock = threading.Lock()
 
     def tell(self, array: zarr.Array[Any], folder: Path) -> None:
         """Warn that an array has not all its chunks, unless it has none at all."""
         with self._lock:
-            if self._told:
+            if self._warned:
                 return
             stored = _count_chunks(folder)
             if not stored:
                 return
-            self._told = True
+            self._warned = True
         total = math.prod(
             -(-length // side)
             for length, side in zip(array.shape, _sides(array), strict=True)

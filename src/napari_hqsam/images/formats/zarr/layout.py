@@ -100,26 +100,26 @@ def channels_of(group: zarr.Group, count: int) -> list[Channel]:
         How many channels it has; what the metadata leave open is None.
     """
     omero = ome_metadata(group).get("omero")
-    told = omero.get("channels") if isinstance(omero, Mapping) else None
+    channels = omero.get("channels") if isinstance(omero, Mapping) else None
     found = [
         _channel(each) if isinstance(each, Mapping) else Channel()
-        for each in (told if isinstance(told, list) else [])
+        for each in (channels if isinstance(channels, list) else [])
     ]
     return [*found, *[Channel()] * count][:count]
 
 
-def _channel(told: Mapping[str, Any]) -> Channel:
-    label, color = told.get("label"), told.get("color")
+def _channel(entry: Mapping[str, Any]) -> Channel:
+    label, color = entry.get("label"), entry.get("color")
     hexadecimal = _HEX.fullmatch(color) if isinstance(color, str) else None
     limits = None
     with suppress(KeyError, TypeError, ValueError):
-        low, high = (float(told["window"][name]) for name in ("start", "end"))
+        low, high = (float(entry["window"][name]) for name in ("start", "end"))
         limits = (low, high) if -math.inf < low < high < math.inf else None
     return Channel(
         str(label) if label not in (None, "") else None,
         f"#{hexadecimal[1].lower()}" if hexadecimal else None,
         limits,
-        told.get("active") is not False,
+        entry.get("active") is not False,
     )
 
 

@@ -16,8 +16,8 @@ from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.geometry.ome_zarr import axis_names, read_space
 from napari_hqsam.images.formats.zarr.check import checked_array
 from napari_hqsam.images.formats.zarr.nodes import inside, open_folder
-from napari_hqsam.images.own_note import KEY
 from napari_hqsam.images.source import Reduced, Source
+from napari_hqsam.images.space_note import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def open_multiscale(
 
 
 def _note(group: zarr.Group) -> Mapping[str, Any] | None:
-    """Return this package's note on a label image; see `own_note`."""
+    """Return this package's note on a label image; see `space_note`."""
     note = group.attrs.asdict().get(KEY)
     return note if isinstance(note, Mapping) else None
 

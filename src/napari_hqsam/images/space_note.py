@@ -29,7 +29,9 @@ KEY = "napari-hqsam"
 start of a line of ImageJ's description."""
 
 
-def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any] | None:
+def make_note(
+    space: Space, shape: Sequence[int], stored: Space
+) -> dict[str, Any] | None:
     """Make the note on an array; None if the format can express everything.
 
     Parameters
@@ -38,14 +40,14 @@ def make_note(space: Space, shape: Sequence[int], told: Space) -> dict[str, Any]
         Of the array.
     shape : sequence of int
         Its shape.
-    told : Space
+    stored : Space
         The space as the file's format stores it.
     """
-    if space == told and 1 not in shape:  # readers may drop axes of length 1
+    if space == stored and 1 not in shape:  # readers may drop axes of length 1
         return None
     note: dict[str, Any] = {"axes": space.axes, "shape": list(shape)}
-    if space != told.select(space.axes) or 1 in shape:
-        note |= {"space": space.to_dict(), "told": _of(told)}
+    if space != stored.select(space.axes) or 1 in shape:
+        note |= {"space": space.to_dict(), "told": _of(stored)}
     return note
 
 
@@ -107,11 +109,11 @@ def _restored(source: Source, note: Mapping[str, Any]) -> Source:
     if tuple(array.shape) != shape:
         return source
     reduced = tuple(replace_array(each, source.axes, axes) for each in source.reduced)
-    told = source.space or Space.pixels(source.axes)
-    space = _selected(told, axes)
+    stored = source.space or Space.pixels(source.axes)
+    space = _selected(stored, axes)
     if "space" in note:
         before = note["told"]
-        if Space.from_dict(before["axes"], before).select(told.axes).agrees(told):
+        if Space.from_dict(before["axes"], before).select(stored.axes).agrees(stored):
             space = Space.from_dict(axes, note["space"])
     return replace(
         source, array=array, axes=axes, reduced=reduced, space=space, is_rgb=False
