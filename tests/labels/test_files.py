@@ -251,3 +251,16 @@ def test_damaged_pixels_are_one_clear_line(tmp_path):
     with pytest.raises(ImageError, match="cannot be read") as caught:
         read_labels(tmp_path / "a.zarr")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr", "a.npy"])
+def test_labels_that_were_read_do_not_depend_on_their_file(tmp_path, name):
+    labels = np.arange(12, dtype="uint16").reshape(3, 4)
+    path = tmp_path / name
+    if name == "a.npy":
+        np.save(path, labels)
+    else:
+        write_labels(path, labels)
+    read = read_labels(path)
+    read += 1
+    np.testing.assert_array_equal(read_labels(path), labels)

@@ -64,5 +64,7 @@ def read_labels(path: str | os.PathLike[str], *, key: str | None = None) -> np.n
         raise ImageError(
             f"{path}: its pixels cannot be read ({reason(error)}); it may be damaged"
         ) from error
-    labels = labels.astype(np.uint8 if dtype.kind == "b" else dtype.newbyteorder("="))
+    native = np.uint8 if dtype.kind == "b" else dtype.newbyteorder("=")
+    # What was decoded is copied only for another dtype; a view of a file always is.
+    labels = labels.astype(native, copy=not labels.flags.owndata)
     return labels.reshape(*(n for n in shape[:-2] if n > 1), *shape[-2:])
