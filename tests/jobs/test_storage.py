@@ -50,6 +50,15 @@ def tree(folder):
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+def test_what_a_failed_write_left_is_removed(run, tmp_path, name):
+    left = tmp_path / f"{name}.batch/.{name}.0123abcd.partial/{name}.partial/0/c"
+    left.mkdir(parents=True)
+    (left / "0").write_bytes(b"part of a chunk")
+    assert run(name).result.complete
+    assert not (tmp_path / f"{name}.batch").exists()
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
 @pytest.mark.parametrize(
     "inside", ["thesis.docx", "labels.zarr/0", "a.ome.zarr/0", "ledger.jsonl"]
 )

@@ -14,6 +14,7 @@ from napari_hqsam.files.names import (
 from napari_hqsam.files.replacing import (
     free_name,
     interrupted,
+    is_workspace,
     replacing,
     sync_folder,
     sync_tree,
@@ -24,6 +25,7 @@ __all__ = [
     "below",
     "free_name",
     "interrupted",
+    "is_workspace",
     "names_other_computer",
     "replacing",
     "same_file",

@@ -210,6 +210,15 @@ def _backup(workspace: Path) -> Path:
     return workspace.with_suffix(".old")
 
 
+def is_workspace(name: str) -> bool:
+    """Whether a file name is that of a temporary folder of `replacing`.
+
+    One may be left even where nothing was killed: zarr writes chunks in threads, and
+    those that still run when another failed write to a folder that was just removed.
+    """
+    return re.fullmatch(rf"\..+\.{_ID}\.partial", name) is not None
+
+
 def _leftovers(final: Path) -> list[Path]:
     """Return the workspaces of a path, including removed ones with a backup."""
     ours = re.compile(rf"\.{re.escape(final.name)}\.{_ID}\.(partial|old)")

@@ -17,6 +17,7 @@ import zarr
 from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import (
     free_name,
+    is_workspace,
     symbolic_links,
     sync_folder,
     sync_tree,
@@ -52,7 +53,6 @@ An incomplete batch of napari-hqsam. Run the same batch again to resume it, or r
 it; either removes this folder when it is complete.
 """
 _LOCK, _LEDGER, _REPLACED = "lock", "ledger.jsonl", "replaced"
-_PARTIAL = ".partial"
 _WORK = "work"
 
 
@@ -119,6 +119,7 @@ class Storage:
                 "remove it, or name another output"
             )
         names = {path.name for path in self.folder.iterdir()} - {_LOCK}
+        names = {name for name in names if not is_workspace(name)}
         ours = not names or _MARKER in names or self.ledger.is_ours()
         if not ours:
             raise OutputError(
@@ -173,8 +174,8 @@ class Storage:
     def _clear(self, lock: Lock) -> None:
         """Remove our files, and the folder if it is then empty; under the lock."""
         replaced = self.folder.glob(f"{_REPLACED}*") if self.out.exists() else ()
-        killed = self.folder.glob(f".*{_PARTIAL}")  # what was written just then
-        ours = [self._labels_path, self.work, *replaced, *killed]
+        unfinished = (p for p in self.folder.glob(".*") if is_workspace(p.name))
+        ours = [self._labels_path, self.work, *replaced, *unfinished]
         for path in ours:
             shutil.rmtree(path, ignore_errors=True)
         if not any(
