@@ -31,7 +31,7 @@ LIMITS = (0.0, 255.0)
 
 
 class Discs:
-    """A dark plane of any size with bright discs on a lattice."""
+    """A dark plane of any size with bright discs on a grid."""
 
     dtype = np.dtype(np.uint8)
     ndim = 2

@@ -77,9 +77,9 @@ def middle(truth: NDArray[np.bool_]) -> int:
 
 
 def correction(
-    found: StackObject, z: int, truth: NDArray[np.bool_], said: Prompt | None
+    found: StackObject, z: int, truth: NDArray[np.bool_], given: Prompt | None
 ) -> Prompt | None:
-    """Add a click on the deepest error of a slice to what was said there."""
+    """Add a click on the deepest error of a slice to the prompt given there."""
     kept = found.slices.get(z)
     seen = (
         np.zeros(truth.shape, bool) if kept is None else kept.mask.to_plane(truth.shape)
@@ -88,8 +88,8 @@ def correction(
     depths = [deepest_pixel(e) if e.any() else ((0, 0), 0.0) for e in (missed, surplus)]
     positive = depths[0][1] >= depths[1][1]
     point = depths[0 if positive else 1][0]
-    if said is not None:
-        points, labels, box = said.points, said.point_labels, said.box
+    if given is not None:
+        points, labels, box = given.points, given.point_labels, given.box
     elif truth.any() and (seen & truth).any():
         points, labels, box = (deepest_pixel(seen & truth)[0],), (1,), None
     else:
@@ -113,7 +113,7 @@ def followed(
     )
     span = 0, len(truth)
     (found,) = propagate(segmenter, {z: first}, z_range=span, spacing=spacing)
-    said: dict[int, Prompt] = {z: first}
+    prompts: dict[int, Prompt] = {z: first}
     score = best = iou(voxels(found, truth.shape), truth)
     for clicks in range(CLICKS + 1):
         if best >= ENOUGH:
@@ -122,11 +122,11 @@ def followed(
         prompt = (
             None
             if worst is None or clicks == CLICKS
-            else correction(found, worst, truth[worst], said.get(worst))
+            else correction(found, worst, truth[worst], prompts.get(worst))
         )
         if worst is None or prompt is None:
             break
-        said[worst] = prompt
+        prompts[worst] = prompt
         found = revise(segmenter, found, worst, prompt, z_range=span, spacing=spacing)
         best = iou(voxels(found, truth.shape), truth)
     return score, None

@@ -16,7 +16,7 @@ levels        mean IoU of SAM + HQ: a box; a click on an object of known size (t
 uncertain     of clicks: masks below a score, and how they compare with the labels
 automatic     AP50 (TP / (TP + FP + FN)) and AP without prompts, in regions of images
               that are fully annotated; prompts come from the instance decoder, where
-              the model has one, else from the lattice
+              the model has one, else from the grid
 
 Every prompt is decoded once for each tile, whatever the number of values. With
 ``--cache`` tiles are encoded once for several runs.
@@ -53,7 +53,7 @@ from napari_hqsam.masks.metrics import average_precision, iou
 from napari_hqsam.models import InstanceTuning, Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic import find_proposer
-from napari_hqsam.segmentation.automatic.running import Area, Everything
+from napari_hqsam.segmentation.automatic.tile_rows import Area, Everything
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
 from napari_hqsam.segmentation.plane.levels import levels_to_try, second_tiles, tile_for
 from napari_hqsam.segmentation.plane.object_mask import object_mask
@@ -572,8 +572,8 @@ def main() -> None:
     print(f"\nTuning(   # {(time.process_time() - start) / 60:.0f} minutes of a core")
     for field in fields(Tuning):
         value, before = (getattr(t, field.name) for t in (sweep.tuning, model.tuning))
-        said = "" if value == before else f"  # was {short(before)}"
-        print(f"    {field.name}={short(value)},{said}")
+        change = "" if value == before else f"  # was {short(before)}"
+        print(f"    {field.name}={short(value)},{change}")
     print(")")
 
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.inference.requests.request import Answer, Request
 
-BEAT = 0.005
-"""Seconds between two beats of the heart."""
+TICK = 0.005
+"""Seconds between two beats of the monitor."""
 CLICKS, OBJECTS = 50, 500
 STACK = 64, 2048, 2048
 """Labels of 1 GiB."""
@@ -73,8 +73,8 @@ def fixed_work() -> float:
     return median(once() for _ in range(5))
 
 
-class Heart:
-    """Watches the main thread."""
+class MainThreadMonitor:
+    """Measures how long the main thread blocks, by the delay of a periodic timer."""
 
     def __init__(self) -> None:
         from qtpy.QtCore import Qt, QTimer
@@ -83,10 +83,10 @@ class Heart:
         self._last = time.perf_counter()
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._timer.start(int(BEAT * 1000))
+        self._timer.timeout.connect(self._tick)
+        self._timer.start(int(TICK * 1000))
 
-    def _beat(self) -> None:
+    def _tick(self) -> None:
         now = time.perf_counter()
         self.gaps.append(now - self._last)
         self._last = now
@@ -99,7 +99,7 @@ class Heart:
         start, computed = time.perf_counter(), time.thread_time()
         yield
         settle(seconds=0.02)
-        worst = max(self.gaps, default=0.0) - BEAT
+        worst = max(self.gaps, default=0.0) - TICK
         took, computed = time.perf_counter() - start, time.thread_time() - computed
         print(
             f"{what}: {took:.2f} s (main thread {computed:.2f} s), blocked for "
@@ -135,7 +135,7 @@ class Bench:
         self.image, self.centres = cells()
         self.viewer.add_image(self.image, name="cells")
         settle(seconds=1)
-        self.heart = Heart()
+        self.monitor = MainThreadMonitor()
         self.painted = 0.0
         """When an outline was last painted."""
         self.canvas = self.viewer.window._qt_viewer.canvas.native
@@ -148,7 +148,7 @@ class Bench:
     def run(self, clicks: int, objects: int) -> None:
         """Measure one thing after the other."""
         torch = Importing("torch")
-        with self.heart.watching("opening the widget"):
+        with self.monitor.watching("opening the widget"):
             start = time.perf_counter()
             _, widget = self.viewer.window.add_plugin_dock_widget(
                 "napari-hqsam", "HQ-SAM"
@@ -157,10 +157,10 @@ class Bench:
         print(f"widget open after {opened:.2f} s")
         self.widget, self.controller = widget, widget.controller
         self.controller.settings.hover = False
-        with self.heart.watching("making the layers of the prompts"):
+        with self.monitor.watching("making the layers of the prompts"):
             settle(lambda: self.controller.settings.tool == "point")
         print(f"point tool in the hand after {time.perf_counter() - start:.2f} s")
-        with self.heart.watching("importing torch, loading the model, first tile"):
+        with self.monitor.watching("importing torch, loading the model, first tile"):
             self.wait_until_quiet()
         main = torch.thread is threading.main_thread()
         print(f"torch imported on {'THE MAIN THREAD' if main else 'the worker'}")
@@ -171,11 +171,11 @@ class Bench:
         self.outlines(clicks, "once one is accepted")
         self.from_memory(clicks)
         self.controller.settings.prefetch = False
-        with self.heart.watching("encoding a tile of the next image"):
+        with self.monitor.watching("encoding a tile of the next image"):
             self.viewer.layers["cells"].data = self.image[::-1].copy()
             self.click(*self.centres[0])
         self.accepting(objects)
-        with self.heart.watching("saving"):
+        with self.monitor.watching("saving"):
             self.widget.saver.save(str(self.folder / "cells.ome.tif"))
             self.wait_until_saved()
         self.large_labels()
@@ -187,7 +187,7 @@ class Bench:
             self.click(*centre)
             self.widget.acceptor.reject()
         taken = []
-        with self.heart.watching(f"{clicks} clicks on objects {what}"):
+        with self.monitor.watching(f"{clicks} clicks on objects {what}"):
             for centre in self.centres[:clicks]:
                 taken.append(self.click(*centre))
                 self.widget.acceptor.reject()
@@ -211,7 +211,7 @@ class Bench:
     def accepting(self, objects: int) -> None:
         """Time the acceptance of many objects."""
         taken: list[tuple[float, float]] = []
-        with self.heart.watching(f"{objects} objects"):
+        with self.monitor.watching(f"{objects} objects"):
             for centre in self.centres[:objects]:
                 self.click(*centre)
                 start, computed = time.perf_counter(), time.thread_time()
@@ -248,20 +248,20 @@ class Bench:
         settle(seconds=1)
         self.click(*self.centres[30])
         path = self.folder / "large.ome.tif"
-        with self.heart.watching("beginning a session on 1 GiB of labels"):
+        with self.monitor.watching("beginning a session on 1 GiB of labels"):
             self.widget.acceptor.accept()
             settle(lambda: self.widget.sessions.session is not None, seconds=300)
             self.wait_until_quiet()
-        with self.heart.watching("saving 1 GiB of labels"):
+        with self.monitor.watching("saving 1 GiB of labels"):
             self.widget.saver.save(str(path))
             self.wait_until_saved()
         self.widget.sessions.release_target()
         self.viewer.layers.remove(layer)
-        with self.heart.watching("for comparison, napari alone adds such a layer"):
+        with self.monitor.watching("for comparison, napari alone adds such a layer"):
             layer = self.viewer.add_labels(labels)
         self.viewer.layers.remove(layer)
         del labels, layer
-        with self.heart.watching("opening the session on 1 GiB of labels again"):
+        with self.monitor.watching("opening the session on 1 GiB of labels again"):
             self.widget.sessions.restore(journal_path(path), lambda: None)
             settle(lambda: self.widget.sessions.session is not None, seconds=300)
             self.wait_until_quiet()
@@ -345,7 +345,7 @@ def settle(until: Callable[[], bool] = lambda: False, seconds: float = 60) -> No
     from qtpy.QtWidgets import QApplication
 
     waker = QTimer()
-    waker.start(int(BEAT * 1000))
+    waker.start(int(TICK * 1000))
     end = time.perf_counter() + seconds
     while not until() and time.perf_counter() < end:
         # Without a limit of time: with one, Qt does not wait but spins.

@@ -16,7 +16,7 @@ def test_the_record_of_every_model_is_complete(checkpoint):
     assert names == set(vars(checkpoint.tuning))
     missing = {name for name in names if getattr(checkpoint.tuning, name) is None}
     assert missing <= {"boxed_quality"}  # None: no boxes
-    # a denser lattice than logits would look at the same places again and again
+    # a denser grid than logits would look at the same places again and again
     assert checkpoint.tuning.points_per_side <= checkpoint.input_size // 4
 
 

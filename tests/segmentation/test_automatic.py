@@ -15,7 +15,7 @@ from napari_hqsam.masks.metrics import iou
 from napari_hqsam.segmentation import Rules, iter_everything, make_disjoint
 from napari_hqsam.segmentation.automatic import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.choosing import rate_by_clicks
-from napari_hqsam.segmentation.automatic.lattice import GridProposer
+from napari_hqsam.segmentation.automatic.grid_proposer import GridProposer
 from napari_hqsam.segmentation.automatic.proposing import rows_of_tiles
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 from napari_hqsam.tiling import Grid
@@ -61,7 +61,7 @@ def truths(shape):
     return [np.hypot(yy - r, xx - c) <= RADIUS for r, c in CENTRES]
 
 
-def lattice(grid, region, points_per_side):
+def grid_points(grid, region, points_per_side):
     """Points that all tiles of a region propose."""
     proposer = GridProposer(grid, 0, region, points_per_side)
     return [
@@ -90,7 +90,7 @@ def test_only_what_is_chosen_gets_the_hq_head(discs, counting):
 
 
 def test_points_on_sure_objects_are_spared(discs, counting):
-    every = len(lattice(Grid(discs.shape, 128), (0, 0, 240, 260), 18))
+    every = len(grid_points(Grid(discs.shape, 128), (0, 0, 240, 260), 18))
     segmenter_of(discs, counting).segment_everything(level=0)
     spared = every - counting.cheap
     rules = Rules(sure=2.0)  # nothing is ever sure
@@ -131,12 +131,12 @@ def test_a_region_of_a_huge_plane_is_little_work(drawn, soft, bright):
     assert plane.pixels_read < 60 * 128**2
 
 
-def test_neighbouring_regions_share_the_lattice():
+def test_neighbouring_regions_share_the_grid():
     grid = Grid((500, 700), 128)
 
-    whole = set(lattice(grid, (0, 0, 500, 700), 9))
+    whole = set(grid_points(grid, (0, 0, 500, 700), 9))
     parts = [
-        set(lattice(grid, (y, x, y + 250, x + 350), 9))
+        set(grid_points(grid, (y, x, y + 250, x + 350), 9))
         for y in (0, 250)
         for x in (0, 350)
     ]

@@ -137,7 +137,7 @@ def test_each_object_is_prompted_once_and_found_once(discs, model):
     for y, x in CENTRES:
         truth = np.hypot(yy - y, xx - x) <= RADIUS
         assert sum(iou(m.to_plane(discs.shape), truth) > 0.85 for m in masks) == 1
-    # one cheap look and one in full per object, where the lattice asks hundreds
+    # one cheap look and one in full per object, where the grid asks hundreds
     few = model.network.decoded
     assert few <= 3 * len(CENTRES)
     segmenter_of(discs, model).segment_everything(level=0, proposer="grid")
@@ -169,7 +169,7 @@ def test_objects_that_are_taken_get_no_prompt(discs, model):
     assert len(masks) == len(CENTRES) - 1
 
 
-def test_points_per_side_ask_for_the_lattice(discs, model):
+def test_points_per_side_ask_for_the_grid(discs, model):
     segmenter = segmenter_of(discs, model)
     segmenter.segment_everything(level=0, points_per_side=9)
     assert model.network.decoded > 5 * len(CENTRES)
@@ -235,7 +235,7 @@ def test_an_empty_plane_is_not_encoded(model, proposer):
 # --- many objects, large ones, large planes ------------------------------------
 
 
-def lattice_of_discs(drawn, soft, shape, step, radius):
+def grid_of_discs(drawn, soft, shape, step, radius):
     def value(y, x):
         return soft(radius - np.hypot(y % step - step / 2, x % step - step / 2))
 
@@ -246,7 +246,7 @@ def lattice_of_discs(drawn, soft, shape, step, radius):
     ("proposer", "rows", "columns"), [("apg", 12, 20), ("ais", 25, 50)]
 )
 def test_very_many_objects_come_once_each(drawn, soft, model, proposer, rows, columns):
-    plane = lattice_of_discs(drawn, soft, (20 * rows, 20 * columns), 20, 6)
+    plane = grid_of_discs(drawn, soft, (20 * rows, 20 * columns), 20, 6)
     masks = segmenter_of(plane, model).segment_everything(level=0, proposer=proposer)
     found = np.zeros((rows, columns), int)
     for mask in masks:
@@ -271,7 +271,7 @@ def test_the_memory_of_a_plane_is_that_of_a_few_rows_of_tiles(drawn, soft, model
     """What is held does not grow with the plane, and no tile is encoded twice."""
 
     def peak(height):
-        plane = lattice_of_discs(drawn, soft, (height, 200), 40, 12)
+        plane = grid_of_discs(drawn, soft, (height, 200), 40, 12)
         segmenter = segmenter_of(plane, model)
         rows, columns = segmenter.grid.shape(0)
         source = segmenter.source

@@ -14,7 +14,7 @@ from napari_hqsam.masks import Mask
 
 @lru_cache
 def volume(seed=0, shape=(5, 640, 600), spacing=28, smallest=3):
-    """(z, y, x) uint8 and its labels: balls that do not touch, on a loose lattice.
+    """(z, y, x) uint8 and its labels: balls that do not touch, on a jittered grid.
 
     And a rod, longer than a cell.
     """

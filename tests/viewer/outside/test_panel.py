@@ -7,7 +7,7 @@ from tests.viewer.outside.program import PANEL
 
 
 def discs(shape, step=40, radius=12):
-    """uint8: bright discs on a lattice, the same on each slice."""
+    """uint8: bright discs on a grid, the same on each slice."""
     yy, xx = np.mgrid[: shape[-2], : shape[-1]]
     plane = np.full(shape[-2:], 20, np.uint8)
     middle = step // 2

@@ -16,7 +16,7 @@ def start(viewer, open_widget):
 
 
 def plane(size=SIDE, step=48):
-    """(size, size) uint8: bright discs of radius 12 on a lattice."""
+    """(size, size) uint8: bright discs of radius 12 on a grid."""
     yy, xx = np.mgrid[:size, :size]
     image = np.full((size, size), 20, np.uint8)
     image[np.hypot(yy % step - step // 2, xx % step - step // 2) < 12] = 220

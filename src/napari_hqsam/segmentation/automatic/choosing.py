@@ -8,11 +8,11 @@ import numpy as np
 from scipy import ndimage
 
 from napari_hqsam.prompts import Prompt
+from napari_hqsam.segmentation.automatic.grid_proposer import sample_points
 from napari_hqsam.segmentation.automatic.instances import (
     LEAST_AREA,
     object_scores,
 )
-from napari_hqsam.segmentation.automatic.lattice import sample_points
 from napari_hqsam.segmentation.automatic.proposing import TileView
 from napari_hqsam.segmentation.automatic.stitching import PITCH
 from napari_hqsam.segmentation.automatic.watershed import find_seeds, grow_seeds

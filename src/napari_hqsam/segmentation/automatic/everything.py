@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.segmentation.automatic.choosing import best_level, rate_levels
-from napari_hqsam.segmentation.automatic.finds import Rules
+from napari_hqsam.segmentation.automatic.detections import Rules
 from napari_hqsam.segmentation.automatic.proposers import find_proposer
-from napari_hqsam.segmentation.automatic.running import Area, Everything, Watch
+from napari_hqsam.segmentation.automatic.tile_rows import Area, AutomaticRun, Callbacks
 from napari_hqsam.segmentation.options import (
     OptionArgs,
     ProposerName,
@@ -97,14 +97,14 @@ def iter_everything(
         if how.level == "auto"
         else grid.clip(how.level)
     )
-    yield from Everything(
+    yield from AutomaticRun(
         segmenter,
         Area(decoder, chosen, box),
         kind.make(decoder, chosen, box, points_per_side),
         kind.rules(rules or Rules(), segmenter.model),
         how,
         taken,
-        Watch(progress or (lambda done, total: None), check),
+        Callbacks(progress or (lambda done, total: None), check),
     )
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.masks.algebra import intersection, meeting, minus
-from napari_hqsam.segmentation.automatic.finds import quality
+from napari_hqsam.segmentation.automatic.detections import quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hqsam.masks.mask import Mask
-    from napari_hqsam.segmentation.automatic.finds import Find, Rules
+    from napari_hqsam.segmentation.automatic.detections import Detection, Rules
 
 
-def without_repeats(
+def suppress_duplicates(
     masks: Sequence[Mask], kept: Sequence[Mask], rules: Rules
 ) -> list[int]:
     """Suppress duplicates (greedy NMS); return the indices of the masks that remain.
@@ -58,9 +58,9 @@ def _same(a: Mask, b: Mask, area_a: int, area_b: int, rules: Rules) -> bool:
     )
 
 
-def best_first(finds: Sequence[Find]) -> list[Find]:
-    """Sort finds: whole ones before those that a tile cuts, then by quality."""
-    return sorted(finds, key=lambda f: (f.cut, -f.quality, f.point))
+def best_first(detections: Sequence[Detection]) -> list[Detection]:
+    """Sort detections: whole ones before those that a tile cuts, then by quality."""
+    return sorted(detections, key=lambda f: (f.cut, -f.quality, f.point))
 
 
 def make_disjoint(masks: Sequence[Mask], least: float = 0.5) -> list[Mask]:

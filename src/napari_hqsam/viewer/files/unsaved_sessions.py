@@ -170,7 +170,7 @@ class Damaged(NamedTuple):
     why: str
 
 
-class Found(NamedTuple):
+class UnsavedSessions(NamedTuple):
     """The result of `find_unsaved`.
 
     Attributes
@@ -185,7 +185,7 @@ class Found(NamedTuple):
     damaged: list[Damaged]
 
 
-def find_unsaved() -> Found:
+def find_unsaved() -> UnsavedSessions:
     """Look for sessions that were not saved; nothing is removed or changed."""
     found, damaged = [], []
     for journal, saved in sorted(_journals()):
@@ -200,7 +200,7 @@ def find_unsaved() -> Found:
             if journal.exists():
                 damaged.append(Damaged(journal, reason(error)))
     found.sort(key=lambda one: one.changed, reverse=True)
-    return Found(found, damaged)
+    return UnsavedSessions(found, damaged)
 
 
 def discard(journal: Path) -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_hqsam.viewer.canvas.scene import Scene
-    from napari_hqsam.viewer.files.unsaved_sessions import Damaged, Found
+    from napari_hqsam.viewer.files.unsaved_sessions import Damaged, UnsavedSessions
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.session.provenance import ProvenanceCheck
 
@@ -99,7 +99,7 @@ class SessionRestorer(QObject):
             Priority.PREFETCH, "unsaved", lambda _: _look(), self._list, notify
         )
 
-    def _list(self, found: Found) -> None:
+    def _list(self, found: UnsavedSessions) -> None:
         self.unsaved, self.damaged = found
         self.listed.emit()
         here = [one for one in found.sessions if self.fits(one)]
@@ -229,7 +229,7 @@ class SessionRestorer(QObject):
         self._sessions.use_target(layer)
 
 
-def _look() -> Found:
+def _look() -> UnsavedSessions:
     found = find_unsaved()
     remove_empty()
     return found

@@ -120,7 +120,7 @@ def _is_here(model: str, *, is_own: bool) -> tuple[bool, bool]:
 
 
 def _may_be_there(path: str, *, is_own: bool) -> bool:
-    """Whether a path may be read: a stranger's not, if on another computer."""
+    """Whether a path may be read: on another computer only one of the user's own."""
     return is_own or not names_other_computer(path)
 
 

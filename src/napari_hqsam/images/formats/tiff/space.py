@@ -42,7 +42,7 @@ _RESOLUTION_UNITS = {_INCH: "inch", 3: "cm"}
 _DEFAULT_DOTS = 72
 """Per inch: what programs write that know no pixel size; ImageJ counts it as none."""
 
-Found = dict[str, tuple[Any, Any, Any]]
+AxisEntries = dict[str, tuple[Any, Any, Any]]
 """Size, unit and translation by axis letter, as the file has them."""
 
 
@@ -128,14 +128,14 @@ def _number(value: Any) -> float:  # noqa: ANN401
     return number if math.isfinite(number) else 0.0
 
 
-def _ome(tif: tifffile.TiffFile, series: int) -> Found:
+def _ome(tif: tifffile.TiffFile, series: int) -> AxisEntries:
     """Read ``Pixels``, and the stage position from its first plane.
 
     Source: OME schema 2016-06, elements Pixels and Plane.
     """
     pixels = pixels_of_series(tif, series)
     plane = first_plane(pixels)
-    found: Found = {}
+    found: AxisEntries = {}
     for letter, name in _OME_SIZES.items():
         unit = pixels.get(f"{name}Unit", _OME_DEFAULT.get(letter, "µm"))
         found[letter] = pixels.get(name), unit, _position(plane, letter, unit)
@@ -155,7 +155,7 @@ def _position(plane: Mapping[str, Any], letter: str, unit: str) -> float:
     return convert(_number(plane[name]), there, to) or 0.0
 
 
-def _imagej(tif: tifffile.TiffFile) -> Found:
+def _imagej(tif: tifffile.TiffFile) -> AxisEntries:
     """Read ImageJ's description: spacing, units, the pixel of the origin.
 
     Source: ImageJ 1.53, ij.io.FileInfo and ij.measure.Calibration: world = (pixel -
@@ -172,7 +172,7 @@ def _imagej(tif: tifffile.TiffFile) -> Found:
     if isinstance(spacing, (int, float)):
         spacing = abs(spacing)  # negative where the stack was taken downwards
     interval, unit_t = metadata.get("finterval"), metadata.get("tunit", "s")
-    found: Found = {
+    found: AxisEntries = {
         "z": (spacing, metadata.get("zunit", unit), None),
         "t": (interval or None, unit_t, None),
     }
@@ -196,11 +196,11 @@ def _described(tif: tifffile.TiffFile, series: int, letters: str) -> Space | Non
     return Space.from_dict(str(one["axes"]).lower(), one).renamed(letters)
 
 
-def _tagged(page: tifffile.TiffPage) -> Found:
+def _tagged(page: tifffile.TiffPage) -> AxisEntries:
     """Read the pixel size from the resolution tags, unless it is a print resolution."""
     unit = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 2
     name = {2: "inch", 3: "centimeter"}.get(int(unit))
-    found: Found = {}
+    found: AxisEntries = {}
     for letter, tag in (("x", _TAG_X), ("y", _TAG_Y)):
         if name is None or tag not in page.tags:
             continue

@@ -1,4 +1,4 @@
-"""Masks decoded at low cost, with their quality."""
+"""Detections: masks decoded at low cost on one tile, with their quality."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Rules:
 
 
 @dataclass(frozen=True, eq=False)
-class Find:
-    """A mask that was found on one tile.
+class Detection:
+    """A mask decoded at low cost on one tile; a candidate of the suppression.
 
     Attributes
     ----------
@@ -120,9 +120,9 @@ def quality(mask: Mask) -> float:
     return float(max(mask.score, 0.0) * mask.stability**0.5)
 
 
-def finds_of(
+def select_detections(
     answer: TilePrediction, proposal: Proposal, grid: Grid, rules: Rules
-) -> list[Find]:
+) -> list[Detection]:
     """Select the masks predicted for a proposal whose quality passes the rules.
 
     Of a proposal that is not ambiguous, only SAM's single mask, of any size.
@@ -155,27 +155,27 @@ def finds_of(
             continue
         part = prompted_components(logits > 0, Prompt([point]), rect[:2], pitch)
         mask = Mask.from_crop(part, rect[:2], score, stability)
-        find = Find(point, mask, pitch, _is_cut(part, grid.open_sides(tile)))
+        detection = Detection(point, mask, pitch, _is_cut(part, grid.open_sides(tile)))
         most = min(rules.share * grid.size**2 / 16, 0.95 * grid_area(grid, pitch))
         fits = rules.pixels <= mask.area and (mask.area <= most or not is_ambiguous)
-        if fits and find.covers(point):
-            found.append(find)
+        if fits and detection.covers(point):
+            found.append(detection)
     return found
 
 
-def proposed_find(proposal: Proposal, grid: Grid, tile: Tile) -> Find:
-    """Make a find from a proposal that has a mask."""
+def proposed_detection(proposal: Proposal, grid: Grid, tile: Tile) -> Detection:
+    """Make a detection from a proposal that has a mask."""
     assert proposal.mask is not None
     assert tile.address is not None
     pitch = PITCH * 2.0**tile.address.level
-    return Find(
+    return Detection(
         proposal.prompt.points[0], proposal.mask, pitch, cut=False, by_proposer=True
     )
 
 
-def magnified(find: Find, plane_shape: tuple[int, int]) -> Mask:
+def magnified(detection: Detection, plane_shape: tuple[int, int]) -> Mask:
     """Upsample a proposer's mask to plane pixels, by its logits, bilinearly."""
-    logits = find.mask.logits
+    logits = detection.mask.logits
     assert logits is not None
     h, w = plane_shape
     rows, columns = logits.values.shape
@@ -186,9 +186,9 @@ def magnified(find: Find, plane_shape: tuple[int, int]) -> Mask:
     return Mask.from_crop(
         crop,
         (y0, x0),
-        find.mask.score,
-        find.mask.stability,
-        level=find.mask.level,
+        detection.mask.score,
+        detection.mask.stability,
+        level=detection.mask.level,
         logits=logits,
     )
 

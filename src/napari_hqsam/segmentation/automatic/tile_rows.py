@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.prompts import Prompt
-from napari_hqsam.segmentation.automatic.finds import (
-    Find,
+from napari_hqsam.segmentation.automatic.detections import (
+    Detection,
     Rules,
-    finds_of,
     magnified,
-    proposed_find,
+    proposed_detection,
     quality,
+    select_detections,
 )
 from napari_hqsam.segmentation.automatic.overlaps import (
     best_first,
-    without_repeats,
+    suppress_duplicates,
 )
 from napari_hqsam.segmentation.automatic.proposing import (
     Proposal,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_hqsam.tiling import Tile
 
 AGREEMENT = 0.5
-"""Least IoU of a find and its final mask; below, the final mask is dropped."""
+"""Least IoU of a detection and its final mask; below, the final mask is dropped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Area:
 
 
 @dataclass(frozen=True, eq=False)
-class Watch:
+class Callbacks:
     """Callbacks of long work; an exception that either raises cancels it.
 
     Attributes
@@ -78,18 +78,18 @@ class Watch:
 
 
 @dataclass(eq=False)
-class Everything:
+class AutomaticRun:
     """Iterable of the objects of a plane, one row of tiles after another.
 
     What the proposer proposes is decoded on its tile, unless the proposer segments;
     points that taken labels or masks of high quality cover are skipped.
-    When the row of tiles below is decoded as well, the finds of a row go through greedy
-    non-maximum suppression: whole ones before those cut by their tile, then by quality.
-    Only the remaining ones are segmented in full, as `Segmenter.segment`
-    does, from its click and box; an object that its tile cuts grows from its click.
+    When the row of tiles below is decoded as well, the detections of a row go through
+    greedy non-maximum suppression: whole ones before those cut by their tile, then by
+    quality. Only those that remain are segmented in full, as `Segmenter.segment` does,
+    each from its click and box; an object that its tile cuts grows from its click.
 
     Two rows of tiles are in memory at a time: embeddings as far as the source caches
-    them, finds, and masks that extend to these rows.
+    them, detections, and masks that extend to these rows.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Everything:
         Options of the final segmentation; the level is that of the area.
     taken : array-like (h, w), optional
         Labels of existing objects of the plane, read tile by tile.
-    watch : Watch
+    callbacks : Callbacks
         Callbacks for progress and cancelling.
     """
 
@@ -115,7 +115,7 @@ class Everything:
     rules: Rules = field(default_factory=Rules)
     options: SegmentOptions = field(default_factory=SegmentOptions)
     taken: Any = None
-    watch: Watch = field(default_factory=lambda: Watch())
+    callbacks: Callbacks = field(default_factory=lambda: Callbacks())
 
     def __iter__(self) -> Iterator[Mask]:
         """Yield masks of full resolution, each as soon as it is final."""
@@ -123,15 +123,15 @@ class Everything:
         where = decoder.grid, area.level, area.region
         rows, total = rows_of_tiles(*where), count_tiles(*where)
         done = 0
-        above: list[Find] = []
-        waiting: list[Find] = []
+        above: list[Detection] = []
+        waiting: list[Detection] = []
         given: list[Mask] = []
         for row in rows:
-            fresh: list[Find] = []
+            fresh: list[Detection] = []
             for tile in row:
-                fresh += self._look(tile, [*above, *waiting, *fresh])
+                fresh += self._detect(tile, [*above, *waiting, *fresh])
                 done += 1
-                self.watch.progress(done, total)
+                self.callbacks.progress(done, total)
             above = self._chosen(waiting, fresh, above)
             top = min(tile.y0 for tile in row)
             yield from self._finished(above, given, top)
@@ -140,15 +140,15 @@ class Everything:
 
     # --- decode -------------------------------------------------------------
 
-    def _look(self, tile: Tile, known: Sequence[Find]) -> list[Find]:
+    def _detect(self, tile: Tile, known: Sequence[Detection]) -> list[Detection]:
         """Decode the proposals of a tile at low cost, and suppress duplicates."""
         here = [f for f in known if self._sure(f) and _meets(f, tile)]
-        found: list[Find] = []
+        found: list[Detection] = []
         decoder = self.area.decoder
         for phase in self.proposer.propose(TileView(decoder, tile)):
-            self.watch.check()
+            self.callbacks.check()
             new = [
-                proposed_find(each, decoder.grid, tile)
+                proposed_detection(each, decoder.grid, tile)
                 for each in self._not_on_taken(phase)
                 if each.mask is not None
             ]
@@ -162,17 +162,17 @@ class Everything:
             prompts = [each.prompt for each in asked]
             answers = decoder.decode(prompts, tile, hq=False) if prompts else []
             for each, answer in zip(asked, answers, strict=True):
-                new += finds_of(answer, each, decoder.grid, self.rules)
+                new += select_detections(answer, each, decoder.grid, self.rules)
             found += new
             here += [f for f in new if self._sure(f)]
-        # few finds of a tile remain; they are compared with the neighbours' finds later
+        # few remain; they are compared with those of the neighbouring tiles later
         order = best_first(found)
-        stays = without_repeats([f.mask for f in order], [], self.rules)
+        stays = suppress_duplicates([f.mask for f in order], [], self.rules)
         return [order[i] for i in stays]
 
-    def _sure(self, find: Find) -> bool:
+    def _sure(self, detection: Detection) -> bool:
         sure = self.rules.sure
-        return not find.cut and sure is not None and find.quality >= sure
+        return not detection.cut and sure is not None and detection.quality >= sure
 
     def _not_on_taken(self, proposals: Sequence[Proposal]) -> list[Proposal]:
         """Drop proposals whose first point lies on an existing object."""
@@ -188,11 +188,14 @@ class Everything:
     # --- choose -------------------------------------------------------------
 
     def _chosen(
-        self, waiting: Sequence[Find], fresh: Sequence[Find], above: Sequence[Find]
-    ) -> list[Find]:
-        """Suppress duplicates in a row, given the finds of the rows above and below."""
+        self,
+        waiting: Sequence[Detection],
+        fresh: Sequence[Detection],
+        above: Sequence[Detection],
+    ) -> list[Detection]:
+        """Suppress duplicates in a row, given the rows above and below."""
         order = best_first([*waiting, *fresh])
-        stays = without_repeats(
+        stays = suppress_duplicates(
             [f.mask for f in order], [f.mask for f in above], self.rules
         )
         mine = set(map(id, waiting))
@@ -201,23 +204,23 @@ class Everything:
     # --- segment ------------------------------------------------------------
 
     def _finished(
-        self, finds: Sequence[Find], given: list[Mask], top: int
+        self, detections: Sequence[Detection], given: list[Mask], top: int
     ) -> Iterator[Mask]:
-        """Segment finds in full; suppress duplicates among the final masks."""
+        """Segment detections in full; suppress duplicates among the final masks."""
         given[:] = [mask for mask in given if mask.bbox[2] > top]
-        masks = [self._not_taken(mask) for mask in self._segmented(finds)]
+        masks = [self._not_taken(mask) for mask in self._segmented(detections)]
         masks = sorted(
             (m for m in masks if m.area), key=lambda m: (-quality(m), m.bbox)
         )
-        stays = [masks[i] for i in without_repeats(masks, given, self.rules)]
+        stays = [masks[i] for i in suppress_duplicates(masks, given, self.rules)]
         given += stays
         yield from stays
 
-    def _segmented(self, finds: Sequence[Find]) -> Iterator[Mask]:
-        """Yield the masks of full resolution that agree with their finds."""
+    def _segmented(self, detections: Sequence[Detection]) -> Iterator[Mask]:
+        """Yield the masks of full resolution that agree with their detections."""
         shape = self.area.decoder.grid.plane_shape
-        yield from (magnified(f, shape) for f in finds if f.by_proposer)
-        prompted = [f for f in finds if not f.by_proposer]
+        yield from (magnified(f, shape) for f in detections if f.by_proposer)
+        prompted = [f for f in detections if not f.by_proposer]
         prompts = [
             Prompt([f.point]) if f.cut else Prompt([f.point], box=f.box)
             for f in prompted
@@ -228,25 +231,26 @@ class Everything:
             **replace(self.options, level=self.area.level).arguments(),
         )
         for i, mask in found:
-            self.watch.check()
+            self.callbacks.check()
             if self._agree(prompted[i], mask):
                 yield mask
 
-    def _agree(self, find: Find, mask: Mask) -> bool:
-        """Whether the final mask matches the find; always true if that was cut."""
-        if find.cut or not mask.area:
-            return bool(mask.area)
+    def _agree(self, detection: Detection, final: Mask) -> bool:
+        """Whether the final mask matches the detection; always true if that was cut."""
+        if detection.cut or not final.area:
+            return bool(final.area)
+        coarse, pitch = detection.mask, detection.pitch
         place = [
-            np.floor((np.arange(first, last) + 0.5) * find.pitch).astype(int) - start
+            np.floor((np.arange(first, last) + 0.5) * pitch).astype(int) - start
             for first, last, start in zip(
-                find.mask.bbox[:2], find.mask.bbox[2:], mask.bbox[:2], strict=True
+                coarse.bbox[:2], coarse.bbox[2:], final.bbox[:2], strict=True
             )
         ]
-        on = [(p >= 0) & (p < n) for p, n in zip(place, mask.data.shape, strict=True)]
-        seen = mask.data[np.ix_(place[0][on[0]], place[1][on[1]])]
-        pixel = find.pitch**2
-        shared = np.count_nonzero(seen & find.mask.data[np.ix_(*on)]) * pixel
-        return bool(shared >= AGREEMENT * (mask.area + find.mask.area * pixel - shared))
+        on = [(p >= 0) & (p < n) for p, n in zip(place, final.data.shape, strict=True)]
+        seen = final.data[np.ix_(place[0][on[0]], place[1][on[1]])]
+        pixel = pitch**2
+        shared = np.count_nonzero(seen & coarse.data[np.ix_(*on)]) * pixel
+        return bool(shared >= AGREEMENT * (final.area + coarse.area * pixel - shared))
 
     def _not_taken(self, mask: Mask) -> Mask:
         """Remove pixels of existing objects; empty the mask if these are most of it."""
@@ -259,12 +263,12 @@ class Everything:
         return mask.with_pixels(free)
 
 
-def _covered(finds: Sequence[Find], point: Point) -> bool:
-    return any(find.covers(point) for find in finds)
+def _covered(detections: Sequence[Detection], point: Point) -> bool:
+    return any(detection.covers(point) for detection in detections)
 
 
-def _meets(find: Find, tile: Tile) -> bool:
-    """Whether the box of a find overlaps a tile."""
-    y0, x0, y1, x1 = find.box
+def _meets(detection: Detection, tile: Tile) -> bool:
+    """Whether the box of a detection overlaps a tile."""
+    y0, x0, y1, x1 = detection.box
     top, left, bottom, right = tile.region
     return y0 < bottom and top < y1 and x0 < right and left < x1
