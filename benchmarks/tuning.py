@@ -53,7 +53,7 @@ from napari_hqsam.masks.metrics import average_precision, iou
 from napari_hqsam.models import InstanceTuning, Tuning
 from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic import find_proposer
-from napari_hqsam.segmentation.automatic.tile_rows import Area, Everything
+from napari_hqsam.segmentation.automatic.tile_rows import Area, AutomaticRun
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
 from napari_hqsam.segmentation.plane.levels import levels_to_try, second_tiles, tile_for
 from napari_hqsam.segmentation.plane.object_mask import object_mask
@@ -234,7 +234,7 @@ class Scene:
         model = replace(self.segmenter.model, tuning=tuning)
         self.decoder.model = model
         kind = find_proposer(proposer, model)
-        every = Everything(
+        every = AutomaticRun(
             self.known,
             Area(self.decoder, level, region),
             kind.make(self.decoder, level, region, None),
@@ -249,7 +249,7 @@ class Scene:
 
 
 class Known:
-    """Looks like a `Segmenter` to `Everything`; segments nothing twice."""
+    """Looks like a `Segmenter` to `AutomaticRun`; segments nothing twice."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.source = scene, scene.segmenter.source

@@ -320,7 +320,7 @@ def check_keys(
     expected: Mapping[str, tuple[int, ...]],
     variant: str,
 ) -> None:
-    """Raise unless keys and shapes are exactly those of a variant.
+    """Raise CheckpointError unless keys and shapes are exactly those of a variant.
 
     Raises
     ------

@@ -167,7 +167,7 @@ class Prompt:
         return float(y0), float(x0), float(y1), float(x1)
 
     def check_on(self, plane_shape: tuple[int, int]) -> None:
-        """Raise unless the prompt can be used on a plane.
+        """Raise PromptError unless the prompt can be used on a plane.
 
         Every point must lie on the plane. A box or mask may extend beyond the border,
         but must overlap the plane; `clip_to` returns the part that is used.

@@ -33,7 +33,7 @@ def base_path(journal: str | os.PathLike[str]) -> Path:
 
 
 def check_no_base(labels: str | os.PathLike[str]) -> None:
-    """Raise if labels would overwrite those that a session began with.
+    """Raise OutputError if labels would overwrite those that a session began with.
 
     Raises
     ------

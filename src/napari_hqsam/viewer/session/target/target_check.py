@@ -24,7 +24,7 @@ def has_shape_for(layer: Labels, image: Image, channel_axis: int | None) -> bool
 
 
 def check_target(layer: Labels, image: Image, channel_axis: int | None) -> None:
-    """Raise unless objects of an image can be written to a Labels layer.
+    """Raise OutputError unless objects of an image can be written to a Labels layer.
 
     Raises
     ------
