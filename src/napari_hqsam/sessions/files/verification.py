@@ -28,7 +28,7 @@ def check_labels_match(
     array: Any,  # noqa: ANN401
     saved: int | None = None,
 ) -> int | None:
-    """Raise LabelsMismatchError unless labels are as the session beside them saved them.
+    """Raise LabelsMismatchError unless labels are as the session saved them.
 
     Their digest is compared with those in the journal's lines of saving.
 

@@ -195,7 +195,7 @@ def _found_labels(path: Path) -> NDArray[Any]:
 
 
 def check_free(labels: str | os.PathLike[str], session: Session | None) -> None:
-    """Raise OutputError if the journal beside a label file belongs to another session in use.
+    """Raise OutputError if a session in use owns the journal beside a label file.
 
     Raises
     ------
