@@ -159,6 +159,41 @@ def test_labels_to_keep_with_negative_ids(command, tmp_path, stack):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "wrong", "told"),
+    [
+        (np.int16, -1, "has the id -1"),
+        (np.float32, -1, "has the id -1"),
+        (np.float32, 1.5, "holds 1.5; labels must be whole numbers"),
+        (np.float32, np.nan, "holds nan; labels must be whole numbers"),
+        (np.int64, 2**32, "has the id 4294967296"),
+    ],
+)
+def test_labels_to_keep_whose_values_are_no_ids(
+    command, tmp_path, stack, dtype, wrong, told
+):
+    kept = np.zeros((6, 40, 50), dtype)
+    kept[2, 0, 0] = wrong
+    np.save(tmp_path / "kept.npy", kept)
+    out = tmp_path / "out.tif"
+    code, _, err = command(*stack, "-o", out, "--keep", tmp_path / "kept.npy")
+    assert (code, told in err.splitlines()[-1]) == (2, True)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint32, np.int64])
+def test_labels_to_keep_of_any_type_keep_their_ids(command, tmp_path, stack, dtype):
+    kept = np.zeros((6, 40, 50), dtype)
+    kept[:, 10:25, 12:35] = 70_000
+    np.save(tmp_path / "kept.npy", kept)
+    out = tmp_path / "a.tif"
+    options = ("--keep", tmp_path / "kept.npy", "--spacing", "1")
+    assert command(*stack, "-o", out, *options)[0] == 0
+    labels = read_labels(out)
+    np.testing.assert_array_equal(labels == 70_000, kept == 70_000)
+    assert (labels[:, 5:10, 10:20] == 3).all()
+
+
 def test_an_interrupt_leaves_what_was_there(command, tmp_path, stack):
     out, table = tmp_path / "a.ome.zarr", tmp_path / "t.csv"
     options = ("-o", out, "--confidence", table, "--spacing", "1")

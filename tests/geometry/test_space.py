@@ -307,7 +307,7 @@ def test_coordinate_systems_are_read_as_far_as_they_are_affine(
     "transform",
     [
         {"type": "displacements", "path": "field"},
-        {"type": "mapAxis", "mapAxis": [1, 0, 2]},
+        {"type": "mapAxis", "mapAxis": [1, 1, 2]},
         {"type": "scale", "scale": [1, 2]},
         {"type": "scale", "scale": [0, 1, 1]},
         {"type": "scale", "scale": ["wide", 1, 1]},

@@ -58,6 +58,20 @@ def test_missing_chunks_are_told_once(tmp_path, layout):
     image.read_plane()  # no second warning
 
 
+def test_labels_leave_out_background(tmp_path):
+    path = tmp_path / "labels.zarr"
+    group = zarr.create_group(str(path))
+    write(path / "0").attrs["unread"] = 0
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    entry = {"axes": axes, "datasets": [{"path": "0"}]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [entry], "image-label": {}}
+    chunk(path / "0", 1, 1).unlink()
+    assert (open_image(path).array[32:64, 32:64] == 0).all()
+    chunk(path / "0", 2, 2).write_bytes(b"")  # what is damaged is told all the same
+    with pytest.raises(OSError, match="is an empty file"):
+        open_image(path).array[64:80, 64:80]
+
+
 def test_a_region_without_any_chunk_is_told_if_there_are_chunks_elsewhere(tmp_path):
     path = tmp_path / "i.zarr"
     write(path)

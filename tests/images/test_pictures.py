@@ -117,7 +117,8 @@ def test_a_camera_orientation_is_not_applied(tmp_path):
     exif = Pillow.Exif()
     exif[274] = 6  # rotate by 90 degrees
     Pillow.fromarray(GREY).save(tmp_path / "a.png", exif=exif)
-    assert read(tmp_path / "a.png")[0].plane_shape == GREY.shape
+    with pytest.warns(HqsamWarning, match="Orientation: 6"):
+        assert read(tmp_path / "a.png")[0].plane_shape == GREY.shape
 
 
 def test_pictures_above_the_limit_of_web_servers(tmp_path, monkeypatch):

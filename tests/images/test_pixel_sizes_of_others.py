@@ -112,6 +112,35 @@ def test_the_offset_is_that_of_the_first_slice_not_of_the_first_line(tmp_path):
     assert image.space.translation == (100, 0, 0)
 
 
+def write_planes(path, places, size='PhysicalSizeZ="2"'):
+    """Write a stack whose planes have these PositionZ."""
+    planes = "".join(
+        f'<Plane TheZ="{z}" TheC="0" TheT="0" PositionZ="{place}" PositionZUnit="nm"/>'
+        for z, place in enumerate(places)
+    )
+    stored = STORED.replace('PhysicalSizeZ="2"', size)
+    write_ome(path, stored.format(data=f"<TiffData/>{planes}"))
+    return open_image(path).space
+
+
+def test_a_stage_that_goes_down_gives_a_negative_size(tmp_path):
+    space = write_planes(tmp_path / "a.ome.tif", (9000, 7000, 5000))
+    assert (space.scale, space.translation) == ((-2, 0.5, 0.25), (9, 0, 0))
+    assert space.spacing("z") == pytest.approx(2 / np.sqrt(0.125))
+    # A stage has some jitter; one that is moved at will has no step.
+    assert write_planes(tmp_path / "b.ome.tif", (9000, 7100, 5000)).scale[0] == -2
+    assert write_planes(tmp_path / "c.ome.tif", (9000, 2000, 5000)).scale[0] == 2
+    assert write_planes(tmp_path / "d.ome.tif", (9000, 9000, 9000)).scale[0] == 2
+
+
+def test_the_stage_tells_the_size_where_nothing_else_does(tmp_path):
+    space = write_planes(tmp_path / "a.ome.tif", (9000, 8500, 8000), size="")
+    assert (space.scale[0], space.units[0]) == (-0.5, "micrometer")
+    with pytest.warns(HqsamWarning, match="steps of 0.5 µm, PhysicalSizeZ is 2.0"):
+        space = write_planes(tmp_path / "b.ome.tif", (9000, 9500, 10000))
+    assert space.scale[0] == 2
+
+
 @pytest.mark.parametrize(
     ("dots", "per", "sizes"),
     [

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image as Pillow
 
 from napari_hqsam import open_image
 from napari_hqsam.errors import HqsamWarning, ImageError
@@ -45,6 +48,91 @@ def test_scale_and_translation_of_dataset_and_group_are_composed(tmp_path):
     assert space.scale == (2, 0.25, 0.25)
     assert space.translation == (12, 0.5, 0.75)
     assert space.units == UM
+
+
+def ome_zarr_0_6(path, transform, axes="zyx"):
+    """An OME-Zarr 0.6 image of shape (4, 30, 40) with a transformation."""
+    group = zarr.open_group(path, mode="w")
+    group.create_array("0", data=STACK)
+    named = [{"name": a, "type": "space", "unit": "micrometer"} for a in axes]
+    transform = {"input": {"path": "0"}, "output": {"name": "world"}} | transform
+    entry = {
+        "coordinateSystems": [{"name": "world", "axes": named}],
+        "datasets": [{"path": "0", "coordinateTransformations": [transform]}],
+    }
+    group.attrs["ome"] = {"version": "0.6", "multiscales": [entry]}
+    return open_image(path)
+
+
+def sequence(*transforms):
+    return {"type": "sequence", "transformations": transforms}
+
+
+def test_axes_that_a_transformation_exchanges(tmp_path):
+    """The first axis of the array is what the world calls x."""
+    reverse = {"type": "mapAxis", "mapAxis": [2, 1, 0]}
+    for number, transform in enumerate(
+        [
+            sequence(scale(0.25, 0.5, 2), translation(1, 2, 3), reverse),
+            sequence(reverse, scale(2, 0.5, 0.25), translation(3, 2, 1)),
+            {
+                "type": "affine",
+                "affine": [[0, 0, 2, 3], [0, 0.5, 0, 2], [0.25, 0, 0, 1]],
+            },
+        ]
+    ):
+        image = ome_zarr_0_6(tmp_path / f"{number}.zarr", transform)
+        assert image.axes == "xyz"
+        assert image.scale == {"z": 2, "y": 0.5, "x": 0.25}
+        assert image.space.translation == (1, 2, 3)
+    turn = {"type": "mapAxis", "mapAxis": [1, 2, 0]}  # y, x, z of the array
+    image = ome_zarr_0_6(tmp_path / "turn.zarr", sequence(scale(1, 2, 3), turn))
+    assert (image.axes, image.scale) == ("xzy", {"x": 1, "z": 2, "y": 3})
+
+
+def test_transformations_by_dimension_and_both_ways(tmp_path):
+    part = {"input_axes": [1, 2], "output_axes": [1, 2]}
+    turned = {"type": "rotation", "rotation": [[0, -1], [1, 0]]}
+    first = {"input_axes": [0], "output_axes": [0], "transformation": scale(2)}
+    each = {"type": "byDimension", "transformations": [part, first]}
+    both = {"type": "bijection", "forward": each, "inverse": {"type": "unread"}}
+    part["transformation"] = turned
+    space = ome_zarr_0_6(tmp_path / "a.zarr", both).space
+    assert space.affine.linear == ((2, 0, 0), (0, 0, -1), (0, 1, 0))
+    assert space.axes == "zyx"
+
+
+@pytest.mark.parametrize(
+    ("transform", "told"),
+    [
+        ({"type": "mapAxis", "mapAxis": [0, 0, 1]}, "mapAxis .* is no order of 3 axes"),
+        ({"type": "byDimension", "transformations": [{}]}, "lacks 'output_axes'"),
+        ({"type": "displacements", "path": "field"}, "displacements .* not affine"),
+    ],
+)
+def test_transformations_that_are_not_read_are_told(tmp_path, transform, told):
+    with pytest.warns(HqsamWarning, match=told):
+        assert ome_zarr_0_6(tmp_path / "a.zarr", transform).axes == "zyx"
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_an_orientation_is_told_and_not_applied(tmp_path, orientation):
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    tag = (274, "H", 1, orientation, True)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, extratags=[tag], metadata=None)
+    picture = Pillow.fromarray(pixels)
+    exif = picture.getexif()
+    exif[274] = orientation
+    picture.save(tmp_path / "a.png", exif=exif)
+    for name in ("a.tif", "a.png"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            image = open_image(tmp_path / name)
+        np.testing.assert_array_equal(image.array, pixels)
+        told = [str(each.message) for each in caught]
+        assert [f"Orientation: {orientation}" in each for each in told] == (
+            [True] if orientation > 1 else []
+        )
 
 
 def test_axes_in_another_order_keep_their_sizes(tmp_path):

@@ -229,13 +229,25 @@ def test_labels_inside_an_image_are_read_by_key(tmp_path):
     assert (read_labels(tmp_path / "i.zarr", key="labels/cells") == 3).all()
 
 
+def test_whole_numbers_saved_as_floats_are_ids(tmp_path):
+    ids = np.array([[0, 3, 70_000, 2**24]])
+    np.save(tmp_path / "a.npy", ids.astype(np.float32))
+    tifffile.imwrite(tmp_path / "a.tif", ids.astype(np.float64))
+    for name in ("a.npy", "a.tif"):
+        labels = read_labels(tmp_path / name)
+        assert labels.dtype == np.uint32
+        np.testing.assert_array_equal(labels, ids)
+    np.save(tmp_path / "a.npy", np.array([[-1.0, 2.0**40]]))  # as of integers
+    assert read_labels(tmp_path / "a.npy").tolist() == [[-1, 2**40]]
+
+
 def test_what_is_no_label_image(tmp_path):
-    np.save(tmp_path / "float.npy", np.zeros((4, 5)))
+    np.save(tmp_path / "float.npy", np.full((4, 5), 0.5))
     np.save(tmp_path / "line.npy", np.zeros(5, int))
     Pillow.fromarray(np.zeros((4, 5, 3), "u1")).save(tmp_path / "rgb.png")
     (tmp_path / "text.tif").write_text("no image")
     for name, message in {
-        "float.npy": "must be integers",
+        "float.npy": "holds 0.5; labels must be whole",
         "line.npy": "2 or more dimensions",
         "rgb.png": "colour picture",
         "text.tif": "text.tif",

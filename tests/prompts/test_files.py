@@ -282,6 +282,42 @@ def test_qupath_planes_are_not_guessed(read):
     assert read("p.geojson", document) == [Prompt([(2, 1)], plane=(3,))]
 
 
+def test_qupath_planes_are_those_of_the_axes_of_the_image(tmp_path):
+    first = feature("Point", [1.5, 2.5])  # on t=0, z=0, which QuPath leaves out
+    third = feature("Point", [4.5, 2.5])
+    third["geometry"]["plane"] = {"c": -1, "z": 3, "t": 0}
+    path = tmp_path / "p.geojson"
+    path.write_text(json.dumps(collection(first, third)))
+    planes = [p.plane for p in read_prompts(path, axes="zyx")]
+    assert planes == [{"z": 0}, {"z": 3}]
+    planes = [p.plane for p in read_prompts(path, axes="ztcyx")]
+    assert planes == [{"t": 0, "z": 0}, {"t": 0, "z": 3}]
+    # An axis that the image lacks is there to be refused by name.
+    assert read_prompts(path, axes="tyx")[1].plane == {"t": 0, "z": 3}
+    path.write_text(json.dumps(collection(first)))
+    assert read_prompts(path, axes="zyx")[0].plane is None
+    third["geometry"]["plane"]["z"] = "three"
+    path.write_text(json.dumps(collection(third)))
+    with pytest.raises(PromptError, match="feature 1: QuPath's plane z: 'three' is"):
+        read_prompts(path, axes="zyx")
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("frame,y,x", "column frame is not read: call it t"),
+        ("Slice,y,x", "column slice is not read: call it z"),
+        ("t,POSITION_Z,y,x", "column position_z is not read: call it z"),
+        ("z,time,y0,x0,y1,x1", "column time is not read: call it t"),
+    ],
+)
+def test_columns_of_planes_under_other_names_are_refused(read, header, told):
+    row = ",".join("1" for _ in header.split(","))
+    with pytest.raises(PromptError, match=told):
+        read("p.csv", f"{header}\n{row}\n")
+    read("p.csv", "slice,frame,z,t,y,x\n1,1,0,0,5,5\n")  # beside ours they do no harm
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [

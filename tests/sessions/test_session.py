@@ -187,6 +187,21 @@ def test_the_slice_it_is_least_sure_on_is_told(begin, square):
     assert row["plane"] == "4 .. 7"
 
 
+def test_the_area_is_that_of_the_planes_an_object_lies_on(begin, square):
+    session = begin(
+        np.zeros((13, 12, 14), np.uint8),
+        space=Space.of("zyx", scale=(2, 0.5, 0.25), units="micrometer"),
+    )
+    side = Plane((3,), (0, 2))  # z and x
+    label_id = session.accept(square(1, 1, 2), CLICK, plane=side)
+    assert session.features()["area"] == [4 * 0.5]
+    options = AcceptOptions(overlap="overwrite")
+    again = {"label_id": label_id, "options": options}
+    session.accept(square(7, 7, 2), CLICK, plane=5, **again)
+    assert math.isnan(session.features()["area"][0])
+    assert session.features()["unit"] == [""]
+
+
 def test_pixels_of_unknown_size_have_no_area(begin, square):
     session = begin()
     session.accept(square(1, 1), CLICK)

@@ -79,13 +79,15 @@ def read_space(
     dataset : mapping
         Its entry under ``datasets``.
     letters : str
-        Axes letters of its array.
+        Axes letters of the system that its transformations lead to.
     name : str
         Of the file, for warnings.
 
     Returns
     -------
     space : Space
+        With the axes in the order of the array, which is that of `letters` unless a
+        transformation exchanges them.
     problems : list of str
         What of the transformations could not be read, and was left out.
 
@@ -107,7 +109,23 @@ def read_space(
     if not _has_systems(image):  # of 0.6 they lead on to other systems, to choose from
         overall = _composed(image.get("coordinateTransformations"), n, problems)
         affine = overall @ affine
-    return replace(Space.pixels(letters), units=names, affine=affine), problems
+    space = replace(Space.pixels(letters), units=names, affine=affine)
+    return _in_order_of_array(space), problems
+
+
+def _in_order_of_array(space: Space) -> Space:
+    """Return the space of an array whose axes are those of the world in another order.
+
+    ``mapAxis`` exchanges axes; so does a matrix with one positive number in each row
+    and column. That is an order of axes, and no rotation.
+    """
+    steps = space.affine.matrix > 0
+    if (space.affine.matrix < 0).any() or (steps.sum(0) != 1).any():
+        return space
+    order = steps.argmax(0).tolist()  # of each axis of the array, its axis of the world
+    affine = Affine.of(space.affine.matrix[order], space.affine.offset[order])
+    units = tuple(space.units[i] for i in order)
+    return Space("".join(space.axes[i] for i in order), units, affine)
 
 
 def _has_systems(image: Mapping[str, Json]) -> bool:
@@ -135,7 +153,8 @@ def _composed(transforms: Json, n: int, problems: list[str]) -> Affine:
             whole = _affine(transform, n, problems) @ whole
         except Exception as error:  # whatever the JSON holds
             kind = transform.get("type") if isinstance(transform, Mapping) else None
-            problems.append(f"{kind or 'a transformation'} ({error})")
+            lacks = "it lacks " if isinstance(error, KeyError) else ""
+            problems.append(f"{kind or 'a transformation'} ({lacks}{error})")
     return whole
 
 
@@ -156,7 +175,25 @@ def _affine(transform: Mapping[str, Json], n: int, problems: list[str]) -> Affin
         return Affine.of(matrix[:, :n], matrix[:, n])
     if kind == "sequence":
         return _composed(transform["transformations"], n, problems)
-    raise ValueError("which is not read: it is not affine, or renames axes")
+    if kind == "mapAxis":
+        return Affine.of(np.eye(n)[_order(transform["mapAxis"], n)], np.zeros(n))
+    if kind == "bijection":
+        return _affine(transform["forward"], n, problems)
+    if kind == "byDimension":
+        linear, offset = np.zeros((n, n)), np.zeros(n)
+        for part in transform["transformations"]:
+            to, of = part["output_axes"], part["input_axes"]
+            own = _affine(part["transformation"], len(of), problems)
+            linear[np.ix_(to, of)], offset[to] = own.matrix, own.offset
+        return Affine.of(linear, offset)
+    raise ValueError("which is not read: it is not affine")
+
+
+def _order(numbers: Json, n: int) -> list[int]:
+    """Check ``mapAxis``: the number of the input axis of each axis of the output."""
+    if not isinstance(numbers, list) or sorted(numbers) != list(range(n)):
+        raise ValueError(f"{numbers} is no order of {n} axes")
+    return numbers
 
 
 def _numbers(transform: Mapping[str, Json], key: str, shape: tuple[int, ...]) -> Any:  # noqa: ANN401

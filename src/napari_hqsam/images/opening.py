@@ -106,7 +106,9 @@ def open_image(
     else:
         mapping = _check_mapping(channels, n_channels, opened.name)
     pyramid = pyramid_levels(opened.array, letters, opened.reduced)
-    array, *coarser = watched([opened.array, *pyramid.values()], opened.name)
+    array, *coarser = watched(
+        [opened.array, *pyramid.values()], opened.name, sparse=opened.is_labels
+    )
     pyramid = dict(zip(pyramid, coarser, strict=True))
     space = _space(opened, letters, scale, units, translate)
     # With axes of the caller, those of the file do not count.

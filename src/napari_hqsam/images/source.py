@@ -73,6 +73,8 @@ class Source:
         Letters of the axes in the file: those of the array, and others of length 1.
     assumed : str
         What was taken for granted of the axes, where the file does not say for sure.
+    is_labels : bool
+        Whether the file says that it holds labels, most of which are background.
     """
 
     array: LazyArray
@@ -85,3 +87,4 @@ class Source:
     note: Mapping[str, Any] | None = None
     file_axes: str = ""
     assumed: str = ""
+    is_labels: bool = False

@@ -11,7 +11,7 @@ leaves whatever was there before.
 from napari_hqsam.labels.base import copy_labels
 from napari_hqsam.labels.digest import labels_digest
 from napari_hqsam.labels.fiji_rois import write_fiji_rois
-from napari_hqsam.labels.ids import label_ids
+from napari_hqsam.labels.ids import label_ids, whole_ids
 from napari_hqsam.labels.overlay import draw_overlay
 from napari_hqsam.labels.painting import (
     Overlap,
@@ -47,6 +47,7 @@ __all__ = [
     "paint",
     "paint_masks",
     "read_labels",
+    "whole_ids",
     "write_fiji_rois",
     "write_labels",
 ]

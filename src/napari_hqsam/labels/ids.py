@@ -1,17 +1,53 @@
-"""Assign label ids to prompts."""
+"""Ids of labels: assigned to prompts, and read from floats."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import PromptError
+import numpy as np
+
+from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.labels.writing import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from napari_hqsam.prompts import Prompt
+
+
+def whole_ids(labels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Convert labels that a program has saved as floats to integers.
+
+    Parameters
+    ----------
+    labels : array
+        Integers or bool, which are returned as they are, or floats.
+    name : str
+        What errors call them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of floats uint32, or int64 where an id is negative or too high for that.
+
+    Raises
+    ------
+    ImageError
+        A number is not whole.
+    """
+    if labels.dtype.kind != "f":
+        return labels
+    whole = labels == np.rint(labels)  # not of NaN
+    if not (whole & np.isfinite(labels)).all():
+        first = labels[~(whole & np.isfinite(labels))][0]
+        raise ImageError(
+            f"{name} holds {first:g}; labels must be whole numbers, one id per pixel"
+        )
+    lowest, highest = labels.min(initial=0), labels.max(initial=0)
+    return labels.astype(np.uint32 if lowest >= 0 and highest <= MAX_ID else np.int64)
 
 
 def label_ids(

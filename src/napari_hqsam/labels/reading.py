@@ -10,6 +10,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError, reason
 from napari_hqsam.images import open_source
 from napari_hqsam.images.memory import check_fits
+from napari_hqsam.labels.ids import whole_ids
 
 if TYPE_CHECKING:
     import os
@@ -31,17 +32,18 @@ def read_labels(path: str | os.PathLike[str], *, key: str | None = None) -> np.n
     -------
     numpy.ndarray
         Integers ``(..., h, w)`` as stored, in native byte order; leading
-        dimensions of length 1 are dropped. bool becomes uint8 of 0 and 1.
+        dimensions of length 1 are dropped. bool becomes uint8 of 0 and 1; floats
+        that are whole numbers become integers, see `whole_ids`.
 
     Raises
     ------
     ImageError
-        If the file cannot be read, or is not of integers, or is a colour
-        picture.
+        If the file cannot be read, or holds other than whole numbers, or is a
+        colour picture.
     """
     source = open_source(path, key=key, keep_indices=True)
     dtype = np.dtype(source.array.dtype)
-    if dtype.kind not in "biu":
+    if dtype.kind not in "biuf":
         raise ImageError(
             f"{path} is {dtype}; labels must be integers, one id per pixel, so convert "
             "it"
@@ -64,6 +66,9 @@ def read_labels(path: str | os.PathLike[str], *, key: str | None = None) -> np.n
         raise ImageError(
             f"{path}: its pixels cannot be read ({reason(error)}); it may be damaged"
         ) from error
+    if dtype.kind == "f":
+        labels = whole_ids(labels, str(path))
+        dtype = labels.dtype
     native = np.uint8 if dtype.kind == "b" else dtype.newbyteorder("=")
     # What was decoded is copied only for another dtype; a view of a file always is.
     labels = labels.astype(native, copy=not labels.flags.owndata)

@@ -12,7 +12,8 @@ label               of the point: 1, positive or true (default); 0, negative or
 y0, x0, y1, x1      a box
 object (or id)      rows with the same one are one object: its label id, or a
                     text, which is numbered
-t, z, ...           plane index by axis letter, whole numbers
+t, z, ...           plane index by axis letter, whole numbers from 0; other names
+                    ("slice", "frame") are an error, since some count from 1
 axis-0, axis-1 ...  napari points: the last two are y, x, the others planes
 shape-type          napari shapes: with index and axis-*, a vertex per row
 ==================  ======================================================
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
     from napari_hqsam.prompts.prompt import Prompt
 
 BOX_COLUMNS = ("y0", "x0", "y1", "x1")
+_OTHER_NAMES = {
+    "t": ("frame", "time", "timepoint", "time_point", "position_t"),
+    "z": ("slice", "plane", "section", "depth", "position_z"),
+}
+"""What other programs call t and z: some count from 1, some in units of the image."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,13 @@ def _columns(path: Path, names: list[str], axes: str) -> Columns:
     box = tuple(name for name in BOX_COLUMNS if name in names)
     letters = dict.fromkeys(a for a in f"tz{axes}" if a not in "yxc")
     plane = tuple(letter for letter in letters if letter in names)
+    for letter, others in _OTHER_NAMES.items():
+        found = [name for name in others if name in names and letter not in plane]
+        if found:
+            raise PromptError(
+                f"{path}: column {found[0]} is not read: call it {letter}, in planes "
+                f"counted from 0 (ImageJ counts from 1), or remove it"
+            )
     if len(point) == 1 or len(box) in (1, 2, 3) or not (point or box):
         raise PromptError(
             f"{path}: the first line names the columns {shown(', '.join(names))}; "

@@ -45,7 +45,7 @@ def read_prompts(
         may span at most 2**28 pixels.
     axes : str
         Letters of the image's axes: columns of a CSV with these names are part of the
-        plane index, as t and z always are.
+        plane index, as t and z always are; and of QuPath's planes, those of its axes.
 
     Returns
     -------
@@ -74,10 +74,7 @@ def read_prompts(
 def _read_json_or_geojson(
     path: Path, text: str, plane_shape: tuple[int, int] | None, axes: str
 ) -> list[Prompt]:
-    """Read GeoJSON or the package's own JSON, told apart by content.
-
-    Both name the axes of a plane themselves.
-    """
+    """Read GeoJSON or the package's own JSON, told apart by content."""
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -98,7 +95,7 @@ def _read_json_or_geojson(
         raise PromptError(
             f'{path}: neither a GeoJSON FeatureCollection nor {{"prompts": [...]}}'
         )
-    return read_geojson(path, document, plane_shape)
+    return read_geojson(path, document, plane_shape, axes)
 
 
 def _read_text(path: Path) -> str:

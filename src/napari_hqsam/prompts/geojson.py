@@ -11,7 +11,8 @@ MultiPolygon a mask with its box.
 The property `object` or `id` puts features together into one object, all of whose
 shapes belong to it, and is its label id; ids that are text are numbered in order. The
 property `plane` is the plane index: `{"t": 0, "z": 12}`, or
-`[12]` where there is one axis.
+`[12]` where there is one axis. Else QuPath's own `plane` of the geometry counts, as
+soon as one of the file is not t=0, z=0, which QuPath leaves out.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from napari_hqsam.prompts.parts import (
     object_number,
     plane_index,
     point_label,
+    whole_number,
 )
 from napari_hqsam.prompts.wording import shown
 
@@ -63,6 +65,7 @@ def read_geojson(
     path: Path,
     document: Any,  # noqa: ANN401
     plane_shape: tuple[int, int] | None = None,
+    axes: str = "",
 ) -> list[Prompt]:
     """Read prompts from parsed GeoJSON.
 
@@ -74,6 +77,8 @@ def read_geojson(
         A FeatureCollection, a Feature, or (older QuPath) a list of Features.
     plane_shape : (h, w), optional
         Of the planes, if known: polygons are rasterised within it only.
+    axes : str
+        Letters of the image's axes, which tell what QuPath's planes mean.
 
     Returns
     -------
@@ -91,18 +96,24 @@ def read_geojson(
         features = document.get("features") if is_collection else [document]
     if not isinstance(features, list):
         raise PromptError(f"{path}: the FeatureCollection has no list of features")
+    planes = any(_is_elsewhere(_qupath_plane(feature)) for feature in features)
     return assemble(
         path,
         (
-            _part(path, f"feature {n}", feature, plane_shape)
+            _part(path, f"feature {n}", feature, plane_shape, axes if planes else None)
             for n, feature in enumerate(features, start=1)
         ),
     )
 
 
 def _part(
-    path: Path, where: str, feature: object, plane_shape: tuple[int, int] | None
+    path: Path,
+    where: str,
+    feature: object,
+    plane_shape: tuple[int, int] | None,
+    axes: str | None,
 ) -> Part:
+    """Read a feature; with `axes`, QuPath's planes count."""
     with naming(path, where):
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             raise PromptError("not a Feature")
@@ -116,7 +127,7 @@ def _part(
             where,
             **_shape(geometry, properties, plane_shape),
             object_id=_object_id(properties),
-            plane=_plane(geometry, properties),
+            plane=_plane(geometry, properties, axes),
         )
 
 
@@ -126,20 +137,38 @@ def _object_id(properties: dict[str, Any]) -> int | str | None:
 
 
 def _plane(
-    geometry: dict[str, Any], properties: dict[str, Any]
+    geometry: dict[str, Any], properties: dict[str, Any], axes: str | None
 ) -> dict[str, int] | tuple[int, ...] | None:
     given = properties.get("plane")
     if given is not None:
         return plane_index(given)
-    qupath = geometry.get("plane")
-    if isinstance(qupath, dict) and (qupath.get("z") or qupath.get("t")):
+    if axes is None:
+        return None
+    qupath = geometry.get("plane") or {"t": 0, "z": 0}
+    if not axes and _is_elsewhere(qupath):
         # QuPath writes t and z whether the image has them or not, so it is unknown
         # which axes the index needs; a guess could be silently wrong
         raise PromptError(
-            f"it lies on QuPath's plane {shown(qupath)}; "
-            'give the property plane: {"z": 12}, with a number for each axis'
+            f"it lies on QuPath's plane {shown(qupath)}: pass the axes of the image, "
+            'or give the property plane: {"z": 12}, with a number for each axis'
         )
-    return None
+    found = {
+        a: whole_number(qupath[a], f"QuPath's plane {a}:", 0)
+        for a in "tz"
+        if a in qupath
+    }
+    return {a: n for a, n in found.items() if n or a in axes} or None
+
+
+def _qupath_plane(feature: object) -> object:
+    """Return QuPath's plane of a feature, whatever the JSON holds."""
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    return geometry.get("plane") if isinstance(geometry, dict) else None
+
+
+def _is_elsewhere(plane: object) -> bool:
+    """Whether a plane of QuPath's is another than the first, which it leaves out."""
+    return isinstance(plane, dict) and bool(plane.get("z") or plane.get("t"))
 
 
 def _shape(

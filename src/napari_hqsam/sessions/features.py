@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
@@ -47,7 +47,8 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
         "3 .. 17" for the first and the last. score, stability: the lowest of
         its masks, NaN without any. pixels: their number now, on all planes.
         area: the same in `unit`, such as "micrometer^2"; NaN where the size of
-        a pixel is unknown, or where the object was there before the session.
+        a pixel is unknown, where the object was there before the session, or where
+        its planes lie along different axes.
         model: name of the model, or of several. prompts: number of points,
         boxes and masks that it was made from. level: the coarsest level at
         which it was segmented, NaN if there is none. confidence: the lowest of the
@@ -63,7 +64,7 @@ def feature_row(table: ObjectTable, label_id: int) -> list[Any]:
     if not (planes or table.was_preexisting(label_id)):
         planes = [plane for plane, _ in table.places(label_id)]
     pixels = math.nan if table.was_preexisting(label_id) else table.pixels[label_id]
-    size, unit = _pixel_area(table.labels)
+    size, unit = _pixel_area(table.labels, planes)
     levels = [a.mask.level for a in masks if a.mask.level is not None]
     return [
         label_id,
@@ -104,9 +105,15 @@ def _parts(prompt: Prompt) -> int:
     return len(prompt.points) + (prompt.box is not None) + (prompt.mask is not None)
 
 
-def _pixel_area(labels: LabelsRecord) -> tuple[float, str]:
-    """Return the area of a pixel (y, x), and its unit; NaN and "" if unknown."""
-    return labels.space.area(labels.space.axes[-2:]) or (math.nan, "")
+def _pixel_area(labels: LabelsRecord, planes: Sequence[Plane]) -> tuple[float, str]:
+    """Return the area of a pixel of the planes, and its unit.
+
+    NaN and "" if it is unknown, or not one: they lie along different axes.
+    """
+    axes = labels.space.axes
+    seen = {"".join(axes[i] for i in plane.axes) for plane in planes} or {axes[-2:]}
+    area = labels.space.area(seen.pop()) if len(seen) == 1 else None
+    return area or (math.nan, "")
 
 
 def _span(planes: Iterable[Plane]) -> str:

@@ -3,7 +3,7 @@
 Decisions: palettes become their colours (or stay indices, for labels); alpha
 is dropped and the stored colours are kept, not blended with a background that
 nobody chose; CMYK, YCbCr, Lab and HSV become RGB; an orientation noted by a
-camera is not applied, so that pixels stay where napari shows them; of an
+camera is told and not applied, so that pixels stay where napari shows them; of an
 animation only the first frame is read.
 """
 
@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.images.memory import check_decoded
+from napari_hqsam.images.orientation import warn_if_turned
 from napari_hqsam.images.source import Source
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _check_size(picture: Pillow.Image, path: Path) -> None:
 
 
 def _warn_of_losses(picture: Pillow.Image, path: Path) -> None:
-    """Warn of what is not read from the file: further frames, 16-bit colours."""
+    """Warn of what is not read: further frames, 16-bit colours, an orientation."""
     frames = getattr(picture, "n_frames", 1)
     if frames > 1:
         _warn(f"{path.name} has {frames} frames; only the first is read")
@@ -95,6 +96,8 @@ def _warn_of_losses(picture: Pillow.Image, path: Path) -> None:
             f"{path.name} has 16 bits per colour, of which 8 are read; save it as "
             "TIFF to use them all"
         )
+    # Last, since of a PNG this decodes the pixels.
+    warn_if_turned(path.name, picture.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def _pixels(picture: Pillow.Image, keep_indices: bool) -> np.ndarray:

@@ -52,29 +52,31 @@ class KeptLabels:
         Raises
         ------
         ImageError
-            They are not integers of the shape and axes of the image.
+            They are not ids from 0 on in the shape and axes of the image.
         PromptError
             A new id exists in them already.
         """
         import numpy as np
 
         from napari_hqsam.images import open_image
+        from napari_hqsam.labels import MAX_ID, whole_ids
 
         axes = f"{image.leading_axes}yx"
         _check_order(path, axes)
         labels = open_image(path, axes=axes)
         wanted = (*image.leading_shape, *image.plane_shape)
-        if labels.shape != wanted or labels.dtype.kind not in "iu":
+        if labels.shape != wanted or labels.dtype.kind not in "iuf":
             raise ImageError(
                 f"{path} is {labels.dtype} {labels.shape}; labels to keep must be "
                 f"integers of shape {wanted}"
             )
         highest = 0
         for index in np.ndindex(labels.leading_shape):
-            used = np.unique(labels.read_at(index))
-            if used[0] < 0:
+            used = np.unique(whole_ids(labels.read_at(index), str(path)))
+            if used[0] < 0 or used[-1] > MAX_ID:
+                wrong = used[0] if used[0] < 0 else used[-1]
                 raise ImageError(
-                    f"{path} has the id {used[0]}; ids must not be negative"
+                    f"{path} has the id {wrong}; ids must be from 0 to {MAX_ID}"
                 )
             highest = max(highest, int(used[-1]))
             if (both := np.intersect1d(used, list(new))).size:
@@ -89,7 +91,7 @@ class KeptLabels:
         """Read the labels in a box of a plane of `turned`."""
         where = self.resliced.plane(self.turned.index_at(plane))
         found: NDArray[Any] = self.labels.array[where.key(box)]
-        return found
+        return found if found.dtype.kind in "iu" else found.astype("u4")
 
 
 def _check_order(path: Path, axes: str) -> None:

@@ -67,6 +67,20 @@ def first_plane(pixels: Mapping[str, Any]) -> Mapping[str, Any]:
     return min(planes, key=_place, default={})
 
 
+def z_positions(pixels: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """Return PositionZ and its unit of the planes of a stack, in the order of TheZ.
+
+    Of the first t and c that have any; [] where planes lack them.
+    """
+    planes = [each for each in _listed(pixels.get("Plane")) if each]
+    stack = {_place(plane)[0]: plane for plane in sorted(planes, key=_place)[::-1]}
+    if len(stack) < 2 or any("PositionZ" not in each for each in stack.values()):
+        return []
+    return [
+        (stack[z]["PositionZ"], stack[z].get("PositionZUnit")) for z in sorted(stack)
+    ]
+
+
 def _place(plane: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(plane.get(name, 0)) for name in ("TheZ", "TheT", "TheC"))
 

@@ -32,6 +32,7 @@ from napari_hqsam.images.formats.tiff.planes import check_planes
 from napari_hqsam.images.formats.tiff.space import tiff_space
 from napari_hqsam.images.formats.tiff.tables import check_tables
 from napari_hqsam.images.memory import check_decoded, check_fits
+from napari_hqsam.images.orientation import warn_if_turned
 from napari_hqsam.images.source import LazyArray, Reduced, Source
 from napari_hqsam.images.space_note import note_of_tiff
 
@@ -224,6 +225,7 @@ def _describe(
             f"{path.name} has a colour table; its indices are read as intensities. "
             "Convert it to RGB if they are colours"
         )
+    warn_if_turned(path.name, page.tags.valueof("Orientation", 1))
     return Source(
         array,
         path.name,

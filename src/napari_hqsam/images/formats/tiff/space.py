@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import math
 import warnings
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning, reason
 from napari_hqsam.geometry import Affine, Space
 from napari_hqsam.geometry.units import convert, unit_name, unit_or_pixel
-from napari_hqsam.images.formats.tiff.ome_images import first_plane, pixels_of_series
+from napari_hqsam.images.formats.tiff.ome_images import (
+    first_plane,
+    pixels_of_series,
+    z_positions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +44,8 @@ _OME_POSITIONS = {"x": "PositionX", "y": "PositionY", "z": "PositionZ"}
 # ImageJ's names; without one, the tag says inch or centimetre.
 _INCH = 2
 _RESOLUTION_UNITS = {_INCH: "inch", 3: "cm"}
+_UNEVEN = 0.2
+"""By how much steps of the stage may differ from their mean, which is its jitter."""
 _DEFAULT_DOTS = 72
 """Per inch: what programs write that know no pixel size; ImageJ counts it as none."""
 
@@ -64,9 +71,10 @@ def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
         cannot be read counts as pixels.
     """
     name = tif.filehandle.name
+    backwards = ""
     try:
         if tif.is_ome and tif.ome_metadata:
-            found = _ome(tif, series)
+            found, backwards = _ome(tif, series)
         elif tif.is_imagej:
             found = _imagej(tif)
         else:
@@ -84,13 +92,27 @@ def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
             stacklevel=2,
         )
         found = {}
-    return space_of(found, letters, name)
+    return space_of(found, letters, name, backwards=backwards)
 
 
 def space_of(
-    found: Mapping[str, tuple[Any, Any, Any]], letters: str, name: str
+    found: Mapping[str, tuple[Any, Any, Any]],
+    letters: str,
+    name: str,
+    *,
+    backwards: str = "",
 ) -> Space:
     """Make a space of size, unit and translation by axis letter.
+
+    Parameters
+    ----------
+    found : mapping
+    letters : str
+        Of all axes.
+    name : str
+        Of the file, for warnings.
+    backwards : str
+        Letters of the axes whose positions fall: their sizes become negative.
 
     Warns
     -----
@@ -112,7 +134,7 @@ def space_of(
                 stacklevel=2,
             )
             continue
-        scale[letter] = number
+        scale[letter] = -number if letter in backwards else number
         units[letter] = unit_or_pixel(unit, letter, name)
         offset[letter] = _number(start)
     affine = Affine.scaling(list(scale.values()), list(offset.values()))
@@ -128,10 +150,11 @@ def _number(value: Any) -> float:  # noqa: ANN401
     return number if math.isfinite(number) else 0.0
 
 
-def _ome(tif: tifffile.TiffFile, series: int) -> AxisEntries:
+def _ome(tif: tifffile.TiffFile, series: int) -> tuple[AxisEntries, str]:
     """Read ``Pixels``, and the stage position from its first plane.
 
-    Source: OME schema 2016-06, elements Pixels and Plane.
+    Also return "z" if the stage goes down from plane to plane: PhysicalSizeZ has no
+    sign. Source: OME schema 2016-06, elements Pixels and Plane.
     """
     pixels = pixels_of_series(tif, series)
     plane = first_plane(pixels)
@@ -139,7 +162,32 @@ def _ome(tif: tifffile.TiffFile, series: int) -> AxisEntries:
     for letter, name in _OME_SIZES.items():
         unit = pixels.get(f"{name}Unit", _OME_DEFAULT.get(letter, "µm"))
         found[letter] = pixels.get(name), unit, _position(plane, letter, unit)
-    return found
+    size, unit, start = found["z"]
+    step = _stage_step(pixels, unit)
+    if step is None:
+        return found, ""
+    if size is None:
+        found["z"] = float(f"{abs(step):.6g}"), unit, start
+    elif abs(abs(step) - _number(size)) > _UNEVEN * abs(step):
+        warnings.warn(
+            f"{tif.filehandle.name}: PositionZ of its planes goes in steps of "
+            f"{abs(step):.4g} {unit}, PhysicalSizeZ is {size}, which is taken",
+            HqsamWarning,
+            stacklevel=3,
+        )
+    return found, "z" if step < 0 else ""
+
+
+def _stage_step(pixels: Mapping[str, Any], unit: str) -> float | None:
+    """Return the mean step of PositionZ from plane to plane; None if it is uneven."""
+    places = [
+        _position({"PositionZ": place, "PositionZUnit": own}, "z", unit)
+        for place, own in z_positions(pixels)
+    ]
+    steps = [b - a for a, b in pairwise(places)]
+    mean = sum(steps) / len(steps) if steps else 0.0
+    even = all(abs(step - mean) <= _UNEVEN * abs(mean) for step in steps)
+    return mean if mean and even else None
 
 
 def _position(plane: Mapping[str, Any], letter: str, unit: str) -> float:

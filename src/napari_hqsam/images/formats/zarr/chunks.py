@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 _CHUNK = re.compile(r"c|(c\.)?\d+(\.\d+)*")  # name of its file, v2 and v3
 
 
-def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
+def watched(
+    arrays: Iterable[LazyArray], name: str, *, sparse: bool = False
+) -> list[LazyArray]:
     """Wrap local zarr arrays, so that missing and damaged chunks are reported.
 
     Parameters
@@ -40,6 +42,8 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
         The levels of one image.
     name : str
         What the warning calls the image.
+    sparse : bool
+        Missing chunks are no surprise: labels leave out background.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def watched(arrays: Iterable[LazyArray], name: str) -> list[LazyArray]:
     import zarr
     from zarr.storage import LocalStore
 
-    watch = _Watch(name)
+    watch = _Watch(name, quiet=sparse)
 
     def wrapped(array: LazyArray) -> LazyArray:
         if isinstance(array, Rearranged):
@@ -101,9 +105,9 @@ class _WatchedArray:
 class _Watch:
     """Warns of missing chunks, once per image."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, quiet: bool) -> None:
         self._name = name
-        self._warned = False
+        self._warned = quiet
         self._lock = threading.Lock()
 
     def tell(self, array: zarr.Array[Any], folder: Path) -> None:

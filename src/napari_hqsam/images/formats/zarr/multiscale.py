@@ -73,7 +73,7 @@ def image_levels(
     spaces = [
         read_space(image, each, axes, folder.name)[0] for each in image["datasets"]
     ]
-    return axes, [tuple(array.shape) for array in arrays], spaces
+    return spaces[0].axes, [tuple(array.shape) for array in arrays], spaces
 
 
 def open_multiscale(
@@ -95,13 +95,15 @@ def open_multiscale(
             f"{array.shape}; pass {shown(array.path)} as key, and axes",
             parameter="axes",
         )
+    space = _space(image, axes or _PLACEHOLDERS[: array.ndim], where)
     return Source(
         array,
         name,
-        axes,
+        axes and space.axes,
         reduced=tuple(_reduced(group, image, where)),
-        space=_space(image, axes or _PLACEHOLDERS[: array.ndim], where),
+        space=space,
         note=_note(group),
+        is_labels=is_label_image(group),
     )
 
 
