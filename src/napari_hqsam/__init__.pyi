@@ -16,11 +16,12 @@ from .labels import paint, read_labels, write_fiji_rois, write_labels
 from .masks import Linker, Mask, tracks_of
 from .models import Model, list_models, load_model
 from .prompts import Prompt, read_prompts
-from .segmentation import Segmenter, StopRules
+from .segmentation import Example, Segmenter, StopRules
 
 __version__: str
 
 __all__ = [
+    "Example",
     "HqsamError",
     "HqsamWarning",
     "Image",

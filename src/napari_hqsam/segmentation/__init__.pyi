@@ -1,4 +1,5 @@
 from .automatic import Rules, iter_everything, make_disjoint
+from .exemplars import Example, Match, iter_similar
 from .options import SegmentOptions
 from .propagation import (
     StackObject,
@@ -12,6 +13,8 @@ from .propagation import (
 from .segmenter import Segmenter
 
 __all__ = [
+    "Example",
+    "Match",
     "Rules",
     "SegmentOptions",
     "Segmenter",
@@ -21,6 +24,7 @@ __all__ = [
     "affected_range",
     "iter_everything",
     "iter_propagate",
+    "iter_similar",
     "make_disjoint",
     "propagate",
     "revise",

@@ -9,6 +9,7 @@ from napari_hqsam.segmentation.automatic import (
     make_disjoint,
     quality,
 )
+from napari_hqsam.segmentation.exemplars import iter_similar
 from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
 from napari_hqsam.segmentation.propagation import iter_propagate, propagate
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.masks.mask import Mask
+    from napari_hqsam.segmentation.exemplars import Example
     from napari_hqsam.segmentation.propagation import StackObject, StackSlice
     from napari_hqsam.segmentation.propagation.plan import KnownSlices
 
@@ -50,6 +52,33 @@ class Segmenter(PlaneSegmenter):
         if disjoint:
             return make_disjoint(found)
         return sorted(found, key=lambda mask: -quality(mask))
+
+    def segment_similar(
+        self,
+        examples: Sequence[Example | Mask],
+        *,
+        disjoint: bool = True,
+        **options: Any,  # noqa: ANN401 - those of `iter_similar`
+    ) -> list[Mask]:
+        """Segment all objects of a plane that are like a few examples, best rank first.
+
+        The rank is the similarity to the nearest example times the quality of the mask.
+
+        Parameters
+        ----------
+        examples : sequence of Example or Mask
+            At least one object, such as of `segment`; an `Example` names its plane.
+        disjoint : bool
+            Give each pixel to the best mask only; pixels of examples to none.
+        **options
+            As for `exemplars.iter_similar`, with its errors: ``unlike``, ``plane``,
+            ``region``, ``taken``, ...
+        """
+        found = sorted(
+            iter_similar(self, examples, **options), key=lambda match: -match.rank
+        )
+        masks = [match.mask for match in found]
+        return make_disjoint(masks) if disjoint else masks
 
     def iter_propagate(
         self,

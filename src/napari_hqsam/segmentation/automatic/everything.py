@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Unpack
 
-    from napari_hqsam.geometry import PlaneIndex
+    from napari_hqsam.geometry import Box, PlaneIndex
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
 
@@ -84,12 +84,7 @@ def iter_everything(
     if how.level == "whole":
         raise PromptError('level "whole" needs prompts; use "auto" or an int')
     index = image.position(plane)
-    box = _checked_region(region, grid.plane_shape)
-    if taken is not None and tuple(taken.shape) != grid.plane_shape:
-        raise ImageError(
-            f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
-            f"{grid.plane_shape}; give those of one plane"
-        )
+    box = checked_region(region, grid.plane_shape, taken)
     kind = find_proposer(proposer, segmenter.model, points_per_side)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, grid, index)
     chosen = (
@@ -108,10 +103,24 @@ def iter_everything(
     )
 
 
-def _checked_region(
-    region: Sequence[int] | None, plane_shape: tuple[int, int]
-) -> tuple[int, int, int, int]:
+def checked_region(
+    region: Sequence[int] | None,
+    plane_shape: tuple[int, int],
+    taken: Any = None,  # noqa: ANN401 - any array
+) -> Box:
+    """Return the region to search, by default the plane.
+
+    Raises
+    ------
+    ImageError
+        It is not on the plane, or labels of existing objects have another shape.
+    """
     h, w = plane_shape
+    if taken is not None and tuple(taken.shape) != plane_shape:
+        raise ImageError(
+            f"labels of shape {tuple(taken.shape)} do not fit the plane of shape "
+            f"{plane_shape}; give those of one plane"
+        )
     if region is None:
         return 0, 0, h, w
     numbers = tuple(map(int, region))
