@@ -71,10 +71,10 @@ class BrightNetwork:
 
     def prepare(self, features, early):
         quarter = F.pixel_shuffle(features[:, :16].float(), 4)
-        return TileFeatures(quarter, quarter, quarter)
+        return TileFeatures(features.permute(0, 2, 3, 1), quarter, quarter)
 
     def decode(self, tile, prompts, *, hq=True):
-        grey = tile.features[0, 0].numpy()
+        grey = tile.hq_features[0, 0].numpy()
         labels, _ = ndimage.label(grey > 0.5, np.ones((3, 3)))
         side = grey.shape[0]
         logits = []
@@ -128,7 +128,7 @@ class BrightInstanceDecoder:
     """Instance decoder that knows the maps of what is bright on a tile."""
 
     def __call__(self, tile):
-        labels, _ = ndimage.label(tile.features[0, 0].numpy() > 0.5)
+        labels, _ = ndimage.label(tile.hq_features[0, 0].numpy() > 0.5)
         return torch.from_numpy(instance_targets(labels))[None]
 
 

@@ -9,7 +9,6 @@ from napari_hqsam import Segmenter, open_image
 from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.masks.mask import Mask
 from napari_hqsam.masks.metrics import iou
-from napari_hqsam.network import TileFeatures
 from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 from napari_hqsam.segmentation import Example
 from tests.helpers.bright_network import BrightNetwork, bright_model
@@ -33,13 +32,10 @@ class ColourNetwork(BrightNetwork):
         return features, early
 
     def prepare(self, features, early):
-        quarter = F.pixel_shuffle(features[:, :16].float(), 4)
-        colour = torch.zeros_like(features)
-        colour[:, 16:19] = features[:, 16:19]
-        return TileFeatures(colour.permute(0, 2, 3, 1), quarter, quarter)
-
-    def decode(self, tile, prompts, *, hq=True):
-        return super().decode(tile._replace(features=tile.hq_features), prompts, hq=hq)
+        prepared = super().prepare(features, early)
+        colour = torch.zeros_like(prepared.features)
+        colour[..., 16:19] = prepared.features[..., 16:19]
+        return prepared._replace(features=colour)
 
 
 def disc(centre, radius=RADIUS):

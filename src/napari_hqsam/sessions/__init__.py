@@ -36,7 +36,7 @@ from napari_hqsam.sessions.recorded_session import (
 )
 from napari_hqsam.sessions.replay import ResegmentedMask, rebuild, resegment
 from napari_hqsam.sessions.session import Session
-from napari_hqsam.sessions.sizes import recent_sizes
+from napari_hqsam.sessions.sizes import recent_objects, recent_sizes
 
 __all__ = [
     "Accept",
@@ -65,6 +65,7 @@ __all__ = [
     "journal_path",
     "read_session",
     "rebuild",
+    "recent_objects",
     "recent_sizes",
     "resegment",
     "weights_difference",

@@ -1,4 +1,4 @@
-"""Sizes of the accepted objects of a session.
+"""The objects accepted last in a session, and their sizes.
 
 Read from its history each time, so they are right after undo, redo, deletions and
 merges, and after the session was opened again.
@@ -6,12 +6,16 @@ merges, and after the session was opened again.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from napari_hqsam.geometry.boxes import around
 from napari_hqsam.sessions.journal.events import Accept
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_hqsam.geometry import Plane
     from napari_hqsam.sessions.history import History
 
 
@@ -36,10 +40,34 @@ def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[in
         that level limits their size.
     """
     sizes: list[int] = []
-    seen = set()
-    for event in history.latest:
+    for last, masks in _accepted(history, axes):
         if len(sizes) == count:
             break
+        if last.options.segmentation.level == "auto":
+            box = (0, 0, 0, 0)
+            for accepted in masks:
+                box = around(box, accepted.mask.bbox)
+            sizes.append(max(box[2] - box[0], box[3] - box[1]))
+    return sizes
+
+
+def recent_objects(
+    history: History, axes: tuple[int, int], count: int
+) -> list[tuple[int, Plane]]:
+    """Return the objects accepted last, as label id and plane, the last one first.
+
+    Parameters as for `recent_sizes`. An object on two planes is listed twice.
+    """
+    accepted = islice(_accepted(history, axes), count)
+    return [(last.label_id, last.plane) for last, _ in accepted]
+
+
+def _accepted(
+    history: History, axes: tuple[int, int]
+) -> Iterator[tuple[Accept, tuple[Accept, ...]]]:
+    """Yield the last mask of each object and plane, and all masks that make it up."""
+    seen = set()
+    for event in history.latest:
         if not isinstance(event, Accept) or event.plane.axes != axes:
             continue
         place = event.label_id, event.plane
@@ -47,9 +75,4 @@ def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[in
         if place in seen or event not in masks:
             continue  # its mask was replaced, deleted, or merged with others
         seen.add(place)
-        if event.options.segmentation.level == "auto":
-            box = (0, 0, 0, 0)
-            for accepted in masks:
-                box = around(box, accepted.mask.bbox)
-            sizes.append(max(box[2] - box[0], box[3] - box[1]))
-    return sizes
+        yield event, masks

@@ -1,4 +1,4 @@
-"""The button that finds all objects of the plane shown, without prompts."""
+"""Buttons that find all objects of the plane shown, or all like those accepted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FindAll(QWidget):
-    """A button, where prompts come from, and a progress bar.
+    """Buttons, where prompts come from, and a progress bar.
 
     Parameters
     ----------
@@ -34,12 +34,20 @@ class FindAll(QWidget):
             self.toggle,
             icon="batch",
         )
+        self.similar = button(
+            "Find all like the accepted",
+            "Find the objects of the plane shown that are like those accepted last,\n"
+            "up to five of them, on any slice. The rest as for all objects",
+            stacks.find_similar,
+            icon="batch",
+        )
         self.progress = progress_bar("Tiles that are done, and the time left")
         self.proposer = choice(stacks.state, "proposer")
         row = QHBoxLayout()
         row.addWidget(self.run, 3)
         row.addWidget(self.proposer.native, 2)
         rows.addLayout(row)
+        rows.addWidget(self.similar)
         rows.addWidget(self.progress.native)
         stacks.changed.connect(self.refresh)
         stacks.progress.connect(self.refresh)
@@ -61,6 +69,7 @@ class FindAll(QWidget):
             self.run.setText("Find all on this slice")
         else:
             self.run.setText("Find all objects")
+        self.similar.setEnabled(not self.stacks.running)
         self.progress.visible = self.stacks.on_one_plane
 
     def _on_advanced(self, share: float, text: str) -> None:

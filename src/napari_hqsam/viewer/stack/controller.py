@@ -21,6 +21,7 @@ from napari_hqsam.viewer.stack.slices.shown_slices import slice_axis_of
 from napari_hqsam.viewer.stack.state import StackState
 from napari_hqsam.viewer.stack.tasks import TASKS
 from napari_hqsam.viewer.stack.tasks.find_all import FindAllOnPlane
+from napari_hqsam.viewer.stack.tasks.find_similar import FindSimilarOnPlane
 from napari_hqsam.viewer.stack.tasks.task import TaskInputs
 from napari_hqsam.viewer.stack.tasks.tracks import MakeTracks
 from napari_hqsam.viewer.stack.worst_slice import WorstSliceFinder
@@ -140,6 +141,10 @@ class StackController(QObject):
     def find_all(self) -> None:
         """Find all objects of the plane shown, of a stack or of a single plane."""
         self._start(FindAllOnPlane)
+
+    def find_similar(self) -> None:
+        """Find the objects of the plane shown that are like those accepted last."""
+        self._start(FindSimilarOnPlane)
 
     def tracks(self) -> None:
         """Add a Tracks layer of the labels: an id is one object on all slices."""

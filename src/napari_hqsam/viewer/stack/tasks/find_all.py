@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.geometry.boxes import shape_of, without
 from napari_hqsam.viewer.canvas.prompts.reader import plane_size
@@ -89,12 +89,22 @@ class FindAllOnPlane(StackTask):
             self._part, self.progress.tiles = which, (0, 0)
             # Objects of the parts before are left as they are, like accepted ones.
             earlier = frozenset(job.own_ids())
-            for mask in _find_all(job, 0, part, earlier, level):
+            for mask in self.masks(job, part, earlier, level):
                 level = mask.level if level is None else level
                 yield SliceResult(0, (_object(next(keys), mask),), partial=True)
             # The main thread has counted all tiles of this part before the next step.
             yield SliceResult(0, partial=True)
         yield SliceResult(0)
+
+    def masks(
+        self,
+        job: SliceJob,
+        region: Box,
+        earlier: Collection[int],
+        level: Level | None,
+    ) -> Iterator[Mask]:
+        """Yield the masks of new objects in a region; see `_find_all`."""
+        yield from _find_all(job, 0, region, earlier, level)
 
     @property
     def share(self) -> float:
@@ -152,6 +162,23 @@ def _find_all(
     """
     from napari_hqsam.segmentation.automatic import iter_everything
 
+    request = job.plan.request
+    yield from iter_everything(
+        job.engine.segmenter(request.image, request.model),
+        region=region,
+        proposer=job.plan.proposer,
+        **slice_options(job, z, earlier, level),
+    )
+
+
+def slice_options(
+    job: SliceJob, z: int, earlier: Collection[int], level: Level | None
+) -> dict[str, Any]:
+    """Return the keywords of a search on a slice, besides what it searches for.
+
+    Parameters as for `_find_all`.
+    """
+
     def check() -> None:
         if job.checkpoint():
             raise Cancelled
@@ -163,16 +190,13 @@ def _find_all(
         options = replace(options, level=level)
     elif options.level == "whole":
         options = replace(options, level="auto")
-    yield from iter_everything(
-        job.engine.segmenter(request.image, request.model),
-        plane=request.image.index_at(stack.index(z)),
-        region=region,
-        proposer=job.plan.proposer,
+    return {
+        "plane": request.image.index_at(stack.index(z)),
         **options.arguments(),
-        taken=OtherLabels(job, z, earlier),
-        progress=job.report_tiles,
-        check=check,
-    )
+        "taken": OtherLabels(job, z, earlier),
+        "progress": job.report_tiles,
+        "check": check,
+    }
 
 
 def _object(key: Hashable, mask: Mask) -> ObjectOnSlice:
