@@ -16,7 +16,7 @@ from .labels import paint, read_labels, write_fiji_rois, write_labels
 from .masks import Linker, Mask, tracks_of
 from .models import Model, list_models, load_model
 from .prompts import Prompt, read_prompts
-from .segmentation import Example, Segmenter, StopRules
+from .segmentation import Example, RefineRules, Segmenter, StopRules
 
 __version__: str
 
@@ -29,6 +29,7 @@ __all__ = [
     "Mask",
     "Model",
     "Prompt",
+    "RefineRules",
     "Segmenter",
     "StopRules",
     "__version__",

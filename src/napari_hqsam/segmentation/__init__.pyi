@@ -10,11 +10,15 @@ from .propagation import (
     propagate,
     revise,
 )
+from .refinement import RefinedObject, RefinedPlane, RefineRules, iter_refine, refine
 from .segmenter import Segmenter
 
 __all__ = [
     "Example",
     "Match",
+    "RefineRules",
+    "RefinedObject",
+    "RefinedPlane",
     "Rules",
     "SegmentOptions",
     "Segmenter",
@@ -24,8 +28,10 @@ __all__ = [
     "affected_range",
     "iter_everything",
     "iter_propagate",
+    "iter_refine",
     "iter_similar",
     "make_disjoint",
     "propagate",
+    "refine",
     "revise",
 ]

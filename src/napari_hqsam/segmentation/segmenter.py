@@ -1,4 +1,7 @@
-"""The facade for all ways to segment an image: prompted, through stacks, automatic."""
+"""The facade for all ways to segment an image.
+
+Prompted, through stacks, automatically, and from labels that there are.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,23 @@ from napari_hqsam.segmentation.automatic import (
 from napari_hqsam.segmentation.exemplars import iter_similar
 from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
 from napari_hqsam.segmentation.propagation import iter_propagate, propagate
+from napari_hqsam.segmentation.refinement import iter_refine, refine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.masks.mask import Mask
     from napari_hqsam.segmentation.exemplars import Example
     from napari_hqsam.segmentation.propagation import StackObject, StackSlice
     from napari_hqsam.segmentation.propagation.plan import KnownSlices
+    from napari_hqsam.segmentation.refinement import RefinedPlane
 
 
 class Segmenter(PlaneSegmenter):
-    """Segments objects of an image: on a plane, through a stack, or without prompts.
+    """Segments objects of an image: on a plane, in a stack, without prompts, or anew.
 
     Parameters as for `PlaneSegmenter`.
     """
@@ -101,3 +108,25 @@ class Segmenter(PlaneSegmenter):
         Parameters and errors as for `propagation.iter_propagate`.
         """
         return propagate(self, objects, **options)
+
+    def refine(
+        self,
+        labels: Any,  # noqa: ANN401 - any array that is read by slices
+        **options: Any,  # noqa: ANN401 - those of `iter_refine`
+    ) -> NDArray[Any]:
+        """Refine the outlines of existing labels, object by object.
+
+        Parameters, return value and errors as for `refinement.refine`.
+        """
+        return refine(self, labels, **options)
+
+    def iter_refine(
+        self,
+        labels: Any,  # noqa: ANN401 - any array that is read by slices
+        **options: Any,  # noqa: ANN401 - those of `iter_refine`
+    ) -> Iterator[RefinedPlane]:
+        """Refine labels; yield each plane with a table of its objects.
+
+        Parameters and errors as for `refinement.iter_refine`.
+        """
+        return iter_refine(self, labels, **options)

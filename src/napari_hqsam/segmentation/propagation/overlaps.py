@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry.boxes import common, index_in, shape_of
-from napari_hqsam.masks.algebra import crop_of
+from napari_hqsam.masks.algebra import crop_of, meeting
 from napari_hqsam.segmentation.propagation.logit_maps import sample
 
 if TYPE_CHECKING:
@@ -83,10 +83,9 @@ def resolve_overlaps(
     """
     numbers = sorted(i for i, claim in claims.items() if claim.mask.area)
     pixels = {i: claims[i].mask.data for i in numbers}
-    if numbers:
-        boxes = np.array([claims[i].mask.bbox for i in numbers])
-        meets = (boxes[:, None, :2] < boxes[None, :, 2:]).all(2)
-        for a, b in np.argwhere(np.triu(meets & meets.T, 1)).tolist():
+    masks = [claims[i].mask for i in numbers]
+    for a, b in meeting(masks, masks):
+        if a < b:
             _resolve_pair(claims, numbers[a], numbers[b], pixels)
     if taken is not None:
         for i in numbers:
