@@ -10,13 +10,12 @@ import json
 import numpy as np
 import pytest
 import tifffile
-import zarr
 
 from napari_hqsam import open_image, read_labels
 from napari_hqsam.errors import ImageError
 from tests.helpers.bright_network import bright_model
+from tests.helpers.placed_images import ZARRS, discs, ome_zarr
 
-SIZES = {"t": 3, "z": 3, "y": 96, "x": 96}
 PROMPT = {"t": 2, "z": 0, "y": 20, "x": 76}
 """On the disc of the last t and the first z; there is none on any other plane."""
 
@@ -27,17 +26,6 @@ def command(monkeypatch, run_command):
     model = bright_model()
     monkeypatch.setattr("napari_hqsam.models.load_model", lambda *_, **__: model)
     return run_command
-
-
-def discs(axes):
-    """One disc on each plane: at y = 20 + 28 z, x = 20 + 28 t."""
-    pixels = np.full([SIZES[a] for a in axes], 20, np.uint8)
-    y, x = np.mgrid[: SIZES["y"], : SIZES["x"]]
-    for index in np.ndindex(*pixels.shape[:-2]):
-        at = {"t": 0, "z": 0} | dict(zip(axes, index, strict=False))
-        middle = 20 + 28 * at["z"], 20 + 28 * at["t"]
-        pixels[index][np.hypot(y - middle[0], x - middle[1]) < 10] = 220
-    return pixels
 
 
 def prompts_file(folder, kind, letters="tz"):
@@ -86,7 +74,7 @@ def test_planes_are_those_of_the_letters(command, tmp_path, name, kind):
 
 @pytest.mark.parametrize("name", ["segment", "propagate", "batch"])
 def test_an_axis_that_the_image_lacks_is_named(command, tmp_path, name):
-    image, out = ome_zarr(tmp_path / "zyx.zarr", *ZARRS["overall"]), tmp_path / "a.tif"
+    image, out = ome_zarr(tmp_path / "zyx.zarr", "overall"), tmp_path / "a.tif"
     given = arguments(name, image, prompts_file(tmp_path, "csv", "tz"))
     code, _, err = command(*given, "-o", out)
     assert code == 2
@@ -94,49 +82,10 @@ def test_an_axis_that_the_image_lacks_is_named(command, tmp_path, name):
     assert not out.exists()
 
 
-def ome_zarr(path, transforms, overall=(), axes="zyx"):
-    """Write an OME-Zarr 0.4 image of two levels, of discs along z."""
-    group = zarr.open_group(path, mode="w", zarr_format=2)
-    pixels = discs("zyx").transpose(["zyx".index(a) for a in axes])
-    for level in range(2):
-        steps = tuple(slice(None, None, 1 if a == "z" else 2**level) for a in axes)
-        group.create_array(str(level), data=np.ascontiguousarray(pixels[steps]))
-    datasets = []
-    for level in range(2):
-        own = [dict(each) for each in transforms]
-        own[0]["scale"] = [
-            s * (1 if a == "z" else 2**level)
-            for a, s in zip(axes, own[0]["scale"], strict=True)
-        ]
-        datasets.append({"path": str(level), "coordinateTransformations": own})
-    named = [{"name": a, "type": "space", "unit": "micrometer"} for a in axes]
-    entry = {"version": "0.4", "axes": named, "datasets": datasets}
-    if overall:
-        entry["coordinateTransformations"] = list(overall)
-    group.attrs["multiscales"] = [entry]
-    return path
-
-
-def scale(*sizes):
-    return {"type": "scale", "scale": list(sizes)}
-
-
-ZARRS = {
-    "overall": ([scale(1, 1, 1)], [scale(2, 0.25, 0.25)], "zyx"),
-    "translated": (
-        [scale(2, 0.25, 0.25), {"type": "translation", "translation": [10, 30, 40]}],
-        (),
-        "zyx",
-    ),
-    "xyz": ([scale(0.25, 0.25, 2)], (), "xyz"),
-}
-
-
 @pytest.mark.parametrize("out", ["a.tif", "a.ome.tif", "a.ome.zarr", "labels/cells"])
 @pytest.mark.parametrize("case", ZARRS)
 def test_labels_lie_on_their_image(command, tmp_path, case, out):
-    transforms, overall, axes = ZARRS[case]
-    source = ome_zarr(tmp_path / "image.zarr", transforms, overall, axes)
+    source = ome_zarr(tmp_path / "image.zarr", case)
     inside = out.startswith("labels")
     path = source / out if inside else tmp_path / out
     prompts = tmp_path / "p.csv"
@@ -161,7 +110,7 @@ def test_propagation_knows_the_spacing(command, tmp_path, monkeypatch, case):
         raise ImageError("that is all")
 
     monkeypatch.setattr("napari_hqsam.segmentation.propagation.iter_propagate", stop)
-    source = ome_zarr(tmp_path / "image.zarr", *ZARRS[case])
+    source = ome_zarr(tmp_path / "image.zarr", case)
     prompts = tmp_path / "p.csv"
     prompts.write_text("z,y,x\n1,48,20\n")
     out = tmp_path / "a.tif"

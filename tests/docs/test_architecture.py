@@ -51,5 +51,5 @@ def test_the_folders_of_the_viewer_are_all_described():
     table = PAGE.partition("## The viewer's folders")[2]
     names = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.M)))
     found = set.union(*layers("The viewer's folders import one way"))
-    small = {"widget", "step_loop", "main_thread", "time_left", "axis_names"}
+    small = {"widget", "step_loop", "main_thread", "time_left", "axis_names", "world"}
     assert set(names) == found - small

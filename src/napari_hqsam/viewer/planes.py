@@ -14,6 +14,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry import Plane, Reslice
 from napari_hqsam.viewer.axis_names import axis_letters
+from napari_hqsam.viewer.world import to_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,8 +206,7 @@ def shown_plane(dims: Dims, layer: Layer) -> PlaneView:
             "roll the axes (Ctrl+E) until its own are shown"
         )
     shape = layer_shape(layer)
-    point = layer.world_to_data(dims.point)
-    nearest = np.floor(np.asarray(point)[-layer.ndim :] + 0.5).astype(int)
+    nearest = np.floor(to_data(layer, dims.point, dims) + 0.5).astype(int)
     position = [0 if i in axes else int(nearest[i]) for i in range(layer.ndim)]
     for i, (at, size) in enumerate(zip(position, shape, strict=True)):
         if not 0 <= at < size:

@@ -65,7 +65,8 @@ def test_points_go_from_layer_to_layer_as_napari_maps_them():
     source = Image(np.zeros((8, 9)), **place)
     target = Image(boxes(), scale=(3, 0.5, 2))
     points = rng.uniform(0, 8, (5, 2))
-    moved = transfer(points, source, target, (6.0, 0, 0))
+    dims = Dims(ndim=3, range=[(0, 9, 1)] * 3, point=(6, 0, 0))
+    moved = transfer(points, source, target, dims)
     for point, there in zip(points, moved, strict=True):
         world = (6.0, *source.data_to_world(point))
         assert np.allclose(there, target.world_to_data(world))

@@ -16,6 +16,7 @@ from napari_hqsam.models import Tuning
 from napari_hqsam.sessions.changes.target import ArrayTarget
 from napari_hqsam.sessions.session import Session
 from napari_hqsam.viewer.inference.engine import Engine
+from napari_hqsam.viewer.world import to_world
 
 THROTTLE = 0.008
 """Seconds; napari takes mouse moves every 5 ms."""
@@ -123,7 +124,7 @@ class Hand:
         """Screen position of a position on the plane shown."""
         view = self.scene.view()
         data = view.to_data([(y, x)])[0]
-        world = np.array(self.scene.image.data_to_world(data))
+        world = to_world(self.scene.image, data, self.viewer.dims)
         shown = [
             d - (self.viewer.dims.ndim - len(world)) for d in self.viewer.dims.displayed
         ]

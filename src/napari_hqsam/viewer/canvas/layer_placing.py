@@ -11,13 +11,15 @@ import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry import Affine, Space
-from napari_hqsam.geometry.units import unit_name
+from napari_hqsam.geometry.units import convert, unit_name
 from napari_hqsam.viewer.axis_names import axis_letters
 from napari_hqsam.viewer.planes import layer_shape
+from napari_hqsam.viewer.world import unit_factors, world_units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari.components import Dims
     from napari.layers import Layer
     from numpy.typing import ArrayLike, NDArray
 
@@ -40,8 +42,22 @@ def layer_space(layer: Layer) -> Space:
 
 
 def layer_affine(layer: Layer) -> Affine:
-    """Return the map from the data of a layer to world coordinates."""
-    return layer_space(layer).affine
+    """Return the map from the data of a layer to micrometers and seconds.
+
+    Where an axis has no such unit, to its own, which napari compares as they are.
+    """
+    space = layer_space(layer)
+    sizes = [
+        convert(1.0, unit, "second" if letter == "t" else "micrometer") or 1.0
+        for letter, unit in zip(space.axes, space.units, strict=True)
+    ]
+    return Affine.scaling(sizes) @ space.affine
+
+
+def world_affine(layer: Layer, dims: Dims) -> Affine:
+    """Return the map from the data of a layer to the viewer's world."""
+    factors = unit_factors(layer, dims).tolist()
+    return Affine.scaling(factors) @ layer_space(layer).affine
 
 
 def without_channels(affine: Affine, channel_axis: int | None, count: int) -> Affine:
@@ -71,7 +87,7 @@ def _unit(unit: object, letter: str) -> str | None:
 
 
 def transfer(
-    points: ArrayLike, source: Layer, target: Layer, point: Sequence[float]
+    points: ArrayLike, source: Layer, target: Layer, dims: Dims
 ) -> NDArray[np.float64]:
     """Map data coordinates of one layer to those of another.
 
@@ -79,8 +95,8 @@ def transfer(
     ----------
     points : (n, source.ndim) array
     source, target : Layer
-    point : sequence of float
-        World position of the sliders: where `source` lacks axes that `target`
+    dims : Dims
+        Position of the sliders: where `source` lacks axes that `target`
         has, its points lie on the slice shown.
 
     Returns
@@ -88,15 +104,17 @@ def transfer(
     (n, target.ndim) float64 array
     """
     array = np.asarray(points, np.float64).reshape(-1, source.ndim)
-    world = layer_affine(source)(array)
+    world = world_affine(source, dims)(array)
     lacking = target.ndim - source.ndim
     if lacking > 0:
-        filled = np.asarray(point, np.float64)[-target.ndim : -source.ndim]
+        filled = np.asarray(dims.point, np.float64)[-target.ndim : -source.ndim]
         world = np.hstack([np.tile(filled, (len(world), 1)), world])
-    return layer_affine(target).inverse()(world[:, -target.ndim :])
+    return world_affine(target, dims).inverse()(world[:, -target.ndim :])
 
 
-def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
+def placement(
+    image: Layer, channel_axis: int | None = None, dims: Dims | None = None
+) -> dict[str, Any]:
     """Return the keywords that place another layer on an image.
 
     Parameters
@@ -105,14 +123,27 @@ def placement(image: Layer, channel_axis: int | None = None) -> dict[str, Any]:
     channel_axis : int, optional
         The other layer lacks this axis if it is the first one. Else it has length 1
         there, stretched over all channels, so that it is seen with each of them.
+    dims : Dims, optional
+        Place it in the units of the viewer's world, if there are such: napari's tools
+        take positions of the mouse for positions in the units of the layer.
     """
-    space = layer_space(image)
+    space, units = layer_space(image), tuple(image.units)
+    world = None if dims is None else world_units(dims, image.ndim)
+    if world is not None and world != units:
+        names = [_unit(u, a) for u, a in zip(world, space.axes, strict=True)]
+        converted = space.in_units(names)
+        space, units = (space, units) if converted is None else (converted, world)
     count = layer_shape(image)[channel_axis or 0]
     affine = without_channels(space.affine, channel_axis, count)
     keep = slice(int(channel_axis == 0), None)
     place = Space(space.axes[keep], space.units[keep], affine).to_napari()
-    return place | {
-        # As the image has them, whether or not files know them.
-        "units": tuple(image.units)[keep],
-        "axis_labels": tuple(axis_letters(image) or image.axis_labels)[keep],
-    }
+    # The units first: napari 0.9 slices by those of before until a scale is set. As the
+    # image has them, whether or not files know them.
+    return (
+        {"units": units[keep]}
+        | place
+        | {
+            "units": units[keep],
+            "axis_labels": tuple(axis_letters(image) or image.axis_labels)[keep],
+        }
+    )

@@ -38,7 +38,7 @@ def add_outline(viewer: Viewer, image: Image, channel_axis: int | None) -> Shape
         edge_color=CURRENT_COLOUR,
         face_color="transparent",
         opacity=1.0,
-        **placement(image, channel_axis),
+        **placement(image, channel_axis, viewer.dims),
     )
     layer.editable = False
     return layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.canvas.layer_placing import layer_affine, placement
+from napari_hqsam.viewer.canvas.layer_placing import placement, world_affine
 from napari_hqsam.viewer.canvas.outline import add_outline
 from napari_hqsam.viewer.canvas.prompts.prompt_set import PromptSet
 
@@ -78,7 +78,7 @@ class OwnLayers:
 
     def move_onto(self, image: Image, channel_axis: int | None) -> None:
         """Place the layers on the image: copy its transform."""
-        place = placement(image, channel_axis)
+        place = placement(image, channel_axis, self._viewer.dims)
         for layer in self.layers:
             for name, value in place.items():
                 setattr(layer, name, value)
@@ -86,5 +86,5 @@ class OwnLayers:
     def fit(self, image: Image, zoom: float) -> None:
         """Keep the size of prompts on the screen, at pixels per unit of the world."""
         # Along the last axis: napari scales points so.
-        step = layer_affine(image).pixel_size[-1]
+        step = world_affine(image, self._viewer.dims).pixel_size[-1]
         self.prompts.fit(max(zoom * step, 1e-9))

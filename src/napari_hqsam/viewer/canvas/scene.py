@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 
 from napari_hqsam.errors import ImageError
@@ -22,6 +21,7 @@ from napari_hqsam.viewer.canvas.own_layers import OwnLayers
 from napari_hqsam.viewer.canvas.viewport import Viewport, camera
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 from napari_hqsam.viewer.tools import CLICK, NO_TOOL, tool_named
+from napari_hqsam.viewer.world import to_data, to_world
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Points, Shapes
@@ -86,6 +86,8 @@ class Scene:
             self._of_viewer.forward(emitter, self.plane_changed)
         self._of_viewer.forward(layers.selection.events.active, self.tool_changed)
         self._of_viewer.add(camera(viewer).events.zoom, self._on_zoom)
+        if hasattr(dims, "units"):  # of the world, since napari 0.9
+            self._of_viewer.add(dims.events.units, self._on_moved)
 
     # --- the image -----------------------------------------------------------
 
@@ -148,7 +150,7 @@ class Scene:
         """Show a plane of the image, in the orientation that is shown."""
         assert self.image is not None
         dims = self.viewer.dims
-        world = np.asarray(self.image.data_to_world(np.array(view.position, float)))
+        world = to_world(self.image, view.position, dims)
         lead = dims.ndim - self.image.ndim
         axes = [axis for axis in view.others if axis != self.channel_axis]
         if axes:
@@ -161,8 +163,9 @@ class Scene:
         except ImageError:
             return None
         assert self.image is not None
-        data = np.asarray(self.image.world_to_data(self.viewer.cursor.position))
-        y, x = view.to_plane(data[-view.ndim :])[0]
+        viewer = self.viewer
+        data = to_data(self.image, viewer.cursor.position, viewer.dims)
+        y, x = view.to_plane(data)[0]
         shape = layer_shape(self.image)
         h, w = shape[view.axes[0]], shape[view.axes[1]]
         inside = -0.5 <= y <= h - 0.5 and -0.5 <= x <= w - 0.5

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.viewer.canvas.layer_placing import layer_affine
+from napari_hqsam.viewer.canvas.layer_placing import world_affine
+from napari_hqsam.viewer.world import to_data
 
 if TYPE_CHECKING:
     from napari.components import Camera
@@ -33,7 +34,7 @@ class Viewport:
 
     def pixel_size(self, image: Image, view: PlaneView) -> float:
         """Return the number of screen pixels per data pixel."""
-        linear = layer_affine(image).matrix
+        linear = world_affine(image, self._viewer.dims).matrix
         sides = [float(np.linalg.norm(linear[:, axis])) for axis in view.axes]
         return max(float(camera(self._viewer).zoom) * sum(sides) / 2, 1e-9)
 
@@ -42,7 +43,7 @@ class Viewport:
         world = np.array(self._viewer.dims.point, float)
         shown = list(self._viewer.dims.displayed)
         world[shown] = camera(self._viewer).center[-len(shown) :]
-        return np.asarray(image.world_to_data(world))[-view.ndim :]
+        return to_data(image, world.tolist(), self._viewer.dims)
 
     def extent(self, image: Image, view: PlaneView) -> float:
         """Return the longer side of the canvas, data pixels."""

@@ -16,6 +16,7 @@ import numpy as np
 from napari_hqsam.errors import HqsamError
 from napari_hqsam.files import names_other_computer
 from napari_hqsam.viewer.planes import layer_shape, without_axis
+from napari_hqsam.viewer.world import to_world
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +135,7 @@ def show_plane(context: Mapping[str, Any], viewer: Viewer, image: Image) -> None
     shown = tuple(lead + axis for axis in axes)
     if dims.ndisplay == 2 and tuple(sorted(dims.displayed)) != shown:
         dims.order = (*(i for i in range(dims.ndim) if i not in shown), *shown)
-    world = np.asarray(image.data_to_world(position))
+    world = to_world(image, position, dims)
     for axis, value in enumerate(world, lead):
         if axis not in shown:
             dims.set_point(axis, float(value))

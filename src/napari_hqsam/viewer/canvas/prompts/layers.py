@@ -48,7 +48,7 @@ def add_points(viewer: Viewer, image: Image, channel_axis: int | None) -> Points
         border_color=COLOURS[POSITIVE],
         # Bounds only, also for screens with small pixels: `fit_prompts` sets the size.
         canvas_size_limits=(8, 40),
-        **placement(image, channel_axis),
+        **placement(image, channel_axis, viewer.dims),
     )
 
 
@@ -62,7 +62,7 @@ def add_shapes(viewer: Viewer, image: Image, channel_axis: int | None) -> Shapes
         edge_color=COLOURS[POSITIVE],
         face_color="transparent",
         opacity=1.0,
-        **placement(image, channel_axis),
+        **placement(image, channel_axis, viewer.dims),
     )
 
 

@@ -23,6 +23,7 @@ from napari_hqsam.viewer.canvas.prompts.signs import (
     colour_shapes,
 )
 from napari_hqsam.viewer.tools import EDIT
+from napari_hqsam.viewer.world import to_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -221,7 +222,7 @@ class PromptSet:
         assert points is not None
         points.visible = True
         self._note_sign(modifiers)
-        points.add(points.world_to_data(position))
+        points.add(to_data(points, position, self._viewer.dims))
         points.selected_data = set()
 
     # --- what happens ------------------------------------------------------------

@@ -185,7 +185,7 @@ def _from_points(
     """Make one prompt per positive point; the negative ones are shared by all."""
     if not len(source.data):
         return []
-    rows = transfer(source.data, source, image, dims.point)
+    rows = transfer(source.data, source, image, dims)
     on = view.holds(rows)
     plane = view.to_plane(rows)
     positive = np.array(are_positive(source))
@@ -203,7 +203,7 @@ def _from_shapes(
     # All at once: there may be thousands, and as many slices.
     size = plane_size(image, view)
     ends = np.cumsum([len(vertices) for vertices in source.data])
-    every = transfer(np.concatenate(source.data), source, image, dims.point)
+    every = transfer(np.concatenate(source.data), source, image, dims)
     prompts = []
     shapes = zip(np.split(every, ends[:-1]), source.shape_type, strict=True)
     for rows, kind in shapes:
