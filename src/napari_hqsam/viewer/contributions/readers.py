@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.viewer.contributions.field_picker import pick_fields
-from napari_hqsam.viewer.contributions.zarr_layers import (
+from napari_hqsam.viewer.files.file_layers import (
     LayerData,
     image_layers,
     label_layer,

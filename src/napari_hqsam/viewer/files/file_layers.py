@@ -1,4 +1,4 @@
-"""Layers of the images and labels in a zarr folder, lazily read, in their place."""
+"""Layers of images and labels in files, lazily read, in their place."""
 
 from __future__ import annotations
 
