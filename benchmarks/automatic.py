@@ -14,7 +14,7 @@ generator  the grid against the reference's automatic mask generator, 1024 x 102
            of CPU of each, and the IoU of their masks of the same clicks
 accuracy   AP50 and mSA (mean of TP / (TP + FP + FN) over IoU .50:.05:.95) of the grid,
            AIS and APG, beside Otsu's threshold with a watershed, by data set
-tiles      a generated picture of 9 tiles, tiled and in one untiled look of the same
+tiles      a generated picture of 9 tiles, tiled and in one untiled view of the same
            weights: objects found, found twice, cut
 plane      a large generated plane, one disc every 500 pixels: discs found once, twice,
            cut or missed, and the peak memory beyond that after loading
@@ -92,7 +92,7 @@ def generator(args: argparse.Namespace) -> None:
         level=0,
         proposer="grid",
         points_per_side=args.points,
-        rules=Rules(quality=-1e9, candidate_quality=-1e9, sure=1e9, share=1.0),
+        rules=Rules(quality=-1e9, candidate_quality=-1e9, sure_quality=1e9, share=1.0),
     )
     own_seconds = time.process_time() - start
     print(f"reference: {len(theirs)} masks, {seconds:.1f} s of CPU")

@@ -1,4 +1,4 @@
-"""Choose the numbers that hang on a model's weights, on validation images.
+"""Choose the settings that depend on a model's weights, on validation images.
 
     python benchmarks/tuning.py DATA [--model micro] [--cache FOLDER]
 
@@ -96,7 +96,7 @@ Measure = Callable[[Tuning], Figures]
 # --- one image ------------------------------------------------------------------------
 
 
-class Remembering(PlaneDecoder):
+class CachingDecoder(PlaneDecoder):
     """A decoder that looks at a prompt on a tile only once, without masks."""
 
     def __init__(self, segmenter: Segmenter) -> None:
@@ -125,7 +125,7 @@ class Remembering(PlaneDecoder):
 
 
 class Scene:
-    """A validation image with its objects, and what the model says of them.
+    """A validation image with its objects and the cached predictions.
 
     Parameters
     ----------
@@ -150,9 +150,9 @@ class Scene:
     ) -> None:
         self.name, self.segmenter, self.places = name, segmenter, places
         self.objects, self.labels = objects, labels
-        self.decoder = Remembering(segmenter)
+        self.decoder = CachingDecoder(segmenter)
         self.rated: dict[tuple[Prompt, int], tuple[float, float]] = {}
-        self.known = Known(self)
+        self.known = CachedSegmenter(self)
         self.typical = float(np.median([extent_of(truth) for truth in objects]))
 
     # --- with prompts
@@ -248,7 +248,7 @@ class Scene:
         return scores | {"clicks": float(self.decoder.asked - before)}
 
 
-class Known:
+class CachedSegmenter:
     """Looks like a `Segmenter` to `AutomaticRun`; segments nothing twice."""
 
     def __init__(self, scene: Scene) -> None:

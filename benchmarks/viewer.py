@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.requests.request import Answer, Request
 
 TICK = 0.005
-"""Seconds between two beats of the monitor."""
+"""Seconds between two ticks of the timer."""
 CLICKS, OBJECTS = 50, 500
 STACK = 64, 2048, 2048
 """Labels of 1 GiB."""
@@ -337,7 +337,7 @@ def cells() -> tuple[np.ndarray, list[tuple[int, int]]]:
 
 
 def settle(until: Callable[[], bool] = lambda: False, seconds: float = 60) -> None:
-    """Let things happen until something is so, or for a while.
+    """Process Qt events until a condition holds, or for at most `seconds`.
 
     As the loop of the application does: events as they come, idle in between.
     """

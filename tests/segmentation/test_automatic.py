@@ -93,7 +93,7 @@ def test_points_on_sure_objects_are_spared(discs, counting):
     every = len(grid_points(Grid(discs.shape, 128), (0, 0, 240, 260), 18))
     segmenter_of(discs, counting).segment_everything(level=0)
     spared = every - counting.cheap
-    rules = Rules(sure=2.0)  # nothing is ever sure
+    rules = Rules(sure_quality=2.0)  # nothing is ever sure
     counting.cheap = 0
     segmenter_of(discs, counting).segment_everything(level=0, rules=rules)
     assert counting.cheap > every - spared

@@ -80,7 +80,8 @@ def test_a_click_of_unknown_size_is_looked_at_on_a_few_levels(segmenter):
     before = segmenter.source.encoded
     again = segmenter.segment(Prompt([(60, 160)]), typical_size=48)
     assert segmenter.source.encoded <= before + 1
-    assert again.level == -1  # the finest at which 48 pixels take a third of 448
+    share = segmenter.model.tuning.object_share
+    assert again.level == segmenter.grid.level_for(48, share)
     assert mask.level in (-2, -1, 0)
 
 

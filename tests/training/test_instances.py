@@ -8,7 +8,7 @@ from napari_hqsam.datasets.labelled import labelled_image
 from napari_hqsam.masks.instance_maps import instance_targets
 from napari_hqsam.network import HQSAM
 from napari_hqsam.training.augment import defocus, jpeg, stripes
-from napari_hqsam.training.crops import Crop, bending, sample_crop
+from napari_hqsam.training.crops import Crop, elastic_displacement, sample_crop
 from napari_hqsam.training.initial import with_instance_decoder
 from napari_hqsam.training.instances import instance_loss
 from napari_hqsam.training.mixing import mosaic, paste
@@ -165,7 +165,7 @@ def test_image_and_labels_bend_together():
 
 def test_a_bending_does_not_fold():
     for seed in range(50):
-        field = bending(224, np.random.default_rng(seed))
+        field = elastic_displacement(224, np.random.default_rng(seed))
         assert field.diff(dim=1)[0].min() > -1
         assert field.diff(dim=2)[1].min() > -1
 

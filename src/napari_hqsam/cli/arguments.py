@@ -1,4 +1,7 @@
-"""Values of options, parsed before any work."""
+"""Values of options, parsed before any work.
+
+Each function raises an `HqsamError` that names the option if the text is invalid.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encode tiles in the background while nobody waits, in the order submitted.
+"""Encode tiles in the background, at low priority, in the order submitted.
 
 Knows the source of the tiles; must not know why a tile is needed or which come next:
 the caller decides that.

@@ -1,4 +1,4 @@
-"""Pictures that are to be turned or mirrored when they are shown.
+"""Warn of an Exif or TIFF orientation tag, which is not applied.
 
 Source: TIFF 6.0 and Exif 2.3, tag 274, Orientation: 1 is as stored, 2 to 8 are turned
 by quarters or mirrored.

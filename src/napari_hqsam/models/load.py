@@ -79,7 +79,7 @@ class Model:
     description : str
         One line for a person.
     tuning : Tuning
-        Numbers that hang on the weights: of the registered model, or of one like it.
+        Settings that depend on the weights: of the registered model, or a similar one.
     """
 
     name: str

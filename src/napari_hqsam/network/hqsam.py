@@ -241,6 +241,11 @@ def combine(decoded: Decoded, output: Output) -> Tensor:
 
     ``sam``: SAM's masks; ``sam+hq``: the HQ logits added to each (the paper's
     default); ``hq``: the HQ mask alone, the same for all four.
+
+    Raises
+    ------
+    ValueError
+        The output needs the HQ mask, and it was not decoded.
     """
     if output == "sam":
         return decoded.sam

@@ -67,15 +67,18 @@ def sample_crop(
     stretch = np.exp(rng.uniform(-0.15, 0.15))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.diag([stretch, flip / stretch]) / scale
-    field = bending(side, rng) if elastic and rng.random() < elastic else None
+    field = (
+        elastic_displacement(side, rng) if elastic and rng.random() < elastic else None
+    )
     return cut(item, side, matrix, centre, scale, field)
 
 
-def bending(side: int, rng: np.random.Generator) -> Tensor:
-    """Draw a smooth displacement, (2, side, side) float32, y and x in crop pixels.
+def elastic_displacement(side: int, rng: np.random.Generator) -> Tensor:
+    """Draw the displacements of an elastic deformation, (2, side, side) float32.
 
-    Cubic interpolation of a grid of 5 x 5; neighbouring nodes differ by little
-    enough that the deformation does not fold.
+    y and x in crop pixels. Random displacements on a grid of 5 x 5, interpolated
+    bicubically (U-Net, Ronneberger et al. 2015, section 3.1); they are small enough
+    that the deformation does not fold.
     """
     nodes = np.clip(rng.standard_normal((1, 2, 5, 5)), -2, 2)
     nodes *= rng.uniform(0.01, 0.025) * side

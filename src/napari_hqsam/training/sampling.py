@@ -102,7 +102,8 @@ def random_points(
 def inner_depth(area: Tensor, steps: int = 3) -> Tensor:
     """Compute a coarse distance transform of the regions.
 
-    Squared sum of erosions by growing squares, so that centres are likelier.
+    Approximates a chessboard distance transform by a few erosions, and squares it: as
+    sampling weights these make points near the centre of a region more likely.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from napari_hqsam.viewer.inference.controller import InferenceController
 from napari_hqsam.viewer.inference.scene_changes import SceneChanges
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.objects.acceptor import Acceptor
-from napari_hqsam.viewer.objects.click_sorter import ClickSorter
+from napari_hqsam.viewer.objects.click_classifier import ClickClassifier
 from napari_hqsam.viewer.objects.object_actions import ObjectActions
 from napari_hqsam.viewer.objects.object_writer import ObjectWriter
 from napari_hqsam.viewer.objects.pending_accepts import PendingAccepts
@@ -104,7 +104,7 @@ class HqsamWidget(QWidget):
         self.acceptor = acceptor = Acceptor(controller, self.sessions, writer)
         self._pending_accepts = PendingAccepts(controller, self.sessions)
         self.undo = Undo(acceptor, controller, self.sessions, writer)
-        self._clicks = ClickSorter(
+        self._clicks = ClickClassifier(
             controller, acceptor, self.undo, self.sessions.message.emit
         )
         self.objects = ObjectActions(controller, self.sessions, acceptor)
@@ -266,7 +266,7 @@ class HqsamWidget(QWidget):
             self._closing.wait()
             self.restorer.close()
             self.sessions.release_target()
-            self.sessions.parked.close()
+            self.sessions.inactive.close()
             self.controller.close()
 
     def event(self, event: QEvent | None) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from napari_hqsam.jobs.blocks.cells import Cells
-from napari_hqsam.jobs.blocks.matching import RIVALS, SAME, match_masks
+from napari_hqsam.jobs.blocks.matching import DUPLICATES, SAME, match_masks
 from napari_hqsam.jobs.blocks.resolving import link_objects, resolve_plane
 from napari_hqsam.masks import Mask
 from napari_hqsam.segmentation.automatic.proposing import rows_of_tiles
@@ -18,7 +18,7 @@ def test_masks_match_their_mutual_best_only():
     whole = box(0, 0, 10, 20)
     left, right, away = box(0, 0, 10, 12), box(0, 12, 10, 20), box(0, 40, 5, 45)
     found = match_masks([whole, away], [left, right])
-    assert found.tolist() == [[0, 0, SAME], [0, 1, RIVALS]]
+    assert found.tolist() == [[0, 0, SAME], [0, 1, DUPLICATES]]
     assert match_masks([away], [left]).shape == (0, 3)
 
 
@@ -27,14 +27,14 @@ def test_touching_objects_do_not_match():
 
 
 def test_matches_through_others_are_one_object():
-    same = np.array([[0, 1, SAME], [3, 1, SAME], [2, 4, RIVALS]])
+    same = np.array([[0, 1, SAME], [3, 1, SAME], [2, 4, DUPLICATES]])
     found = resolve_plane(np.array([0.5, 0.9, 0.4, 0.6, 0.8]), same)
     assert found.ids.tolist() == [1, 1, 0, 1, 2]
     assert found.qualities.tolist() == [0.9, 0.9, 0.4, 0.9, 0.8]
 
 
 def test_a_rival_of_what_is_left_out_stays():
-    rivals = np.array([[0, 1, RIVALS], [1, 2, RIVALS]])
+    rivals = np.array([[0, 1, DUPLICATES], [1, 2, DUPLICATES]])
     assert resolve_plane(np.array([0.9, 0.8, 0.7]), rivals).ids.tolist() == [1, 0, 2]
 
 

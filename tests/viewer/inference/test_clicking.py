@@ -165,7 +165,7 @@ def test_a_stale_answer_is_dropped(hand):
 
 def test_the_tools_go_round(hand):
     tools = []
-    for _ in range(7):
+    for _ in TOOLS:
         hand.key("W")
         tools.append(hand.settings.tool)
     assert tools == [*list(TOOLS)[1:], "point"]

@@ -55,7 +55,7 @@ def test_clicks_faster_than_the_machine_wait_their_turn(ten, last):
     if last == "unseen":
         hand.key("N", wait=False)
     hand.engine.gate.set()
-    hand.wait(lambda: hand.idle() and not hand.scene.prompts.unsorted)
+    hand.wait(lambda: hand.idle() and not hand.scene.prompts.unclassified)
     if last == "seen":
         hand.key("N")
     assert [hand.labels[c] for c in centres] == list(range(1, 11))
@@ -66,7 +66,7 @@ def test_clicks_before_the_first_is_even_looked_at_wait_their_turn(ten):
     left = Qt.MouseButton.LeftButton
     for centre in centres[:3]:  # nothing else happens in between
         QTest.mouseClick(hand.canvas, left, pos=hand.screen(*centre))
-    hand.wait(lambda: hand.idle() and not hand.scene.prompts.unsorted)
+    hand.wait(lambda: hand.idle() and not hand.scene.prompts.unclassified)
     hand.key("N")
     assert [hand.labels[c] for c in centres[:3]] == [1, 2, 3]
 

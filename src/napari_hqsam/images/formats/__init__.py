@@ -148,7 +148,7 @@ def _open_path(
             magic = file.read(4)
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {reason(error)}") from error
-    asked = _Asked(key, keep_indices, allow_missing)
+    asked = _ReadOptions(key, keep_indices, allow_missing)
     fitting = next(each for each in FILE_FORMATS if each.fits(path, magic))
     if key is not None and not fitting.has_keys:
         raise ImageError(f"{path} holds a single image; leave out key {key!r}")
@@ -156,7 +156,7 @@ def _open_path(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ReadOptions:
     """What a caller asks of a file; see `open_source`."""
 
     key: str | None
@@ -181,11 +181,11 @@ class FileFormat:
 
     name: str
     fits: Callable[[Path, bytes], bool]
-    open: Callable[[Path, _Asked], Source]
+    open: Callable[[Path, _ReadOptions], Source]
     has_keys: bool = False
 
 
-def _open_tiff(path: Path, asked: _Asked) -> Source:
+def _open_tiff(path: Path, asked: _ReadOptions) -> Source:
     from napari_hqsam.images.formats.tiff.opening import open_tiff
 
     return open_tiff(path, asked.key, allow_missing=asked.allow_missing)

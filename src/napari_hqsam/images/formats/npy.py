@@ -17,7 +17,13 @@ NPY_MAGIC = b"\x93NUM"
 
 
 def open_npy(path: Path) -> Source:
-    """Map a ``.npy`` file into memory; pages are read when touched."""
+    """Map a ``.npy`` file into memory; pixels are read on access.
+
+    Raises
+    ------
+    ImageError
+        The file is no array, is cut short, or holds pickled objects.
+    """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except MemoryError:

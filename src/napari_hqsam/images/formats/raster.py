@@ -2,8 +2,8 @@
 
 Decisions: palettes become their colours (or stay indices, for labels); alpha
 is dropped and the stored colours are kept, not blended with a background that
-nobody chose; CMYK, YCbCr, Lab and HSV become RGB; an orientation noted by a
-camera is told and not applied, so that pixels stay where napari shows them; of an
+nobody chose; CMYK, YCbCr, Lab and HSV become RGB; an Exif
+orientation is reported, not applied, so that pixels stay where napari shows them; of an
 animation only the first frame is read.
 """
 

@@ -263,7 +263,7 @@ class Storage:
         return fits(self._labels_path, written)
 
     def restart(self) -> None:
-        """Discard an interrupted batch, ledger first: it makes the rest valid."""
+        """Delete an interrupted batch; its ledger first: without, it is invalid."""
         self.ledger.path.unlink(missing_ok=True)
         shutil.rmtree(self._labels_path, ignore_errors=True)
         shutil.rmtree(self.work, ignore_errors=True)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks.mask import Mask
 
-SAME, RIVALS = 1, 2
-"""Kinds of pairs: one object; or duplicates of which the better one stays."""
+SAME, DUPLICATES = 1, 2
+"""Kinds of pairs: parts of one object; or duplicates, the better of which is kept."""
 
 
 def match_masks(first: Sequence[Mask], second: Sequence[Mask]) -> NDArray[np.int64]:
@@ -25,8 +25,8 @@ def match_masks(first: Sequence[Mask], second: Sequence[Mask]) -> NDArray[np.int
 
     Two masks may be the same object if their IoU is at least `MIN_OVERLAP`, or if the
     smaller lies in the larger by `INSIDE` of its area (see `masks.linking`). They are
-    if neither overlaps another mask of the other cell more. Pairs that are not, but
-    overlap as much as `Rules` allows no two masks, are rivals.
+    the same object if each is the best match of the other (mutual best match). Other
+    pairs that overlap more than `Rules` allows are duplicates.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def match_masks(first: Sequence[Mask], second: Sequence[Mask]) -> NDArray[np.int
     Returns
     -------
     (n, 3) int64 array
-        Index of the first, index of the second, kind (`SAME` or `RIVALS`).
+        Index of the first, index of the second, kind (`SAME` or `DUPLICATES`).
     """
     pairs = list(overlapping_pairs(dict(enumerate(first)), dict(enumerate(second))))
     likely = [pair for pair in pairs if pair.may_match(MIN_OVERLAP)]
@@ -46,7 +46,7 @@ def match_masks(first: Sequence[Mask], second: Sequence[Mask]) -> NDArray[np.int
         if best[0].get(pair.before) is pair and best[1].get(pair.now) is pair:
             found.append((pair.before, pair.now, SAME))
         elif pair.iou > rules.iou or max(pair.of_before, pair.of_now) > rules.inside:
-            found.append((pair.before, pair.now, RIVALS))
+            found.append((pair.before, pair.now, DUPLICATES))
     return np.array(found, np.int64).reshape(-1, 3)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from napari_hqsam.jobs.blocks.matching import RIVALS, SAME
+from napari_hqsam.jobs.blocks.matching import DUPLICATES, SAME
 from napari_hqsam.masks.linking import Pair, best_matching
 
 if TYPE_CHECKING:
@@ -38,21 +38,23 @@ class PlaneObjects:
 def resolve_plane(
     qualities: NDArray[np.float64], matches: NDArray[np.int64]
 ) -> PlaneObjects:
-    """Merge matched masks, and leave out rivals of better objects.
+    """Merge matched masks, and suppress duplicates of better objects.
 
     The union of masks that match, directly or through others, is one object (connected
-    components). Objects are taken from the best: one that rivals another already taken
-    is left out.
+    components). Duplicates are suppressed greedily, the best object first (non-maximum
+    suppression).
 
     Parameters
     ----------
     qualities : (n,) float64 array
         Of each mask.
     matches : (m, 3) int64 array
-        Numbers of two masks, and `SAME` or `RIVALS`.
+        Numbers of two masks, and `SAME` or `DUPLICATES`.
     """
     count = len(qualities)
-    same, rivals = (matches[matches[:, 2] == kind, :2] for kind in (SAME, RIVALS))
+    same, duplicates = (
+        matches[matches[:, 2] == kind, :2] for kind in (SAME, DUPLICATES)
+    )
     graph = sparse.coo_array(
         (np.ones(len(same), bool), (same[:, 0], same[:, 1])), shape=(count, count)
     )
@@ -64,7 +66,7 @@ def resolve_plane(
     rank = np.empty(groups, np.int64)
     rank[np.lexsort((first, -best))] = np.arange(groups)
     kept = np.ones(groups, bool)
-    pairs = np.unique(np.sort(rank[group[rivals]], axis=1), axis=0)
+    pairs = np.unique(np.sort(rank[group[duplicates]], axis=1), axis=0)
     order = np.argsort(rank)
     for better, worse in pairs[np.argsort(pairs[:, 1], kind="stable")].tolist():
         if better != worse and kept[order[better]]:

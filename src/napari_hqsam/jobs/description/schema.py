@@ -57,7 +57,7 @@ def build(cls: type[T], data: object, where: str = "") -> T:
 
 
 def convert(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401
-    """Return a value as a type hint demands; see `build`."""
+    """Convert a value to what a type hint demands; errors as of `build`."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return _convert_union(get_args(hint), value, where)

@@ -124,7 +124,7 @@ class JobStorage:
                 )
 
     def is_done(self, task: ImageTask, signature: str) -> bool:
-        """Whether the labels of a task are there, of its input as it is now."""
+        """Whether the labels of a task exist and were made from its current input."""
         record = self.records.get(task.key)
         return (
             record is not None

@@ -40,7 +40,7 @@ class Rules:
     candidate_quality : float, optional
         Least quality of its three candidates (part, object, group), which are more
         often stable and wrong.
-    sure : float, optional
+    sure_quality : float, optional
         Quality from which no further clicks on the mask are decoded.
     iou, inside : float
         IoU of two masks, and share of the smaller one inside the other, from which
@@ -54,7 +54,7 @@ class Rules:
 
     quality: float | None = None
     candidate_quality: float | None = None
-    sure: float | None = None
+    sure_quality: float | None = None
     iou: float = 0.35
     inside: float = 0.6
     share: float = 0.5
@@ -62,14 +62,18 @@ class Rules:
 
     def for_model(self, tuning: Tuning) -> Rules:
         """Return rules with the model's own threshold where None was given."""
-        single, candidate, sure = self.quality, self.candidate_quality, self.sure
+        single, candidate, sure = (
+            self.quality,
+            self.candidate_quality,
+            self.sure_quality,
+        )
         return replace(
             self,
             quality=tuning.quality if single is None else single,
             candidate_quality=tuning.candidate_quality
             if candidate is None
             else candidate,
-            sure=tuning.sure_quality if sure is None else sure,
+            sure_quality=tuning.sure_quality if sure is None else sure,
         )
 
 

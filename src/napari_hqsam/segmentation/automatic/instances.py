@@ -225,7 +225,7 @@ def _owned_points(
 def _depths(seeds: Seeds) -> NDArray[np.float64]:
     """Return the depth of each seed in its object, 0..1: 1 where distances are 0."""
     ids = range(1, int(seeds.labels.max(initial=0)) + 1)
-    return 1 - np.asarray(ndimage.minimum(seeds.landscape, seeds.labels, ids), float)
+    return 1 - np.asarray(ndimage.minimum(seeds.elevation, seeds.labels, ids), float)
 
 
 def _runs_out(

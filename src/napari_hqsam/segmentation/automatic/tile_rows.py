@@ -171,7 +171,7 @@ class AutomaticRun:
         return [order[i] for i in stays]
 
     def _sure(self, detection: Detection) -> bool:
-        sure = self.rules.sure
+        sure = self.rules.sure_quality
         return not detection.cut and sure is not None and detection.quality >= sure
 
     def _not_on_taken(self, proposals: Sequence[Proposal]) -> list[Proposal]:

@@ -28,25 +28,25 @@ EIGHT = np.ones((3, 3), bool)
 
 
 class Seeds(NamedTuple):
-    """Inner parts of objects.
+    """Markers of a seeded watershed, with its elevation map and its mask.
 
     Attributes
     ----------
     labels : ndarray
         (h, w) int32: 0, and 1..n on n parts that do not touch one another.
-    landscape : ndarray
-        (h, w) float32: low inside objects, high where they meet.
+    elevation : ndarray
+        (h, w) float32: what is flooded; low inside objects, high where they meet.
     foreground : ndarray
         (h, w) float32: of objects, 0..1.
     """
 
     labels: NDArray[np.int32]
-    landscape: NDArray[np.float32]
+    elevation: NDArray[np.float32]
     foreground: NDArray[np.float32]
 
 
 def find_seeds(maps: NDArray[np.float32], tuning: InstanceTuning) -> Seeds:
-    """Label the inner parts of objects.
+    """Find the markers of the watershed: one connected region inside each object.
 
     By thresholds: connected foreground where both distances are small. By depth: the
     basins of the mean of both distances at least `depth` deep (h-minima; Soille,
@@ -68,23 +68,23 @@ def find_seeds(maps: NDArray[np.float32], tuning: InstanceTuning) -> Seeds:
     inside = foreground > tuning.foreground
     if tuning.depth is None:
         inner = inside & (centre < tuning.centre) & (boundary < tuning.boundary)
-        landscape = boundary
+        elevation = boundary
     else:
-        landscape = (centre + boundary) / 2
-        inner = _deep_basins(landscape, inside, tuning.depth)
+        elevation = (centre + boundary) / 2
+        inner = _deep_basins(elevation, inside, tuning.depth)
     labels, _ = ndimage.label(inner, EIGHT, output=np.int32)
-    return Seeds(labels, landscape, foreground)
+    return Seeds(labels, elevation, foreground)
 
 
 def _deep_basins(
-    landscape: NDArray[np.float32], inside: NDArray[np.bool_], depth: float
+    elevation: NDArray[np.float32], inside: NDArray[np.bool_], depth: float
 ) -> NDArray[np.bool_]:
     """Find the basins that are at least `depth` deep (h-minima transform)."""
     from skimage.morphology import local_minima, reconstruction
 
     if not inside.any():
         return np.zeros_like(inside)
-    walled = np.where(inside, landscape, landscape.max() + depth).astype(np.float32)
+    walled = np.where(inside, elevation, elevation.max() + depth).astype(np.float32)
     filled = reconstruction(walled + depth, walled, method="erosion")
     return np.asarray(local_minima(filled) & inside)
 
@@ -109,7 +109,7 @@ def grow_seeds(
     from skimage.segmentation import watershed
 
     inside = seeds.foreground > tuning.foreground
-    labels = watershed(seeds.landscape, seeds.labels, mask=inside).astype(np.int32)
+    labels = watershed(seeds.elevation, seeds.labels, mask=inside).astype(np.int32)
     small = np.bincount(labels.ravel()) < least_area
     labels[small[labels]] = 0
     return np.asarray(labels)

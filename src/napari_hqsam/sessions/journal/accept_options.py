@@ -44,12 +44,12 @@ class CorrectedPrediction:
     output: str = "sam+hq"
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return dict(vars(self))
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> CorrectedPrediction:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         check_keys(record, ("points", "candidate", "output"))
         return cls(
             as_int(record["points"]),
@@ -86,7 +86,7 @@ class AcceptOptions:
         return self.segmentation.output
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         plain: Json = {**self.segmentation.arguments(), "candidate": self.candidate}
         plain["overlap"] = self.overlap
         if plain["view_extent"] is None:
@@ -97,7 +97,7 @@ class AcceptOptions:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> AcceptOptions:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         own = "candidate", "overlap", "corrects"
         check_keys(plain, (*OptionArgs.__annotations__, *own))
         overlap: Any = one_of(get_args(Overlap), plain["overlap"])

@@ -82,7 +82,7 @@ class Accept:
     patches: tuple[Patch, ...]
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return {
             "event": "accept",
             "id": self.label_id,
@@ -139,7 +139,7 @@ class Edit:
     confidence: float | None = None
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         where = {} if self.plane is None else _plane_to_json(self.plane)
         known = self.confidence is not None
         return {
@@ -188,12 +188,12 @@ class Save:
     lines: int
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return {"event": SAVE, "digest": self.digest, "lines": self.lines}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Save:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         return cls(as_str(record["digest"]), as_int(record["lines"]))
 
 

@@ -86,12 +86,12 @@ class ImageRecord:
         return cls(image.name, image.axes, image.shape, fingerprint(image))
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return vars(self) | {"shape": list(self.shape)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ImageRecord:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         axes, shape = as_str(record["axes"]), _shape(record["shape"])
         if len(axes) != len(shape):
             raise ValueError(f"an image of shape {shape} with the axes {axes!r}")
@@ -141,7 +141,7 @@ class ModelRecord:
         return (self.digest, known) == (model.digest, model.decoder_digest)
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return {
             "model": self.model,
             "digest": self.digest,
@@ -152,7 +152,7 @@ class ModelRecord:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelRecord:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         red, green, blue = (as_int(number) for number in as_list(record["channels"]))
         pairs = (as_list(pair) for pair in as_list(record["limits"]))
         limits = tuple((as_float(low), as_float(high)) for low, high in pairs)
@@ -188,7 +188,7 @@ class LabelsRecord:
     highest: int = 0
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return {
             "shape": list(self.shape),
             "axes": self.space.axes,
@@ -199,7 +199,7 @@ class LabelsRecord:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> LabelsRecord:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         base = record["base"]
         if base is not None and (
             Path(as_str(base)).name != base or not base.endswith(BASE_SUFFIX)
@@ -235,7 +235,7 @@ class Header:
     setup: ModelRecord
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return {
             "image": self.image.to_json(),
             "labels": self.labels.to_json(),
@@ -244,7 +244,7 @@ class Header:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Header:
-        """Read them back."""
+        """Make the record from what `to_json` returned; errors as of `json_values`."""
         return cls(
             ImageRecord.from_json(record["image"]),
             LabelsRecord.from_json(record["labels"]),

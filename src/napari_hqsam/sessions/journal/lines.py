@@ -108,7 +108,13 @@ def _unseal(line: bytes, before: int) -> tuple[Json, int]:
 
 
 def read_whole(path: Path) -> tuple[list[Json], int, int]:
-    """Return all complete lines, their length in bytes, and the last checksum."""
+    """Return all complete lines, their length in bytes, and the last checksum.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be read, or a line before the last is damaged.
+    """
     records: list[Json] = []
     end = checksum = 0
     damage: ValueError | None = None

@@ -82,7 +82,7 @@ class MaskRecord:
         return decode_runs(self.runs, (y1 - y0, x1 - x0), np.bool_)
 
     def to_json(self) -> Json:
-        """Return plain values."""
+        """Return the record as a dict of plain JSON values."""
         return vars(self) | {"bbox": list(self.bbox)}
 
     @classmethod

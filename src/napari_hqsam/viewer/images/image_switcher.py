@@ -145,7 +145,7 @@ class ImageSwitcher(QObject):
             self._controller.tools.activate_first()
             return
         image = (
-            self._sessions.parked.image_of(active) if not is_image(active) else active
+            self._sessions.inactive.image_of(active) if not is_image(active) else active
         )
         if image is not None and image in there:
             image.visible = True
@@ -180,7 +180,7 @@ class ImageSwitcher(QObject):
             or self._scene.is_own_layer(layer)
         ):
             return
-        if is_image(layer) or self._sessions.parked.image_of(layer) is not None:
+        if is_image(layer) or self._sessions.inactive.image_of(layer) is not None:
             self._soon.start()
 
     # --- the channel axis ----------------------------------------------------------

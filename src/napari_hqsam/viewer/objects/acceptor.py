@@ -93,7 +93,7 @@ class Acceptor(QObject):
             Of that click, for undo.
         """
         controller, current = self._controller, self._current
-        if keep is None and self._scene.prompts.unsorted:
+        if keep is None and self._scene.prompts.unclassified:
             self.accept_deferred.emit()
             return
         if current.waiting and controller.awaited_request is not None:

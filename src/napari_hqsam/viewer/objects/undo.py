@@ -97,14 +97,14 @@ class Undo:
     def _on_split(
         self, view: PlaneView, prompt: Prompt, options: AcceptOptions
     ) -> None:
-        """Keep the prompts of a part that was split off: the journal has not."""
+        """Remember prompts of a part split off, which the journal does not record."""
         event = self._last_event()
         if event is not None:
             plane = view.labels_plane
             self._splits[event] = ObjectOrigin(plane, prompt, options, None)
 
     def _on_placed(self, link: Link | None) -> None:
-        """Keep the event of an object that is in the labels; undo it if that waits."""
+        """Store the event of an object just written; run an undo that waited for it."""
         if link is not None:
             link.event = self._last_event()
         if self._waiting and not self._acceptor.unplaced:
@@ -189,7 +189,7 @@ class Undo:
         return True
 
     def _undo_click(self, link: Link) -> None:
-        """Take back also the accept that the click made: all is as before it."""
+        """Also undo the accept that the click triggered: all is as before the click."""
         if link.event is None or self._last_event() is not link.event:
             return  # something was done since that has nothing to do with it
         if self._sessions.step("undo") and self._restore_undone():

@@ -12,10 +12,10 @@ from napari_hqsam.viewer.canvas import label_layers
 from napari_hqsam.viewer.canvas.label_colours import give_colours
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.main_thread import notify
+from napari_hqsam.viewer.session.inactive_labels import InactiveLabels
 from napari_hqsam.viewer.session.napari_edits import NapariEdits
 from napari_hqsam.viewer.session.open_labels import OpenLabels
 from napari_hqsam.viewer.session.opening import SessionOpener
-from napari_hqsam.viewer.session.parked_labels import ParkedLabels
 from napari_hqsam.viewer.session.provenance import ProvenanceCheck
 from napari_hqsam.viewer.session.target.layer_target import LayerTarget
 from napari_hqsam.viewer.session.target.target_check import check_target, has_shape_for
@@ -48,7 +48,7 @@ class SessionController(QObject):
     Attributes
     ----------
     labels : OpenLabels or None
-    parked : ParkedLabels
+    inactive : InactiveLabels
         Those of other images.
     opener : SessionOpener
     provenance : ProvenanceCheck
@@ -74,7 +74,7 @@ class SessionController(QObject):
         self.provenance = ProvenanceCheck(scene, engine, worker, files, self)
         self.opener = SessionOpener(self, engine, worker, files, self.provenance)
         self.labels: OpenLabels | None = None
-        self.parked = ParkedLabels(self.session_ended.emit)
+        self.inactive = InactiveLabels(self.session_ended.emit)
         self.current_context: Callable[[], dict[str, Any]] = dict
         """Gives what the journal shall keep of how a session is worked on."""
         self._edits = NapariEdits(self.changed.emit)
@@ -205,11 +205,11 @@ class SessionController(QObject):
         labels, self.labels = self.labels, None
         assert labels is not None
         self._edits.stop()
-        self.parked.park(labels)
+        self.inactive.deactivate(labels)
         self.changed.emit()
 
     def resume(self, labels: OpenLabels) -> None:
-        """Resume parked labels."""
+        """Resume inactive labels."""
         self.labels = labels
         self._edits.listen_to(labels)
         self._edits.catch_up()

@@ -30,7 +30,7 @@ class LayerChanges:
         sessions, image = self._sessions, self._scene.image
         if sessions.labels is not None and sessions.labels.image is not image:
             self._leave_image(sessions.labels)
-        labels = sessions.parked.take(image)
+        labels = sessions.inactive.reactivate(image)
         if labels is not None:
             sessions.resume(labels)
 
@@ -46,7 +46,7 @@ class LayerChanges:
     def _on_layers(self) -> None:
         """Close the sessions of layers that were removed."""
         sessions, there = self._sessions, self._scene.viewer.layers
-        sessions.parked.close(keep=there)
+        sessions.inactive.close(keep=there)
         if sessions.target is not None and sessions.target.layer not in there:
             sessions.release_target()
 

@@ -32,7 +32,7 @@ class NapariSaves:
         """Return the session on these labels, also if it is put aside."""
         if self.has_labels(data):
             return self._sessions.session
-        return self._sessions.parked.session_on(data)
+        return self._sessions.inactive.session_on(data)
 
     def before_save(self) -> None:
         """Write to the journal that the labels are about to be saved as they are.

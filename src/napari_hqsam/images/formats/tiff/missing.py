@@ -89,7 +89,7 @@ def check_missing(
         where = f"in {', '.join(named)}, which cannot be read" if named else "nowhere"
         text = f"{path}: {missing} of its {count} planes are {where}"
     elif incomplete:
-        text = f"{path} is {_plainly(incomplete[0], series)}"
+        text = f"{path} is {_rephrased(incomplete[0], series)}"
     else:
         return
     if not allowed:
@@ -168,7 +168,7 @@ def _named(complaints: list[str]) -> list[str]:
     return [found[1] for text in complaints if (found := _FAILED.search(text))]
 
 
-def _plainly(complaint: str, series: tifffile.TiffPageSeries) -> str:
+def _rephrased(complaint: str, series: tifffile.TiffPageSeries) -> str:
     """Rephrase a log message of tifffile."""
     if _CUT in complaint:
         return "cut short: it names pages beyond its end"

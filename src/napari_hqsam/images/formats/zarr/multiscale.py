@@ -82,7 +82,15 @@ def open_multiscale(
     name: str,
     where: str,
 ) -> Source:
-    """Open the first multiscale image of a group, with all its resolutions."""
+    """Open the first multiscale image of a group, with all its resolutions.
+
+    Raises
+    ------
+    ImageError
+        The axes do not fit the array.
+    KeyError, TypeError, ValueError
+        The metadata are invalid.
+    """
     image = multiscales[0]
     array = inside(group, image["datasets"][0]["path"])
     if not isinstance(array, zarr.Array):

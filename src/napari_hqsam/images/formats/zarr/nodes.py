@@ -42,7 +42,13 @@ def open_folder(path: Path | str) -> zarr.Group | zarr.Array[Any]:
 
 
 def child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # noqa: ANN401
-    """Return the array or group at a path inside a group."""
+    """Return the array or group at a path inside a group.
+
+    Raises
+    ------
+    ImageError
+        There is nothing at the key.
+    """
     try:
         if isinstance(node, zarr.Group):
             return inside(node, key)
@@ -57,7 +63,11 @@ def child(node: zarr.Group | zarr.Array[Any], key: str, where: str) -> Any:  # n
 def inside(group: zarr.Group, path: str) -> Any:  # noqa: ANN401
     """Return the array or group at a path below a group.
 
-    But for Windows' drives: a folder joined with "C:/a" is "C:/a".
+    Raises
+    ------
+    KeyError
+        There is nothing, or the path begins with a Windows drive: a folder joined with
+        "C:/a" is "C:/a".
     """
     if PureWindowsPath(path).drive:
         raise KeyError(path)
@@ -65,7 +75,13 @@ def inside(group: zarr.Group, path: str) -> Any:  # noqa: ANN401
 
 
 def only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
-    """Return the array of a group that holds exactly one."""
+    """Return the array of a group that holds exactly one.
+
+    Raises
+    ------
+    ImageError
+        It holds none or several, or one that cannot be opened.
+    """
     try:
         with _foreign_files_allowed():
             arrays = [array for _, array in group.arrays()]

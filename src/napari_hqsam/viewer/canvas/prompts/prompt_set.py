@@ -56,8 +56,8 @@ class PromptSet:
         self.settings, self._viewer = settings, viewer
         self.points: Points | None = None
         self.shapes: Shapes | None = None
-        self.unsorted: dict[tuple[float, ...], None] = {}
-        """Positions of points that `ClickSorter` has yet to sort, in order."""
+        self.unclassified: dict[tuple[float, ...], None] = {}
+        """Positions of points that `ClickClassifier` has yet to sort, in order."""
         self._channel_axis: int | None = None
         self._blocked = self._plain = False
         self._connections = Connections()
@@ -153,7 +153,7 @@ class PromptSet:
             gone = {i for i, d in enumerate(layer.data) if view.holds(d).all()}
             with_points = layer is self.points
             if with_points:
-                stay = {keep, *self.unsorted} if keep is not None else set()
+                stay = {keep, *self.unclassified} if keep is not None else set()
                 rows = [tuple(row) for row in np.asarray(layer.data).tolist()]
                 gone = {i for i in gone if rows[i] not in stay}
             if gone:
@@ -174,10 +174,10 @@ class PromptSet:
         return bool(outside.any())
 
     def forget_removed(self) -> None:
-        """Forget unsorted points that were removed."""
+        """Forget unclassified points that were removed."""
         data = [] if self.points is None else np.asarray(self.points.data).tolist()
         there = {tuple(row) for row in data}
-        self.unsorted = {row: None for row in self.unsorted if row in there}
+        self.unclassified = {row: None for row in self.unclassified if row in there}
 
     def set_sign(self, *, negative: bool) -> None:
         """Set the sign of the prompts to come."""
@@ -252,7 +252,7 @@ class PromptSet:
                 self._plain = False
                 row = tuple(np.asarray(self.points.data[-1]).tolist())
                 self.point_added.emit(row)
-                if row in self.unsorted:
+                if row in self.unclassified:
                     return
             self.changed.emit()
 

@@ -1,1 +1,1 @@
-"""Snapshots of all that an answer depends on, and what earlier clicks left to it."""
+"""Requests: frozen snapshots of image, model, prompt and options; click history."""

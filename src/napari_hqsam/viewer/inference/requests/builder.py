@@ -48,7 +48,7 @@ class RequestBuilder:
         view = scene.view()
         layer_view = view.in_layers
         found = current_prompt(
-            scene.points, scene.shapes, layer_view, scene.prompts.unsorted
+            scene.points, scene.shapes, layer_view, scene.prompts.unclassified
         )
         if found is None:
             return None

@@ -28,10 +28,10 @@ Row = tuple[float, ...]
 """Position of a point in the data of its layer."""
 
 
-class ClickSorter:
-    """Sorts the clicks, one after another, as described above.
+class ClickClassifier:
+    """Classifies clicks in order of arrival: correction, or start of the next object.
 
-    Where the outline is not there yet, clicks wait for it (`PromptSet.unsorted`).
+    Where the outline is not there yet, clicks wait for it (`PromptSet.unclassified`).
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ class ClickSorter:
             or self._undo.untouched(view, skip=row)
         ):
             return
-        if self._controller.pending or self._scene.prompts.unsorted:
-            self._scene.prompts.unsorted[row] = None
+        if self._controller.pending or self._scene.prompts.unclassified:
+            self._scene.prompts.unclassified[row] = None
         else:
-            self._sort(row)
+            self._classify(row)
 
     def _on_waiting(self, waiting: bool) -> None:
-        if not waiting and self._scene.prompts.unsorted:
+        if not waiting and self._scene.prompts.unclassified:
             self._soon.start()
 
     def _go_on(self) -> None:
@@ -89,16 +89,16 @@ class ClickSorter:
         self._scene.prompts.forget_removed()
         if self._controller.pending:
             return
-        if self._scene.prompts.unsorted:
-            row = next(iter(self._scene.prompts.unsorted))
-            self._sort(row)
-            self._scene.prompts.unsorted.pop(row, None)
+        if self._scene.prompts.unclassified:
+            row = next(iter(self._scene.prompts.unclassified))
+            self._classify(row)
+            self._scene.prompts.unclassified.pop(row, None)
             self._controller.predict()
-        if self._accept_last and not self._scene.prompts.unsorted:
+        if self._accept_last and not self._scene.prompts.unclassified:
             self._accept_last = False
             self._acceptor.accept()
 
-    def _sort(self, row: Row) -> None:
+    def _classify(self, row: Row) -> None:
         mask = self._current.mask
         try:
             view = self._scene.view()
