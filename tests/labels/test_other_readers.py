@@ -94,11 +94,18 @@ def image_in(folder, version):
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_they_are_valid_ome_zarr(tmp_path, version):
+def test_they_are_valid_ome_zarr_in_their_place(tmp_path, version):
     yaozarrs = pytest.importorskip("yaozarrs")
     if version == "0.5":
-        for path, _, _ in write(tmp_path, ".ome.zarr"):
+        for path, _, space in write(tmp_path, ".ome.zarr"):
             yaozarrs.validate_zarr_store(str(path))
+            (image,) = yaozarrs.open_group(str(path)).ome_metadata().multiscales
+            told = space.select("".join(axis.name for axis in image.axes))
+            scale, translation = image.datasets[0].coordinateTransformations
+            np.testing.assert_allclose(scale.scale, told.scale, rtol=1e-12)
+            np.testing.assert_allclose(translation.translation, told.translation)
+            units = [getattr(axis, "unit", None) for axis in image.axes]
+            assert units == list(told.units)
     image = image_in(tmp_path, version)
     labels = np.random.default_rng(0).integers(0, 9, (3, 20, 30))
     for name in ("cells", "nuclei"):
