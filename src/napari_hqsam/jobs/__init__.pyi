@@ -11,6 +11,7 @@ from .files.tracks_file import write_tracks
 from .inputs import JobSetup
 from .planes import parse_planes
 from .propagate import propagate_file
+from .refine import RefineResult, refine_file
 from .replay import ReplayResult, replay_file
 from .reporter import Reporter
 from .runs.inputs import is_collection
@@ -28,6 +29,7 @@ __all__ = [
     "JobResult",
     "JobSetup",
     "Mode",
+    "RefineResult",
     "ReplayResult",
     "Reporter",
     "auto_file",
@@ -41,6 +43,7 @@ __all__ = [
     "plan_job",
     "propagate_file",
     "read_job",
+    "refine_file",
     "replay_file",
     "run_batch",
     "run_job",

@@ -9,6 +9,7 @@ leaves whatever was there before.
 """
 
 from napari_hqsam.labels.base import copy_labels
+from napari_hqsam.labels.blocks import write_plane
 from napari_hqsam.labels.digest import labels_digest
 from napari_hqsam.labels.fiji_rois import write_fiji_rois
 from napari_hqsam.labels.ids import label_ids, whole_ids
@@ -50,4 +51,5 @@ __all__ = [
     "whole_ids",
     "write_fiji_rois",
     "write_labels",
+    "write_plane",
 ]

@@ -64,3 +64,9 @@ def clear_plane(labels: Any, index: tuple[int, ...]) -> None:  # noqa: ANN401 - 
     h, w = labels.shape[-2:]
     for window in blocks(labels, (0, 0, h, w)):
         labels[(*index, *window)] = 0
+
+
+def write_plane(stored: Any, index: tuple[int, ...], labels: Any) -> None:  # noqa: ANN401
+    """Write a plane (h, w) of labels, chunk by chunk."""
+    for window in blocks(stored, (0, 0, *labels.shape)):
+        stored[(*index, *window)] = labels[window].astype(stored.dtype)

@@ -18,7 +18,7 @@ from napari_hqsam.geometry import Space
 from napari_hqsam.geometry.axes import label_axes
 from napari_hqsam.images.rearranged import rearranged
 from napari_hqsam.images.space_note import make_note
-from napari_hqsam.labels.blocks import blocks
+from napari_hqsam.labels.blocks import write_plane
 from napari_hqsam.labels.formats import format_of, warn_of_losses
 from napari_hqsam.labels.formats.in_image import image_of, register
 from napari_hqsam.labels.formats.label_image import LabelImage
@@ -201,8 +201,7 @@ def write_labels(
         # One chunk at a time: of several at once, some would still be being
         # written while the failure of another is cleaned up.
         for index in np.ndindex(labels.shape[:-2]):
-            for window in blocks(stored, (0, 0, *labels.shape[-2:])):
-                stored[(*index, *window)] = labels[(*index, *window)].astype(dtype)
+            write_plane(stored, index, labels[index])
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

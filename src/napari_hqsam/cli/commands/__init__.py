@@ -13,6 +13,7 @@ from napari_hqsam.cli.commands import (
     evaluate,
     models,
     propagate,
+    refine,
     replay,
     segment,
 )
@@ -23,6 +24,7 @@ COMMANDS = (
     auto.auto,
     batch.batch,
     propagate.propagate,
+    refine.refine,
     replay.replay,
     embed.embed,
     evaluate.evaluate,

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-_TABLES = re.compile(rb"track,[a-z,]*y,x,object,parents\r?\n|object,slice,confidence,")
+_TABLES = re.compile(
+    rb"track,[a-z,]*y,x,object,parents\r?\n|object,slice,confidence,"
+    rb"|object,([a-z],)*result,"
+)
 _BEGINNINGS = {
     ".json": re.compile(rb'\{\s*"about": \{\s*"napari_hqsam"'),
     ".md": re.compile(rb"Measured with napari_hqsam "),

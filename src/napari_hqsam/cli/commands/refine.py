@@ -1,0 +1,92 @@
+"""`napari-hqsam refine`: refine the outlines of existing labels."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import Annotated
+
+import typer
+
+from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
+from napari_hqsam.cli.arguments import job_arguments, segment_options
+from napari_hqsam.cli.console import print_line
+from napari_hqsam.cli.reporter import Console
+
+
+def refine(
+    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    labels: Annotated[
+        Path, typer.Argument(help="Its labels, of any program: TIFF, PNG, zarr, npy.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    *,
+    table: Annotated[
+        Path | None, typer.Option(help="Also write a row for each object: .csv.")
+    ] = None,
+    planes: Annotated[
+        str | None,
+        typer.Option(
+            help="Planes of a stack, such as 0:40 or t=3,z=0:40; others are copied. "
+            "[default: all]"
+        ),
+    ] = None,
+    score: Annotated[
+        float | None, typer.Option(help="Least predicted IoU of a new outline.")
+    ] = None,
+    stability: Annotated[
+        float | None, typer.Option(help="Least stability of a new outline.")
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option(help="Least IoU with the old shape.")
+    ] = None,
+    edges: Annotated[
+        float | None,
+        typer.Option(help="Least contrast across the new outline, over the old one's."),
+    ] = None,
+    key: opt.KeyOption = None,
+    labels_key: Annotated[
+        str | None, typer.Option(help="As --key, for the file of labels.")
+    ] = None,
+    axes: opt.AxesOption = None,
+    channels: opt.ChannelsOption = None,
+    allow_missing: opt.AllowMissingOption = False,
+    normalization: opt.NormalizationOption = "percentile",
+    level: opt.LevelOption = "auto",
+    output: opt.OutputOption = "sam+hq",
+    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
+    model: opt.ModelOption = "micro",
+    device: opt.DeviceOption = "auto",
+    precision: opt.PrecisionOption = "auto",
+    cache: opt.CacheOption = None,
+    overwrite: opt.OverwriteOption = False,
+) -> None:
+    """Refine the outlines of existing labels, object by object."""
+    from napari_hqsam.jobs import refine_file
+    from napari_hqsam.segmentation import RefineRules
+
+    options = segment_options(level, output, clean=clean)
+    given = {
+        "score": score,
+        "stability": stability,
+        "overlap": overlap,
+        "edges": edges,
+    }
+    done = refine_file(
+        image,
+        labels,
+        out,
+        planes=planes,
+        table=table,
+        labels_key=labels_key,
+        rules=RefineRules(**{k: v for k, v in given.items() if v is not None}),
+        overwrite=overwrite,
+        reporter=Console(),
+        **options,
+        allow_missing=allow_missing,
+        **job_arguments(
+            key, axes, channels, normalization, model, device, precision, cache
+        ),
+    )
+    count = len(done.objects)
+    where = f" on {done.planes} planes" * (done.planes > 1)
+    print_line(f"{done.refined} of {count} objects{where} refined, labels in {out}")
