@@ -181,6 +181,23 @@ def test_labels_to_keep_whose_values_are_no_ids(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(("offset", "told"), [(0.0, ""), (4.0, "up to 8.0 pixels")])
+def test_labels_to_keep_that_lie_elsewhere_are_told(
+    command, tmp_path, stack, offset, told
+):
+    place = {"axes": "zyx", "scale": (2, 0.5, 0.5), "units": "um"}
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 40, 50))
+    write_labels(tmp_path / "image.tif", pixels, **place)
+    kept = tmp_path / "kept.ome.tif"
+    labels = np.zeros((6, 40, 50), int)
+    labels[0, 0, 0] = 1
+    write_labels(kept, labels, **place, translate=(0, offset, 0))
+    given = ("propagate", tmp_path / "image.tif", *stack[2:])
+    code, _, err = command(*given, "-o", tmp_path / "a.tif", "--keep", kept)
+    assert (code, told in err) == (0, True), err
+    assert bool(err) == bool(told), err
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.uint32, np.int64])
 def test_labels_to_keep_of_any_type_keep_their_ids(command, tmp_path, stack, dtype):
     kept = np.zeros((6, 40, 50), dtype)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import ImageError, PromptError
+from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
     from napari_hqsam.geometry import Reslice
     from napari_hqsam.images import Image
+
+_SAME_PLACE = 0.5
+"""Pixels that labels may lie from their image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,11 @@ class KeptLabels:
             They are not ids from 0 on in the shape and axes of the image.
         PromptError
             A new id exists in them already.
+
+        Warns
+        -----
+        HqsamWarning
+            Their file puts them in another place than the image's.
         """
         import numpy as np
 
@@ -83,6 +93,7 @@ class KeptLabels:
                 raise PromptError(
                     f"object {both[0]} is in {path} already; give the prompts other ids"
                 )
+        _warn_if_elsewhere(path, labels, image, axes)
         return cls(labels, turned, resliced, highest)
 
     def region(
@@ -92,6 +103,21 @@ class KeptLabels:
         where = self.resliced.plane(self.turned.index_at(plane))
         found: NDArray[Any] = self.labels.array[where.key(box)]
         return found if found.dtype.kind in "iu" else found.astype("u4")
+
+
+def _warn_if_elsewhere(path: Path, labels: Image, image: Image, axes: str) -> None:
+    """Warn of labels whose file puts them in another place than their image."""
+    own, place = labels.space.select(axes), image.space.select(axes)
+    if own.is_plain or place.is_plain:
+        return  # one of them does not tell
+    off = place.distance(own, labels.shape)
+    if off >= _SAME_PLACE and not math.isinf(off):
+        warnings.warn(
+            f"{path} lies up to {off:.1f} pixels from {image.name}, by what both files "
+            "tell of their place; its labels are kept pixel by pixel",
+            HqsamWarning,
+            stacklevel=3,
+        )
 
 
 def _check_order(path: Path, axes: str) -> None:

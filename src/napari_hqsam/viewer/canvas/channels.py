@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_hqsam.viewer.axis_names import axis_letters
-from napari_hqsam.viewer.canvas.layer_placing import agree, layer_affine
+from napari_hqsam.viewer.canvas.layer_placing import agree, layer_affine, layer_extent
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.planes import layer_shape
 
@@ -102,7 +102,7 @@ def _are_channels(lower: Image, upper: Image) -> bool:
 
 def overlap(one: Layer, other: Layer) -> bool:
     """Whether the extents of two layers overlap in their last two axes."""
-    boxes = [np.asarray(layer.extent.world)[:, -2:] for layer in (one, other)]
+    boxes = [layer_extent(layer)[:, -2:] for layer in (one, other)]
     low = np.maximum(boxes[0][0], boxes[1][0])
     high = np.minimum(boxes[0][1], boxes[1][1])
     return bool((low < high).all())

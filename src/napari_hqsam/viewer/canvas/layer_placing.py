@@ -47,11 +47,20 @@ def layer_affine(layer: Layer) -> Affine:
     Where an axis has no such unit, to its own, which napari compares as they are.
     """
     space = layer_space(layer)
-    sizes = [
+    return Affine.scaling(_unit_sizes(space)) @ space.affine
+
+
+def layer_extent(layer: Layer) -> NDArray[np.float64]:
+    """Return the lowest and highest corner, (2, ndim), in units of `layer_affine`."""
+    return np.asarray(layer.extent.world) * _unit_sizes(layer_space(layer))
+
+
+def _unit_sizes(space: Space) -> list[float]:
+    """Return the unit of each axis in micrometers or seconds; 1 where it is neither."""
+    return [
         convert(1.0, unit, "second" if letter == "t" else "micrometer") or 1.0
         for letter, unit in zip(space.axes, space.units, strict=True)
     ]
-    return Affine.scaling(sizes) @ space.affine
 
 
 def world_affine(layer: Layer, dims: Dims) -> Affine:
