@@ -12,6 +12,7 @@ from .jobs import (
     replay_file,
     run_batch,
     segment_file,
+    similar_file,
 )
 from .labels import paint, read_labels, write_fiji_rois, write_labels
 from .masks import Linker, Mask, tracks_of
@@ -51,6 +52,7 @@ __all__ = [
     "replay_file",
     "run_batch",
     "segment_file",
+    "similar_file",
     "tracks_of",
     "write_fiji_rois",
     "write_labels",

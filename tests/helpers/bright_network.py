@@ -71,7 +71,9 @@ class BrightNetwork:
 
     def prepare(self, features, early):
         quarter = F.pixel_shuffle(features[:, :16].float(), 4)
-        return TileFeatures(features.permute(0, 2, 3, 1), quarter, quarter)
+        # around 0, so that bright and dark differ in direction
+        around = features - 0.5 * (torch.arange(features.shape[1]) < 16)[:, None, None]
+        return TileFeatures(around.permute(0, 2, 3, 1), quarter, quarter)
 
     def decode(self, tile, prompts, *, hq=True):
         grey = tile.hq_features[0, 0].numpy()

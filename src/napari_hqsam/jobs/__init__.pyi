@@ -18,6 +18,7 @@ from .runs.inputs import is_collection
 from .runs.plan import JobPlan, plan_job
 from .runs.run import JobResult, run_job
 from .segment import segment_file
+from .similar import similar_file
 
 __all__ = [
     "Batch",
@@ -48,6 +49,7 @@ __all__ = [
     "run_batch",
     "run_job",
     "segment_file",
+    "similar_file",
     "write_job",
     "write_tracks",
 ]

@@ -16,12 +16,14 @@ from napari_hqsam.cli.commands import (
     refine,
     replay,
     segment,
+    similar,
 )
 
 COMMANDS = (
     demo.demo,
     segment.segment,
     auto.auto,
+    similar.similar,
     batch.batch,
     propagate.propagate,
     refine.refine,

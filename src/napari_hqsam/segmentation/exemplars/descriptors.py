@@ -73,29 +73,40 @@ def coverage(mask: Mask, tile: Tile, cells: int) -> NDArray[np.float32]:
     Returns
     -------
     (cells, cells) float32 array
-        Sampled at the resolution of the logits. Where the mask holds none of these
-        points, all of it is counted where its middle lies.
+        Sampled at the resolution of the logits, see `on_logits`.
     """
-    pitch, side = tile.decoded_pitch, cells * CELL
-    rows, columns = (
-        np.floor((np.arange(side) + 0.5) * pitch + start).astype(int) - first
-        for start, first in zip((tile.y0, tile.x0), mask.bbox[:2], strict=True)
+    side = cells * CELL
+    on = on_logits(mask, tile, side, side).astype(np.float32)
+    found: NDArray[np.float32] = on.reshape(cells, CELL, cells, CELL).mean((1, 3))
+    return found
+
+
+def on_logits(mask: Mask, tile: Tile, rows: int, columns: int) -> NDArray[np.bool_]:
+    """Sample a mask at the resolution of a tile's logits.
+
+    Returns
+    -------
+    (rows, columns) bool array
+        From the tile's first pixel on. Where the mask holds none of the sampled points,
+        the one in its middle stands for it.
+    """
+    pitch, (h, w) = tile.decoded_pitch, mask.data.shape
+    ys, xs = (
+        np.floor((np.arange(count) + 0.5) * pitch + start).astype(int) - first
+        for count, start, first in zip(
+            (rows, columns), (tile.y0, tile.x0), mask.bbox[:2], strict=True
+        )
     )
-    h, w = mask.data.shape
-    on_rows, on_columns = (rows >= 0) & (rows < h), (columns >= 0) & (columns < w)
-    on = np.zeros((side, side), np.float32)
-    on[np.ix_(on_rows, on_columns)] = mask.data[
-        np.ix_(rows[on_rows], columns[on_columns])
-    ]
+    in_y, in_x = (ys >= 0) & (ys < h), (xs >= 0) & (xs < w)
+    on = np.zeros((rows, columns), bool)
+    on[np.ix_(in_y, in_x)] = mask.data[np.ix_(ys[in_y], xs[in_x])]
     if mask.area and not on.any():
-        middle = (
+        row, column = (
             int(((first + last) / 2 - start) // pitch)
             for first, last, start in zip(
                 mask.bbox[:2], mask.bbox[2:], (tile.y0, tile.x0), strict=True
             )
         )
-        row, column = middle
-        if 0 <= row < side and 0 <= column < side:
-            on[row, column] = 1
-    found: NDArray[np.float32] = on.reshape(cells, CELL, cells, CELL).mean((1, 3))
-    return found
+        if 0 <= row < rows and 0 <= column < columns:
+            on[row, column] = True
+    return on

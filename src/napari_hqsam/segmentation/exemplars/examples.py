@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from napari_hqsam.images import read_rgb8
 from napari_hqsam.segmentation.automatic.proposing import TileView
-from napari_hqsam.segmentation.exemplars.descriptors import descriptor, descriptors
+from napari_hqsam.segmentation.exemplars.descriptors import (
+    CELL,
+    descriptor,
+    descriptors,
+    on_logits,
+)
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 
 if TYPE_CHECKING:
@@ -62,8 +69,8 @@ class ExampleModel:
     ----------
     least : float
         Similarity, from which an object is a match.
-    example_area : float
-        Median area of the examples, plane pixels.
+    radius : float
+        Of the disc of the examples' median area, plane pixels.
     areas : (float, float)
         Least and greatest area of a match, plane pixels.
     """
@@ -76,11 +83,12 @@ class ExampleModel:
         level: int,
     ) -> None:
         self._segmenter, self.level = segmenter, level
+        self._examples = examples
         self._like = self._descriptors(examples)
         self._unlike = self._descriptors(unlike)
         self.least = _least_similarity(self._like)
         sizes = [example.mask.area for example in examples]
-        self.example_area = float(np.median(sizes))
+        self.radius = float(np.sqrt(np.median(sizes) / np.pi))
         self.areas = min(sizes) / SIZES, max(sizes) * SIZES
         greys = [self.grey(example) for example in examples]
         self._greys = min(greys) - GREY, max(greys) + GREY
@@ -98,6 +106,35 @@ class ExampleModel:
         """Return the similarity at each value of a tile's embedding, (g, g) -1..1."""
         unit = descriptors(view)
         return self._compare(unit.reshape(-1, unit.shape[-1]).T).reshape(unit.shape[:2])
+
+    def smooth_similarity(self, view: TileView) -> NDArray[np.float32]:
+        """Return the similarity on a tile, smoothed to the size of the examples.
+
+        Returns
+        -------
+        (h, w) float32 array
+            At the resolution of the logits, of the tile's `decoded_shape`.
+        """
+        h, w = view.tile.decoded_shape
+        coarse = self.similarity_map(view)
+        fine = ndimage.zoom(coarse, CELL, order=1, grid_mode=True, mode="nearest")
+        sigma = self.radius / view.tile.decoded_pitch / 2
+        smooth: NDArray[np.float32] = ndimage.gaussian_filter(fine[:h, :w], sigma)
+        return smooth
+
+    @cached_property
+    def least_peak(self) -> float:
+        """Least `smooth_similarity` of a match: that of the lowest example, less slack.
+
+        One place shows less of an object than the mean over it.
+        """
+        heights = []
+        for example in self._examples:
+            view = self._view(example)
+            smooth = self.smooth_similarity(view)
+            on = on_logits(example.mask, view.tile, smooth.shape[0], smooth.shape[1])
+            heights.append(float(smooth[on].max()) if on.any() else self.least)
+        return min(heights) - SLACK
 
     def fits(self, example: Example) -> bool:
         """Whether size and mean grey of an object are near those of the examples."""

@@ -24,7 +24,7 @@ POINT_SLACK = 0.2
 """How far below the least similarity of a match a single point of it may lie: one place
 shows less of an object than the mean over it."""
 SPACING = 0.4
-"""Least distance of two points, in diameters of the smallest example's disc."""
+"""Least distance of two points, in diameters of the examples' median disc."""
 
 
 class SimilarProposer:
@@ -54,26 +54,22 @@ class SimilarProposer:
         """Propose the points that the tile owns."""
         if view.is_flat:
             return []
+        if self._seen is None:
+            return [self._maxima(view)]
         coarse = self._model.similarity_map(view)
         least = self._model.least - POINT_SLACK
-        if self._seen is None:
-            return [self._maxima(view, coarse, least)]
         return [
             [p for p in phase if _at(coarse, view, p.prompt.points[0]) >= least]
             for phase in self._seen.propose(view)
         ]
 
-    def _maxima(
-        self, view: TileView, coarse: NDArray[np.float32], least: float
-    ) -> list[Proposal]:
+    def _maxima(self, view: TileView) -> list[Proposal]:
         """Propose local maxima of the similarity."""
-        h, w = view.tile.decoded_shape
         pitch = view.tile.decoded_pitch
-        fine = ndimage.zoom(coarse, CELL, order=1, grid_mode=True, mode="nearest")
-        radius = np.sqrt(self._model.example_area / np.pi) / pitch
-        smooth = ndimage.gaussian_filter(fine[:h, :w], radius / 2)
-        size = max(3, 2 * round(2 * radius * SPACING) + 1)
-        peaks = (smooth >= ndimage.maximum_filter(smooth, size)) & (smooth >= least)
+        smooth = self._model.smooth_similarity(view)
+        size = max(3, 2 * round(2 * self._model.radius / pitch * SPACING) + 1)
+        peaks = smooth >= ndimage.maximum_filter(smooth, size)
+        peaks &= smooth >= self._model.least_peak
         y0, x0, y1, x1 = self._region
         found = []
         # a plateau is one maximum
