@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import tracemalloc
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -276,28 +277,61 @@ if __name__ == "__main__":
 """
 
 
-def kills(count: int) -> None:
-    """Kill a run at so many random moments, let it go on, and compare the labels."""
+def kills(count: int) -> bool:
+    """Kill runs at so many random moments of their work, and compare the labels.
+
+    A run is killed and started again until it is done; then the next one begins.
+
+    Returns
+    -------
+    bool
+        Whether all labels are those of an undisturbed run.
+    """
     rng = random.Random(0)
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, "p.npy"), volume(2, (1, 600, 320))[0][0] + np.uint8(10))
-        Path(folder, "program.py").write_text(PROGRAM)
-        start = [sys.executable, "program.py", "p.npy"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.save(folder / "p.npy", volume(2, (1, 600, 320))[0][0] + np.uint8(10))
+        (folder / "program.py").write_text(PROGRAM)
         begun = time.perf_counter()
-        subprocess.run([*start, "whole.tif"], cwd=folder, check=True)
-        seconds = time.perf_counter() - begun
-        equal = 0
-        for number in range(count):
-            out = f"{number}.tif"
-            with subprocess.Popen([*start, out], cwd=folder) as running:
-                time.sleep(rng.uniform(0.1, 1.0) * seconds)
-                running.kill()
-            if not Path(folder, out).exists():
-                subprocess.run([*start, out], cwd=folder, check=True)
-            equal += np.array_equal(
-                read_labels(Path(folder, out)), read_labels(Path(folder, "whole.tif"))
-            )
-    print(f"kills: {equal} of {count} runs that were killed have equal labels")
+        with _at_work(folder, "whole.tif") as running:
+            at_work = time.perf_counter()
+            running.wait()
+        seconds = time.perf_counter() - at_work
+        print(f"kills: {at_work - begun:.0f} s to start, {seconds:.1f} s of work")
+        whole = read_labels(folder / "whole.tif")
+        killed = runs = equal = 0
+        while killed < count or (folder / f"{runs}.tif.batch").exists():
+            out = folder / f"{runs}.tif"
+            with _at_work(folder, out.name) as running:
+                if killed < count:
+                    with suppress(subprocess.TimeoutExpired):
+                        running.wait(rng.uniform(0, 0.7) * seconds)
+                    if running.poll() is None:
+                        running.kill()
+                        killed += 1
+                running.wait()
+            if running.returncode not in (0, -signal.SIGKILL):
+                sys.exit(f"kills: the run of {out.name} failed")
+            if out.exists():
+                equal += np.array_equal(read_labels(out), whole)
+                runs += 1
+                print(f"kills: {killed} so far, {runs} runs done", flush=True)
+    print(f"kills: {killed} of {runs} runs, of which {equal} have equal labels")
+    return equal == runs
+
+
+@contextmanager
+def _at_work(folder: Path, out: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run; yield it when it has begun to work."""
+    ledger = folder / f"{out}.batch" / "ledger.jsonl"
+    size = ledger.stat().st_size if ledger.exists() else 0
+    command = [sys.executable, "program.py", "p.npy", out]
+    with subprocess.Popen(command, cwd=folder) as running:
+        while running.poll() is None and not (
+            ledger.exists() and ledger.stat().st_size > size
+        ):
+            time.sleep(0.01)
+        yield running
 
 
 def main() -> None:

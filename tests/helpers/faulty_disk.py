@@ -230,7 +230,7 @@ class Fault:
     told: list[str]
 
 
-def each_fault(folder, prepare, act, kinds=KINDS):
+def each_fault(folder, prepare, act, kinds=KINDS, every=1):
     """Do something again and again, each time with another fault.
 
     Parameters
@@ -242,6 +242,8 @@ def each_fault(folder, prepare, act, kinds=KINDS):
     act : callable
         Gets what was prepared.
     kinds : sequence of str
+    every : int
+        Faults at each operation whose number is a multiple of it.
 
     Yields
     ------
@@ -254,7 +256,7 @@ def each_fault(folder, prepare, act, kinds=KINDS):
         act(state)
     assert whole.done, "nothing was written"
     for kind in kinds:
-        for at in [None] if kind == "ENOLCK" else range(len(whole.done)):
+        for at in [None] if kind == "ENOLCK" else range(0, len(whole.done), every):
             yield _fault(_made(folder / f"{kind}-{at}"), prepare, act, kind, at)
 
 

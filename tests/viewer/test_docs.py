@@ -48,7 +48,7 @@ def test_the_widget_is_described_as_it_is(hand):
     for box in (sections["prompts"].scale, hand.widget.stack_section.task):
         for i in range(len(box)):
             assert box.native.itemText(i) in text
-    for name in ("image", "model", "prompts", "object", "stack", "labels"):
+    for name in ("image", "model", "prompts", "object", "stack", "batch", "labels"):
         assert f"## {name}" in text
     assert "find all objects" in text
     model = sections["model"].model.native

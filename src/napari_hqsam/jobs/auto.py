@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -15,6 +16,8 @@ from napari_hqsam.jobs.files.overlay import draw_overlay_file, reduced_labels
 from napari_hqsam.jobs.inputs import JobArgs, JobSetup, PathLike, position_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.jobs.batches.plan import Batch
     from napari_hqsam.masks.mask import Mask
@@ -116,13 +119,13 @@ def _find(
     """Find the objects of the only plane of a batch; report tile by tile."""
     encoded, done = segmenter.source.encoded, 0
     reporter = setup.reporter
-    with (
-        reporter.step("find all objects") as details,
-        reporter.progress("tile") as advance,
-    ):
+    with reporter.step("find all objects") as details, ExitStack() as bar:
+        advance: Callable[[int], object] | None = None
 
-        def report(tiles: int, _: int) -> None:
-            nonlocal done
+        def report(tiles: int, total: int) -> None:
+            nonlocal done, advance
+            if advance is None:  # the level tells how many tiles there are
+                advance = bar.enter_context(reporter.progress("tile", total))
             advance(tiles - done)
             done = tiles
 

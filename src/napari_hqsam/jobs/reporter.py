@@ -67,6 +67,14 @@ class Reporter:
     def result(self, text: str) -> None:
         """Receive a line of the result; called even if the job is interrupted."""
 
+    def nested(self) -> Reporter:
+        """Return a reporter for a job that is part of another one.
+
+        It reports steps and progress here; an interruption is reported once, by the
+        whole.
+        """
+        return _Nested(self)
+
     def track(
         self, items: Iterable[T], unit: str, total: int | None = None
     ) -> Iterator[T]:
@@ -75,3 +83,24 @@ class Reporter:
             for item in items:
                 yield item
                 advance(1)
+
+
+class _Nested(Reporter):
+    """Steps and progress of a part; see `Reporter.nested`."""
+
+    def __init__(self, whole: Reporter) -> None:
+        self.whole = whole
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[list[str]]:
+        """Enclose a step."""
+        with self.whole.step(title) as details:
+            yield details
+
+    @contextmanager
+    def progress(
+        self, unit: str, total: int | None = None
+    ) -> Iterator[Callable[[int], object]]:
+        """Enclose a loop."""
+        with self.whole.progress(unit, total) as advance:
+            yield advance

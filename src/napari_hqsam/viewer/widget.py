@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_hqsam.viewer.batch.controller import BatchController
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.mouse.display_3d import Display3D
 from napari_hqsam.viewer.canvas.prompts.layers import load_layers
@@ -36,6 +37,7 @@ from napari_hqsam.viewer.saving.closing import ClosingWaits
 from napari_hqsam.viewer.saving.label_saver import LabelSaver
 from napari_hqsam.viewer.saving.restorer import SessionRestorer
 from napari_hqsam.viewer.sections import (
+    BatchSection,
     ChannelQuestion,
     ImageSection,
     KeysSection,
@@ -110,6 +112,9 @@ class HqsamWidget(QWidget):
         self.objects = ObjectActions(controller, self.sessions, acceptor)
         self.batches = PromptBatch(controller, self.sessions, writer)
         self.stacks = StackController(controller, self.sessions, writer)
+        self.jobs = BatchController(
+            controller, self.stacks.state, self.files, self.sessions.message.emit
+        )
         self.image_switcher = ImageSwitcher(controller, self.sessions)
         self.restorer = SessionRestorer(
             controller.scene, self.sessions, self.files, self.image_switcher.work_on
@@ -183,6 +188,7 @@ class HqsamWidget(QWidget):
             "prompts": prompts,
             "object": current,
             "stack": self.stack_section,
+            "batch": BatchSection(controller.scene, self.jobs),
             "labels": LabelsSection(controller, self.sessions, self.objects),
             "keys": KeysSection(),
         }
@@ -267,6 +273,7 @@ class HqsamWidget(QWidget):
             self.restorer.close()
             self.sessions.release_target()
             self.sessions.inactive.close()
+            self.jobs.close()
             self.controller.close()
 
     def event(self, event: QEvent | None) -> bool:

@@ -72,15 +72,15 @@ class BlockRun:
     def run(self) -> int:
         """Run all stages; return the number of objects."""
         self._read_ledger()
-        self._stage("segment", stages.segment_cells, self._unsegmented())
+        self._stage("segment", stages.segment_cells, self._unsegmented)
         for index in self.batch.planes:
             self._save_cell_tables(index)
-        self._stage("match", stages.match_cells, self._blocks("match"))
+        self._stage("match", stages.match_cells, partial(self._blocks, "match"))
         for index in self.batch.planes:
             self._resolve(index)
-        self._stage("count", stages.count_unit, self._units("count"))
+        self._stage("count", stages.count_unit, partial(self._units, "count"))
         objects = self._number_objects()
-        self._stage("write", stages.write_unit, self._units("write"))
+        self._stage("write", stages.write_unit, partial(self._units, "write"))
         return objects
 
     # --- stages -------------------------------------------------------------
@@ -89,13 +89,14 @@ class BlockRun:
         self,
         name: str,
         work: Callable[[BlockContext, Any], Any],
-        tasks: Iterable[Any],
+        tasks: Callable[[], Iterator[Any]],
     ) -> None:
         """Run the tasks of a stage that are left, and record each."""
         with self.reporter.step(name) as details:
             count = 0
-            with self.reporter.progress("block") as advance:
-                for outcome in self.executor.map(partial(work, self.context), tasks):
+            left = sum(1 for _ in tasks())
+            with self.reporter.progress("block", left) as advance:
+                for outcome in self.executor.map(partial(work, self.context), tasks()):
                     if outcome.error:
                         raise OutputError(
                             f"{name}, plane {outcome.task.index}, block "

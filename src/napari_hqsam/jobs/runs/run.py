@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import HqsamWarning, JobError, OutputError
 from napari_hqsam.jobs.description import Automatic
-from napari_hqsam.jobs.executors import make_executor
+from napari_hqsam.jobs.executors import SerialExecutor, make_executor
 from napari_hqsam.jobs.executors.interface import attempt
 from napari_hqsam.jobs.reporter import Reporter
 from napari_hqsam.jobs.runs.inputs import iter_tasks
@@ -120,8 +120,11 @@ def run_job(
                 run.one_in_blocks(load, advance)
             else:
                 executor = make_executor(job.run)
+                inside = None
+                if count == 1 and isinstance(executor, SerialExecutor):
+                    inside = reporter.nested()
                 try:
-                    run.all(executor, load, advance, cancelled)
+                    run.all(executor, load, advance, cancelled, inside)
                 finally:
                     executor.close()
     return JobResult(
@@ -197,9 +200,13 @@ class _Run:
         load: ModelLoader,
         advance: Callable[[int], object],
         cancelled: Callable[[], bool],
+        inside: Reporter | None,
     ) -> None:
-        """Run the tasks that are left; a full disk ends it."""
-        work = partial(segment_image, self.job, load)
+        """Run the tasks that are left; a full disk ends it.
+
+        `inside` receives the progress within an image that is segmented here.
+        """
+        work = partial(segment_image, self.job, load, reporter=inside)
         for outcome in executor.map(work, self._left(advance)):
             self._keep(outcome)
             advance(1)
@@ -220,7 +227,7 @@ class _Run:
                 _segment_in_blocks,
                 self.job,
                 load,
-                self.reporter,
+                self.reporter.nested(),
                 restart=self.restart,
             )
             self._keep(attempt(work, 0, task))

@@ -17,6 +17,7 @@ from napari_hqsam.jobs.description import (
     Replayed,
 )
 from napari_hqsam.jobs.executors.worker import loaded, worker_number
+from napari_hqsam.jobs.reporter import Reporter
 from napari_hqsam.jobs.runs.inputs import stem_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def load_chosen_model(choice: ModelChoice, device: str) -> Model:
     )
 
 
-def segment_image(job: Job, load: ModelLoader, task: ImageTask) -> ImageResult:
+def segment_image(
+    job: Job, load: ModelLoader, task: ImageTask, *, reporter: Reporter | None = None
+) -> ImageResult:
     """Segment an image of a job, and write its labels.
 
     Parameters
@@ -67,6 +70,8 @@ def segment_image(job: Job, load: ModelLoader, task: ImageTask) -> ImageResult:
     load : callable
         Loads the model, once in each process.
     task : ImageTask
+    reporter : Reporter, optional
+        Receives the progress within the image.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def segment_image(job: Job, load: ModelLoader, task: ImageTask) -> ImageResult:
     Path(task.out).parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HqsamWarning)
-        objects = _ACTIONS[type(job.action)](job, load, task)
+        objects = _ACTIONS[type(job.action)](job, load, task, reporter or Reporter())
     texts = dict.fromkeys(
         str(each.message) for each in caught if issubclass(each.category, HqsamWarning)
     )
@@ -89,7 +94,9 @@ def _model(job: Job, load: ModelLoader) -> Model:
     return loaded((job.model, device), lambda: load(job.model, device))
 
 
-def _keywords(job: Job, load: ModelLoader, task: ImageTask) -> dict[str, Any]:
+def _keywords(
+    job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter
+) -> dict[str, Any]:
     """Return the keywords of `JobSetup` and `SegmentOptions`."""
     inputs, options = job.inputs, job.options
     return {
@@ -101,6 +108,7 @@ def _keywords(job: Job, load: ModelLoader, task: ImageTask) -> dict[str, Any]:
         "output": options.output,
         "clean": options.clean,
         "typical_size": options.typical_size,
+        "reporter": reporter,
     }
 
 
@@ -119,7 +127,7 @@ def _cache(job: Job) -> Any:  # noqa: ANN401 - as `JobSetup.cache`
     return False if job.model.cache == "none" else Path(job.model.cache)
 
 
-def _automatic(job: Job, load: ModelLoader, task: ImageTask) -> int:
+def _automatic(job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter) -> int:
     from napari_hqsam.images import open_image
     from napari_hqsam.jobs.auto import auto_file
 
@@ -131,6 +139,7 @@ def _automatic(job: Job, load: ModelLoader, task: ImageTask) -> int:
             job,
             load,
             task,
+            reporter,
             mode="auto",
             proposer=action.proposer,
             min_overlap=action.min_overlap,
@@ -142,21 +151,33 @@ def _automatic(job: Job, load: ModelLoader, task: ImageTask) -> int:
         task.out,
         proposer=action.proposer,
         overwrite=job.outputs.overwrite,
-        **_keywords(job, load, task),
+        **_keywords(job, load, task, reporter),
     )
     return done.objects
 
 
-def _prompted(job: Job, load: ModelLoader, task: ImageTask) -> int:
+def _prompted(job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter) -> int:
     action = job.action
     assert isinstance(action, Prompted)
     prompts = _beside(action.prompts, "action.prompts", task)
     return _batch(
-        job, load, task, prompts=prompts, mode=action.mode, overlap=action.overlap
+        job,
+        load,
+        task,
+        reporter,
+        prompts=prompts,
+        mode=action.mode,
+        overlap=action.overlap,
     )
 
 
-def _batch(job: Job, load: ModelLoader, task: ImageTask, **keywords: Any) -> int:  # noqa: ANN401
+def _batch(
+    job: Job,
+    load: ModelLoader,
+    task: ImageTask,
+    reporter: Reporter,
+    **keywords: Any,  # noqa: ANN401 - of `batch_file`
+) -> int:
     from napari_hqsam.jobs.batch import batch_file
     from napari_hqsam.labels.ours import is_ours
 
@@ -168,12 +189,14 @@ def _batch(job: Job, load: ModelLoader, task: ImageTask, **keywords: Any) -> int
         tracks=tracks if job.outputs.tracks else None,
         overwrite=job.outputs.overwrite or is_ours(task.out),
         **keywords,
-        **_keywords(job, load, task),
+        **_keywords(job, load, task, reporter),
     )
     return done.objects
 
 
-def _propagated(job: Job, load: ModelLoader, task: ImageTask) -> None:
+def _propagated(
+    job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter
+) -> None:
     from napari_hqsam.jobs.propagate import propagate_file
 
     action = job.action
@@ -187,11 +210,11 @@ def _propagated(job: Job, load: ModelLoader, task: ImageTask) -> None:
         z_range=action.z_range,
         spacing=action.spacing,
         overwrite=job.outputs.overwrite,
-        **_keywords(job, load, task),
+        **_keywords(job, load, task, reporter),
     )
 
 
-def _replayed(job: Job, load: ModelLoader, task: ImageTask) -> int:
+def _replayed(job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter) -> int:
     from napari_hqsam.jobs.replay import replay_file
 
     action = job.action
@@ -203,6 +226,7 @@ def _replayed(job: Job, load: ModelLoader, task: ImageTask) -> int:
         model=_model(job, load) if action.segment_again else None,
         cache=_cache(job),
         overwrite=job.outputs.overwrite,
+        reporter=reporter,
         **image_keywords(job, task),
     )
     return done.objects

@@ -1,5 +1,6 @@
 """The sections of the dock widget: they show models and call controllers."""
 
+from napari_hqsam.viewer.sections.batch import BatchSection
 from napari_hqsam.viewer.sections.channel_question import ChannelQuestion
 from napari_hqsam.viewer.sections.image import ImageSection
 from napari_hqsam.viewer.sections.keys import KeysSection
@@ -11,6 +12,7 @@ from napari_hqsam.viewer.sections.session import SessionSection
 from napari_hqsam.viewer.sections.stack import StackSection
 
 __all__ = [
+    "BatchSection",
     "ChannelQuestion",
     "ImageSection",
     "KeysSection",
