@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_hqsam import write_labels
 from napari_hqsam.errors import JobError, OutputError
 from napari_hqsam.files import try_lock
 from napari_hqsam.jobs import plan_job, run_job
@@ -104,10 +105,10 @@ def test_a_full_disk_ends_the_job(job, monkeypatch, tmp_path):
 
     whole = work._automatic
 
-    def full(job, load, task):
+    def full(job, load, task, reporter):
         if task.key == "img2.npy":
             raise OSError(28, "No space left on device")
-        return whole(job, load, task)
+        return whole(job, load, task, reporter)
 
     monkeypatch.setitem(work._ACTIONS, type(job().action), full)
     with pytest.raises(OutputError, match=r"img2\.npy.*free some space"):
@@ -128,6 +129,26 @@ def test_prompts_of_each_image(job, folder, tmp_path, labels_in):
     assert "img2.csv: no such file" in done.failed[0][1]
     for found in labels_in(tmp_path / "labels").values():
         assert 130 < (found == 1).sum() <= 144
+
+
+def test_labels_beside_each_image_are_refined(job, folder, tmp_path, labels_in):
+    for path in folder.rglob("*.npy"):
+        pixels = np.load(path)
+        right, _ = ndimage.label(pixels == 200)
+        wrong = ndimage.shift(right, (3, 3), order=0).astype(np.uint16)
+        write_labels(path.parent / f"{path.stem}_old.tif", wrong, axes="yx")
+    (folder / "img2_old.tif").unlink()
+    action = {"kind": "refine", "labels": "{folder}/{stem}_old.tif"}
+    done = run(job(inputs={"pattern": "*.npy"}, action=action))
+    assert [name for name, _ in done.failed] == ["img2.npy"]
+    assert "img2_old.tif: no such file" in done.failed[0][1]
+    assert done.objects == 3 + 4 + 6 + 7
+    found = labels_in(tmp_path / "labels")
+    assert list(found) == ["img0.tif", "img1.tif", "sub/img3.tif", "sub/img4.tif"]
+    for name, labels in found.items():
+        pixels = np.load((folder / name).with_suffix(".npy"))
+        right = ndimage.label(pixels == 200)[0]
+        assert (labels == right).mean() > 0.99, name
 
 
 def test_stacks_are_linked(job, folder, labels_in, tmp_path):

@@ -10,6 +10,7 @@ from napari_hqsam.jobs.description.actions import (
     Automatic,
     Prompted,
     Propagated,
+    Refined,
     Replayed,
 )
 from napari_hqsam.jobs.description.file import SUFFIXES, read_job, write_job
@@ -32,6 +33,7 @@ __all__ = [
     "Outputs",
     "Prompted",
     "Propagated",
+    "Refined",
     "Replayed",
     "RunOptions",
     "read_job",

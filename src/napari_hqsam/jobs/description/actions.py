@@ -90,11 +90,30 @@ class Replayed:
     segment_again: bool = False
 
 
-Action = Automatic | Prompted | Propagated | Replayed
+@dataclass(frozen=True, kw_only=True)
+class Refined:
+    """Refine the outlines of the labels beside each image, made by any program.
+
+    Attributes
+    ----------
+    kind : "refine"
+    labels : str
+        The labels; placeholders as of `Prompted`.
+    labels_key : str, optional
+        As of `refine_file`.
+    """
+
+    kind: Literal["refine"] = "refine"
+    labels: str
+    labels_key: str | None = None
+
+
+Action = Automatic | Prompted | Propagated | Refined | Replayed
 ACTIONS = {
     "automatic": Automatic,
     "prompts": Prompted,
     "propagate": Propagated,
+    "refine": Refined,
     "replay": Replayed,
 }
 """The classes by their ``kind``."""

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_hqsam.errors import JobError, reason
-from napari_hqsam.jobs.description.actions import Prompted, Propagated, Replayed
+from napari_hqsam.jobs.description.actions import (
+    Prompted,
+    Propagated,
+    Refined,
+    Replayed,
+)
 from napari_hqsam.jobs.description.job import Job
 from napari_hqsam.jobs.description.schema import build, to_plain
 
@@ -95,6 +100,8 @@ def _resolved(job: Job, folder: Path) -> Job:
     match action:
         case Prompted() | Propagated():
             action = replace(action, prompts=_template(action.prompts, full))
+        case Refined():
+            action = replace(action, labels=_template(action.labels, full))
         case Replayed():
             action = replace(action, journal=_template(action.journal, full))
     run = job.run

@@ -14,6 +14,7 @@ from napari_hqsam.jobs.description import (
     Automatic,
     Prompted,
     Propagated,
+    Refined,
     Replayed,
 )
 from napari_hqsam.jobs.executors.worker import loaded, worker_number
@@ -214,6 +215,23 @@ def _propagated(
     )
 
 
+def _refined(job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter) -> int:
+    from napari_hqsam.jobs.refine import refine_file
+
+    action = job.action
+    assert isinstance(action, Refined)
+    done = refine_file(
+        task.source,
+        _beside(action.labels, "action.labels", task),
+        task.out,
+        planes=job.inputs.planes,
+        labels_key=action.labels_key,
+        overwrite=job.outputs.overwrite,
+        **_keywords(job, load, task, reporter),
+    )
+    return len({each.label_id for each in done.objects})
+
+
 def _replayed(job: Job, load: ModelLoader, task: ImageTask, reporter: Reporter) -> int:
     from napari_hqsam.jobs.replay import replay_file
 
@@ -251,6 +269,7 @@ _ACTIONS: dict[type[Action], Callable[..., int | None]] = {
     Automatic: _automatic,
     Prompted: _prompted,
     Propagated: _propagated,
+    Refined: _refined,
     Replayed: _replayed,
 }
 """What does each action. A new one is a function and a line."""
