@@ -253,6 +253,7 @@ class CachedSegmenter:
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.source = scene, scene.segmenter.source
+        self.image = scene.segmenter.image
         self.masks: dict[tuple[Prompt, int], Mask] = {}
 
     def iter_many(
