@@ -174,7 +174,7 @@ def test_files_that_are_not_there_or_in_use(run_command, tmp_path, stack, damage
         ((old, "-o", tmp_path / "new.jpg"), "new.jpg"),
         ((old, "-o", out, "--table", tmp_path / "t.txt"), "t.txt is no .csv"),
         ((old, "-o", out, "--planes", "7"), "7"),
-        ((old, "-o", out, "--edges", "nan"), "edges"),
+        ((old, "-o", out, "--gain", "nan"), "gain"),
         ((stack, "-o", stack), "stack.tif"),
     ):
         write_labels(old, damaged)

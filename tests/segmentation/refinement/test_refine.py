@@ -49,7 +49,7 @@ def test_the_table_tells_what_became_of_each_object(segmenter, discs):
     rows = {each.label_id: each for each in plane.objects}
     assert list(rows) == [1, 2, 3, 4, 5]
     assert rows[2].kept == ""
-    assert {rows[i].kept for i in (1, 3, 4, 5)} == {"edges"}
+    assert {rows[i].kept for i in (1, 3, 4, 5)} == {"gain"}
     assert 0.7 < rows[2].iou < 0.95 < rows[1].iou
     assert rows[1].distance < 0.6 < rows[2].distance < 2
     assert rows[2].pixels == np.count_nonzero(plane.labels == 2)
@@ -69,7 +69,10 @@ def two_squares(bright):
     return Segmenter(open_image(pixels), bright(), normalization="none", cache=False)
 
 
-ANYTHING = RefineRules(score=0, stability=0, overlap=0, edges=0)
+NO_RULES = dict.fromkeys(
+    ("score", "stability", "overlap", "core", "consistency", "gain"), 0
+)
+ANYTHING = RefineRules(**NO_RULES)
 
 
 def squares(first, second, dtype=np.uint16):
@@ -137,7 +140,7 @@ def test_an_object_that_loses_a_contest_keeps_its_old_shape(two_squares):
     labels = np.zeros((128, 128), np.uint16)
     labels[20:52, 20:36] = 1
     labels[20:52, 36:52] = 2
-    rules = RefineRules(score=0, stability=0, overlap=0.3, edges=0)
+    rules = RefineRules(**(NO_RULES | {"overlap": 0.3}))
     (plane,) = two_squares.iter_refine(labels, rules=rules)
     np.testing.assert_array_equal(plane.labels == 2, labels == 2)
     assert [each.kept for each in plane.objects] == ["", "empty"]
@@ -150,15 +153,27 @@ def test_an_object_that_loses_a_contest_keeps_its_old_shape(two_squares):
     [
         ({"score": 0.95}, "score"),
         ({"overlap": 0.9}, "overlap"),
-        ({"edges": 99}, "edges"),
+        ({"consistency": 99}, "consistency"),
+        ({"gain": 99}, "gain"),
     ],
 )
 def test_each_rule_keeps_the_old_shape(two_squares, rules, reason):
-    none = dict.fromkeys(("score", "stability", "overlap", "edges"), 0)
     labels = squares(1, 2)
-    (plane,) = two_squares.iter_refine(labels, rules=RefineRules(**(none | rules)))
+    (plane,) = two_squares.iter_refine(labels, rules=RefineRules(**(NO_RULES | rules)))
     np.testing.assert_array_equal(plane.labels, labels)
     assert {each.kept for each in plane.objects} == {reason}
+
+
+def test_objects_that_were_merged_do_not_lose_one_of_them(bright):
+    """The network sees one of two squares that have one id."""
+    pixels = np.zeros((128, 128), np.uint8)
+    pixels[16:56, 16:56] = pixels[16:50, 62:96] = 255
+    segmenter = Segmenter(pixels, bright(), normalization="none", cache=False)
+    labels = np.zeros((128, 128), np.uint8)
+    labels[22:50, 22:50] = labels[22:44, 68:90] = 1
+    (plane,) = segmenter.iter_refine(labels, rules=RefineRules(gain=0))
+    np.testing.assert_array_equal(plane.labels, labels)
+    assert [each.kept for each in plane.objects] == ["core"]
 
 
 def test_an_unstable_mask_does_not_replace_a_shape(bright):
@@ -207,9 +222,7 @@ def test_what_are_no_labels_of_the_image_is_refused(two_squares, labels, words):
     assert two_squares.source.encoded == 0
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"overlap": 1.1}, {"score": -0.1}, {"edges": np.nan}]
-)
+@pytest.mark.parametrize("wrong", [{"overlap": 1.1}, {"score": -0.1}, {"gain": np.nan}])
 def test_rules_out_of_range_are_refused(wrong):
     with pytest.raises(PromptError, match=next(iter(wrong))):
         RefineRules(**wrong)

@@ -39,9 +39,16 @@ def refine(
     overlap: Annotated[
         float | None, typer.Option(help="Least IoU with the old shape.")
     ] = None,
-    edges: Annotated[
+    core: Annotated[
+        float | None, typer.Option(help="Least share kept of the old shape's core.")
+    ] = None,
+    consistency: Annotated[
         float | None,
-        typer.Option(help="Least contrast across the new outline, over the old one's."),
+        typer.Option(help="Least consistency of the image's edge along a new outline."),
+    ] = None,
+    gain: Annotated[
+        float | None,
+        typer.Option(help="Least ratio of that to the one along the old outline."),
     ] = None,
     key: opt.KeyOption = None,
     labels_key: Annotated[
@@ -69,7 +76,9 @@ def refine(
         "score": score,
         "stability": stability,
         "overlap": overlap,
-        "edges": edges,
+        "core": core,
+        "consistency": consistency,
+        "gain": gain,
     }
     done = refine_file(
         image,

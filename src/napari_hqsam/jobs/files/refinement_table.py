@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.segmentation.refinement import RefinedObject
 
-COLUMNS = ("iou", "score", "stability", "distance", "edges")
+COLUMNS = ("iou", "score", "stability", "distance", "core", "consistency", "gain")
 
 
 def write_refinement(path: Path, objects: Iterable[RefinedObject], axes: str) -> None:

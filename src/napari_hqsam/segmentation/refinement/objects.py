@@ -1,4 +1,4 @@
-"""Objects of a label image: as masks, as prompts, and what became of them."""
+"""Objects of a label image: their prompts, and what became of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from scipy import ndimage
 
 from napari_hqsam.masks.algebra import deepest_pixel, pixel_box
-from napari_hqsam.masks.mask import Mask
-from napari_hqsam.masks.metrics import rank_labels
 from napari_hqsam.prompts import Prompt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_hqsam.masks.mask import Mask
 
 LOGIT = 8.0
 """Largest logit of the mask prompt, as SAM's own."""
@@ -42,7 +42,7 @@ class RefinedObject:
         IoU of the network's mask with the old shape.
     score, stability : float
         Of the network's mask.
-    distance, edges : float
+    distance, core, consistency, gain : float
         See `OutlineChange`.
     pixels, old_pixels : int
         Its area after and before.
@@ -55,7 +55,9 @@ class RefinedObject:
     score: float
     stability: float
     distance: float
-    edges: float
+    core: float
+    consistency: float
+    gain: float
     pixels: int
     old_pixels: int
 
@@ -77,24 +79,6 @@ class RefinedPlane:
     position: tuple[int, ...]
     labels: NDArray[Any]
     objects: tuple[RefinedObject, ...]
-
-
-def masks_of(labels: NDArray[Any]) -> dict[int, Mask]:
-    """Return the mask of each id of a plane (h, w) of labels; 0 is background.
-
-    Several pieces with one id are one mask.
-    """
-    ids, ranks = rank_labels(labels)
-    # `find_objects` makes a list up to the largest number: ranks, not ids
-    windows = ndimage.find_objects(ranks)
-    return {
-        int(label_id): Mask.from_crop(
-            ranks[window] == rank, (window[0].start, window[1].start), 1.0, 1.0
-        )
-        for rank, (label_id, window) in enumerate(
-            zip(ids.tolist(), windows, strict=True), start=1
-        )
-    }
 
 
 def prompt_for(mask: Mask) -> Prompt:

@@ -30,7 +30,13 @@ SIGMA = 1.0
 FAR = 1e3
 """Signed distance, pixels, where a window shows no outline."""
 LEAST = 1e-3
-"""Least contrast that others are divided by, grey levels."""
+"""Least length of a normal that others are divided by."""
+NOISE = 1.0
+"""Deviation of the contrast that is always assumed, grey levels per pixel."""
+NO_EDGE = 0.02
+"""Consistency that an old outline without any edge is given, for the gain."""
+CORE = 3.0
+"""Depth in an object, pixels, from which its pixels are its core; less in thin ones."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,21 @@ class OutlineChange:
     distance : float
         Mean distance between the two outlines, plane pixels: the mean absolute
         difference of the signed distances to them, along both.
-    edges : float
-        Contrast across the new outline over that across the old one. The contrast is
-        the norm of the mean, along the outline, of the derivative of the colour along
-        the outline's normal: edges of opposite sign, as of texture, cancel out.
+    core : float
+        Share of the old shape's core that the new shape covers. The core is deeper than
+        `CORE` pixels, or than half of the greatest depth.
+    consistency : float
+        How clearly the new outline follows an edge of the image: mean over deviation,
+        along the outline, of the derivative of the colour along its normal. Edges of
+        texture have either sign; those of halos and neighbours vary.
+    gain : float
+        That consistency over the one of the old outline.
     """
 
     distance: float
-    edges: float
+    core: float
+    consistency: float
+    gain: float
 
 
 def compare_outlines(
@@ -76,8 +89,13 @@ def compare_outlines(
         )
         for mask in (old, new)
     ]
-    before, after = (_contrast(pixels, distance) for distance in distances)
-    return OutlineChange(step * _between(*distances), after / max(before, LEAST))
+    before, after = (_consistency(pixels, distance) for distance in distances)
+    return OutlineChange(
+        distance=step * _between(*distances),
+        core=_core_covered(distances[0], distances[1], CORE / step),
+        consistency=after,
+        gain=after / (before + NO_EDGE),
+    )
 
 
 def _window(old: Mask, new: Mask, shape: tuple[int, int]) -> tuple[Box, int]:
@@ -114,8 +132,8 @@ def _outline(distance: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.abs(distance) <= 1
 
 
-def _contrast(rgb: NDArray[np.uint8], distance: NDArray[np.float64]) -> float:
-    """Return the contrast of a picture (h, w, 3) across an outline."""
+def _consistency(rgb: NDArray[np.uint8], distance: NDArray[np.float64]) -> float:
+    """Return the consistency of the edge of a picture (h, w, 3) along an outline."""
     outline = _outline(distance)
     if not outline.any():
         return 0.0
@@ -126,7 +144,17 @@ def _contrast(rgb: NDArray[np.uint8], distance: NDArray[np.float64]) -> float:
         _derivative(values, axis)[outline] * (normals[axis] / length)[:, None]
         for axis in (0, 1)
     )
-    return float(np.linalg.norm(np.mean(slopes, axis=0)))
+    mean = np.mean(slopes, axis=0)
+    deviation = np.sqrt(np.mean((slopes - mean) ** 2))
+    return float(np.sqrt(np.mean(mean**2)) / (deviation + NOISE))
+
+
+def _core_covered(
+    old: NDArray[np.float64], new: NDArray[np.float64], depth: float
+) -> float:
+    """Return the share of an old shape's core that the new shape covers."""
+    core = old > min(depth, old.max() / 2)
+    return float(np.mean(new[core] > 0))
 
 
 def _derivative(values: NDArray[Any], axis: int) -> NDArray[Any]:

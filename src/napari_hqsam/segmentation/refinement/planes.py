@@ -9,6 +9,7 @@ import numpy as np
 from napari_hqsam.errors import ImageError
 from napari_hqsam.labels import whole_ids
 from napari_hqsam.masks.algebra import iou
+from napari_hqsam.masks.linking import masks_of
 from napari_hqsam.segmentation.propagation.overlaps import (
     GIVEN,
     Claim,
@@ -17,7 +18,6 @@ from napari_hqsam.segmentation.propagation.overlaps import (
 from napari_hqsam.segmentation.refinement.objects import (
     RefinedObject,
     RefinedPlane,
-    masks_of,
     paint_objects,
     prompt_again,
     prompt_for,
@@ -180,7 +180,7 @@ class _Refiner:
         self, labels: NDArray[Any], progress: Callable[[int, int], None]
     ) -> RefinedPlane:
         """Refine labels (h, w)."""
-        old = masks_of(labels)
+        old = masks_of(labels.view(np.uint8) if labels.dtype == bool else labels)
         new = self._segment(old, progress)
         changes = {i: self._change(old[i], mask) for i, mask in new.items()}
         kept = {
@@ -199,7 +199,9 @@ class _Refiner:
                 new[i].score,
                 new[i].stability,
                 changes[i].distance,
-                changes[i].edges,
+                changes[i].core,
+                changes[i].consistency,
+                changes[i].gain,
                 final[i].area,
                 old[i].area,
             )
@@ -236,7 +238,7 @@ class _Refiner:
 
     def _change(self, old: Mask, new: Mask) -> OutlineChange:
         if not new.area:
-            return OutlineChange(0.0, 0.0)
+            return OutlineChange(0.0, 0.0, 0.0, 0.0)
         return compare_outlines(self.segmenter.source, self.position, old, new)
 
     def _resolve(

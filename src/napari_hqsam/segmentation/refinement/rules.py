@@ -28,9 +28,14 @@ class RefineRules:
         Least stability.
     overlap : float
         Least IoU with the old shape: below, the network sees another object.
-    edges : float
-        Least contrast of the image across the new outline, as a multiple of that
-        across the old one; see `OutlineChange`.
+    core : float
+        Least share of the old shape's core that is kept: an object in two pieces, or
+        two that were merged, must not lose one of them.
+    consistency : float
+        Least consistency of the edge of the image along the new outline, see
+        `OutlineChange`: where it is low, the image does not tell.
+    gain : float
+        Least ratio of that consistency to the one along the old outline.
 
     Raises
     ------
@@ -41,12 +46,14 @@ class RefineRules:
     score: float = 0.5
     stability: float = 0.8
     overlap: float = 0.3
-    edges: float = 1.3
+    core: float = 0.8
+    consistency: float = 1.3
+    gain: float = 1.7
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            limit = 1 if each.name in ("score", "stability", "overlap") else 100
+            limit = 100 if each.name in ("consistency", "gain") else 1
             if not 0 <= value <= limit:
                 raise PromptError(
                     f"least {each.name} {value!r} must be from 0 to {limit}",
@@ -70,6 +77,8 @@ class RefineRules:
             "score": mask.score,
             "stability": mask.stability,
             "overlap": overlap,
-            "edges": change.edges,
+            "core": change.core,
+            "consistency": change.consistency,
+            "gain": change.gain,
         }
         return next((k for k, v in values.items() if v < getattr(self, k)), "")
