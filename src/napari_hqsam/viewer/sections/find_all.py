@@ -1,4 +1,4 @@
-"""Buttons that find all objects of the plane shown, or all like those accepted."""
+"""Buttons for all objects of the plane shown: find all, all alike, refine all."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ class FindAll(QWidget):
             stacks.find_similar,
             icon="batch",
         )
+        self.refine = button(
+            "Refine the labels",
+            "Segment each object of the target on the plane shown again from its own\n"
+            "shape. The new outline is taken where it follows the edges better.\n"
+            "One step of undo",
+            stacks.refine,
+            icon="clean",
+        )
         self.progress = progress_bar("Tiles that are done, and the time left")
         self.proposer = choice(stacks.state, "proposer")
         row = QHBoxLayout()
@@ -48,6 +56,7 @@ class FindAll(QWidget):
         row.addWidget(self.proposer.native, 2)
         rows.addLayout(row)
         rows.addWidget(self.similar)
+        rows.addWidget(self.refine)
         rows.addWidget(self.progress.native)
         stacks.changed.connect(self.refresh)
         stacks.progress.connect(self.refresh)
@@ -69,7 +78,8 @@ class FindAll(QWidget):
             self.run.setText("Find all on this slice")
         else:
             self.run.setText("Find all objects")
-        self.similar.setEnabled(not self.stacks.running)
+        for each in (self.similar, self.refine):
+            each.setEnabled(not self.stacks.running)
         self.progress.visible = self.stacks.on_one_plane
 
     def _on_advanced(self, share: float, text: str) -> None:

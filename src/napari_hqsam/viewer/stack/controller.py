@@ -22,6 +22,7 @@ from napari_hqsam.viewer.stack.state import StackState
 from napari_hqsam.viewer.stack.tasks import TASKS
 from napari_hqsam.viewer.stack.tasks.find_all import FindAllOnPlane
 from napari_hqsam.viewer.stack.tasks.find_similar import FindSimilarOnPlane
+from napari_hqsam.viewer.stack.tasks.refine import RefineOnPlane
 from napari_hqsam.viewer.stack.tasks.task import TaskInputs
 from napari_hqsam.viewer.stack.tasks.tracks import MakeTracks
 from napari_hqsam.viewer.stack.worst_slice import WorstSliceFinder
@@ -145,6 +146,10 @@ class StackController(QObject):
     def find_similar(self) -> None:
         """Find the objects of the plane shown that are like those accepted last."""
         self._start(FindSimilarOnPlane)
+
+    def refine(self) -> None:
+        """Refine the outlines of all objects of the plane shown."""
+        self._start(RefineOnPlane)
 
     def tracks(self) -> None:
         """Add a Tracks layer of the labels: an id is one object on all slices."""

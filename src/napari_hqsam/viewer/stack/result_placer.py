@@ -79,6 +79,35 @@ class ResultPlacer:
         if found.parts is not None:
             self._state.parts[label_id, plane] = found.parts
 
+    def reshape(
+        self, plan: StackPlan, progress: StackProgress, z: int, found: ObjectOnSlice
+    ) -> None:
+        """Replace the outline of an object that is in the target; its key is its id.
+
+        Of objects that are reshaped together, with disjoint masks, each may take pixels
+        that another gives up later: the new outlines overwrite the old ones.
+
+        Raises
+        ------
+        HqsamError
+            As of `place`.
+        """
+        session = self._session_of(plan)
+        label_id, mask = found.key, found.mask
+        assert isinstance(label_id, int)
+        assert mask is not None
+        with session.grouped(plan.group):
+            session.reshape(
+                label_id,
+                mask.bbox,
+                mask.data,
+                plan.stack.plane(z),
+                overlap="overwrite",
+            )
+        progress.begun = True
+        progress.filled.add(z)
+        progress.ids[label_id] = label_id
+
     def _session_of(self, plan: StackPlan) -> Session:
         """Return the session if its labels are those that the run began on."""
         target, session = self._sessions.target, plan.session
