@@ -315,7 +315,7 @@ def kills(count: int) -> bool:
             if out.exists():
                 equal += np.array_equal(read_labels(out), whole)
                 runs += 1
-                print(f"kills: {killed} so far, {runs} runs done", flush=True)
+                print(f"kills: {killed}, {equal} of {runs} runs equal", flush=True)
     print(f"kills: {killed} of {runs} runs, of which {equal} have equal labels")
     return equal == runs
 
