@@ -34,7 +34,7 @@ and what takes the place of that for a single example."""
 SIZES, GREY = 5.0, 60.0
 """Factor by which the area of a match may be below or above that of all examples, and
 how far its mean grey may lie outside theirs, of 255. These and `SLACK` were chosen on
-eight validation images of six kinds, with 1, 3 and 10 examples."""
+seven validation images of five data sets, with 1, 3 and 10 examples."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,7 +118,7 @@ def iter_similar(
         for each in (*like, *other)
         if image.position(each.plane) == image.position(plane)
     ]
-    for match in search.matches(level, plane, box, taken, progress):
+    for match in search.matches(search.model(level), plane, box, taken, progress):
         if all(iou(match.mask, each) < SAME for each in here):
             yield match
 
@@ -134,18 +134,21 @@ class _Search:
     how: SegmentOptions
     check: Callable[[], None]
 
+    def model(self, level: int) -> ExampleModel:
+        """Describe the examples at a level; their tiles are encoded if need be."""
+        return ExampleModel(self.segmenter, self.like, self.unlike, level)
+
     def matches(
         self,
-        level: int,
+        model: ExampleModel,
         plane: PlaneIndex,
         region: Box,
         taken: Any = None,  # noqa: ANN401 - any array
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[Match]:
         """Yield the matches in a region, the examples among them."""
-        segmenter = self.segmenter
+        segmenter, level = self.segmenter, model.level
         index = segmenter.image.position(plane)
-        model = ExampleModel(segmenter, self.like, self.unlike, level)
         kind = find_proposer("auto", segmenter.model)
         decoder = PlaneDecoder(segmenter.source, segmenter.model, segmenter.grid, index)
         seen = (
@@ -182,10 +185,11 @@ class _Search:
         middle = segmenter.grid.level_for(float(np.median(sizes)), share)
         rated: dict[int, float] = {}
         for level in {segmenter.grid.clip(middle + step) for step in (-1, 0, 1)}:
+            model = self.model(level)
             ious, ratings = [], []
             for each in tried:
                 self.check()
-                found = self.matches(level, each.plane, each.mask.bbox)
+                found = self.matches(model, each.plane, each.mask.bbox)
                 ious.append(max((iou(m.mask, each.mask) for m in found), default=0.0))
                 if kind.needs_instance_decoder:
                     ratings.append(kind.rate(view_of(segmenter, each, level)))
