@@ -183,7 +183,7 @@ class Hand:
         if wait:
             self.wait()
 
-    def wait(self, until=None, seconds=60):
+    def wait(self, until=None, seconds=120):
         """Let things happen until nothing more does."""
         until = until or self.idle
         end = time.monotonic() + seconds

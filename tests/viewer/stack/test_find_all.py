@@ -179,10 +179,12 @@ def test_the_stack_tells_tiles_of_a_slice_as_well(start):
     hand.stacks.advanced.connect(lambda share, text: reports.append((share, text)))
     hand.stacks.state.task = "auto"
     hand.section.toggle()
+    told = "0 of 6 slices, 2 of 25 tiles"
+    hand.wait(lambda: told in [text for _, text in reports])
+    hand.section.toggle()  # cancels: 150 tiles with 1,024 points each take a minute
     finish(hand)
     shares = [share for share, _ in reports]
     assert shares == sorted(shares)
-    assert "0 of 6 slices, 2 of 25 tiles" in [text for _, text in reports]
 
 
 def test_the_time_left():
