@@ -163,7 +163,7 @@ CASES = {
     "batch mode": f"batch {STACK} flat.csv --mode auto -o out.tif",
     "propagate flat": f"propagate {FLAT} flat.csv -o out.tif",
     "propagate range": f"propagate {STACK} stack.csv --range 1,9 -o out.tif",
-    "propagate rule": f"propagate {STACK} stack.csv --likeness 2 -o out.tif",
+    "propagate rule": f"propagate {STACK} stack.csv --contrast 2 -o out.tif",
     "replay no journal": "replay cells.tif cells.tif -o out.tif",
     "replay model": (
         "replay side.tif.journal.jsonl cells.tif --axes zyx -m nobody -o out.tif"

@@ -149,7 +149,7 @@ def test_tolerances_widen_with_the_distance_of_slices():
     assert rules.broken(1, 1, 1, (100, 300), 2) is None
     assert rules.broken(1, 1, 1, (100, 0), 9) == "empty"
     assert "stability" in rules.broken(1, 0.1, 1, (9, 9), 9)
-    assert "likeness" in rules.broken(0.1, 1, 1, (9, 9), 9)
+    assert "contrast" in rules.broken(0.1, 1, 1, (9, 9), 9)
     assert per_step(0.25, 2) == 0.5
     assert per_step(0.25, 0.5) == 0.25
 

@@ -164,7 +164,7 @@ def test_masks_of_a_slice_are_disjoint_and_taken_pixels_are_left(walk):
     taken = np.zeros(stack.shape, np.uint16)
     taken[:, :36] = 5
     objects = [{0: ask((42, 30))}, {0: ask((42, 70))}]
-    rules = StopRules(likeness=0, overlap=0, area_jump=99)
+    rules = StopRules(contrast=0, overlap=0, area_jump=99)
     for each in walk(stack).iter_propagate(objects, level=0, taken=taken, rules=rules):
         planes = [s.mask.to_plane((SIDE, SIDE)) for s in each.objects.values()]
         assert (np.sum(planes, 0) <= 1).all()
@@ -176,7 +176,7 @@ def test_masks_of_a_slice_are_disjoint_and_taken_pixels_are_left(walk):
 def test_an_object_that_splits_keeps_its_parts(walk):
     gaps = [0, 0, 26, 28, 30]
     stack = cone([[(40, 40 - g / 2), (40, 40 + g / 2)] for g in gaps], [[11, 11]] * 5)
-    rules = StopRules(likeness=0, overlap=0, area_jump=9)
+    rules = StopRules(contrast=0, overlap=0, area_jump=9)
     hints = Hints(box=True, margin=8, widest=1)
     stack[1, 30:51, 25:56] = 220  # wide, just before it splits
     (each,) = walk(stack).propagate(
@@ -338,17 +338,17 @@ def test_a_mask_that_is_only_repeated_ends_where_the_image_ends_it(walk, monkeyp
     rules = StopRules(0.55, 0, 0, area_jump=99, patience=0)
     (each,) = segmenter.propagate({4: ask(centres[4][0])}, level=0, rules=rules)
     assert each.extent == (0, 7)
-    assert "likeness 0.00" in each.ended[7]
+    assert "contrast 0.00" in each.ended[7]
 
 
-@pytest.mark.parametrize(("slope", "likeness"), [(0, 1.0), (0.5, 0.5)])
-def test_the_likeness_is_what_is_left_of_the_contrast(walk, slope, likeness):
+@pytest.mark.parametrize(("slope", "contrast"), [(0, 1.0), (0.5, 0.5)])
+def test_contrast_is_relative_to_the_first_slice(walk, slope, contrast):
     """Of an object as bright as before, its surroundings may rise as well."""
     stack, centres = drifting(5, 1)
     stack[4][stack[4] < 100] = 20 + slope * 200  # below half: the mask stays the same
     loose = StopRules(0, 0, 0, area_jump=99)
     (each,) = walk(stack).propagate({2: ask(centres[2][0])}, level=0, rules=loose)
-    assert each.slices[4].confidence.likeness == pytest.approx(likeness, abs=0.1)
+    assert each.slices[4].confidence.contrast == pytest.approx(contrast, abs=0.1)
 
 
 def test_what_is_told_again_is_less_sure_of_the_outline_alone():

@@ -53,8 +53,12 @@ def propagate(
     confidence: Annotated[
         Path | None, typer.Option(help="Table of confidence by object and slice: .csv.")
     ] = None,
-    likeness: Annotated[
-        float, typer.Option(help="An object ends below this similarity, 0 to 1.")
+    contrast: Annotated[
+        float,
+        typer.Option(
+            help="An object ends below this fraction of its contrast to its "
+            "surroundings, 0 to 1."
+        ),
     ] = 0.55,
     stability: Annotated[
         float | None,
@@ -101,7 +105,7 @@ def propagate(
         spacing=None if spacing is None else floats(spacing, 1, "--spacing", "2.5")[0],
         keep=keep,
         confidence=confidence,
-        rules=StopRules(likeness, stability, overlap, area_jump, patience),
+        rules=StopRules(contrast, stability, overlap, area_jump, patience),
         overwrite=overwrite,
         reporter=Console(),
         **chosen,

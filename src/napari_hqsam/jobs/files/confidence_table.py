@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.propagation import StackSlice
 
 COLUMNS = (
-    *("object", "slice", "confidence", "stability", "overlap", "likeness"),
+    *("object", "slice", "confidence", "stability", "overlap", "contrast"),
     *("agreement", "origin", "pixels", "ended"),
 )
 
@@ -38,7 +38,7 @@ class ConfidenceTable:
                 confidence.combined,
                 confidence.stability,
                 confidence.overlap,
-                confidence.likeness,
+                confidence.contrast,
                 confidence.agreement,
             )
             shown = ("" if part is None else f"{part:.3f}" for part in parts)

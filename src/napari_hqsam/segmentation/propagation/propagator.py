@@ -204,7 +204,7 @@ class Propagator:
             # between two known slices it should have come from both
             agreement = None if between is None else 0.0
             confidence = Confidence(
-                only.mask.stability, only.overlap, only.likeness, agreement
+                only.mask.stability, only.overlap, only.contrast, agreement
             )
             return Claim(only.mask, only.logits), confidence
         before, behind = between
@@ -228,7 +228,7 @@ class Propagator:
         confidence = Confidence(
             mask.stability,
             (1 - weight) * one.overlap + weight * other.overlap,
-            (1 - weight) * one.likeness + weight * other.likeness,
+            (1 - weight) * one.contrast + weight * other.contrast,
             iou(one.mask, other.mask),
         )
         return Claim(mask, logits), confidence

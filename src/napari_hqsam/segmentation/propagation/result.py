@@ -26,9 +26,9 @@ class Confidence:
     overlap : float or None
         IoU with the mask on the neighbouring slice that it was propagated from, per
         pixel of distance in z (`rules.per_step`). None where given or prompted.
-    likeness : float or None
-        Fraction of the object's contrast to its surroundings that is left
-        (`likeness.likeness`). None where given or prompted.
+    contrast : float or None
+        Contrast of the object to its surroundings, as a fraction of the reference
+        (`contrast.relative_contrast`). None where given or prompted.
     agreement : float or None
         IoU of the forward and the backward mask; 0 where only one of them was
         found. None where only one direction runs.
@@ -36,7 +36,7 @@ class Confidence:
 
     stability: float
     overlap: float | None = None
-    likeness: float | None = None
+    contrast: float | None = None
     agreement: float | None = None
 
     @property
@@ -44,7 +44,7 @@ class Confidence:
         """Geometric mean of the parts, 0..1; 1 where given or prompted."""
         if self.overlap is None:
             return 1.0
-        known = (self.stability, self.overlap, self.likeness, self.agreement)
+        known = (self.stability, self.overlap, self.contrast, self.agreement)
         parts = [max(part, 0.0) for part in known if part is not None]
         return float(math.prod(parts) ** (1 / len(parts)))
 

@@ -41,8 +41,8 @@ class StopRules:
 
     Attributes
     ----------
-    likeness : float
-        Least `Confidence.likeness`, 0..1, independent of the distance.
+    contrast : float
+        Least `Confidence.contrast`, 0..1, independent of the distance.
     stability : float, optional
         Least `Mask.stability`, 0..1, independent of the distance; None: the
         model's (`Tuning.end_stability`).
@@ -60,14 +60,14 @@ class StopRules:
         A limit is outside its range.
     """
 
-    likeness: float = 0.55
+    contrast: float = 0.55
     stability: float | None = None
     overlap: float = 0.4
     area_jump: float = 2.5
     patience: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("likeness", "stability", "overlap"):
+        for name in ("contrast", "stability", "overlap"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise PromptError(f"stop rule {name} {value:g} is not from 0 to 1")
@@ -86,7 +86,7 @@ class StopRules:
 
     def broken(
         self,
-        likeness: float,
+        contrast: float,
         stability: float,
         overlap: float,
         areas: tuple[int, int],
@@ -96,7 +96,7 @@ class StopRules:
 
         Parameters
         ----------
-        likeness, stability : float
+        contrast, stability : float
             Of the mask.
         overlap : float
             Its IoU with the last mask.
@@ -107,8 +107,8 @@ class StopRules:
         """
         if not areas[1]:
             return "empty"
-        if likeness < self.likeness:
-            return f"likeness {likeness:.2f} below {self.likeness:g}"
+        if contrast < self.contrast:
+            return f"contrast {contrast:.2f} below {self.contrast:g}"
         if self.stability is not None and stability < self.stability:
             return f"stability {stability:.2f} below {self.stability:g}"
         if (scaled := per_step(overlap, step)) < self.overlap:

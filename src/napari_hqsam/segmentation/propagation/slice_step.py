@@ -13,8 +13,8 @@ from napari_hqsam.segmentation.options import SegmentOptions
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, decode_by_tile
 from napari_hqsam.segmentation.plane.growth import MaskGrower
 from napari_hqsam.segmentation.propagation import logit_maps
+from napari_hqsam.segmentation.propagation.contrast import contrast, relative_contrast
 from napari_hqsam.segmentation.propagation.hints import Hints, next_prompts, widened_box
-from napari_hqsam.segmentation.propagation.likeness import contrast, likeness
 from napari_hqsam.segmentation.propagation.overlaps import (
     PROMPTED,
     Claim,
@@ -62,7 +62,7 @@ class PropagationState:
         Slices from that mask to the next slice.
     reference : ndarray or None
         (3,) its contrast to its surroundings on the first slice after a given or
-        prompted one (`likeness.contrast`); None before that.
+        prompted one (`contrast.contrast`); None before that.
     """
 
     mask: Mask
@@ -82,8 +82,8 @@ class PropagatedMask:
         Of the chosen output, before overlaps were resolved.
     overlap : float
         IoU with the last mask, per pixel of distance along z.
-    likeness : float
-        Fraction of the reference contrast that is left.
+    contrast : float
+        Contrast as a fraction of the reference, 0..1.
     reference : ndarray or None
         (3,) the reference contrast, from now on if it was None.
     """
@@ -91,7 +91,7 @@ class PropagatedMask:
     mask: Mask
     logits: Logits
     overlap: float
-    likeness: float
+    contrast: float
     reference: NDArray[np.float32] | None
 
 
@@ -149,7 +149,7 @@ def propagate_to_slice(
         if claim is None:
             failed[i] = "empty"
             continue
-        contrasts[i] = _likeness(decoder, claim, states[i].reference)
+        contrasts[i] = _relative_contrast(decoder, claim, states[i].reference)
         if reason := check.broken(i, claim.mask, contrasts[i][0]):
             failed[i] = reason
         else:
@@ -177,25 +177,27 @@ class _StopCheck:
     steps: Mapping[int, float]
     rules: StopRules
 
-    def broken(self, i: int, mask: Mask, like: float) -> str | None:
+    def broken(self, i: int, mask: Mask, contrast: float) -> str | None:
         """Return the rule that the mask of an object breaks; None if it passes."""
         before = self.before[i]
         areas = before.area, mask.area
         overlap = iou(mask, before)
-        return self.rules.broken(like, mask.stability, overlap, areas, self.steps[i])
+        return self.rules.broken(
+            contrast, mask.stability, overlap, areas, self.steps[i]
+        )
 
 
-def _likeness(
+def _relative_contrast(
     decoder: PlaneDecoder,
     claim: Claim,
     reference: NDArray[np.float32] | None,
 ) -> tuple[float, NDArray[np.float32] | None]:
-    """Return likeness and reference; the first contrast becomes the reference."""
+    """Return the relative contrast and the reference, by default this contrast."""
     assert claim.logits is not None
     now = contrast(decoder.source, decoder.index, claim.logits)
     if now is None or reference is None:
         return 1.0, now if reference is None else reference
-    return likeness(now, reference), reference
+    return relative_contrast(now, reference), reference
 
 
 def _tiles(

@@ -82,7 +82,7 @@ class ConfidenceStrip(QWidget):
             return f"slice {z}: prompted, or made by hand"
         parts = cell.parts
         lines = [f"slice {z}: confidence {cell.confidence:.2f}"]
-        for name in ("stability", "overlap", "likeness", "agreement"):
+        for name in ("stability", "overlap", "contrast", "agreement"):
             value = getattr(parts, name, None)
             if value is not None:
                 lines.append(f"{name} {value:.2f}")

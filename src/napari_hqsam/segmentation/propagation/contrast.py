@@ -1,4 +1,4 @@
-"""Measure whether a mask still shows the object, by its contrast in the image.
+"""Contrast of an object to its surroundings, which tells where it ends in a stack.
 
 SAM segments something wherever it is prompted, with scores as high after an object's
 end as within it. The contrast between the mask and its surroundings tells the end
@@ -76,8 +76,10 @@ def contrast(
     return np.asarray(difference, np.float32)
 
 
-def likeness(now: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
-    """Return the fraction of the reference's contrast that is left, 0..1.
+def relative_contrast(
+    now: NDArray[np.float32], reference: NDArray[np.float32]
+) -> float:
+    """Return contrast as a fraction of a reference contrast, 0..1.
 
     The scalar projection of `now` on `reference`, over the reference's length.
 
