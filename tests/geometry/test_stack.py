@@ -17,18 +17,18 @@ def test_slices_across_any_axis_are_planes_of_the_labels(axes, across):
     pixels = np.random.default_rng(0).integers(0, 200, [SHAPE[a] for a in axes])
     image = open_image(pixels.astype("u1"), axes=axes, channels=0)
     dims = f"{image.leading_axes}yx"
-    resliced = Reslice.across(dims, across)
-    turned = open_image(image.array, axes=resliced.letters(axes), channels=0)
+    reslice = Reslice.across(dims, across)
+    resliced = open_image(image.array, axes=reslice.letters(axes), channels=0)
     labels = np.stack([image.read_at(i) for i in np.ndindex(image.leading_shape)])
     labels = labels.reshape([SHAPE[a] for a in dims])
-    assert SHAPE[across] not in turned.plane_shape
-    for position in np.ndindex(turned.leading_shape):
-        index = turned.index_at(position)
-        plane = resliced.plane(index)
-        assert resliced.index(plane) == index
-        whole = (0, 0, *turned.plane_shape)
+    assert SHAPE[across] not in resliced.plane_shape
+    for position in np.ndindex(resliced.leading_shape):
+        index = resliced.index_at(position)
+        plane = reslice.plane(index)
+        assert reslice.index(plane) == index
+        whole = (0, 0, *resliced.plane_shape)
         np.testing.assert_array_equal(
-            plane.read(labels, whole), turned.read_at(position)[..., 0]
+            plane.read(labels, whole), resliced.read_at(position)[..., 0]
         )
 
 

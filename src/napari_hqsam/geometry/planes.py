@@ -79,7 +79,7 @@ class Plane:
         return given
 
     @property
-    def turned(self) -> bool:
+    def is_resliced(self) -> bool:
         """Whether the plane is not one along the last two dimensions."""
         count = len(self.index)
         return self.axes != (count, count + 1)

@@ -23,7 +23,7 @@ from napari_hqsam.jobs.inputs import (
     position_of,
     prompt_files,
 )
-from napari_hqsam.jobs.turned_stack import TurnedStack
+from napari_hqsam.jobs.resliced_stack import ReslicedStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -109,12 +109,12 @@ def propagate_file(
         suffix=".csv",
         image=source,
     )
-    stack = TurnedStack.open(setup, source, across)
-    given = collect_prompts(prompts, stack.turned)
-    groups = group_by_plane(given, position_of(plane, stack.turned), stack.turned)
+    stack = ReslicedStack.open(setup, source, across)
+    given = collect_prompts(prompts, stack.resliced)
+    groups = group_by_plane(given, position_of(plane, stack.resliced), stack.resliced)
     objects, others = _objects(groups, stack)
-    check_axes_fit(out, f"{stack.turned.leading_axes}yx")
-    check_prompts(stack.turned, groups)
+    check_axes_fit(out, f"{stack.resliced.leading_axes}yx")
+    check_prompts(stack.resliced, groups)
     where: dict[str, Any] = {
         "axis": stack.axis,
         "index": others,
@@ -126,7 +126,7 @@ def propagate_file(
     kept = None
     if kept_path is not None:
         kept = KeptLabels.read(
-            kept_path, stack.image, stack.turned, stack.resliced, list(objects)
+            kept_path, stack.image, stack.resliced, stack.reslice, list(objects)
         )
     _propagate(
         setup, stack, objects, where | {"rules": rules}, kept, table, out, overwrite
@@ -135,19 +135,19 @@ def propagate_file(
 
 
 def _check_plan(
-    stack: TurnedStack,
+    stack: ReslicedStack,
     objects: Mapping[int, Mapping[int, Prompt]],
     where: dict[str, Any],
 ) -> None:
     """Raise PromptError unless the objects can be propagated as asked."""
     from napari_hqsam.segmentation.propagation import plan_propagation
 
-    plan_propagation(stack.turned, list(objects.values()), **where)
+    plan_propagation(stack.resliced, list(objects.values()), **where)
 
 
 def _propagate(
     setup: JobSetup,
-    stack: TurnedStack,
+    stack: ReslicedStack,
     objects: Mapping[int, Mapping[int, Prompt]],
     keywords: dict[str, Any],
     kept: KeptLabels | None,
@@ -160,7 +160,7 @@ def _propagate(
     Parameters
     ----------
     setup : JobSetup
-    stack : TurnedStack
+    stack : ReslicedStack
     objects : mapping of int to mapping of int to Prompt
         By label id: prompts by slice.
     keywords : dict
@@ -179,7 +179,7 @@ def _propagate(
     from napari_hqsam.sessions import archiving_session
 
     ids, reporter = list(objects), setup.reporter
-    segmenter = setup.segmenter(stack.turned, setup.normalize(stack.turned))
+    segmenter = setup.segmenter(stack.resliced, setup.normalize(stack.resliced))
     slices = iter_propagate(
         segmenter,
         list(objects.values()),
@@ -208,12 +208,12 @@ def _propagate(
 
 
 def _objects(
-    groups: Mapping[tuple[int, ...], Sequence[Prompt]], stack: TurnedStack
+    groups: Mapping[tuple[int, ...], Sequence[Prompt]], stack: ReslicedStack
 ) -> tuple[dict[int, dict[int, Prompt]], dict[str, int]]:
     """Return the prompts of each label id by slice, and the index of other axes."""
     from napari_hqsam.labels import label_ids
 
-    image, axis = stack.turned, stack.axis
+    image, axis = stack.resliced, stack.axis
 
     place = image.leading_axes.index(axis)
     others = {index[:place] + index[place + 1 :] for index in groups}
@@ -239,7 +239,7 @@ def _paint_slices(
     slices: Iterator[StackSlice],
     labels: Any,  # noqa: ANN401 - a zarr array
     ids: Sequence[int],
-    stack: TurnedStack,
+    stack: ReslicedStack,
     table: ConfidenceTable,
     reporter: Reporter,
 ) -> int:

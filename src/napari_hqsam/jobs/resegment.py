@@ -74,7 +74,7 @@ class Resegmenter:
             "plane": self._index(accept.plane, segmenter.image),
             **options.segmentation.arguments(),
         }
-        prompt = replace(accept.prompt, plane=None)  # the label image's, maybe turned
+        prompt = replace(accept.prompt, plane=None)  # the label image's, maybe resliced
         for step in options.corrects:
             mask = _chosen(segmenter, prompt.first(step.points), step, keywords)
             prompt = replace(prompt, logits=mask.logits)

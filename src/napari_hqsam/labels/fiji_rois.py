@@ -88,13 +88,13 @@ def _rois(labels: Any, letters: str) -> Iterator[Any]:  # noqa: ANN401
     from skimage.measure import regionprops
 
     lead = [i for i, letter in enumerate(letters) if letter not in "yx"]
-    turned = letters.index("x") < letters.index("y")
+    transposed = letters.index("x") < letters.index("y")
     for place in np.ndindex(*(labels.shape[i] for i in lead)):
         key: list[int | slice] = [slice(0, n) for n in labels.shape]
         for i, n in zip(lead, place, strict=True):
             key[i] = n
         plane = np.asarray(labels[tuple(key)])
-        plane = plane.T if turned else plane
+        plane = plane.T if transposed else plane
         at = {letters[i]: n + 1 for i, n in zip(lead, place, strict=True)}
         for region in regionprops(plane.astype(np.int64)):
             lines = outlines(region.bbox[:2], region.image)

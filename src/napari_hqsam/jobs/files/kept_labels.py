@@ -30,17 +30,17 @@ class KeptLabels:
     ----------
     labels : Image
         The labels, with the axes of the image.
-    turned : Image
+    resliced : Image
         The image as it is propagated through.
-    resliced : Reslice
+    reslice : Reslice
         Position of its planes in the image.
     highest : int
         Highest id of the labels.
     """
 
     labels: Image
-    turned: Image
-    resliced: Reslice
+    resliced: Image
+    reslice: Reslice
     highest: int
 
     @classmethod
@@ -48,8 +48,8 @@ class KeptLabels:
         cls,
         path: Path,
         image: Image,
-        turned: Image,
-        resliced: Reslice,
+        resliced: Image,
+        reslice: Reslice,
         new: Sequence[int],
     ) -> KeptLabels:
         """Open labels, and check that they fit the image and the new ids.
@@ -94,13 +94,13 @@ class KeptLabels:
                     f"object {both[0]} is in {path} already; give the prompts other ids"
                 )
         _warn_if_elsewhere(path, labels, image, axes)
-        return cls(labels, turned, resliced, highest)
+        return cls(labels, resliced, reslice, highest)
 
     def region(
         self, plane: tuple[int, ...], box: tuple[int, int, int, int]
     ) -> NDArray[Any]:
-        """Read the labels in a box of a plane of `turned`."""
-        where = self.resliced.plane(self.turned.index_at(plane))
+        """Read the labels in a box of a plane of `resliced`."""
+        where = self.reslice.plane(self.resliced.index_at(plane))
         found: NDArray[Any] = self.labels.array[where.key(box)]
         return found if found.dtype.kind in "iu" else found.astype("u4")
 

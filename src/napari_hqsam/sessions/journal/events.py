@@ -201,8 +201,8 @@ Event = Accept | Edit
 
 
 def _plane_to_json(plane: Plane) -> Json:
-    turned = {"axes": list(plane.axes)} if plane.turned else {}
-    return {"plane": list(plane.index), **turned}
+    axes = {"axes": list(plane.axes)} if plane.is_resliced else {}
+    return {"plane": list(plane.index), **axes}
 
 
 def _plane_from_json(record: Mapping[str, Any], shape: tuple[int, ...]) -> Plane:

@@ -1,4 +1,4 @@
-"""An image whose planes are turned across the axis of a propagation."""
+"""An image resliced, so that its planes lie across the axis of a propagation."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class TurnedStack:
+class ReslicedStack:
     """An image, and the same with its planes across the axis of propagation.
 
     Attributes
     ----------
-    image, turned : Image
+    image, resliced : Image
         As in the file; and as it is propagated through.
-    resliced : Reslice
-        Position of the planes of `turned` in `image`.
+    reslice : Reslice
+        Position of the planes of `resliced` in `image`.
     axis : str
-        Letter of the axis of propagation in `turned`.
+        Letter of the axis of propagation in `resliced`.
     """
 
     image: Image
-    turned: Image
-    resliced: Reslice
+    resliced: Image
+    reslice: Reslice
     axis: str
 
     @classmethod
-    def open(cls, setup: JobSetup, source: Path, across: str | None) -> TurnedStack:
+    def open(cls, setup: JobSetup, source: Path, across: str | None) -> ReslicedStack:
         """Open an image with its planes across an axis; by default the last leading.
 
         Raises
@@ -63,9 +63,9 @@ class TurnedStack:
                 parameter="across",
             )
         along = leading[-1] if across is None else across
-        resliced = Reslice.across(f"{leading}yx", along)
-        turned = setup.reopen_image(source, axes=resliced.letters(image.axes))
-        return cls(image, turned, resliced, resliced.names[along])
+        reslice = Reslice.across(f"{leading}yx", along)
+        resliced = setup.reopen_image(source, axes=reslice.letters(image.axes))
+        return cls(image, resliced, reslice, reslice.names[along])
 
     def spacing(self) -> float:
         """Return the spacing of slices from the image's metadata, in pixels.
@@ -77,11 +77,11 @@ class TurnedStack:
         """
         from napari_hqsam.segmentation.propagation import spacing_of
 
-        found = spacing_of(self.turned.space, self.axis)
+        found = spacing_of(self.resliced.space, self.axis)
         if found is None:
             warnings.warn(
                 HqsamWarning(
-                    f"the metadata of {self.turned.name} have no spacing of slices: "
+                    f"the metadata of {self.resliced.name} have no spacing of slices: "
                     "one pixel is assumed; give the spacing (z spacing over pixel "
                     "size)",
                     parameter="spacing",
@@ -112,7 +112,7 @@ class TurnedStack:
         boxes = [mask.bbox for mask in masks.values()]
         y0, x0 = (min(box[k] for box in boxes) for k in (0, 1))
         y1, x1 = (max(box[k] for box in boxes) for k in (2, 3))
-        where = self.resliced.plane(self.turned.index_at(found.plane))
+        where = self.reslice.plane(self.resliced.index_at(found.plane))
         key = where.key((y0, x0, y1, x1))
         window = labels[key]
         for label_id, mask in masks.items():
