@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from napari_hqsam.masks import Logits, Mask
 from napari_hqsam.masks.algebra import iou
-from napari_hqsam.segmentation.propagation import Hints
-from napari_hqsam.segmentation.propagation.hints import inner_points, next_prompts
+from napari_hqsam.segmentation.propagation import PromptTransfer
 from napari_hqsam.segmentation.propagation.logit_maps import (
     blend,
     drop_unconnected,
@@ -19,6 +18,10 @@ from napari_hqsam.segmentation.propagation.overlaps import (
     PROPAGATED,
     Claim,
     resolve_overlaps,
+)
+from napari_hqsam.segmentation.propagation.prompt_transfer import (
+    inner_points,
+    next_prompts,
 )
 from napari_hqsam.segmentation.propagation.spill_buffer import SpillBuffer
 from napari_hqsam.segmentation.propagation.tile_cover import assign_tiles, choose_level
@@ -126,29 +129,31 @@ def test_each_part_gets_a_point_and_specks_none():
 def test_the_hints_make_the_prompt():
     masks = {0: box_mask(10, 10, 20, 20), 1: box_mask(10, 22, 20, 32)}
     steps = dict.fromkeys(masks, 2.0)
-    plain = next_prompts(masks, steps, (64, 64), Hints())
+    plain = next_prompts(masks, steps, (64, 64), PromptTransfer())
     assert plain[0].box == (9.5, 9.5, 19.5, 19.5)
     assert plain[0].point_labels == (1,)
-    rich = next_prompts(masks, steps, (64, 64), Hints(negatives=1, margin=0.5))
+    rich = next_prompts(masks, steps, (64, 64), PromptTransfer(negatives=1, margin=0.5))
     assert rich[0].box == (8.5, 8.5, 20.5, 20.5)
     assert rich[0].point_labels == (1, 0)
     assert rich[0].points[1] == rich[1].points[0]
     far = {0: masks[0], 1: box_mask(50, 50, 60, 60)}
-    assert next_prompts(far, steps, (64, 64), Hints(negatives=1))[0].point_labels == (
-        1,
-    )
+    assert next_prompts(far, steps, (64, 64), PromptTransfer(negatives=1))[
+        0
+    ].point_labels == (1,)
     said = disc((30, 30), 12)
     offset, crop = to_pixels(said, (64, 64))
     seen = {0: Mask.from_crop(crop, offset, 1, 1, logits=said)}
-    pointed = next_prompts(seen, steps, (64, 64), Hints())
+    pointed = next_prompts(seen, steps, (64, 64), PromptTransfer())
     assert pointed[0].box is None
     assert pointed[0].logits is not None
-    assert next_prompts(seen, steps, (64, 64), Hints(logits=False))[0].box
+    assert next_prompts(seen, steps, (64, 64), PromptTransfer(logits=False))[0].box
 
 
 def test_a_known_object_where_another_was_gives_no_contradiction():
     mask = box_mask(10, 10, 20, 20)
-    prompts = next_prompts({0: mask}, {0: 1.0}, (64, 64), Hints(negatives=2), [mask])
+    prompts = next_prompts(
+        {0: mask}, {0: 1.0}, (64, 64), PromptTransfer(negatives=2), [mask]
+    )
     assert prompts[0].point_labels == (1,)
 
 

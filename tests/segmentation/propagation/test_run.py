@@ -11,8 +11,12 @@ from napari_hqsam import Prompt, Segmenter, open_image
 from napari_hqsam.errors import ImageError, PromptError
 from napari_hqsam.masks import Logits, Mask
 from napari_hqsam.segmentation import StopRules, revise
-from napari_hqsam.segmentation.propagation import Hints, collect, iter_propagate
-from napari_hqsam.segmentation.propagation.hints import next_prompts
+from napari_hqsam.segmentation.propagation import (
+    PromptTransfer,
+    collect,
+    iter_propagate,
+)
+from napari_hqsam.segmentation.propagation.prompt_transfer import next_prompts
 
 SIDE = 96
 
@@ -177,10 +181,10 @@ def test_an_object_that_splits_keeps_its_parts(walk):
     gaps = [0, 0, 26, 28, 30]
     stack = cone([[(40, 40 - g / 2), (40, 40 + g / 2)] for g in gaps], [[11, 11]] * 5)
     rules = StopRules(contrast=0, overlap=0, area_jump=9)
-    hints = Hints(box=True, margin=8, widest=1)
+    transfer = PromptTransfer(box=True, margin=8, widest=1)
     stack[1, 30:51, 25:56] = 220  # wide, just before it splits
     (each,) = walk(stack).propagate(
-        {1: ask((40, 40))}, level=0, rules=rules, hints=hints
+        {1: ask((40, 40))}, level=0, rules=rules, transfer=transfer
     )
     for z in (2, 3, 4):
         plane = each.slices[z].mask.to_plane((SIDE, SIDE))
@@ -188,7 +192,7 @@ def test_an_object_that_splits_keeps_its_parts(walk):
         assert plane[40, 40 + gaps[z] // 2]
     stack[3:, :, :40] = 20  # one part vanishes, the other goes on
     (each,) = walk(stack).propagate(
-        {1: ask((40, 40))}, level=0, rules=rules, hints=hints
+        {1: ask((40, 40))}, level=0, rules=rules, transfer=transfer
     )
     assert each.slices[4].mask.to_plane((SIDE, SIDE))[40, 55]
 
@@ -357,7 +361,9 @@ def test_what_is_told_again_is_less_sure_of_the_outline_alone():
     mask = Mask.from_crop(
         values > 0, (0, 0), 1.0, 1.0, logits=Logits(values, (0, 0), 1)
     )
-    told = next_prompts({0: mask}, {0: 1.0}, (40, 40), Hints(blur=1.0))[0].logits.values
+    told = next_prompts({0: mask}, {0: 1.0}, (40, 40), PromptTransfer(blur=1.0))[
+        0
+    ].logits.values
     assert told[20, 20] == pytest.approx(12, abs=0.1)
     assert told[2, 2] == pytest.approx(-12, abs=0.1)
     assert abs(told[20, 29]) < 6

@@ -1,5 +1,5 @@
-from .hints import Hints
 from .plan import Direction, plan_propagation, spacing_of
+from .prompt_transfer import PromptTransfer
 from .redo import affected_range, range_to_propagate, redone_slices
 from .result import Confidence, SliceMask, StackObject, StackSlice
 from .rules import StopRules
@@ -8,7 +8,7 @@ from .run import collect, iter_propagate, propagate, revise
 __all__ = [
     "Confidence",
     "Direction",
-    "Hints",
+    "PromptTransfer",
     "SliceMask",
     "StackObject",
     "StackSlice",

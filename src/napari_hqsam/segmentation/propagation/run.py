@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hqsam.masks.mask import Mask
-from napari_hqsam.segmentation.propagation.hints import Hints
 from napari_hqsam.segmentation.propagation.overlaps import check_taken
 from napari_hqsam.segmentation.propagation.plan import (
     Direction,
@@ -14,6 +13,7 @@ from napari_hqsam.segmentation.propagation.plan import (
     plan_propagation,
     plan_stages,
 )
+from napari_hqsam.segmentation.propagation.prompt_transfer import PromptTransfer
 from napari_hqsam.segmentation.propagation.propagator import Propagator
 from napari_hqsam.segmentation.propagation.redo import (
     range_to_propagate,
@@ -46,7 +46,7 @@ def iter_propagate(
     taken: TakenLabels | None = None,
     spacing: float | None = None,
     rules: StopRules | None = None,
-    hints: Hints | None = None,
+    transfer: PromptTransfer | None = None,
     cancel: threading.Event | Callable[[], bool] | None = None,
     **options: Unpack[OptionArgs],
 ) -> Iterator[StackSlice]:
@@ -81,7 +81,7 @@ def iter_propagate(
         metadata, else 1.
     rules : StopRules, optional
         When an object ends.
-    hints : Hints, optional
+    transfer : PromptTransfer, optional
         Which prompts a mask gives on the next slice.
     cancel : threading.Event or callable, optional
         Checked before each slice; once set, or True, the iteration ends.
@@ -115,7 +115,7 @@ def iter_propagate(
     stack_options = StackOptions(
         spacing=plan.spacing,
         rules=(rules or StopRules()).for_model(segmenter.model.tuning),
-        hints=(hints or Hints()).for_model(segmenter.model.tuning),
+        transfer=(transfer or PromptTransfer()).for_model(segmenter.model.tuning),
         taken=taken,
         **options,
     )

@@ -14,11 +14,15 @@ from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, decode_by_til
 from napari_hqsam.segmentation.plane.growth import MaskGrower
 from napari_hqsam.segmentation.propagation import logit_maps
 from napari_hqsam.segmentation.propagation.contrast import contrast, relative_contrast
-from napari_hqsam.segmentation.propagation.hints import Hints, next_prompts, widened_box
 from napari_hqsam.segmentation.propagation.overlaps import (
     PROMPTED,
     Claim,
     resolve_overlaps,
+)
+from napari_hqsam.segmentation.propagation.prompt_transfer import (
+    PromptTransfer,
+    next_prompts,
+    widened_box,
 )
 from napari_hqsam.segmentation.propagation.rules import StopRules, per_step
 from napari_hqsam.segmentation.propagation.tile_cover import assign_tiles, choose_level
@@ -41,12 +45,12 @@ if TYPE_CHECKING:
 class StackOptions(SegmentOptions):
     """Options of a propagation; see `iter_propagate`.
 
-    Rules and hints have no open values (None): see their `for_model`.
+    `rules` and `transfer` have no open values (None): see their `for_model`.
     """
 
     spacing: float = 1.0
     rules: StopRules = field(default_factory=StopRules)
-    hints: Hints = field(default_factory=Hints)
+    transfer: PromptTransfer = field(default_factory=PromptTransfer)
     taken: TakenLabels | None = None
 
 
@@ -136,7 +140,7 @@ def propagate_to_slice(
     steps = {i: options.spacing * state.gap for i, state in states.items()}
     around = [mask for mask in given.values() if mask.area]
     shape = segmenter.image.plane_shape
-    prompts = next_prompts(before, steps, shape, options.hints, around)
+    prompts = next_prompts(before, steps, shape, options.transfer, around)
     decoder = PlaneDecoder(segmenter.source, segmenter.model, segmenter.grid, plane)
     tiles = {i: [t] for i, t in _tiles(segmenter, before, steps, options).items()}
     predictions = decode_by_tile(decoder, prompts, tiles, hq=options.output != "sam")
@@ -213,7 +217,7 @@ def _tiles(
         return dict.fromkeys(before, tile)
     boxes = {}
     for i, mask in before.items():
-        box = widened_box(mask.bbox, options.hints, steps[i])
+        box = widened_box(mask.bbox, options.transfer, steps[i])
         level = (
             choose_level(box, grid, mask.level, share)
             if options.level == "auto"

@@ -30,7 +30,7 @@ negative point."""
 
 
 @dataclass(frozen=True)
-class Hints:
+class PromptTransfer:
     """Which prompts a mask gives on the next slice.
 
     Attributes
@@ -63,13 +63,13 @@ class Hints:
     margin: float = 0.0
     widest: float = 0.15
 
-    def for_model(self, tuning: Tuning) -> Hints:
-        """Return hints with the model's own value where None was given."""
+    def for_model(self, tuning: Tuning) -> PromptTransfer:
+        """Return the same with the value of the model where `blur` is None."""
         return replace(self, blur=tuning.logit_blur) if self.blur is None else self
 
 
 def widened_box(
-    bbox: Box, hints: Hints, step: float
+    bbox: Box, transfer: PromptTransfer, step: float
 ) -> tuple[float, float, float, float]:
     """Widen a mask's box by the margin.
 
@@ -77,7 +77,7 @@ def widened_box(
     ----------
     bbox : (y0, x0, y1, x1)
         Half-open, pixels.
-    hints : Hints
+    transfer : PromptTransfer
     step : float
         Distance between the slices, pixels.
 
@@ -88,7 +88,7 @@ def widened_box(
     """
     y0, x0, y1, x1 = bbox
     longer = max(y1 - y0, x1 - x0)
-    by = max(min(hints.margin * step, hints.widest * longer), 0.0)
+    by = max(min(transfer.margin * step, transfer.widest * longer), 0.0)
     return y0 - 0.5 - by, x0 - 0.5 - by, y1 - 0.5 + by, x1 - 0.5 + by
 
 
@@ -124,7 +124,7 @@ def next_prompts(
     masks: Mapping[int, Mask],
     steps: Mapping[int, float],
     plane_shape: tuple[int, int],
-    hints: Hints,
+    transfer: PromptTransfer,
     around: Sequence[Mask] = (),
 ) -> dict[int, Prompt]:
     """Make the prompt of each object on the next slice.
@@ -136,24 +136,24 @@ def next_prompts(
     steps : mapping of int to float
         Distance from its slice, pixels.
     plane_shape : (h, w)
-    hints : Hints
+    transfer : PromptTransfer
     around : sequence of Mask
         Masks of other objects that are given on the next slice; none empty.
     """
     every = [*masks.values(), *around]
     inner = [inner_points(mask) for mask in every]
-    near = _nearest(every, hints.negatives)
+    near = _nearest(every, transfer.negatives)
     h, w = plane_shape
     prompts = {}
     for k, (i, mask) in enumerate(masks.items()):
-        y0, x0, y1, x1 = widened_box(mask.bbox, hints, steps[i])
+        y0, x0, y1, x1 = widened_box(mask.bbox, transfer, steps[i])
         logits = (
-            blurred(mask.logits, hints.blur or 0.0)
-            if hints.logits and mask.logits
+            blurred(mask.logits, transfer.blur or 0.0)
+            if transfer.logits and mask.logits
             else None
         )
-        boxed = hints.box or logits is None
-        points = inner[k] if hints.points or not boxed else []
+        boxed = transfer.box or logits is None
+        points = inner[k] if transfer.points or not boxed else []
         # an object given on the next slice may lie where this one was
         others = {inner[j][0] for j in near[k]} - set(points)
         prompts[i] = Prompt(
