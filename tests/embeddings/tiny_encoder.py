@@ -63,7 +63,7 @@ def tiny_source(cache, pixels=None, *, axes=None, model=None, **options):
 def tiles_of(source, levels=(0,)):
     grid = Grid(source.image.plane_shape, source.model.input_size)
     h, w = grid.plane_shape
-    return [t for k in levels for t in grid.meeting(k, (0, 0, h, w))]
+    return [t for k in levels for t in grid.overlapping(k, (0, 0, h, w))]
 
 
 def same(one, other):

@@ -159,7 +159,7 @@ def test_tiles_agree_with_one_big_read(level):
     )
     assert whole.shape == (rows, cols, 3)
     assert grid.shape(level) > (1, 1)
-    for tile in grid.meeting(level, (0, 0, h, w)):
+    for tile in grid.overlapping(level, (0, 0, h, w)):
         part = read_rgb8(image, AS_IT_IS, (), tile.region, level)
         assert part.shape[:2] == tile.resized_shape
         y, x = tile.address.row * 32, tile.address.col * 32

@@ -11,8 +11,8 @@ from napari_hqsam.masks.algebra import (
     crop_of,
     intersection,
     iou,
-    meeting,
     minus,
+    overlapping_boxes,
     pixel_box,
     tight_box,
 )
@@ -37,7 +37,7 @@ def test_masks_compare_as_their_planes_do(one, other):
     np.testing.assert_array_equal(rest, one & ~other)
     assert (minus(a, b) is a.data) == (not both)
     if both:
-        assert [*meeting([a], [b])] == [(0, 0)]
+        assert [*overlapping_boxes([a], [b])] == [(0, 0)]
 
 
 @given(PLANES, st.tuples(st.integers(-2, 5), st.integers(-2, 5)))
@@ -78,6 +78,6 @@ def test_a_mask_with_other_pixels_keeps_all_else():
 def test_pairs_whose_boxes_meet(count):
     masks = [Mask((3 * i, 0, 3 * i + 4, 2), np.ones((4, 2), bool), 1, 1)
              for i in range(count)]  # fmt: skip
-    found = set(meeting(masks, masks))
+    found = set(overlapping_boxes(masks, masks))
     wanted = {(i, j) for i in range(count) for j in (i - 1, i, i + 1)}
     assert found == {pair for pair in wanted if 0 <= pair[1] < count}

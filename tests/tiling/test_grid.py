@@ -132,7 +132,7 @@ def test_every_tile_but_the_last_is_full_and_none_is_superfluous(grid_level, dat
 
 @at_leisure
 @given(grids(), st.data())
-def test_meeting_gives_exactly_the_tiles_that_meet(grid_level, data):
+def test_overlapping_gives_exactly_the_tiles_that_overlap(grid_level, data):
     grid, level = grid_level
     h, w = grid.plane_shape
     # width=32: no numbers so small that dividing them by the stride gives 0
@@ -148,15 +148,15 @@ def test_meeting_gives_exactly_the_tiles_that_meet(grid_level, data):
         if max(tile.y0, y0) < min(tile.region[2], y1, h)
         and max(tile.x0, x0) < min(tile.region[3], x1, w)
     ]
-    assert [t.address for t in grid.meeting(level, (y0, x0, y1, x1))] == expected
+    assert [t.address for t in grid.overlapping(level, (y0, x0, y1, x1))] == expected
 
 
 def test_what_is_off_the_plane_meets_no_tile():
     grid = Grid((100, 100), 448)
-    assert list(grid.meeting(0, (200, 0, 300, 100))) == []
-    assert list(grid.meeting(0, (0, -20, 100, 0))) == []
-    assert list(grid.meeting(0, (5, 5, 5, 50))) == []
-    assert len(list(grid.meeting(0, (-20, -20, 1, 1)))) == 1
+    assert list(grid.overlapping(0, (200, 0, 300, 100))) == []
+    assert list(grid.overlapping(0, (0, -20, 100, 0))) == []
+    assert list(grid.overlapping(0, (5, 5, 5, 50))) == []
+    assert len(list(grid.overlapping(0, (-20, -20, 1, 1)))) == 1
 
 
 @at_leisure
@@ -271,10 +271,10 @@ def test_huge_planes_cost_nothing(monkeypatch):
     assert grid.coarsest == 12
     assert grid.shape(-3) == (35714, 35714)
     box = (500_000, 700_000, 500_010, 700_010)
-    assert 1 <= len(list(grid.meeting(0, box))) <= 4
-    assert len(list(grid.meeting(12, (0, 0, 10**6, 10**6)))) == 1
+    assert 1 <= len(list(grid.overlapping(0, box))) <= 4
+    assert len(list(grid.overlapping(12, (0, 0, 10**6, 10**6)))) == 1
     grid.nearest(-3, (999_999, 0))
-    next(grid.meeting(-3, (0, 0, 10**6, 10**6)))
+    next(grid.overlapping(-3, (0, 0, 10**6, 10**6)))
     assert len(made) <= 7
 
 

@@ -87,7 +87,7 @@ def embed_file(
 
     def tiles() -> Iterator[Tile]:
         for k in chosen:
-            yield from grid.meeting(k, box)
+            yield from grid.overlapping(k, box)
 
     source = TileSource(opened, model, normalization, cache=folder)
     total = len(planes) * sum(1 for _ in tiles())

@@ -14,7 +14,7 @@ from napari_hqsam.labels.blocks import blocks
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from napari_hqsam.masks.algebra import Crop
+    from napari_hqsam.masks.algebra import MaskCrop
 
 Overlap = Literal["keep", "overwrite", "empty"]
 
@@ -74,7 +74,7 @@ def paint(
 
 def paint_masks(
     labels: Any,  # noqa: ANN401 - numpy or zarr
-    masks: Mapping[int, Crop],
+    masks: Mapping[int, MaskCrop],
     *,
     index: Sequence[int] = (),
 ) -> None:

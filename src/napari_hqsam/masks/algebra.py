@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ROWS = 256  # boxes compared with all others at once
 
 
-class Crop(Protocol):
+class MaskCrop(Protocol):
     """A mask as a crop with its box, such as `Mask` and `MaskRecord`."""
 
     @property
@@ -114,7 +114,7 @@ def crop_of(bbox: Box, data: NDArray[np.bool_], box: Box) -> NDArray[np.bool_]:
     return crop
 
 
-def intersection(a: Crop, b: Crop) -> int:
+def intersection(a: MaskCrop, b: MaskCrop) -> int:
     """Count the pixels that two masks share."""
     shared = common(a.bbox, b.bbox)
     if is_empty(shared):
@@ -123,14 +123,14 @@ def intersection(a: Crop, b: Crop) -> int:
     return int(np.count_nonzero(both))
 
 
-def iou(a: Crop, b: Crop) -> float:
+def iou(a: MaskCrop, b: MaskCrop) -> float:
     """Compute the intersection over union of two masks; 1 if both are empty."""
     both = intersection(a, b)
     union = a.area + b.area - both
     return both / union if union else 1.0
 
 
-def minus(a: Crop, b: Crop) -> NDArray[np.bool_]:
+def minus(a: MaskCrop, b: MaskCrop) -> NDArray[np.bool_]:
     """Return the set difference of two masks: bool, in the first one's box.
 
     If they are disjoint, the array of the first mask itself, not a copy.
@@ -146,7 +146,9 @@ def minus(a: Crop, b: Crop) -> NDArray[np.bool_]:
     return rest
 
 
-def meeting(first: Sequence[Crop], second: Sequence[Crop]) -> Iterator[tuple[int, int]]:
+def overlapping_boxes(
+    first: Sequence[MaskCrop], second: Sequence[MaskCrop]
+) -> Iterator[tuple[int, int]]:
     """Yield the indices of all pairs of masks whose boxes overlap."""
     if not first or not second:
         return

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from napari_hqsam.errors import ImageError
-from napari_hqsam.masks.algebra import intersection, meeting
+from napari_hqsam.masks.algebra import intersection, overlapping_boxes
 from napari_hqsam.masks.mask import Mask
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def overlapping_pairs(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator
     """Yield all pairs of overlapping objects."""
     ids, masks = [list(before), list(now)], [list(before.values()), list(now.values())]
     areas = [[mask.area for mask in some] for some in masks]
-    for i, j in meeting(*masks):
+    for i, j in overlapping_boxes(*masks):
         shared = intersection(masks[0][i], masks[1][j])
         if shared:
             a, b = areas[0][i], areas[1][j]

@@ -131,7 +131,7 @@ class Grid:
             ),
         )
 
-    def meeting(self, level: int, region: Sequence[float]) -> Iterator[Tile]:
+    def overlapping(self, level: int, region: Sequence[float]) -> Iterator[Tile]:
         """Yield the tiles that overlap a half-open plane box (y0, x0, y1, x1).
 
         None for an empty box, or one outside the plane.
@@ -139,12 +139,12 @@ class Grid:
         (h, w), (rows, cols) = self.plane_shape, self.shape(level)
         y0, x0, y1, x1 = region
         unit = 2.0**level
-        for row in self._met(max(y0, 0) / unit, min(y1, h) / unit, rows):
-            for col in self._met(max(x0, 0) / unit, min(x1, w) / unit, cols):
+        for row in self._overlapping(max(y0, 0) / unit, min(y1, h) / unit, rows):
+            for col in self._overlapping(max(x0, 0) / unit, min(x1, w) / unit, cols):
                 yield self.tile(level, row, col)
 
-    def _met(self, start: float, stop: float, count: int) -> range:
-        """Return the i < count for which [i S/2, i S/2 + S) meets [start, stop)."""
+    def _overlapping(self, start: float, stop: float, count: int) -> range:
+        """Return the i < count for which [i S/2, i S/2 + S) overlaps [start, stop)."""
         if start >= stop:
             return range(0)
         first = math.floor((start - self.size) / self.stride) + 1

@@ -74,8 +74,8 @@ class PlaneFiles:
         """Read the masks of a cell."""
         return load_cell(self.cell(cell))
 
-    def cells_meeting(self, box: Box) -> list[int]:
-        """Return the numbers of the cells with masks whose boxes may meet a box.
+    def cells_overlapping(self, box: Box) -> list[int]:
+        """Return the numbers of the cells with masks whose boxes may overlap a box.
 
         Parameters
         ----------

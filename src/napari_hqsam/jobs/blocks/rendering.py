@@ -37,7 +37,7 @@ def render(files: PlaneFiles, cells: Cells, box: Box) -> NDArray[np.int64]:
     """
     first, ids, qualities = (files.table(name) for name in (FIRST, IDS, QUALITIES))
     drawn: list[tuple[float, int, Mask]] = []
-    for number in files.cells_meeting(box):
+    for number in files.cells_overlapping(box):
         start = int(first[number])
         for offset, mask in enumerate(files.masks(cells.cell(number)), start):
             label_id = int(ids[offset])

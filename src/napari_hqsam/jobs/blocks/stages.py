@@ -160,7 +160,7 @@ def match_cells(context: BlockContext, task: CellsTask) -> int:
         own = files.masks(cell)
         if not own:
             continue
-        for other in files.cells_meeting(tuple(extents[number].tolist())):
+        for other in files.cells_overlapping(tuple(extents[number].tolist())):
             if other <= number:
                 continue
             pairs = match_masks(own, files.masks(cells.cell(other)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.masks.algebra import intersection, meeting, minus
+from napari_hqsam.masks.algebra import intersection, minus, overlapping_boxes
 from napari_hqsam.segmentation.automatic.detections import quality
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def suppress_duplicates(
     areas = [m.area for m in (*kept, *masks)]
     everyone = [*kept, *masks]
     rivals: dict[int, list[int]] = {i: [] for i in range(len(masks))}
-    for i, j in meeting(masks, everyone):
+    for i, j in overlapping_boxes(masks, everyone):
         if j < i + len(kept):
             rivals[i].append(j)
     stays = [True] * len(kept)
@@ -80,7 +80,7 @@ def make_disjoint(masks: Sequence[Mask], least: float = 0.5) -> list[Mask]:
     """
     order = sorted(masks, key=lambda m: (-quality(m), m.bbox))
     rivals: dict[int, list[int]] = {i: [] for i in range(len(order))}
-    for i, j in meeting(order, order):
+    for i, j in overlapping_boxes(order, order):
         if j < i:
             rivals[i].append(j)
     done: list[Mask] = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hqsam.errors import ImageError
 from napari_hqsam.geometry.boxes import common, index_in, shape_of
-from napari_hqsam.masks.algebra import crop_of, meeting
+from napari_hqsam.masks.algebra import crop_of, overlapping_boxes
 from napari_hqsam.segmentation.propagation.logit_maps import sample
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def resolve_overlaps(
     numbers = sorted(i for i, claim in claims.items() if claim.mask.area)
     pixels = {i: claims[i].mask.data for i in numbers}
     masks = [claims[i].mask for i in numbers]
-    for a, b in meeting(masks, masks):
+    for a, b in overlapping_boxes(masks, masks):
         if a < b:
             _resolve_pair(claims, numbers[a], numbers[b], pixels)
     if taken is not None:

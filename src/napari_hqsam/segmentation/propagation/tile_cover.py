@@ -63,7 +63,9 @@ def assign_tiles(
     for i, (box, level) in boxes.items():
         middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         nearest = grid.nearest(level, middle)
-        well = [t for t in grid.meeting(level, box) if _lies_well(box, t, grid, rim)]
+        well = [
+            t for t in grid.overlapping(level, box) if _lies_well(box, t, grid, rim)
+        ]
         for tile in well or [nearest]:
             holding.setdefault(tile, []).append(i)
     while holding:

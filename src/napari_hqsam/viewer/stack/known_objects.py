@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.slices.slice_results import SlicePrompt
 
-Crop = tuple[tuple[int, int, int, int], "NDArray[np.bool_]"]
+BoxedMask = tuple[tuple[int, int, int, int], "NDArray[np.bool_]"]
 """Half-open box (y0, x0, y1, x1) of a plane, and the (h, w) bool mask in it."""
 
 
@@ -38,7 +38,7 @@ class KnownObject:
     ----------
     prompts : mapping of int to SlicePrompt
         By slice.
-    kept : mapping of int to Crop
+    kept : mapping of int to BoxedMask
         Masks of slices that stay as they are.
     derived : collection of int
         Slices on which it was derived before.
@@ -48,7 +48,7 @@ class KnownObject:
     """
 
     prompts: Mapping[int, SlicePrompt]
-    kept: Mapping[int, Crop] = field(default_factory=dict)
+    kept: Mapping[int, BoxedMask] = field(default_factory=dict)
     derived: Collection[int] = ()
     changed: Collection[int] | None = None
 
@@ -60,7 +60,7 @@ def known_object(
     span: tuple[int, int],
     prompts: Mapping[int, SlicePrompt],
     sources: Collection[int] | None,
-    fixed: Mapping[int, Mapping[int, Crop]] | None = None,
+    fixed: Mapping[int, Mapping[int, BoxedMask]] | None = None,
 ) -> KnownObject:
     """Collect what is known of an accepted object.
 
@@ -125,8 +125,8 @@ def slices_by_hand(
     label_id: int,
     stack: SliceAxis,
     span: tuple[int, int],
-    fixed: Mapping[int, Mapping[int, Crop]] | None = None,
-) -> dict[int, Crop]:
+    fixed: Mapping[int, Mapping[int, BoxedMask]] | None = None,
+) -> dict[int, BoxedMask]:
     """Return the slices of an object in a range that were prompted or made by hand.
 
     A slice that was cleared by hand counts as well, with an empty mask.
@@ -184,7 +184,7 @@ def boxes_on(labels: Any, plane: Plane) -> dict[int, Box]:  # noqa: ANN401
     return found
 
 
-def _tight(session: Session, label_id: int, plane: Plane) -> Crop:
+def _tight(session: Session, label_id: int, plane: Plane) -> BoxedMask:
     """Return the pixels of an object on a plane in their bounding box."""
     box, pixels = session.pixels(label_id, plane)
     tight = tight_box(pixels, box[:2])

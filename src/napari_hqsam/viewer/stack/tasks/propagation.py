@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.masks import Mask
     from napari_hqsam.segmentation.propagation import Direction
-    from napari_hqsam.viewer.stack.known_objects import Crop, KnownObject
+    from napari_hqsam.viewer.stack.known_objects import BoxedMask, KnownObject
     from napari_hqsam.viewer.stack.plan import SliceJob
 
 
@@ -126,7 +126,7 @@ def _prompted_masks(known: KnownObject, job: SliceJob) -> dict[int, Mask]:
     return masks
 
 
-def _masks(crops: Mapping[int, Crop]) -> dict[int, Mask]:
+def _masks(crops: Mapping[int, BoxedMask]) -> dict[int, Mask]:
     from napari_hqsam.masks import Mask
 
     return {
