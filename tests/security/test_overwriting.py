@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from napari_hqsam import read_labels, write_labels
 from napari_hqsam.errors import OutputError
 from napari_hqsam.labels import check_writable
-from napari_hqsam.labels.ours import is_ours
+from napari_hqsam.labels.software_tag import is_written_by_us
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_what_is_no_labels_of_ours_needs_a_flag(
     assert content(out) == before
     code, _, text = run_command(command, *given, "-o", out, "--overwrite")
     assert code == 0, text
-    assert is_ours(out)
+    assert is_written_by_us(out)
     code, _, text = run_command(command, *given, "-o", out)  # it is ours now
     assert code == 0, text
 
@@ -90,7 +90,7 @@ def test_what_is_no_labels_of_ours_needs_a_flag(
 def test_labels_of_ours_are_known(tmp_path, name):
     path = tmp_path / name
     write_labels(path, np.ones((2, 30, 40), np.uint16), axes="zyx")
-    assert is_ours(path)
+    assert is_written_by_us(path)
     write_labels(path, read_labels(path), overwrite=None)
     check_writable(path, overwrite=None)
     with pytest.raises(OutputError):
@@ -100,12 +100,12 @@ def test_labels_of_ours_are_known(tmp_path, name):
 def test_what_cannot_be_read_is_none_of_ours(tmp_path):
     for name, data in (("a.tif", b"x" * 99), ("b.tif", b"II*\0\xff\xff\xff\xff")):
         (tmp_path / name).write_bytes(data)
-        assert not is_ours(tmp_path / name)
-    assert not is_ours(tmp_path / "missing.tif")
+        assert not is_written_by_us(tmp_path / name)
+    assert not is_written_by_us(tmp_path / "missing.tif")
     (tmp_path / "a.zarr").mkdir()
-    assert is_ours(tmp_path / "a.zarr")
+    assert is_written_by_us(tmp_path / "a.zarr")
     (tmp_path / "a.zarr/zarr.json").write_text("[" * 9999)
-    assert not is_ours(tmp_path / "a.zarr")
+    assert not is_written_by_us(tmp_path / "a.zarr")
 
 
 # --- one file by two names ------------------------------------------------------

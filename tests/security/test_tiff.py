@@ -14,7 +14,7 @@ import tifffile
 from napari_hqsam import open_image, read_labels
 from napari_hqsam.errors import ImageError
 from napari_hqsam.images.formats.tiff.tables import check_tables
-from napari_hqsam.labels.ours import is_ours
+from napari_hqsam.labels.software_tag import is_written_by_us
 
 DATA = np.arange(3 * 32 * 48, dtype=np.uint16).reshape(3, 32, 48)
 GREY = {"photometric": "minisblack"}
@@ -85,7 +85,7 @@ def test_pages_in_a_circle(tmp_path, back, how):
     for read in (open_image, read_labels):
         with pytest.raises(ImageError, match="lead in a circle"):
             read(path)
-    assert not is_ours(path)
+    assert not is_written_by_us(path)
 
 
 def without_end(path):

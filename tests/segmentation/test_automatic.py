@@ -14,8 +14,8 @@ from napari_hqsam.masks import Mask
 from napari_hqsam.masks.metrics import iou
 from napari_hqsam.segmentation import Rules, iter_everything, make_disjoint
 from napari_hqsam.segmentation.automatic import best_level, rate_levels
-from napari_hqsam.segmentation.automatic.choosing import rate_by_clicks
 from napari_hqsam.segmentation.automatic.grid_proposer import GridProposer
+from napari_hqsam.segmentation.automatic.level_rating import rate_by_clicks
 from napari_hqsam.segmentation.automatic.proposing import rows_of_tiles
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 from napari_hqsam.tiling import Grid

@@ -20,8 +20,8 @@ from napari_hqsam.segmentation.automatic import (
     iter_everything,
     rate_levels,
 )
-from napari_hqsam.segmentation.automatic.choosing import Rating
 from napari_hqsam.segmentation.automatic.instances import object_scores
+from napari_hqsam.segmentation.automatic.level_rating import Rating
 from napari_hqsam.segmentation.automatic.watershed import (
     find_seeds,
     grow_seeds,

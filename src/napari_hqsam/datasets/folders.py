@@ -23,7 +23,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImageLabelPair:
     """An image and its labels.
 
     Attributes
@@ -47,7 +47,7 @@ class LabelledFolder:
     ----------
     name : str
         Name of its folder.
-    pairs : tuple of Pair
+    pairs : tuple of ImageLabelPair
         In order of file names; at least one.
     trained : bool
         Whether the data set has a train part, so that a model may have been
@@ -55,7 +55,7 @@ class LabelledFolder:
     """
 
     name: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ImageLabelPair, ...]
     trained: bool = False
 
 
@@ -127,7 +127,9 @@ def _data_set(folder: Path, part: Part) -> LabelledFolder:
     return LabelledFolder(folder.name, pairs, trained=(folder / "train").is_dir())
 
 
-def find_pairs(folder: Path, described: Path | None = None) -> tuple[Pair, ...]:
+def find_pairs(
+    folder: Path, described: Path | None = None
+) -> tuple[ImageLabelPair, ...]:
     """Match images and label files by name without suffix, in order.
 
     Parameters
@@ -145,7 +147,7 @@ def find_pairs(folder: Path, described: Path | None = None) -> tuple[Pair, ...]:
     images, labels = _by_stem(folder / "images"), _by_stem(folder / "labels")
     text = _modality_text(described or folder)
     return tuple(
-        Pair(images[stem], labels[stem], modality_of(text, stem))
+        ImageLabelPair(images[stem], labels[stem], modality_of(text, stem))
         for stem in images
         if stem in labels
     )
@@ -186,7 +188,7 @@ def _modality_text(folder: Path) -> str:
         ) from error
 
 
-def _stem_of(pair: Pair) -> str:
+def _stem_of(pair: ImageLabelPair) -> str:
     return _stem(pair.image)
 
 

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.datasets.folders import LabelledFolder, Pair, Part
+    from napari_hqsam.datasets.folders import ImageLabelPair, LabelledFolder, Part
     from napari_hqsam.models import Model
     from napari_hqsam.segmentation.options import Level
 
-    Job = tuple[LabelledFolder, Pair]
+    Job = tuple[LabelledFolder, ImageLabelPair]
     Progress = Callable[[Sequence[Job]], Iterable[Job]]
 
 
@@ -162,7 +162,7 @@ def jobs_in(
     return jobs
 
 
-def _labels_of(pair: Pair) -> NDArray[Any]:
+def _labels_of(pair: ImageLabelPair) -> NDArray[Any]:
     """Read the labels of an image, y before x as its planes have it."""
     labels = read_labels(pair.labels)
     stored = open_source(pair.labels, keep_indices=True).axes or ""

@@ -40,7 +40,7 @@ TITLES = dict(
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """Figures of a data set, of one modality in it, or of several data sets.
 
     Attributes
@@ -72,7 +72,7 @@ class Row:
         return pair[0] > pair[1]
 
 
-def rows_of(images: Sequence[ImageScores]) -> list[Row]:
+def rows_of(images: Sequence[ImageScores]) -> list[ReportRow]:
     """Average images to data sets, and data sets to their means.
 
     Parameters
@@ -82,13 +82,13 @@ def rows_of(images: Sequence[ImageScores]) -> list[Row]:
 
     Returns
     -------
-    list of Row
+    list of ReportRow
         Data sets in order, each followed by its modalities if there are several;
         then, for several data sets, their mean; and the means of the data sets with
         and without a train part, if there are both.
     """
     measured = [image for image in images if image.objects]
-    rows: list[Row] = []
+    rows: list[ReportRow] = []
     trained: list[bool] = []
     for name in dict.fromkeys(image.data_set for image in measured):
         own = [image for image in measured if image.data_set == name]
@@ -109,17 +109,19 @@ def rows_of(images: Sequence[ImageScores]) -> list[Row]:
     return rows
 
 
-def _row(name: str, kind: str, images: Sequence[ImageScores]) -> Row:
+def _row(name: str, kind: str, images: Sequence[ImageScores]) -> ReportRow:
     objects = sum(image.objects for image in images)
     means = _average([image.means for image in images])
-    return Row(name, kind, len(images), objects, means)
+    return ReportRow(name, kind, len(images), objects, means)
 
 
-def _mean(name: str, rows: Sequence[Row]) -> Row:
+def _mean(name: str, rows: Sequence[ReportRow]) -> ReportRow:
     images, objects = (
         sum(getattr(row, what) for row in rows) for what in ("images", "objects")
     )
-    return Row(name, "mean", images, objects, _average([row.means for row in rows]))
+    return ReportRow(
+        name, "mean", images, objects, _average([row.means for row in rows])
+    )
 
 
 def _average(means: Sequence[Means]) -> Means:
@@ -152,7 +154,7 @@ def tables_of(images: Sequence[ImageScores]) -> list[Table]:
     return [*tables, _levels_table(with_levels), _views_table(with_levels)]
 
 
-def gate_of(rows: Sequence[Row]) -> list[str]:
+def gate_of(rows: Sequence[ReportRow]) -> list[str]:
     """List, in lines, on which data sets and modalities the model beats `GATE`."""
     lines = []
     for prompt, rival in GATE.items():
@@ -206,7 +208,7 @@ def _nested(means: Means) -> dict[str, dict[str, dict[str, float]]]:
 # --- the tables ------------------------------------------------------------
 
 
-def _iou_table(rows: Sequence[Row], prompt: str) -> Table:
+def _iou_table(rows: Sequence[ReportRow], prompt: str) -> Table:
     methods = _methods(rows[0], prompt)
     gated = rows[0].beats(prompt) is not None
     table = Table(
@@ -221,7 +223,7 @@ def _iou_table(rows: Sequence[Row], prompt: str) -> Table:
     return table
 
 
-def _boundary_table(rows: Sequence[Row], prompt: str) -> Table:
+def _boundary_table(rows: Sequence[ReportRow], prompt: str) -> Table:
     measures = [m for m in TITLES if m.startswith("boundary")]
     table = Table(
         f"Boundary IoU, {PROMPTS[prompt]}",
@@ -233,7 +235,7 @@ def _boundary_table(rows: Sequence[Row], prompt: str) -> Table:
     return table
 
 
-def _measures_table(row: Row) -> Table:
+def _measures_table(row: ReportRow) -> Table:
     table = Table(f"All measures, {row.name}", ["prompts", "method", *TITLES.values()])
     for prompt in dict.fromkeys(prompt for prompt, _, _ in row.means):
         for method in _methods(row, prompt):
@@ -280,5 +282,5 @@ def _views_table(images: Sequence[ImageScores]) -> Table:
     return table
 
 
-def _methods(row: Row, prompt: str) -> list[str]:
+def _methods(row: ReportRow, prompt: str) -> list[str]:
     return list(dict.fromkeys(m for p, m, _ in row.means if p == prompt))

@@ -16,7 +16,7 @@ from napari_hqsam.errors import OutputError, reason
 from napari_hqsam.files import same_file
 from napari_hqsam.labels.formats import format_of
 from napari_hqsam.labels.formats.in_image import image_of
-from napari_hqsam.labels.ours import is_ours
+from napari_hqsam.labels.software_tag import is_written_by_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,7 +181,7 @@ def _properties(group: zarr.Group) -> bool:
 
 
 def _check_ours(target: Path, overwrite: bool | None) -> None:
-    if overwrite is None and not is_ours(target):
+    if overwrite is None and not is_written_by_us(target):
         raise OutputError(
             f"{target} exists and holds no labels that this program has written: "
             "choose another name, or allow overwriting",

@@ -145,7 +145,7 @@ def _masks_of_labels(labels: NDArray[Any]) -> dict[int, Mask]:
 # --- overlap ----------------------------------------------------------------
 
 
-class Pair(NamedTuple):
+class OverlappingPair(NamedTuple):
     """Two overlapping objects."""
 
     before: int
@@ -160,7 +160,9 @@ class Pair(NamedTuple):
         return self.iou >= min_overlap or inside >= INSIDE
 
 
-def overlapping_pairs(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator[Pair]:
+def overlapping_pairs(
+    before: dict[int, Mask], now: dict[int, Mask]
+) -> Iterator[OverlappingPair]:
     """Yield all pairs of overlapping objects."""
     ids, masks = [list(before), list(now)], [list(before.values()), list(now.values())]
     areas = [[mask.area for mask in some] for some in masks]
@@ -169,10 +171,12 @@ def overlapping_pairs(before: dict[int, Mask], now: dict[int, Mask]) -> Iterator
         if shared:
             a, b = areas[0][i], areas[1][j]
             union = a + b - shared
-            yield Pair(ids[0][i], ids[1][j], shared / union, shared / a, shared / b)
+            yield OverlappingPair(
+                ids[0][i], ids[1][j], shared / union, shared / a, shared / b
+            )
 
 
-def best_matching(pairs: Sequence[Pair]) -> dict[int, int]:
+def best_matching(pairs: Sequence[OverlappingPair]) -> dict[int, int]:
     """Return the one-to-one matching (now -> before) with the highest sum of IoU.
 
     Solved per connected component of the overlap graph, so that the cost matrices
@@ -187,7 +191,7 @@ def best_matching(pairs: Sequence[Pair]) -> dict[int, int]:
     if not pairs:
         return {}
     _, group = connected_components(graph, directed=False)
-    together: dict[int, list[Pair]] = defaultdict(list)
+    together: dict[int, list[OverlappingPair]] = defaultdict(list)
     for pair, row in zip(pairs, rows, strict=True):
         together[int(group[row])].append(pair)
     found: dict[int, int] = {}
@@ -196,7 +200,7 @@ def best_matching(pairs: Sequence[Pair]) -> dict[int, int]:
     return found
 
 
-def _best(pairs: Sequence[Pair]) -> dict[int, int]:
+def _best(pairs: Sequence[OverlappingPair]) -> dict[int, int]:
     """Match the objects of one component with the Hungarian method."""
     befores = sorted({p.before for p in pairs})
     nows = sorted({p.now for p in pairs})

@@ -56,7 +56,7 @@ _OTHER_NAMES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """One line of a table: its number in the file, its cells by column name."""
 
     line: int
@@ -126,7 +126,7 @@ def read_csv(
     return assemble(path, (_part(path, row, columns) for row in rows))
 
 
-def _table(path: Path, text: str) -> tuple[list[str], Iterator[Row]]:
+def _table(path: Path, text: str) -> tuple[list[str], Iterator[CsvRow]]:
     header = text.lstrip().partition("\n")[0]
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count)
@@ -149,14 +149,14 @@ def _table(path: Path, text: str) -> tuple[list[str], Iterator[Row]]:
             f"{path}: column {shown(min(twice))} appears twice; rename one"
         )
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[CsvRow]:
         for cells in filled:
             if len(cells) != len(names):
                 raise PromptError(
                     f"{path}, line {reader.line_num}: {len(cells)} cells under "
                     f"{len(names)} column names"
                 )
-            yield Row(reader.line_num, dict(zip(names, cells, strict=True)))
+            yield CsvRow(reader.line_num, dict(zip(names, cells, strict=True)))
 
     return names, rows()
 
@@ -190,7 +190,7 @@ def _columns(path: Path, names: list[str], axes: str) -> Columns:
     return Columns(point, box, plane, object_id)
 
 
-def _part(path: Path, row: Row, columns: Columns) -> Part:
+def _part(path: Path, row: CsvRow, columns: Columns) -> Part:
     where = f"line {row.line}"
     with naming(path, where):
         has_point, has_box = row.has(*columns.point), row.has(*columns.box)
@@ -214,13 +214,13 @@ def _part(path: Path, row: Row, columns: Columns) -> Part:
         )
 
 
-def _plane(row: Row, columns: Columns) -> dict[str, int] | None:
+def _plane(row: CsvRow, columns: Columns) -> dict[str, int] | None:
     return {name: row.whole(name, minimum=0) for name in columns.plane} or None
 
 
 def _shapes(
     path: Path,
-    rows: Iterator[Row],
+    rows: Iterator[CsvRow],
     columns: Columns,
     plane_shape: tuple[int, int] | None,
 ) -> list[Prompt]:

@@ -10,10 +10,10 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry import Space, StackAxis
 from napari_hqsam.segmentation.propagation import StopRules, affected_range, spacing_of
 from napari_hqsam.segmentation.propagation.plan import (
-    Stage,
+    SliceRange,
     checked_range,
     checked_spacing,
-    plan_stages,
+    plan_ranges,
 )
 from napari_hqsam.segmentation.propagation.rules import per_step
 
@@ -52,7 +52,7 @@ objects = st.lists(
 def test_every_slice_that_can_be_reached_is_final_once(fixed, forward, backward):
     if not (forward or backward):
         forward = True
-    planned = plan_stages(fixed, (0, 15), forward=forward, backward=backward)
+    planned = plan_ranges(fixed, (0, 15), forward=forward, backward=backward)
     walked = [z for leg in planned for z in range(leg.start, leg.stop)]
     every = set().union(*fixed)
     first = 0 if backward else min(every)
@@ -63,7 +63,7 @@ def test_every_slice_that_can_be_reached_is_final_once(fixed, forward, backward)
 @given(objects)
 def test_no_object_is_followed_backwards_out_of_a_leg(fixed):
     """So that its slices are final with it; but for the first, whose tail follows."""
-    planned = plan_stages(fixed, (0, 15))
+    planned = plan_ranges(fixed, (0, 15))
     for leg in planned[1:]:
         if leg.forward and leg.backward:
             for slices in fixed:
@@ -74,13 +74,13 @@ def test_no_object_is_followed_backwards_out_of_a_leg(fixed):
 
 
 def test_the_stack_is_cut_where_all_objects_are_prompted():
-    assert plan_stages([{3, 6}, {3}], (0, 9)) == [
-        Stage(3, 4, True, True),
-        Stage(0, 3, False, True),
-        Stage(4, 7, True, True),
-        Stage(7, 9, True, False),
+    assert plan_ranges([{3, 6}, {3}], (0, 9)) == [
+        SliceRange(3, 4, True, True),
+        SliceRange(0, 3, False, True),
+        SliceRange(4, 7, True, True),
+        SliceRange(7, 9, True, False),
     ]
-    assert plan_stages([{3}, {6}], (3, 7)) == [Stage(3, 7, True, True)]
+    assert plan_ranges([{3}, {6}], (3, 7)) == [SliceRange(3, 7, True, True)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.masks.linking import MIN_OVERLAP, Pair, overlapping_pairs
+from napari_hqsam.masks.linking import MIN_OVERLAP, OverlappingPair, overlapping_pairs
 from napari_hqsam.segmentation.automatic import Rules
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def match_masks(first: Sequence[Mask], second: Sequence[Mask]) -> NDArray[np.int
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-def _best(pairs: Iterable[Pair], side: str) -> dict[int, Pair]:
+def _best(pairs: Iterable[OverlappingPair], side: str) -> dict[int, OverlappingPair]:
     """Return the pair of highest IoU of each object; the first of several."""
-    best: dict[int, Pair] = {}
+    best: dict[int, OverlappingPair] = {}
     for pair in sorted(pairs, key=lambda p: (-p.iou, p.before, p.now)):
         best.setdefault(getattr(pair, side), pair)
     return best

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from napari_hqsam.jobs.blocks.matching import DUPLICATES, SAME
-from napari_hqsam.masks.linking import Pair, best_matching
+from napari_hqsam.masks.linking import OverlappingPair, best_matching
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def link_objects(
     pairs = []
     for a, b, pixels in shared.tolist():
         union = int(areas_before[a] + areas[b]) - pixels
-        pair = Pair(
+        pair = OverlappingPair(
             a, b, pixels / union, pixels / int(areas_before[a]), pixels / int(areas[b])
         )
         if pair.may_match(min_overlap):

@@ -7,7 +7,7 @@ know what a task is. The worker processes keep what they load (`worker.loaded`),
 there is one model per worker.
 """
 
-from napari_hqsam.jobs.executors.choosing import make_executor
+from napari_hqsam.jobs.executors.factory import make_executor
 from napari_hqsam.jobs.executors.interface import Executor, Outcome
 from napari_hqsam.jobs.executors.serial import SerialExecutor
 

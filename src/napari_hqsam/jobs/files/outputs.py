@@ -100,7 +100,7 @@ def check_file_to_write(
     check_file(path)
     if image is not None:
         check_outside(path, image)
-    if os.path.lexists(path) and not (overwrite or _is_ours(path)):
+    if os.path.lexists(path) and not (overwrite or _is_written_by_us(path)):
         raise OutputError(
             f"{path} exists and was not written by this program: choose another name, "
             "or allow overwriting",
@@ -108,7 +108,7 @@ def check_file_to_write(
         )
 
 
-def _is_ours(path: Path) -> bool:
+def _is_written_by_us(path: Path) -> bool:
     """Whether a file begins like those of this package, or is empty."""
     known = _BEGINNINGS.get(path.suffix.lower())
     with suppress(OSError), path.open("rb") as file:

@@ -45,7 +45,7 @@ def draw_overlay_file(
     from napari_hqsam.files import replacing
     from napari_hqsam.images import read_rgb8
     from napari_hqsam.labels import draw_overlay
-    from napari_hqsam.labels.ours import MADE_BY
+    from napari_hqsam.labels.software_tag import MADE_BY
 
     level = _overlay_level(segmenter.image.plane_shape)
     rows, cols = labels.shape

@@ -154,7 +154,7 @@ def _segment_in_blocks(
 ) -> ImageResult:
     """Segment an image of a job block by block, and write its labels."""
     from napari_hqsam.jobs.blocks.file import blocks_file
-    from napari_hqsam.labels.ours import is_ours
+    from napari_hqsam.labels.software_tag import is_written_by_us
 
     action, inputs, options = job.action, job.inputs, job.options
     assert isinstance(action, Automatic)
@@ -168,7 +168,7 @@ def _segment_in_blocks(
         proposer=action.proposer,
         min_overlap=action.min_overlap,
         linked_axis=action.linked_axis,
-        overwrite=job.outputs.overwrite or is_ours(task.out),
+        overwrite=job.outputs.overwrite or is_written_by_us(task.out),
         restart=restart,
         load=load,
         reporter=reporter,

@@ -180,7 +180,7 @@ def _batch(
     **keywords: Any,  # noqa: ANN401 - of `batch_file`
 ) -> int:
     from napari_hqsam.jobs.batch import batch_file
-    from napari_hqsam.labels.ours import is_ours
+    from napari_hqsam.labels.software_tag import is_written_by_us
 
     tracks = Path(task.out).with_name(stem_of(Path(task.out).name) + ".tracks.csv")
     done = batch_file(
@@ -188,7 +188,7 @@ def _batch(
         task.out,
         planes=job.inputs.planes,
         tracks=tracks if job.outputs.tracks else None,
-        overwrite=job.outputs.overwrite or is_ours(task.out),
+        overwrite=job.outputs.overwrite or is_written_by_us(task.out),
         **keywords,
         **_keywords(job, load, task, reporter),
     )

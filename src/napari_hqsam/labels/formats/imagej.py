@@ -22,7 +22,7 @@ from napari_hqsam.labels.formats.tiles import (
     encoded_strips,
     rows_of_strip,
 )
-from napari_hqsam.labels.ours import MADE_BY
+from napari_hqsam.labels.software_tag import MADE_BY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ from napari_hqsam.images.space_note import KEY
 from napari_hqsam.labels.formats.in_image import ImageLevels, image_of
 from napari_hqsam.labels.formats.levels import fill_levels
 from napari_hqsam.labels.formats.losses import space_without
-from napari_hqsam.labels.ours import MADE_BY, MADE_BY_KEY
+from napari_hqsam.labels.software_tag import MADE_BY, MADE_BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -15,7 +15,7 @@ from napari_hqsam.geometry.units import convert
 from napari_hqsam.images.space_note import KEY
 from napari_hqsam.labels.formats.imagej import ImageJWriter, fits_imagej
 from napari_hqsam.labels.formats.tiles import create_tiles, encoded_tiles
-from napari_hqsam.labels.ours import MADE_BY
+from napari_hqsam.labels.software_tag import MADE_BY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

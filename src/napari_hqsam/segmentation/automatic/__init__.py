@@ -7,9 +7,9 @@ the low-cost decoding are shared by all proposers (`proposers.PROPOSERS`).
 Must not know label files or napari.
 """
 
-from napari_hqsam.segmentation.automatic.choosing import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.detections import Rules, quality
 from napari_hqsam.segmentation.automatic.everything import iter_everything
+from napari_hqsam.segmentation.automatic.level_rating import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.overlaps import make_disjoint
 from napari_hqsam.segmentation.automatic.proposers import (
     PROPOSERS,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import ImageError, PromptError
-from napari_hqsam.segmentation.automatic.choosing import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.detections import Rules
+from napari_hqsam.segmentation.automatic.level_rating import best_level, rate_levels
 from napari_hqsam.segmentation.automatic.proposers import find_proposer
 from napari_hqsam.segmentation.automatic.tile_rows import Area, AutomaticRun, Callbacks
 from napari_hqsam.segmentation.options import (

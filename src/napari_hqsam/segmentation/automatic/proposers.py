@@ -6,17 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_hqsam.errors import PromptError
-from napari_hqsam.segmentation.automatic.choosing import rate_by_clicks, rate_by_maps
 from napari_hqsam.segmentation.automatic.grid_proposer import GridProposer
 from napari_hqsam.segmentation.automatic.instances import ObjectProposer, PointProposer
+from napari_hqsam.segmentation.automatic.level_rating import (
+    rate_by_clicks,
+    rate_by_maps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hqsam.geometry import Box
     from napari_hqsam.models import Model
-    from napari_hqsam.segmentation.automatic.choosing import Rating
     from napari_hqsam.segmentation.automatic.detections import Rules
+    from napari_hqsam.segmentation.automatic.level_rating import Rating
     from napari_hqsam.segmentation.automatic.proposing import Proposer, TileView
     from napari_hqsam.segmentation.plane.decoding import PlaneDecoder
 

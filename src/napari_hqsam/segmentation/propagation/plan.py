@@ -178,7 +178,7 @@ def plan_propagation(
 
 
 @dataclass(frozen=True)
-class Stage:
+class SliceRange:
     """A range of slices that is run on its own and is then final.
 
     Attributes
@@ -195,14 +195,14 @@ class Stage:
     backward: bool
 
 
-def plan_stages(
+def plan_ranges(
     objects: Sequence[Collection[int]],
     z_range: tuple[int, int],
     *,
     forward: bool = True,
     backward: bool = True,
-) -> list[Stage]:
-    """Split a range of slices into stages, in the order in which they run.
+) -> list[SliceRange]:
+    """Split a range of slices into parts, in the order in which they run.
 
     Slices after the last prompted one need the forward pass only, slices before the
     first one the backward pass only, and those between need both. In between, the
@@ -221,18 +221,18 @@ def plan_stages(
     first, last = every[0], every[-1]
     if not (forward and backward):
         return (
-            [Stage(first, stop, True, False)]
+            [SliceRange(first, stop, True, False)]
             if forward
-            else [Stage(start, last + 1, False, True)]
+            else [SliceRange(start, last + 1, False, True)]
         )
     planned = []
     at = first
     for z in every:
         if all(z in fixed or max(fixed) < z for fixed in objects):
-            planned.append(Stage(at, z + 1, True, True))
+            planned.append(SliceRange(at, z + 1, True, True))
             at = z + 1
-    if start < first:  # continues the backward pass of the first stage
-        planned.insert(1, Stage(start, first, False, True))
+    if start < first:  # continues the backward pass of the first range
+        planned.insert(1, SliceRange(start, first, False, True))
     if at < stop:
-        planned.append(Stage(at, stop, True, False))
+        planned.append(SliceRange(at, stop, True, False))
     return planned

@@ -1,4 +1,4 @@
-"""Run the stages of a propagation plan, slice by slice.
+"""Run the ranges of a propagation plan, slice by slice.
 
 Memory holds the last masks of each object and direction. Where both directions run,
 the results of the forward pass wait in a `SpillBuffer` for the backward pass.
@@ -25,8 +25,8 @@ from napari_hqsam.segmentation.propagation.result import (
     StackSlice,
 )
 from napari_hqsam.segmentation.propagation.slice_step import (
+    PassResult,
     PropagationState,
-    SliceResult,
     propagate_to_slice,
 )
 from napari_hqsam.segmentation.propagation.spill_buffer import SpillBuffer
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import StackAxis
     from napari_hqsam.prompts import Prompt
     from napari_hqsam.segmentation.plane.segmenter import PlaneSegmenter
-    from napari_hqsam.segmentation.propagation.plan import KnownSlices, Stage
+    from napari_hqsam.segmentation.propagation.plan import KnownSlices, SliceRange
     from napari_hqsam.segmentation.propagation.slice_step import StackOptions
 
 FORWARD, BACKWARD = 1, -1
@@ -80,44 +80,44 @@ class Propagator:
         }
         self._given: dict[int, dict[int, SliceMask]] = {}
 
-    def slices(self, stages: Sequence[Stage]) -> Iterator[StackSlice]:
-        """Run the stages; yield slices as they become final."""
-        for stage in stages:
-            if stage.forward and stage.backward:
-                found = self._both_ways(stage)
+    def slices(self, ranges: Sequence[SliceRange]) -> Iterator[StackSlice]:
+        """Run the ranges; yield slices as they become final."""
+        for part in ranges:
+            if part.forward and part.backward:
+                found = self._both_ways(part)
             else:
-                found = self._one_way(stage, FORWARD if stage.forward else BACKWARD)
+                found = self._one_way(part, FORWARD if part.forward else BACKWARD)
             for each in found:
                 if each.objects or each.ended:
                     yield each
             if self.cancelled():
                 return
 
-    def _one_way(self, stage: Stage, direction: int) -> Iterator[StackSlice]:
-        for z in range(stage.start, stage.stop)[::direction]:
+    def _one_way(self, part: SliceRange, direction: int) -> Iterator[StackSlice]:
+        for z in range(part.start, part.stop)[::direction]:
             if self.cancelled() or self._has_ended(direction, z):
                 return
-            yield self._final(z, self._advance(z, direction), SliceResult())
+            yield self._final(z, self._advance(z, direction), PassResult())
 
-    def _both_ways(self, stage: Stage) -> Iterator[StackSlice]:
+    def _both_ways(self, part: SliceRange) -> Iterator[StackSlice]:
         self._states[BACKWARD] = {}
-        with SpillBuffer[SliceResult]() as forward:
-            for z in range(stage.start, stage.stop):
+        with SpillBuffer[PassResult]() as forward:
+            for z in range(part.start, part.stop):
                 if self.cancelled():
                     return
                 forward.put(z, self._advance(z, FORWARD))
-            for z in reversed(range(stage.start, stage.stop)):
+            for z in reversed(range(part.start, part.stop)):
                 if self.cancelled():
                     return
                 backward = self._advance(z, BACKWARD)
-                yield self._final(z, forward.take(z) or SliceResult(), backward)
+                yield self._final(z, forward.take(z) or PassResult(), backward)
 
     def _has_ended(self, direction: int, z: int) -> bool:
         """Whether no object reaches a slice, or starts there or beyond."""
         ahead = any((at - z) * direction >= 0 for each in self.objects for at in each)
         return not ahead and not self._states[direction]
 
-    def _advance(self, z: int, direction: int) -> SliceResult:
+    def _advance(self, z: int, direction: int) -> PassResult:
         """Propagate the objects of one direction to a slice."""
         given = self._given_on(z)
         states = {i: s for i, s in self._states[direction].items() if i not in given}
@@ -170,7 +170,7 @@ class Propagator:
             for i, mask in disjoint.items()
         }
 
-    def _final(self, z: int, forward: SliceResult, backward: SliceResult) -> StackSlice:
+    def _final(self, z: int, forward: PassResult, backward: PassResult) -> StackSlice:
         """Combine the given masks of a slice with those of both directions."""
         found = {**forward.found, **backward.found}
         combined = {i: self._combined(z, i, forward, backward) for i in found}
@@ -193,7 +193,7 @@ class Propagator:
         )
 
     def _combined(
-        self, z: int, i: int, forward: SliceResult, backward: SliceResult
+        self, z: int, i: int, forward: PassResult, backward: PassResult
     ) -> tuple[Claim, Confidence]:
         """Return the mask of one direction, or of both blended by distance."""
         one, other = forward.found.get(i), backward.found.get(i)

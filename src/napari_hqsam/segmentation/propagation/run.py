@@ -11,7 +11,7 @@ from napari_hqsam.segmentation.propagation.plan import (
     KnownSlices,
     as_objects,
     plan_propagation,
-    plan_stages,
+    plan_ranges,
 )
 from napari_hqsam.segmentation.propagation.prompt_transfer import PromptTransfer
 from napari_hqsam.segmentation.propagation.propagator import Propagator
@@ -133,7 +133,7 @@ def iter_propagate(
         both_ways=plan.forward and plan.backward,
     )
     return propagator.slices(
-        plan_stages(many, plan.span, forward=plan.forward, backward=plan.backward)
+        plan_ranges(many, plan.span, forward=plan.forward, backward=plan.backward)
     )
 
 

@@ -100,8 +100,8 @@ class PropagatedMask:
 
 
 @dataclass(frozen=True, eq=False)
-class SliceResult:
-    """The results of one direction on a slice, by the number of the object.
+class PassResult:
+    """Masks of one pass, forward or backward, on a slice, by the number of the object.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def propagate_to_slice(
     states: Mapping[int, PropagationState],
     given: Mapping[int, Mask],
     options: StackOptions,
-) -> SliceResult:
+) -> PassResult:
     """Segment objects on a slice, prompted with their last masks.
 
     Parameters
@@ -135,7 +135,7 @@ def propagate_to_slice(
     options : StackOptions
     """
     if not states:
-        return SliceResult()
+        return PassResult()
     before = {i: state.mask for i, state in states.items()}
     steps = {i: options.spacing * state.gap for i, state in states.items()}
     around = [mask for mask in given.values() if mask.area]
@@ -170,7 +170,7 @@ def propagate_to_slice(
         elif claim.logits is not None:
             overlap = per_step(iou(mask, before[i]), steps[i])
             found[i] = PropagatedMask(mask, claim.logits, overlap, *contrasts[i])
-    return SliceResult(found, failed)
+    return PassResult(found, failed)
 
 
 @dataclass(frozen=True, eq=False)

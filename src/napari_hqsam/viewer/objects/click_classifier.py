@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.objects.acceptor import Acceptor
     from napari_hqsam.viewer.objects.undo import Undo
 
-Row = tuple[float, ...]
+PointPosition = tuple[float, ...]
 """Position of a point in the data of its layer."""
 
 
@@ -61,7 +61,7 @@ class ClickClassifier:
         """Accept once all clicks are sorted."""
         self._accept_last = True
 
-    def _on_point(self, row: Row) -> None:
+    def _on_point(self, row: PointPosition) -> None:
         """Sort a plain click, now or once the outline is there."""
         try:
             view = self._scene.view()
@@ -98,7 +98,7 @@ class ClickClassifier:
             self._accept_last = False
             self._acceptor.accept()
 
-    def _classify(self, row: Row) -> None:
+    def _classify(self, row: PointPosition) -> None:
         mask = self._current.mask
         try:
             view = self._scene.view()

@@ -16,7 +16,7 @@ from napari_hqsam.labels import check_writable
 from napari_hqsam.viewer.files.journal_files import check_free
 from napari_hqsam.viewer.files.label_files import files_in_use
 from napari_hqsam.viewer.main_thread import notify
-from napari_hqsam.viewer.saving.save import Save
+from napari_hqsam.viewer.saving.save_task import SaveTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ class LabelSaver(QObject):
         self.being_saved.append(path)
         self.save_begun.emit()
         self.message.emit(f"Saving {path}; go on meanwhile")
-        Save(path, target, self._sessions, self._files, parent=self).begin(
+        SaveTask(path, target, self._sessions, self._files, parent=self).begin(
             done=lambda written: self._end(
                 path, f"Saved {written}{self._open_object()}"
             ),

@@ -23,7 +23,7 @@ MADE_BY = "napari-hqsam"
 MADE_BY_KEY = "made_by"
 
 
-def is_ours(path: str | os.PathLike[str]) -> bool:
+def is_written_by_us(path: str | os.PathLike[str]) -> bool:
     """Whether this package has written a label image; False if it cannot be read.
 
     Parameters

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
 
 
-class Save:
+class SaveTask:
     """Saves labels once; each step but the second runs on the worker of files.
 
     1. `Snapshot` copies the labels while nothing is half edited.

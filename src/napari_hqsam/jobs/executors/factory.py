@@ -1,4 +1,4 @@
-"""Choose the executor of a job."""
+"""Make the executor that the options of a job ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose the level for automatic segmentation."""
+"""Choose the level for automatic segmentation: rate each on a few tiles."""
 
 from __future__ import annotations
 
