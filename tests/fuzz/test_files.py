@@ -283,7 +283,7 @@ def test_ledgers(tmp_path_factory, changes, which):
     path.write_bytes(content if which % 4 else changed_bytes(content, changes))
     with nothing_happens():
         ledger = Ledger(path)
-        ledger.is_ours()
+        ledger.is_ledger()
         for plane in ledger.planes((2, 40, 50)):
             plane.to_json()
 

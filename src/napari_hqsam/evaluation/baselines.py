@@ -215,9 +215,9 @@ def _seeds(shape: tuple[int, ...], pixel: tuple[int, int]) -> NDArray[np.int32]:
     return seeds
 
 
-def _smaller(crop: NDArray[Any], most: int) -> tuple[NDArray[np.float64], int]:
-    """Downsample a window by a whole factor, to no more than `most` pixels."""
-    step = max(1, math.ceil(math.sqrt(crop.size / most)))
+def _smaller(crop: NDArray[Any], max_pixels: int) -> tuple[NDArray[np.float64], int]:
+    """Downsample a window by a whole factor, to no more than `max_pixels` pixels."""
+    step = max(1, math.ceil(math.sqrt(crop.size / max_pixels)))
     h, w = (-(-side // step) for side in crop.shape)
     crop = crop.astype(np.float64)
     if step > 1:

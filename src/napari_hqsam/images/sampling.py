@@ -67,14 +67,14 @@ def sample_pixels(image: Image) -> np.ndarray:
     return np.concatenate(kept)
 
 
-def spread_planes(image: Image, most: int) -> list[tuple[int, ...]]:
+def spread_planes(image: Image, limit: int) -> list[tuple[int, ...]]:
     """Choose evenly spaced planes of an image.
 
     Parameters
     ----------
     image : Image
         The image; nothing is read.
-    most : int
+    limit : int
         How many planes at most.
 
     Returns
@@ -83,7 +83,7 @@ def spread_planes(image: Image, most: int) -> list[tuple[int, ...]]:
         Their indices, evenly spaced, the first and the last plane included.
     """
     count = math.prod(image.leading_shape)
-    chosen = {round(i) for i in np.linspace(0, count - 1, min(count, most))}
+    chosen = {round(i) for i in np.linspace(0, count - 1, min(count, limit))}
     return [
         tuple(int(i) for i in np.unravel_index(plane, image.leading_shape))
         for plane in sorted(chosen)
@@ -91,7 +91,7 @@ def spread_planes(image: Image, most: int) -> list[tuple[int, ...]]:
 
 
 def spread_windows(
-    shape: tuple[int, int], most: int
+    shape: tuple[int, int], limit: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """Choose windows of a plane on a regular grid.
 
@@ -99,7 +99,7 @@ def spread_windows(
     ----------
     shape : (h, w)
         Of the plane.
-    most : int
+    limit : int
         How many windows at most.
 
     Yields
@@ -109,8 +109,8 @@ def spread_windows(
         plane has as many, in a regular grid.
     """
     height, width = shape
-    for y0 in _starts(height, math.isqrt(most)):
-        for x0 in _starts(width, math.isqrt(most)):
+    for y0 in _starts(height, math.isqrt(limit)):
+        for x0 in _starts(width, math.isqrt(limit)):
             yield y0, x0, min(y0 + WINDOW, height), min(x0 + WINDOW, width)
 
 

@@ -54,7 +54,7 @@ class JsonReporter(Reporter):
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def tell(self, **line: Any) -> None:  # noqa: ANN401 - of JSON
+    def write_line(self, **line: Any) -> None:  # noqa: ANN401 - of JSON
         """Write a line."""
         self._stream.write(json.dumps(line) + "\n")
         self._stream.flush()
@@ -62,7 +62,7 @@ class JsonReporter(Reporter):
     @contextmanager
     def step(self, title: str) -> Iterator[list[str]]:
         """Write that a step begins."""
-        self.tell(step=title)
+        self.write_line(step=title)
         yield []
 
     @contextmanager
@@ -75,7 +75,7 @@ class JsonReporter(Reporter):
         def advance(units: int) -> None:
             nonlocal done
             done += units
-            self.tell(unit=unit, done=done, total=total)
+            self.write_line(unit=unit, done=done, total=total)
 
         advance(0)
         yield advance
@@ -102,7 +102,7 @@ def run_described(line: str, reporter: JsonReporter, *, restart: bool = False) -
     from napari_hqsam.jobs.runs.run import run_job
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        reporter.tell(warning=str(message))
+        reporter.write_line(warning=str(message))
 
     try:
         job = build(Job, json.loads(line))
@@ -111,9 +111,9 @@ def run_described(line: str, reporter: JsonReporter, *, restart: bool = False) -
             warnings.showwarning = show
             done = run_job(job, restart=restart, reporter=reporter)
     except HqsamError as error:
-        reporter.tell(error=str(error))
+        reporter.write_line(error=str(error))
         return BAD_INPUT
-    reporter.tell(
+    reporter.write_line(
         images=done.images,
         resumed=done.resumed,
         objects=done.objects,

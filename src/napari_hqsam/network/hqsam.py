@@ -341,7 +341,7 @@ def check_keys(
             if shapes[k] != expected[k]
         ],
     }
-    found = [f"{len(v)} {kind} ({_some(v)})" for kind, v in wrong.items() if v]
+    found = [f"{len(v)} {kind} ({_listed(v)})" for kind, v in wrong.items() if v]
     if found:
         raise CheckpointError(
             f"the weights do not fit {variant}: {'; '.join(found)}; "
@@ -349,6 +349,6 @@ def check_keys(
         )
 
 
-def _some(names: list[str], most: int = 30) -> str:
-    more = f", and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _listed(names: list[str], limit: int = 30) -> str:
+    more = f", and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

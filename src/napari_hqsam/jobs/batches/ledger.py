@@ -113,7 +113,7 @@ class PlaneResult:
 class Ledger(JsonLines):
     """The file that records the planes of a batch that are done."""
 
-    def is_ours(self) -> bool:
+    def is_ledger(self) -> bool:
         """Whether the file is a ledger of this package."""
         header = self.header()
         return header is not None and {"image", "mode", "planes"} <= header.keys()

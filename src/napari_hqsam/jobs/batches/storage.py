@@ -120,7 +120,7 @@ class Storage:
             )
         names = {path.name for path in self.folder.iterdir()} - {_LOCK}
         names = {name for name in names if not is_workspace(name)}
-        ours = not names or _MARKER in names or self.ledger.is_ours()
+        ours = not names or _MARKER in names or self.ledger.is_ledger()
         if not ours:
             raise OutputError(
                 f"{self.folder} holds other files ({min(names)}, ...), and the batch "

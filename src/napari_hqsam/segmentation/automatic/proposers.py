@@ -61,8 +61,8 @@ def _grid(
     decoder: PlaneDecoder, level: int, region: Box, points: int | None
 ) -> GridProposer:
     model = decoder.model
-    most = model.input_size // 4
-    usual = min(model.tuning.points_per_side, most)
+    limit = model.input_size // 4
+    usual = min(model.tuning.points_per_side, limit)
     return GridProposer(
         decoder.grid, level, region, usual if points is None else points
     )
@@ -128,15 +128,15 @@ def find_proposer(
             'needs; use "grid", or give the file of its decoder'
         )
     if points_per_side is not None:
-        most = model.input_size // 4
+        limit = model.input_size // 4
         if kind.needs_instance_decoder:
             raise PromptError(
                 'points per side are for proposer "grid"; leave them out or use that'
             )
-        if not 1 <= points_per_side <= most:
-            usual = min(model.tuning.points_per_side, most)
+        if not 1 <= points_per_side <= limit:
+            usual = min(model.tuning.points_per_side, limit)
             raise PromptError(
-                f"{points_per_side} points per side must be from 1 to {most}, such as "
+                f"{points_per_side} points per side must be from 1 to {limit}, such as "
                 f"{usual}"
             )
     return kind

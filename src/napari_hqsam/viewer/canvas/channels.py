@@ -31,12 +31,12 @@ class ChannelAxis(NamedTuple):
     ----------
     axis : int or None
         None: there is none.
-    sure : bool
+    named : bool
         Whether axis names say so; else it is guessed from lengths.
     """
 
     axis: int | None
-    sure: bool
+    named: bool
 
 
 def channel_axis(image: Image) -> ChannelAxis:

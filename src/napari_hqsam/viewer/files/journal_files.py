@@ -134,7 +134,7 @@ def open_session(
     path: Path,
     array: Any = None,  # noqa: ANN401
     *,
-    sure: bool = False,
+    known: bool = False,
 ) -> Opened:
     """Open a session again, and bring its labels to its last state.
 
@@ -145,8 +145,9 @@ def open_session(
     array : array, optional
         The labels. A numpy array is left alone and copied, others (on the disk)
         are written to. None: as the session found them.
-    sure : bool
-        Do not check that they are those the session was saved with.
+    known : bool
+        Whether they are known to be those that the session was saved with, and need
+        no check.
 
     Raises
     ------
@@ -156,7 +157,7 @@ def open_session(
         As `Session.open`, or the labels that it began with are gone.
     """
     saved = None
-    if array is not None and not sure:
+    if array is not None and not known:
         saved = check_labels_match(path, array, saved_lines(path))
     labels: Any = _found_labels(path) if array is None else array
     in_memory = isinstance(labels, np.ndarray)

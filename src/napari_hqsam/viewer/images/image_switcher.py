@@ -102,7 +102,7 @@ class ImageSwitcher(QObject):
         if state is None:
             found = channel_axis(first)
             more = tuple(layer.name for layer in channels[1:3])
-            state = ImageState(found.axis, found.sure, more_layers=more)
+            state = ImageState(found.axis, found.named, more_layers=more)
             self._states[id(first)] = state
         if scene.image is not None:
             scene.use(None)

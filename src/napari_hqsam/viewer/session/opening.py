@@ -140,7 +140,7 @@ class SessionOpener:
             if self._owner.target is not target:
                 return  # released while the question was shown
             if answer == "session":
-                work = partial(open_session, journal, target.array, sure=True)
+                work = partial(open_session, journal, target.array, known=True)
                 self._submit(work, done, failed)
             elif answer == "labels":
                 self._continue_without(target, journal, failed)

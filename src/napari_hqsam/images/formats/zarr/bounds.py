@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
 
     Decompress = Callable[[bytes, int, Mapping[str, Any]], Any]
-    """Takes what is compressed, most bytes, configuration; returns a buffer."""
+    """Takes compressed data, a limit in bytes, the configuration; returns a buffer."""
 
 NUMCODECS = "numcodecs."
 """What zarr v3 puts before the names of codecs that are not its own."""
@@ -58,47 +58,47 @@ def _header(layout: str, data: bytes, at: int) -> int:
     return int(struct.unpack_from(layout, data, at)[0])
 
 
-def _blosc(data: bytes, most: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    if _header("<I", data, 4) > most:
+def _blosc(data: bytes, limit: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    if _header("<I", data, 4) > limit:
         raise _TooLarge
     return Blosc().decode(data)
 
 
-def _lz4(data: bytes, most: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    if _header("<I", data, 0) > most:
+def _lz4(data: bytes, limit: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    if _header("<I", data, 0) > limit:
         raise _TooLarge
     return LZ4().decode(data)
 
 
-def _zstd(data: bytes, most: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _zstd(data: bytes, limit: int, _: Mapping[str, Any]) -> Any:  # noqa: ANN401
     # Frames need not tell their size, and there may be several.
     try:
-        return imagecodecs.zstd_decode(data, out=most)
+        return imagecodecs.zstd_decode(data, out=limit)
     except imagecodecs.ZstdError as error:
         if "too small" in str(error):
             raise _TooLarge from error
         raise
 
 
-def _zlib(data: bytes, most: int, _: Mapping[str, Any]) -> bytes:
+def _zlib(data: bytes, limit: int, _: Mapping[str, Any]) -> bytes:
     decoder = zlib.decompressobj()
-    found = decoder.decompress(data, most + 1)
-    if len(found) <= most and not decoder.eof:
+    found = decoder.decompress(data, limit + 1)
+    if len(found) <= limit and not decoder.eof:
         raise ValueError("compressed data are cut short")
     return found
 
 
-def _gzip(data: bytes, most: int, _: Mapping[str, Any]) -> bytes:
+def _gzip(data: bytes, limit: int, _: Mapping[str, Any]) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-        return file.read(most + 1)
+        return file.read(limit + 1)
 
 
-def _bz2(data: bytes, most: int, _: Mapping[str, Any]) -> bytes:
+def _bz2(data: bytes, limit: int, _: Mapping[str, Any]) -> bytes:
     with BZ2File(io.BytesIO(data)) as file:
-        return file.read(most + 1)
+        return file.read(limit + 1)
 
 
-def _lzma(data: bytes, most: int, configuration: Mapping[str, Any]) -> bytes:
+def _lzma(data: bytes, limit: int, configuration: Mapping[str, Any]) -> bytes:
     layout, filters = (
         configuration.get("format", lzma.FORMAT_XZ),
         configuration.get("filters"),
@@ -110,8 +110,8 @@ def _lzma(data: bytes, most: int, configuration: Mapping[str, Any]) -> bytes:
         decoder = lzma.LZMADecompressor(layout, filters=filters)
     else:
         decoder = lzma.LZMADecompressor(layout, memlimit=_LZMA_MEMORY)
-    found = decoder.decompress(data, most + 1)
-    if len(found) <= most and not decoder.eof:
+    found = decoder.decompress(data, limit + 1)
+    if len(found) <= limit and not decoder.eof:
         raise ValueError("compressed data are cut short")
     return found
 
@@ -130,7 +130,7 @@ COMPRESSORS = frozenset(_DECOMPRESS)
 
 
 def decompress(
-    name: str, data: bytes, most: int, configuration: Mapping[str, Any]
+    name: str, data: bytes, limit: int, configuration: Mapping[str, Any]
 ) -> Any:  # noqa: ANN401
     """Decompress a chunk; raise ImageError if it exceeds a limit.
 
@@ -140,7 +140,7 @@ def decompress(
         One of `COMPRESSORS`.
     data : bytes
         What is compressed.
-    most : int
+    limit : int
         How many bytes may come out.
     configuration : mapping
         Configuration of the codec.
@@ -157,12 +157,12 @@ def decompress(
         The data are damaged; each codec has its own.
     """
     try:
-        found = _DECOMPRESS[name](data, most, configuration)
-        if memoryview(found).nbytes > most:
+        found = _DECOMPRESS[name](data, limit, configuration)
+        if memoryview(found).nbytes > limit:
             raise _TooLarge
     except _TooLarge:
         raise ImageError(
-            f"a chunk holds more than the {most} bytes that the metadata declare; "
+            f"a chunk holds more than the {limit} bytes that the metadata declare; "
             "it is damaged"
         ) from None
     return found
@@ -181,28 +181,28 @@ def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     zarr.Array
         It is read and written as before.
     """
-    inner = _part(array, "async_array")
+    inner = _attribute(array, "async_array")
     metadata = inner.metadata
     if metadata.zarr_format == 2:
-        most = _most(array)
+        limit = _size_limit(array)
         metadata = replace(
             metadata,
-            compressor=_bounded_v2(metadata.compressor, most),
-            filters=[_bounded_v2(one, most) for one in metadata.filters or ()] or None,
+            compressor=_bounded_v2(metadata.compressor, limit),
+            filters=[_bounded_v2(one, limit) for one in metadata.filters or ()] or None,
         )
     else:
         metadata = replace(metadata, codecs=_bounded_v3(metadata.codecs))
     return zarr.Array(
-        zarr.AsyncArray(metadata, inner.store_path, _part(inner, "config"))
+        zarr.AsyncArray(metadata, inner.store_path, _attribute(inner, "config"))
     )
 
 
-def _part(owner: object, name: str) -> Any:  # noqa: ANN401
+def _attribute(owner: object, name: str) -> Any:  # noqa: ANN401
     """Return an attribute, which was not public in all versions of zarr."""
     return getattr(owner, name if hasattr(owner, name) else f"_{name}")
 
 
-def _most(array: zarr.Array[Any]) -> int:
+def _size_limit(array: zarr.Array[Any]) -> int:
     """Return the size limit, bytes, of a zarr v2 compressor: filters come after it."""
     elements = math.prod(array.chunks)
     size = elements * array.dtype.itemsize
@@ -219,14 +219,14 @@ class _BoundedV2(NumCodec):  # type: ignore[misc]
 
     codec_id = ""  # zarr asks the class for one
 
-    def __init__(self, codec: NumCodec, most: int) -> None:
-        self._codec, self._most = codec, most
+    def __init__(self, codec: NumCodec, limit: int) -> None:
+        self._codec, self._limit = codec, limit
         self.codec_id = codec.codec_id
 
     def decode(self, buf: Any, out: Any = None) -> Any:  # noqa: ANN401
         """Decompress a chunk."""
         data = np.ascontiguousarray(buf).tobytes()
-        return decompress(self.codec_id, data, self._most, self._codec.get_config())
+        return decompress(self.codec_id, data, self._limit, self._codec.get_config())
 
     def encode(self, buf: Any) -> Any:  # noqa: ANN401
         """Compress a chunk, as the codec does."""
@@ -237,10 +237,10 @@ class _BoundedV2(NumCodec):  # type: ignore[misc]
         return self._codec.get_config()
 
 
-def _bounded_v2(codec: NumCodec | None, most: int) -> NumCodec | None:
+def _bounded_v2(codec: NumCodec | None, limit: int) -> NumCodec | None:
     if codec is None or codec.codec_id not in COMPRESSORS:
         return codec
-    return _BoundedV2(codec, most)
+    return _BoundedV2(codec, limit)
 
 
 @dataclass(frozen=True)
@@ -256,10 +256,10 @@ class _BoundedV3(BytesBytesCodec):
         named: Mapping[str, Any] = self.codec.to_dict()
         name = str(named["name"]).removeprefix(NUMCODECS)
         dtype = chunk_spec.dtype.to_native_dtype()
-        most = math.prod(chunk_spec.shape) * dtype.itemsize + _SLACK
+        limit = math.prod(chunk_spec.shape) * dtype.itemsize + _SLACK
         configuration = named.get("configuration") or {}
         data = chunk_bytes.to_bytes()
-        found = await asyncio.to_thread(decompress, name, data, most, configuration)
+        found = await asyncio.to_thread(decompress, name, data, limit, configuration)
         return chunk_spec.prototype.buffer.from_bytes(found)
 
     async def _encode_single(

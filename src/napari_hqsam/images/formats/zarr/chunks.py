@@ -55,13 +55,13 @@ def watched(
     import zarr
     from zarr.storage import LocalStore
 
-    watch = _Watch(name, quiet=sparse)
+    missing = _MissingChunkWarning(name, quiet=sparse)
 
     def wrapped(array: LazyArray) -> LazyArray:
         if isinstance(array, Rearranged):
             return Rearranged(wrapped(array.array), array.order, array.at)
         if isinstance(array, zarr.Array) and isinstance(array.store, LocalStore):
-            return _WatchedArray(array, Path(array.store.root, array.path), watch)
+            return _WatchedArray(array, Path(array.store.root, array.path), missing)
         return array
 
     return [wrapped(array) for array in arrays]
@@ -70,8 +70,10 @@ def watched(
 class _WatchedArray:
     """A zarr array in a folder, whose chunks are checked as they are read."""
 
-    def __init__(self, array: zarr.Array[Any], folder: Path, watch: _Watch) -> None:
-        self._array, self._folder, self._watch = array, folder, watch
+    def __init__(
+        self, array: zarr.Array[Any], folder: Path, missing: _MissingChunkWarning
+    ) -> None:
+        self._array, self._folder, self._missing = array, folder, missing
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:  # noqa: ANN401
@@ -81,7 +83,7 @@ class _WatchedArray:
             if size == 0:
                 raise OSError(f"{self._named(name)} is an empty file")
         if None in sizes.values():
-            self._watch.tell(self._array, self._folder)
+            self._missing.warn(self._array, self._folder)
         try:
             return self._array[key]
         except MemoryError:
@@ -102,7 +104,7 @@ class _WatchedArray:
         return f"its chunk {Path(self._array.path, name).as_posix()}"
 
 
-class _Watch:
+class _MissingChunkWarning:
     """Warns of missing chunks, once per image."""
 
     def __init__(self, name: str, *, quiet: bool) -> None:
@@ -110,7 +112,7 @@ class _Watch:
         self._warned = quiet
         self._lock = threading.Lock()
 
-    def tell(self, array: zarr.Array[Any], folder: Path) -> None:
+    def warn(self, array: zarr.Array[Any], folder: Path) -> None:
         """Warn that an array has not all its chunks, unless it has none at all."""
         with self._lock:
             if self._warned:

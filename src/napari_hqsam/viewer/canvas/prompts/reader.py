@@ -155,7 +155,7 @@ def prompt_source(
     """
     if hasattr(source, "selected_label"):
         read = _from_labels(source, image, view, dims)
-        return lambda: _some(source, read())
+        return lambda: _require_prompts(source, read())
     if hasattr(source, "shape_type"):
         prompts = _from_shapes(source, image, view, dims)
     elif hasattr(source, "symbol"):
@@ -164,11 +164,11 @@ def prompt_source(
         raise PromptError(
             f"{source.name} is no Points, Shapes or Labels layer; choose one"
         )
-    _some(source, prompts)
+    _require_prompts(source, prompts)
     return lambda: prompts
 
 
-def _some(source: Layer, prompts: list[Prompt]) -> list[Prompt]:
+def _require_prompts(source: Layer, prompts: list[Prompt]) -> list[Prompt]:
     """Return the prompts if there are any, else raise."""
     if not prompts:
         kind = type(source).__name__.lower()

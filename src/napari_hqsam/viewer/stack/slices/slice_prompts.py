@@ -61,7 +61,7 @@ def same_prompts(
         shown = _shown(scene, stack, source)
     else:
         prompt = own_prompts(scene, stack).get(stack.z)
-        _check_some(prompt)
+        _require_prompts(prompt)
         assert prompt is not None
         shown, own[stack.z, 0] = [(0, prompt)], prompt
     slices = ((z, shown) for z in range(*span))
@@ -88,7 +88,7 @@ def prompts_of_each(
     if source is not None:
         return SlicePrompts(span[1] - span[0], _of_each(scene, stack, source, span), {})
     prompts = own_prompts(scene, stack)
-    _check_some(prompts)
+    _require_prompts(prompts)
     check_inside(prompts, span)
     slices: Iterator[tuple[int, Keyed]] = (
         (z, [(z, prompt)]) for z, prompt in sorted(prompts.items())
@@ -97,7 +97,7 @@ def prompts_of_each(
     return SlicePrompts(len(prompts), slices, own)
 
 
-def _check_some(prompts: object) -> None:
+def _require_prompts(prompts: object) -> None:
     if not prompts:
         raise PromptError("there are no prompts; click on an object first")
 
