@@ -1,5 +1,7 @@
 """Where the pixels of a TIFF are: OME-XML, ImageJ, our own description, or tags.
 
+The tags are those of the maker of the instrument, see `vendors`, else the resolution.
+
 Tags and attributes are looked up by axis letter; an axis that a file is silent about
 is in pixels, and so is one whose size is no number.
 
@@ -23,6 +25,7 @@ from napari_hqsam.images.formats.tiff.ome_images import (
     pixels_of_series,
     z_positions,
 )
+from napari_hqsam.images.formats.tiff.vendors import AxisEntries, vendor_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +51,6 @@ _UNEVEN = 0.2
 """By how much steps of the stage may differ from their mean, which is its jitter."""
 _DEFAULT_DOTS = 72
 """Per inch: what programs write that know no pixel size; ImageJ counts it as none."""
-
-AxisEntries = dict[str, tuple[Any, Any, Any]]
-"""Size, unit and translation by axis letter, as the file has them."""
 
 
 def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
@@ -81,7 +81,8 @@ def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
             described = _described(tif, series, letters)
             if described is not None:
                 return described
-            found = _tagged(tif.series[series].keyframe)
+            page = tif.series[series].keyframe
+            found = vendor_sizes(tif, series) or _tagged(page)
     except HqsamWarning:  # made an error by the caller's filters
         raise
     except Exception as error:  # whatever a writer put there, the pixels can be read
