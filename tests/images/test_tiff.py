@@ -252,7 +252,9 @@ def test_series_are_chosen_by_number(tmp_path):
     with tifffile.TiffWriter(path) as writer:
         writer.write(STACK[0])
         writer.write(STACK[1, :50])
-    assert open_image(path).plane_shape == (150, 200)
+    with pytest.warns(HqsamWarning, match="holds 2 images") as told:
+        assert open_image(path).plane_shape == (150, 200)
+    assert told[0].message.parameter == "key"
     assert open_image(path, key="1").plane_shape == (50, 200)
     for key in ("2", "-1", "x"):
         with pytest.raises(ImageError, match="number from 0 to 1"):

@@ -36,7 +36,7 @@ def whole_ids(labels: NDArray[Any], name: str) -> NDArray[Any]:
     Raises
     ------
     ImageError
-        A number is not whole.
+        A number is not whole, or higher than the floats can count.
     """
     if labels.dtype.kind != "f":
         return labels
@@ -46,7 +46,14 @@ def whole_ids(labels: NDArray[Any], name: str) -> NDArray[Any]:
         raise ImageError(
             f"{name} holds {first:g}; labels must be whole numbers, one id per pixel"
         )
-    lowest, highest = labels.min(initial=0), labels.max(initial=0)
+    lowest, highest = float(labels.min(initial=0)), float(labels.max(initial=0))
+    exact = 2 ** (np.finfo(labels.dtype).nmant + 1)
+    if max(-lowest, highest) > exact:
+        raise ImageError(
+            f"{name} holds the id {highest:.0f}, above {exact}, from where on "
+            f"{labels.dtype.name} skips numbers: ids were rounded when it was saved. "
+            "Save it as integers"
+        )
     return labels.astype(np.uint32 if lowest >= 0 and highest <= MAX_ID else np.int64)
 
 

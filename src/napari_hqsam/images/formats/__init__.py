@@ -191,7 +191,19 @@ def _open_tiff(path: Path, asked: _ReadOptions) -> Source:
     return open_tiff(path, asked.key, allow_missing=asked.allow_missing)
 
 
+def _open_companion(path: Path, asked: _ReadOptions) -> Source:
+    from napari_hqsam.images.formats.tiff.opening import open_companion
+
+    return open_companion(path, asked.key, allow_missing=asked.allow_missing)
+
+
 FILE_FORMATS = (
+    FileFormat(
+        "OME companion",
+        lambda path, _: path.name.lower().endswith(".companion.ome"),
+        _open_companion,
+        True,
+    ),
     FileFormat("TIFF", lambda _, magic: magic in _TIFF_MAGIC, _open_tiff, True),
     FileFormat(
         "microscope",

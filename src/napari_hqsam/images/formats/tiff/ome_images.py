@@ -38,15 +38,15 @@ def pixels_of_series(tif: tifffile.TiffFile, series: int) -> dict[str, Any]:
         are not as many series.
     """
     ome = tifffile.xml2dict(tif.ome_metadata or "")["OME"]
-    images = _listed(ome["Image"])
+    images = _listed(ome.get("Image", []))  # none: they are described elsewhere
     every: list[dict[str, Any]] = [
         each["Pixels"] for each in images if "Pixels" in each
     ]
     stored = [pixels for pixels in every if _is_stored(pixels, ome, tif)]
     if len(stored) == len(tif.series):
         return stored[series]
-    if len(every) == 1:
-        return every[0]
+    if len(every) < 2:
+        return every[0] if every else {}
     # Sizes that all share are those of this one; where its first plane lay is unclear.
     sizes = [{k: v for k, v in p.items() if k.startswith(_SIZES)} for p in every]
     if all(each == sizes[0] for each in sizes):

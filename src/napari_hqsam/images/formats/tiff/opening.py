@@ -19,7 +19,9 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
+from napari_hqsam.images.formats.tiff.companion import read_companion, whole_set
 from napari_hqsam.images.formats.tiff.decoded import CachingStore, ChunkCache
+from napari_hqsam.images.formats.tiff.meanings import warn_of_meaning
 from napari_hqsam.images.formats.tiff.missing import (
     check_complete,
     check_missing,
@@ -50,13 +52,28 @@ _SMALL_STRIP_BYTES = 2**15
 _WHOLE_PAGE_BYTES_OF_SMALL_STRIPS = 2**26
 # Decoded strips, tiles and pages that are kept of a file: a page may be one strip.
 _KEPT_BYTES = 2**27
+_THUMBNAIL = 16
+"""By how much fewer pixels than the image a plane has that is no image of its own."""
 _COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
 _RGB = 2  # TIFF tag PhotometricInterpretation
 _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
 
 
-def open_tiff(
+def open_companion(
     path: Path, key: str | None = None, *, allow_missing: bool = False
+) -> Source:
+    """Open an OME-TIFF set by its companion file; as `open_tiff`."""
+    first, text = read_companion(path)
+    source = open_tiff(first, key, allow_missing=allow_missing, ome_xml=text)
+    return replace(source, name=path.name)
+
+
+def open_tiff(
+    path: Path,
+    key: str | None = None,
+    *,
+    allow_missing: bool = False,
+    ome_xml: str | None = None,
 ) -> Source:
     """Open one series of a TIFF, with the levels of its pyramid.
 
@@ -68,6 +85,8 @@ def open_tiff(
         Number of the series; the first by default.
     allow_missing : bool
         Read what is missing as 0, with a warning.
+    ome_xml : str, optional
+        From its companion file, instead of its own.
 
     Returns
     -------
@@ -84,7 +103,11 @@ def open_tiff(
     with collect_complaints() as complaints, ExitStack() as stack:
         try:
             smallest = check_tables(path)
-            tif = stack.enter_context(tifffile.TiffFile(path))
+            tif = stack.enter_context(tifffile.TiffFile(path, omexml=ome_xml))
+            described = None if ome_xml else whole_set(tif, path, allow_missing)
+            if described is not None:
+                first, text = described
+                return open_tiff(first, key, allow_missing=allow_missing, ome_xml=text)
             check_planes(tif, path, smallest)
             series = _choose_series(tif, key, path)
             check_missing(series, complaints, path, allowed=allow_missing)
@@ -126,7 +149,41 @@ def _choose_series(
             f"{path} has no series {key!r}; pass a number from 0 to {count - 1} as key",
             parameter="key",
         )
+    if key is None:
+        _tell_others(tif.series, path)
     return tif.series[number]
+
+
+def _tell_others(every: Sequence[tifffile.TiffPageSeries], path: Path) -> None:
+    """Warn of images beside the first, unless they are small, as thumbnails are."""
+    height, width = _plane_size(every[0])
+    others = {
+        number: _plane_size(series)
+        for number, series in enumerate(every)
+        # What its tags call reduced is a thumbnail, label or map.
+        if number and not series.keyframe.is_reduced
+    }
+    own = height * width
+    large = {
+        n: size for n, size in others.items() if math.prod(size) * _THUMBNAIL > own
+    }
+    if not large:
+        return
+    number, size = max(large.items(), key=lambda item: math.prod(item[1]))
+    other = f"; {number} has {size[0]} x {size[1]}" if math.prod(size) > own else ""
+    warnings.warn(
+        HqsamWarning(
+            f"{path.name} holds {len(large) + 1} images, of which 0 ({height} x "
+            f"{width} pixels) is read{other}: pass key for another",
+            parameter="key",
+        ),
+        stacklevel=6,
+    )
+
+
+def _plane_size(series: tifffile.TiffPageSeries) -> tuple[int, int]:
+    page = series.keyframe
+    return int(page.imagelength), int(page.imagewidth)
 
 
 def _check_codec(page: tifffile.TiffPage, path: Path) -> None:
@@ -220,11 +277,7 @@ def _describe(
     letters = _named(series.axes, array.shape)
     samples = dict(zip(letters, array.shape, strict=False)).get("S", 1)
     photometric = getattr(page.photometric, "name", "")
-    if photometric == "PALETTE" and not page.is_imagej:
-        _warn(
-            f"{path.name} has a colour table; its indices are read as intensities. "
-            "Convert it to RGB if they are colours"
-        )
+    warn_of_meaning(page, path.name)
     warn_if_turned(path.name, page.tags.valueof("Orientation", 1))
     return Source(
         array,

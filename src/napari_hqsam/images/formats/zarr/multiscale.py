@@ -92,6 +92,14 @@ def open_multiscale(
         The metadata are invalid.
     """
     image = multiscales[0]
+    if len(multiscales) > 1:
+        named = f" ({image['name']!r})" if image.get("name") else ""
+        warnings.warn(
+            f"{where} describes {len(multiscales)} multiscale images, of which the "
+            f"first{named} is read; open another by the path of its arrays",
+            HqsamWarning,
+            stacklevel=6,
+        )
     array = inside(group, image["datasets"][0]["path"])
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{array.path} is no array")
