@@ -54,6 +54,8 @@ _WHOLE_PAGE_BYTES_OF_SMALL_STRIPS = 2**26
 _KEPT_BYTES = 2**27
 _THUMBNAIL = 16
 """By how much fewer pixels than the image a plane has that is no image of its own."""
+_EXTRAS = ("Thumbnail", "Label", "Macro", "Map")
+"""Names of series in slides; others are marked by their tags as reduced."""
 _COLOUR_PHOTOMETRICS = ("RGB", "YCBCR", "CIELAB")
 _RGB = 2  # TIFF tag PhotometricInterpretation
 _ALPHA_SAMPLES = (1, 2)  # TIFF tag ExtraSamples: associated, unassociated alpha
@@ -160,8 +162,7 @@ def _tell_others(every: Sequence[tifffile.TiffPageSeries], path: Path) -> None:
     others = {
         number: _plane_size(series)
         for number, series in enumerate(every)
-        # What its tags call reduced is a thumbnail, label or map.
-        if number and not series.keyframe.is_reduced
+        if number and not (series.keyframe.is_reduced or series.name in _EXTRAS)
     }
     own = height * width
     large = {
