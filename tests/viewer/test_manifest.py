@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import napari_hqsam
+from napari_hqsam.labels.formats import label_suffixes
 
 npe2 = pytest.importorskip("npe2")
 
@@ -24,6 +25,12 @@ def test_the_root_manifest_is_that_of_the_package():
     root = Path(__file__).parents[2]
     package = Path(napari_hqsam.__file__).parent
     assert (root / "napari.yaml").read_text() == (package / "napari.yaml").read_text()
+
+
+def test_napari_offers_every_format_of_labels():
+    manifest = npe2.PluginManifest.from_distribution("napari-hqsam")
+    (writer,) = manifest.contributions.writers
+    assert sorted(writer.filename_extensions) == sorted(label_suffixes())
 
 
 def test_the_sample_opens_in_a_viewer(tmp_path):

@@ -18,7 +18,7 @@ from napari_hqsam.sessions.journal.paths import journal_path
 from napari_hqsam.viewer.files.sessions_folder import sessions_folder
 from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
 from napari_hqsam.viewer.saving.session_context import apply_choices
-from napari_hqsam.viewer.sections.session import with_suffix
+from napari_hqsam.viewer.sections.session import name_filter, with_suffix
 from napari_hqsam.viewer.session import open_labels
 
 A, B, C, D = (20, 20), (20, 50), (20, 80), (55, 20)
@@ -204,6 +204,7 @@ def test_labels_are_saved_beside_their_image(viewer, open_widget, picture):
     picture.with_name("cells-labels.ome.tif").touch()
     assert hand.saver.suggested_path() == picture.with_name("cells-labels-2.ome.tif")
     assert with_suffix("a", "TIFF (*.tif)") == "a.tif"
+    assert with_suffix("a", name_filter("b.ome.tif").split(";;")[0]) == "a.ome.tif"
     assert with_suffix("a.ome.zarr", "TIFF (*.tif)") == "a.ome.zarr"
 
 

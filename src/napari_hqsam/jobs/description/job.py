@@ -8,8 +8,6 @@ from typing import ClassVar, Literal
 from napari_hqsam.errors import JobError
 from napari_hqsam.jobs.description.actions import Action, Automatic
 
-LABEL_SUFFIXES = (".ome.zarr", ".zarr", ".ome.tif", ".tif")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
@@ -94,8 +92,8 @@ class Outputs:
     name : str
         Name of the labels of an image; ``{stem}`` and ``{name}`` stand for those of the
         image.
-    suffix : {".ome.zarr", ".zarr", ".ome.tif", ".tif"}
-        Their format.
+    suffix : str
+        Their format: one of `labels.formats.label_suffixes`.
     tracks : bool
         Also write the tracks of stacks as CSV, in actions that link planes.
     overwrite : bool
@@ -106,9 +104,17 @@ class Outputs:
 
     folder: str
     name: str = "{stem}"
-    suffix: Literal[".ome.zarr", ".zarr", ".ome.tif", ".tif"] = ".ome.zarr"
+    suffix: str = ".ome.zarr"
     tracks: bool = False
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        from napari_hqsam.labels.formats import label_suffixes
+
+        if self.suffix not in label_suffixes():
+            raise JobError(
+                f"outputs.suffix is {self.suffix!r}: use {', '.join(label_suffixes())}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

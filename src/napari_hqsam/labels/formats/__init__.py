@@ -41,6 +41,8 @@ class LabelFormat:
         Letters that it has; None: any.
     is_folder : bool
         Whether it is a folder of chunks, not a file.
+    use : str
+        When to choose it, for users.
     """
 
     name: str
@@ -48,6 +50,7 @@ class LabelFormat:
     writer: Callable[[LabelImage], Writer]
     axes: str | None = None
     is_folder: bool = False
+    use: str = ""
 
     def check_axes(self, axes: str | None, ndim: int) -> str:
         """Return the axes of labels, in lower case, if the format can hold them.
@@ -70,11 +73,21 @@ class LabelFormat:
 
 
 OME_ZARR = LabelFormat(
-    "OME-Zarr", (".ome.zarr", ".zarr"), OmeZarrWriter, "tczyx", is_folder=True
+    "OME-Zarr",
+    (".ome.zarr", ".zarr"),
+    OmeZarrWriter,
+    "tczyx",
+    is_folder=True,
+    use="For images of any size",
 )
 OME_TIFF = LabelFormat("OME-TIFF", (".ome.tif", ".ome.tiff"), OmeTiffWriter, "tczyx")
 TIFF = LabelFormat("TIFF", (".tif", ".tiff"), tiff_writer)
 FORMATS = (OME_ZARR, OME_TIFF, TIFF)
+
+
+def label_suffixes() -> tuple[str, ...]:
+    """Return how names of label files may end, those of one format together."""
+    return tuple(suffix for each in FORMATS for suffix in each.suffixes)
 
 
 def format_of(path: str | os.PathLike[str]) -> LabelFormat:
@@ -95,7 +108,7 @@ def format_of(path: str | os.PathLike[str]) -> LabelFormat:
         return OME_ZARR
     raise OutputError(
         f"{target}: cannot tell the format from {target.suffix or 'no suffix'!r}; "
-        "use .tif, .ome.tif or .ome.zarr"
+        f"use {', '.join(label_suffixes())}"
     )
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
+from napari_hqsam.labels.formats import FORMATS
 from napari_hqsam.viewer.widget_options import widget_options
 
 Source = Literal["image", "beside", "folder"]
-Suffix = Literal[".tif", ".ome.tif", ".ome.zarr"]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class BatchState:
         The other folder.
     labels : str
         Folder of the labels; "": ``labels``, beside or in the images.
-    suffix : {".tif", ".ome.tif", ".ome.zarr"}
+    suffix : str
         Format of the labels.
     workers : int
         Processes, each with a model of its own.
@@ -52,15 +52,11 @@ class BatchState:
     )
     folder: str = ""
     labels: str = ""
-    suffix: Suffix = field(
+    suffix: str = field(
         default=".ome.zarr",
         metadata=widget_options(
             "Format of the labels",
-            choices=(
-                ("OME-Zarr", ".ome.zarr", "For images of any size"),
-                ("OME-TIFF", ".ome.tif", ""),
-                ("TIFF", ".tif", ""),
-            ),
+            choices=tuple((each.name, each.suffixes[0], each.use) for each in FORMATS),
         ),
     )
     workers: int = 1

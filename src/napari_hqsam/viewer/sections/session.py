@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox
 
+from napari_hqsam.labels.formats import FORMATS, format_of, label_suffixes
 from napari_hqsam.viewer.parts.forms import Section, bar, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
 from napari_hqsam.viewer.sections.earlier_sessions import EarlierSessions
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.saving.label_saver import LabelSaver
     from napari_hqsam.viewer.saving.restorer import SessionRestorer
     from napari_hqsam.viewer.session.controller import SessionController
-
-_FILTER = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 
 
 class SessionSection(Section):
@@ -102,7 +101,7 @@ class SessionSection(Section):
     def _save(self) -> None:
         suggested = str(self.saver.suggested_path())
         path, kind = QFileDialog.getSaveFileName(
-            self, "Save labels", suggested, _FILTER
+            self, "Save labels", suggested, name_filter(suggested)
         )
         named = with_suffix(path, kind)
         # The dialog has asked about the name that it was given.
@@ -120,9 +119,15 @@ class SessionSection(Section):
         )
 
 
+def name_filter(suggested: str) -> str:
+    """Return the formats for a file dialog, that of the suggested name first."""
+    first = format_of(suggested)
+    formats = sorted(FORMATS, key=lambda each: each is not first)
+    return ";;".join(f"{each.name} (*{each.suffixes[0]})" for each in formats)
+
+
 def with_suffix(path: str, kind: str) -> str:
     """Add the suffix of the chosen kind of file to a name without one."""
-    known = (".tif", ".tiff", ".zarr")
-    if path.lower().endswith(known) or "(*" not in kind:
+    if path.lower().endswith(label_suffixes()) or "(*" not in kind:
         return path
     return path + kind.split("(*")[1].rstrip(")")
