@@ -24,15 +24,17 @@ def read_blocks(text):
     return [Block(*match.groups()) for match in _BLOCK.finditer(text)]
 
 
-def apply_diff(text, diff):
-    """Apply hunks that name no line numbers; each must fit in exactly one place."""
+def insert_lines(text, diff):
+    """Insert the lines of each hunk after the line that it shows, which is unique."""
+    lines = text.splitlines(keepends=True)
     for hunk in diff.split("@@\n"):
-        lines = hunk.splitlines(keepends=True)
-        before = "".join(line[1:] for line in lines if line[0] in " -")
-        after = "".join(line[1:] for line in lines if line[0] in " +")
-        assert text.count(before) == 1, f"fits in {text.count(before)} places:\n{hunk}"
-        text = text.replace(before, after)
-    return text
+        shown, *added = hunk.splitlines(keepends=True)
+        assert shown[0] == " ", hunk
+        assert all(line[0] == "+" for line in added), hunk
+        assert lines.count(shown[1:]) == 1, f"not once in the file: {shown}"
+        place = lines.index(shown[1:]) + 1
+        lines[place:place] = [line[1:] for line in added]
+    return "".join(lines)
 
 
 def copy_package(folder):
@@ -49,7 +51,7 @@ def copy_package(folder):
     for block in read_blocks(PAGE.read_text()):
         path = source / block.path
         if block.language == "diff":
-            changed = apply_diff(path.read_text(), block.text)
+            changed = insert_lines(path.read_text(), block.text)
             path.unlink()
             path.write_text(changed)
         else:

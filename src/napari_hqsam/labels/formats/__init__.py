@@ -82,7 +82,11 @@ OME_ZARR = LabelFormat(
 )
 OME_TIFF = LabelFormat("OME-TIFF", (".ome.tif", ".ome.tiff"), OmeTiffWriter, "tczyx")
 TIFF = LabelFormat("TIFF", (".tif", ".tiff"), tiff_writer)
-FORMATS = (OME_ZARR, OME_TIFF, TIFF)
+FORMATS = (
+    OME_ZARR,
+    OME_TIFF,
+    TIFF,
+)
 
 
 def label_suffixes() -> tuple[str, ...]:

@@ -20,7 +20,16 @@ NO_TOOL = "none"
 """Name where the mouse does something else, such as panning."""
 
 TOOLS: dict[str, Tool] = {
-    tool.name: tool for tool in (CLICK, BOX, SCRIBBLE, OUTLINE, POLYGON, ELLIPSE, EDIT)
+    tool.name: tool
+    for tool in (
+        CLICK,
+        BOX,
+        SCRIBBLE,
+        OUTLINE,
+        POLYGON,
+        ELLIPSE,
+        EDIT,
+    )
 }
 """By name, in the order of the panel."""
 
