@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+ImageArgument = Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")]
+LabelsOption = Annotated[
+    Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")
+]
+OverlayOption = Annotated[
+    Path | None, typer.Option(help="Also draw the outlines to this .png.")
+]
 KeyOption = Annotated[
     str | None,
     typer.Option(
@@ -50,6 +57,7 @@ TypicalSizeOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 OutputOption = Annotated[str, typer.Option(help="Which mask: sam+hq, sam or hq.")]
+CleanOption = Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")]
 OverwriteOption = Annotated[
     bool,
     typer.Option(

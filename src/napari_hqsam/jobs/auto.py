@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -11,7 +10,7 @@ from napari_hqsam.jobs.batch import batch_file
 from napari_hqsam.jobs.batches.plan import plan_batch
 from napari_hqsam.jobs.batches.result import BatchResult
 from napari_hqsam.jobs.files.new_labels import new_labels
-from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.files.outputs import check_outputs
 from napari_hqsam.jobs.files.overlay import draw_overlay_file, reduced_labels
 from napari_hqsam.jobs.inputs import JobArgs, JobSetup, PathLike, position_of
 
@@ -70,8 +69,7 @@ def auto_file(
 
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     picture = None if overlay is None else Path(overlay)
-    check_labels(out, overwrite=overwrite, image=source)
-    check_file_to_write(picture, out, overwrite=overwrite, suffix=".png", image=source)
+    check_outputs(out, {".png": picture}, source, overwrite=overwrite)
     opened = setup.open_image(source)
     index = position_of(plane, opened)
     if index is None and opened.leading_axes:
@@ -85,10 +83,7 @@ def auto_file(
     )
     check_axes_fit(out, f"{opened.leading_axes}yx")
     with setup.reporter.on_interrupt(f"{out} is as it was before"):
-        normalization = setup.normalize(opened)
-        with setup.reporter.step("import torch"):
-            import_module("napari_hqsam.segmentation.segmenter")
-        segmenter = setup.segmenter(opened, normalization)
+        segmenter = setup.segmenter(opened)
         masks = _find(segmenter, batch, points_per_side, setup)
         small = _write(segmenter, batch, masks, out, overwrite, picture, setup)
     if picture is not None:

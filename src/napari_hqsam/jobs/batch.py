@@ -101,7 +101,7 @@ def batch_file(
         **setup.options,
     )
     Storage(out, opened, overwrite=overwrite)  # before a model is loaded for it
-    segmenter = setup.segmenter(opened, setup.normalize(opened))
+    segmenter = setup.segmenter(opened)
     with setup.reporter.on_interrupt(
         f"the planes done are kept in {out}.batch: run the same batch again to resume"
     ):

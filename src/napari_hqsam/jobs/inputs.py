@@ -141,10 +141,11 @@ class JobSetup:
             details.append(f"{model.name}, {model.device} {dtype}")
         return model
 
-    def segmenter(self, image: Image, normalization: Normalization) -> Segmenter:
-        """Load the model, and make the segmenter of an image."""
-        from napari_hqsam.segmentation import Segmenter
-
+    def segmenter(self, image: Image) -> Segmenter:
+        """Sample the normalisation, load the model, make the segmenter of an image."""
+        normalization = self.normalize(image)
+        with self.reporter.step("import torch"):
+            from napari_hqsam.segmentation import Segmenter
         model = self.load_model()
         return Segmenter(image, model, normalization=normalization, cache=self.cache)
 

@@ -179,7 +179,7 @@ def _propagate(
     from napari_hqsam.sessions import archiving_session
 
     ids, reporter = list(objects), setup.reporter
-    segmenter = setup.segmenter(stack.resliced, setup.normalize(stack.resliced))
+    segmenter = setup.segmenter(stack.resliced)
     slices = iter_propagate(
         segmenter,
         list(objects.values()),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from napari_hqsam.jobs.files.new_labels import new_labels
 from napari_hqsam.jobs.files.old_labels import OldLabels
-from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.files.outputs import check_outputs
 from napari_hqsam.jobs.files.refinement_table import write_refinement
 from napari_hqsam.jobs.inputs import JobArgs, JobSetup, PathLike
 from napari_hqsam.jobs.planes import parse_planes
@@ -101,10 +100,7 @@ def refine_file(
     setup, source = JobSetup.from_keywords(keywords), Path(image)
     old_path, out = Path(labels), Path(out)
     rows = None if table is None else Path(table)
-    check_labels(out, old_path, overwrite=overwrite, image=source)
-    check_file_to_write(
-        rows, out, old_path, overwrite=overwrite, suffix=".csv", image=source
-    )
+    check_outputs(out, {".csv": rows}, source, old_path, overwrite=overwrite)
     opened = setup.open_image(source)
     named = parse_planes(planes, opened) if isinstance(planes, str) else planes
     chosen = None if named is None else {opened.position(each) for each in named}
@@ -112,10 +108,7 @@ def refine_file(
     old = OldLabels.open(old_path, opened, labels_key)
     counts, highest = _count(old, opened, setup)
     with setup.reporter.on_interrupt(f"{out} is as it was before"):
-        normalization = setup.normalize(opened)
-        with setup.reporter.step("import torch"):
-            import_module("napari_hqsam.segmentation.segmenter")
-        segmenter = setup.segmenter(opened, normalization)
+        segmenter = setup.segmenter(opened)
         todo = [each for each in counts if chosen is None or each in chosen]
         total = sum(counts[each] for each in todo)
         job = _Refinement(segmenter, old, rules, setup)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from napari_hqsam.errors import HqsamWarning, PromptError
 from napari_hqsam.jobs.files.new_labels import new_labels
-from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.files.outputs import check_outputs
 from napari_hqsam.jobs.files.overlay import draw_overlay_file, reduced_labels
 from napari_hqsam.jobs.inputs import (
     JobArgs,
@@ -87,14 +86,9 @@ def segment_file(
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     picture = None if overlay is None else Path(overlay)
     files, reporter = prompt_files(prompts), setup.reporter
-    check_labels(out, *files, overwrite=overwrite, image=source)
-    check_file_to_write(
-        picture, out, *files, overwrite=overwrite, suffix=".png", image=source
-    )
     roi_set = None if rois is None else Path(rois)
-    check_file_to_write(
-        roi_set, out, picture, *files, overwrite=overwrite, suffix=".zip", image=source
-    )
+    beside = {".png": picture, ".zip": roi_set}
+    check_outputs(out, beside, source, *files, overwrite=overwrite)
     opened = setup.open_image(source)
     given = collect_prompts(prompts, opened)
     if not given:
@@ -110,10 +104,7 @@ def segment_file(
     drawn = next(iter(groups))
     small = None
     with reporter.on_interrupt(f"{out} is as it was before"):
-        normalization = setup.normalize(opened)
-        with reporter.step("import torch"):
-            import_module("napari_hqsam.segmentation.segmenter")
-        segmenter = setup.segmenter(opened, normalization)
+        segmenter = setup.segmenter(opened)
         with ExitStack() as open_labels:
             open_labels.enter_context(archiving_session(out))
             highest = max(map(max, ids.values()))

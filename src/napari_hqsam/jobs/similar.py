@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -10,7 +9,7 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.jobs.batches.result import BatchResult
 from napari_hqsam.jobs.files.new_labels import new_labels
 from napari_hqsam.jobs.files.old_labels import OldLabels
-from napari_hqsam.jobs.files.outputs import check_file_to_write, check_labels
+from napari_hqsam.jobs.files.outputs import check_outputs
 from napari_hqsam.jobs.files.overlay import draw_overlay_file, reduced_labels
 from napari_hqsam.jobs.inputs import JobArgs, JobSetup, PathLike
 from napari_hqsam.jobs.planes import parse_planes
@@ -78,10 +77,7 @@ def similar_file(
     setup, source, out = JobSetup.from_keywords(keywords), Path(image), Path(out)
     files = [Path(each) for each in (examples, unlike) if each is not None]
     picture = None if overlay is None else Path(overlay)
-    check_labels(out, *files, overwrite=overwrite, image=source)
-    check_file_to_write(
-        picture, out, *files, overwrite=overwrite, suffix=".png", image=source
-    )
+    check_outputs(out, {".png": picture}, source, *files, overwrite=overwrite)
     opened = setup.open_image(source)
     todo = _planes(opened, planes)
     if picture is not None and len(todo) > 1:
@@ -93,14 +89,11 @@ def similar_file(
     given = OldLabels.open(Path(examples), opened)
     counter = None if unlike is None else OldLabels.open(Path(unlike), opened)
     with setup.reporter.on_interrupt(f"{out} is as it was before"):
-        normalization = setup.normalize(opened)
-        with setup.reporter.step("import torch"):
-            import_module("napari_hqsam.segmentation.segmenter")
         like, highest = _read(given, opened)
         if not like:
             raise PromptError(f"{given.path} holds no object: give at least one")
         other = [] if counter is None else _read(counter, opened)[0]
-        segmenter = setup.segmenter(opened, normalization)
+        segmenter = setup.segmenter(opened)
         found = {
             index: _search(segmenter, index, like, other, given, setup)
             for index in todo

@@ -91,7 +91,7 @@ def batch(
     normalization: opt.NormalizationOption = "percentile",
     level: opt.LevelOption = "auto",
     output: opt.OutputOption = "sam+hq",
-    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
+    clean: opt.CleanOption = True,
     overlap: Annotated[
         str, typer.Option(help="Pixels of two objects: keep or overwrite.")
     ] = "keep",

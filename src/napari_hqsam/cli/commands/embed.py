@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from napari_hqsam.cli.reporter import Console
 
 
 def embed(
-    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    image: opt.ImageArgument,
     level: Annotated[
         str | None,
         typer.Option(help="Scales to encode, such as 0,1. [default: 0 to coarsest]"),

@@ -8,16 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.arguments import (
-    floats,
-    integers,
-    job_arguments,
-    segment_options,
-)
-from napari_hqsam.cli.reporter import Console
+from napari_hqsam.cli.arguments import floats, integers
+from napari_hqsam.cli.job_keywords import JobKeywords, with_job_options
 from napari_hqsam.errors import PromptError
 
 
+@with_job_options
 def propagate(
     image: Annotated[Path, typer.Argument(help="A stack: TIFF, zarr, npy, ...")],
     prompts: Annotated[
@@ -27,7 +23,8 @@ def propagate(
             "the same object id on several slices are one object."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    out: opt.LabelsOption,
+    *,
     plane: Annotated[
         str | None,
         typer.Option(help="Plane of prompts that name none, such as 12 or t=0,z=12."),
@@ -75,25 +72,12 @@ def propagate(
     patience: Annotated[
         int, typer.Option(help="Most failed slices in a row that are bridged.")
     ] = 1,
-    key: opt.KeyOption = None,
-    axes: opt.AxesOption = None,
-    channels: opt.ChannelsOption = None,
-    allow_missing: opt.AllowMissingOption = False,
-    normalization: opt.NormalizationOption = "percentile",
-    level: opt.LevelOption = "auto",
-    output: opt.OutputOption = "sam+hq",
-    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
-    model: opt.ModelOption = "micro",
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    cache: opt.CacheOption = None,
-    overwrite: opt.OverwriteOption = False,
+    job: JobKeywords,
 ) -> None:
     """Segment objects through a stack from a few prompted slices."""
     from napari_hqsam.jobs import propagate_file
     from napari_hqsam.segmentation import StopRules
 
-    options = segment_options(level, output, clean=clean)
     chosen: Any = {"direction": direction}
     propagate_file(
         image,
@@ -106,14 +90,8 @@ def propagate(
         keep=keep,
         confidence=confidence,
         rules=StopRules(contrast, stability, overlap, area_jump, patience),
-        overwrite=overwrite,
-        reporter=Console(),
         **chosen,
-        **options,
-        allow_missing=allow_missing,
-        **job_arguments(
-            key, axes, channels, normalization, model, device, precision, cache
-        ),
+        **job,
     )
 
 

@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.arguments import job_arguments, segment_options
 from napari_hqsam.cli.console import print_line
-from napari_hqsam.cli.reporter import Console
+from napari_hqsam.cli.job_keywords import JobKeywords, with_job_options
 
 
+@with_job_options
 def refine(
-    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    image: opt.ImageArgument,
     labels: Annotated[
         Path, typer.Argument(help="Its labels, of any program: TIFF, PNG, zarr, npy.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    out: opt.LabelsOption,
     *,
     table: Annotated[
         Path | None, typer.Option(help="Also write a row for each object: .csv.")
@@ -50,28 +50,15 @@ def refine(
         float | None,
         typer.Option(help="Least ratio of that to the one along the old outline."),
     ] = None,
-    key: opt.KeyOption = None,
     labels_key: Annotated[
         str | None, typer.Option(help="As --key, for the file of labels.")
     ] = None,
-    axes: opt.AxesOption = None,
-    channels: opt.ChannelsOption = None,
-    allow_missing: opt.AllowMissingOption = False,
-    normalization: opt.NormalizationOption = "percentile",
-    level: opt.LevelOption = "auto",
-    output: opt.OutputOption = "sam+hq",
-    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
-    model: opt.ModelOption = "micro",
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    cache: opt.CacheOption = None,
-    overwrite: opt.OverwriteOption = False,
+    job: JobKeywords,
 ) -> None:
     """Refine the outlines of existing labels, object by object."""
     from napari_hqsam.jobs import refine_file
     from napari_hqsam.segmentation import RefineRules
 
-    options = segment_options(level, output, clean=clean)
     given = {
         "score": score,
         "stability": stability,
@@ -88,13 +75,7 @@ def refine(
         table=table,
         labels_key=labels_key,
         rules=RefineRules(**{k: v for k, v in given.items() if v is not None}),
-        overwrite=overwrite,
-        reporter=Console(),
-        **options,
-        allow_missing=allow_missing,
-        **job_arguments(
-            key, axes, channels, normalization, model, device, precision, cache
-        ),
+        **job,
     )
     count = len(done.objects)
     where = f" on {done.planes} planes" * (done.planes > 1)

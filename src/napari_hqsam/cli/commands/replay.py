@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def replay(
     journal: Annotated[Path, typer.Argument(help="NAME.journal.jsonl of a session.")],
     image: Annotated[Path, typer.Argument(help="The image that was segmented.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    out: opt.LabelsOption,
     model: Annotated[
         str | None,
         typer.Option(

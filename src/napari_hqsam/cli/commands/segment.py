@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.arguments import floats, job_arguments, segment_options
-from napari_hqsam.cli.reporter import Console
+from napari_hqsam.cli.arguments import floats
+from napari_hqsam.cli.job_keywords import JobKeywords, with_job_options
 
 
+@with_job_options
 def segment(
-    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    image: opt.ImageArgument,
+    out: opt.LabelsOption,
+    *,
     prompts: Annotated[
         Path | None, typer.Option(help="Prompts: .csv, .geojson, .json, RoiSet.zip.")
     ] = None,
@@ -27,36 +29,21 @@ def segment(
     plane: Annotated[
         str | None, typer.Option(help="Plane of a stack, such as 12 or t=0,z=12.")
     ] = None,
-    key: opt.KeyOption = None,
-    axes: opt.AxesOption = None,
-    channels: opt.ChannelsOption = None,
-    allow_missing: opt.AllowMissingOption = False,
-    normalization: opt.NormalizationOption = "percentile",
-    level: opt.LevelOption = "auto",
-    overlay: Annotated[
-        Path | None, typer.Option(help="Also draw the outlines to this .png.")
-    ] = None,
+    overlay: opt.OverlayOption = None,
     rois: Annotated[
         Path | None,
         typer.Option(help="Also write outlines for Fiji's ROI Manager to this .zip."),
     ] = None,
-    output: opt.OutputOption = "sam+hq",
-    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
     overlap: Annotated[
         str, typer.Option(help="Pixels of two objects: keep or overwrite.")
     ] = "keep",
-    model: opt.ModelOption = "micro",
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    cache: opt.CacheOption = None,
-    overwrite: opt.OverwriteOption = False,
+    job: JobKeywords,
 ) -> None:
     """Segment objects of an image from clicks, boxes or masks."""
     from napari_hqsam.jobs import segment_file
     from napari_hqsam.prompts import Prompt
 
     chosen: Any = {"overlap": overlap}
-    options = segment_options(level, output, clean=clean)
     given: list[Any] = [] if prompts is None else [prompts]
     given += [Prompt([floats(p, 2, "--point", "120,64")]) for p in point or []]
     given += [Prompt(box=floats(b, 4, "--box", "10,20,60,80")) for b in box or []]
@@ -67,12 +54,6 @@ def segment(
         plane=plane,
         overlay=overlay,
         rois=rois,
-        overwrite=overwrite,
-        reporter=Console(),
         **chosen,
-        **options,
-        allow_missing=allow_missing,
-        **job_arguments(
-            key, axes, channels, normalization, model, device, precision, cache
-        ),
+        **job,
     )

@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 
 from napari_hqsam.cli import options as opt  # noqa: TC001 - typer reads it
-from napari_hqsam.cli.arguments import job_arguments, segment_options
 from napari_hqsam.cli.console import print_line
-from napari_hqsam.cli.reporter import Console
+from napari_hqsam.cli.job_keywords import JobKeywords, with_job_options
 
 
+@with_job_options
 def similar(
-    image: Annotated[Path, typer.Argument(help="TIFF, PNG, zarr, npy, ...")],
+    image: opt.ImageArgument,
     examples: Annotated[
         Path,
         typer.Argument(help="Labels of the same shape; each object is an example."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Labels: .tif or .zarr.")],
+    out: opt.LabelsOption,
     *,
     unlike: Annotated[
         Path | None,
@@ -29,23 +29,9 @@ def similar(
         str | None,
         typer.Option(help="Planes, such as 0:40, or t=3,z=0:40. [default: all]"),
     ] = None,
-    key: opt.KeyOption = None,
-    axes: opt.AxesOption = None,
-    channels: opt.ChannelsOption = None,
-    allow_missing: opt.AllowMissingOption = False,
-    normalization: opt.NormalizationOption = "percentile",
-    level: opt.LevelOption = "auto",
-    overlay: Annotated[
-        Path | None, typer.Option(help="Also draw the outlines to this .png.")
-    ] = None,
-    output: opt.OutputOption = "sam+hq",
-    clean: Annotated[bool, typer.Option(help="Drop specks, fill pinholes.")] = True,
-    model: opt.ModelOption = "micro",
+    overlay: opt.OverlayOption = None,
     instance_decoder: opt.InstanceDecoderOption = None,
-    device: opt.DeviceOption = "auto",
-    precision: opt.PrecisionOption = "auto",
-    cache: opt.CacheOption = None,
-    overwrite: opt.OverwriteOption = False,
+    job: JobKeywords,
 ) -> None:
     """Find all objects that are like a few examples, plane by plane."""
     from napari_hqsam.jobs import similar_file
@@ -57,14 +43,8 @@ def similar(
         unlike=unlike,
         planes=planes,
         overlay=overlay,
-        overwrite=overwrite,
-        reporter=Console(),
-        allow_missing=allow_missing,
         instance_decoder=instance_decoder,
-        **segment_options(level, output, clean=clean),
-        **job_arguments(
-            key, axes, channels, normalization, model, device, precision, cache
-        ),
+        **job,
     )
     objects = f"{done.objects} object{'s' * (done.objects != 1)}"
     where = f" on {done.planes} planes" * (done.planes > 1)

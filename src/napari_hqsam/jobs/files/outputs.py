@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from napari_hqsam.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _TABLES = re.compile(
@@ -29,6 +29,42 @@ _BEGINNINGS = {
 }
 _BEGINNING = 4096
 """Bytes read to identify a file."""
+
+
+def check_outputs(
+    out: Path,
+    beside: Mapping[str, Path | None],
+    image: Path,
+    *sources: Path | None,
+    overwrite: bool,
+) -> None:
+    """Refuse labels, or files beside them, that could not, or must not, be written.
+
+    Parameters
+    ----------
+    out : Path
+        The labels.
+    beside : mapping of str to Path or None
+        Other files to write, by the suffix that each must have; None for none.
+    image : Path
+        The image that is read.
+    *sources : Path or None
+        Other files that are read.
+    overwrite : bool
+        Whether any existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        One of them cannot, or must not, be written.
+    """
+    check_labels(out, *sources, overwrite=overwrite, image=image)
+    used = [out, *sources]
+    for suffix, path in beside.items():
+        check_file_to_write(
+            path, *used, overwrite=overwrite, suffix=suffix, image=image
+        )
+        used.append(path)
 
 
 def check_labels(
