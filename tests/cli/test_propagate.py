@@ -211,6 +211,16 @@ def test_labels_to_keep_of_any_type_keep_their_ids(command, tmp_path, stack, dty
     assert (labels[:, 5:10, 10:20] == 3).all()
 
 
+def test_labels_to_keep_with_a_dimension_of_length_1(command, tmp_path, stack):
+    kept = np.zeros((1, 6, 1, 40, 50), np.uint16)
+    kept[..., 30:, 40:] = 1
+    np.save(tmp_path / "kept.npy", kept)
+    out = tmp_path / "a.tif"
+    options = ("--keep", tmp_path / "kept.npy", "--spacing", "1")
+    assert command(*stack, "-o", out, *options)[0] == 0
+    np.testing.assert_array_equal(read_labels(out) == 1, kept[0, :, 0] == 1)
+
+
 def test_an_interrupt_leaves_what_was_there(command, tmp_path, stack):
     out, table = tmp_path / "a.ome.zarr", tmp_path / "t.csv"
     options = ("-o", out, "--confidence", table, "--spacing", "1")

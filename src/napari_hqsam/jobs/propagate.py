@@ -174,7 +174,9 @@ def _propagate(
     overwrite : bool
         As of `propagate_file`.
     """
-    from napari_hqsam.labels import copy_labels
+    import numpy as np
+
+    from napari_hqsam.labels import write_plane
     from napari_hqsam.segmentation.propagation import iter_propagate
     from napari_hqsam.sessions import archiving_session
 
@@ -197,7 +199,8 @@ def _propagate(
             new_labels(stack.image, out, highest, overwrite=overwrite or None)
         )
         if kept is not None:
-            copy_labels(kept.labels.array, labels)
+            for index in np.ndindex(stack.image.leading_shape):
+                write_plane(labels, index, kept.labels.plane(index))
         with reporter.step("encode, decode") as details:
             count = _paint_slices(slices, labels, ids, stack, table, reporter)
             details.append(f"{len(ids)} objects, {count} slices")

@@ -7,7 +7,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
+from napari_hqsam.errors import HqsamWarning, PromptError
+from napari_hqsam.jobs.files.old_labels import OldLabels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +29,8 @@ class KeptLabels:
 
     Attributes
     ----------
-    labels : Image
-        The labels, with the axes of the image.
+    labels : OldLabels
+        The labels, of the image.
     resliced : Image
         The image as it is propagated through.
     reslice : Reslice
@@ -38,7 +39,7 @@ class KeptLabels:
         Highest id of the labels.
     """
 
-    labels: Image
+    labels: OldLabels
     resliced: Image
     reslice: Reslice
     highest: int
@@ -57,7 +58,7 @@ class KeptLabels:
         Raises
         ------
         ImageError
-            They are not ids from 0 on in the shape and axes of the image.
+            They do not fit the image, or are no ids; see `OldLabels`.
         PromptError
             A new id exists in them already.
 
@@ -68,32 +69,16 @@ class KeptLabels:
         """
         import numpy as np
 
-        from napari_hqsam.images import open_image
-        from napari_hqsam.labels import MAX_ID, whole_ids
-
-        axes = f"{image.leading_axes}yx"
-        _check_order(path, axes)
-        labels = open_image(path, axes=axes)
-        wanted = (*image.leading_shape, *image.plane_shape)
-        if labels.shape != wanted or labels.dtype.kind not in "iuf":
-            raise ImageError(
-                f"{path} is {labels.dtype} {labels.shape}; labels to keep must be "
-                f"integers of shape {wanted}"
-            )
+        labels = OldLabels.open(path, image)
         highest = 0
-        for index in np.ndindex(labels.leading_shape):
-            used = np.unique(whole_ids(labels.read_at(index), str(path)))
-            if used[0] < 0 or used[-1] > MAX_ID:
-                wrong = used[0] if used[0] < 0 else used[-1]
-                raise ImageError(
-                    f"{path} has the id {wrong}; ids must be from 0 to {MAX_ID}"
-                )
+        for index in np.ndindex(image.leading_shape):
+            used = np.unique(labels.plane(index))
             highest = max(highest, int(used[-1]))
             if (both := np.intersect1d(used, list(new))).size:
                 raise PromptError(
                     f"object {both[0]} is in {path} already; give the prompts other ids"
                 )
-        _warn_if_elsewhere(path, labels, image, axes)
+        _warn_if_elsewhere(labels, image)
         return cls(labels, resliced, reslice, highest)
 
     def region(
@@ -101,33 +86,19 @@ class KeptLabels:
     ) -> NDArray[Any]:
         """Read the labels in a box of a plane of `resliced`."""
         where = self.reslice.plane(self.resliced.index_at(plane))
-        found: NDArray[Any] = self.labels.array[where.key(box)]
-        return found if found.dtype.kind in "iu" else found.astype("u4")
+        return self.labels.read(where.key(box))
 
 
-def _warn_if_elsewhere(path: Path, labels: Image, image: Image, axes: str) -> None:
+def _warn_if_elsewhere(labels: OldLabels, image: Image) -> None:
     """Warn of labels whose file puts them in another place than their image."""
-    own, place = labels.space.select(axes), image.space.select(axes)
-    if own.is_plain or place.is_plain:
+    place, own = image.space.select(f"{image.leading_axes}yx"), labels.space
+    if own is None or own.is_plain or place.is_plain:
         return  # one of them does not tell
-    off = place.distance(own, labels.shape)
+    off = place.distance(own, (*image.leading_shape, *image.plane_shape))
     if off >= _SAME_PLACE and not math.isinf(off):
         warnings.warn(
-            f"{path} lies up to {off:.1f} pixels from {image.name}, by what both files "
-            "tell of their place; its labels are kept pixel by pixel",
+            f"{labels.path} lies up to {off:.1f} pixels from {image.name} by the "
+            "metadata of both; its labels are kept pixel by pixel",
             HqsamWarning,
             stacklevel=3,
-        )
-
-
-def _check_order(path: Path, axes: str) -> None:
-    """Raise ImageError if labels have named axes in another order."""
-    from napari_hqsam.images import open_source
-
-    own = open_source(path, keep_indices=True).axes or axes
-    common = [letter for letter in own if letter in axes]
-    if common != [letter for letter in axes if letter in own]:
-        raise ImageError(
-            f"{path} has the axes {own}, its image {axes}: save it with its axes in "
-            "the order of the image"
         )
