@@ -84,7 +84,7 @@ class Worker:
         Receives a function without arguments and must call it on the thread that
         handles results, such as the main thread.
     name : str
-        Of the thread.
+        Name of the thread.
     synchronous : bool
         Run work immediately in the calling thread: for tests and debugging.
     """

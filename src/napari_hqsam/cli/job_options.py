@@ -28,7 +28,7 @@ def job_of_file(context: typer.Context, path: Path, run: dict[str, Any]) -> Job:
     Parameters
     ----------
     context : typer.Context
-        Of the command.
+        Context of the command.
     path : Path
         The job's file.
     run : dict

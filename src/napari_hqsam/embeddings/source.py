@@ -65,7 +65,7 @@ class TileSource:
     image : Image
     model : Model
     normalization : Normalization
-        Of the image.
+        Normalisation of the image.
     cache : path, None or False
         Folder of the stores; None for the user's (`embeddings_folder`); False for
         memory only.
@@ -140,7 +140,7 @@ class TileSource:
         index : tuple of int
             Position of the plane along the leading axes of the image.
         tile : Tile
-            Of the image's grid for the model's input size, or `fit_plane`.
+            A tile of the image's grid for the model's input size, or `fit_plane`.
 
         Returns
         -------

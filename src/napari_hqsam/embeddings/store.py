@@ -61,7 +61,7 @@ class StoreKey:
     Attributes
     ----------
     fingerprint : str
-        Of the image.
+        Fingerprint of the image.
     channels : tuple of int
         Channel mapping.
     normalization : str
@@ -163,7 +163,7 @@ class EmbeddingStore:
         index : tuple of int
             Position of the plane along the leading axes.
         address : Address
-            Of the tile.
+            Address of the tile.
         pixels : bytes
             `digest` of the tile's current pixels.
 

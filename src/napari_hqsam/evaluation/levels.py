@@ -38,7 +38,7 @@ def level_scores(segmenter: Segmenter, objects: Sequence[Mask]) -> dict[str, flo
     Parameters
     ----------
     segmenter : Segmenter
-        Of an image of one plane.
+        Segments the image, which has one plane.
     objects : sequence of Mask
         True masks; at least one.
 

@@ -140,7 +140,7 @@ def score_objects(
     Parameters
     ----------
     segmenter : Segmenter
-        Of an image of one plane.
+        Segments the image, which has one plane.
     objects : sequence of Mask
         True masks.
     kinds : sequence of str

@@ -132,7 +132,7 @@ class Affine:
         ----------
         other : Affine
         shape : sequence of int, optional
-            Of the array, whose corners are compared; by default one step each.
+            Shape of the array, whose corners are compared; by default one step each.
 
         Returns
         -------

@@ -30,9 +30,9 @@ def linear_of(
     ----------
     scale : sequence of n floats
     rotate : (m, m) array or float, optional
-        Of the last m axes; a number is an angle in degrees, of the last two.
+        Rotation of the last m axes; a number is an angle in degrees, of the last two.
     shear : (m, m) array or 1D array, optional
-        Of the last m axes; or the upper triangle of such a matrix, row by row.
+        Shear of the last m axes; or the upper triangle of such a matrix, row by row.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def decompose(
     scale : (n,) array
         The last one is negative where the map mirrors.
     rotate : (n, n) array
-        Of determinant 1.
+        Rotation matrix, of determinant 1.
     shear : (n, n) array
         Unit upper triangular.
     """

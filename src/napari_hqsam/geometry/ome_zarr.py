@@ -81,7 +81,7 @@ def read_space(
     letters : str
         Axes letters of the system that its transformations lead to.
     name : str
-        Of the file, for warnings.
+        Name of the file, for warnings.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def planes_of_text(
     shape : sequence of int
         Their lengths.
     name : str
-        Of the image, for errors.
+        Name of the image, for error messages.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def all_planes(shape: Sequence[int], name: str) -> list[tuple[int, ...]]:
     shape : sequence of int
         Sizes of the axes besides y, x and channels.
     name : str
-        Of the image, for errors.
+        Name of the image, for error messages.
 
     Raises
     ------

@@ -128,7 +128,7 @@ def resolve_plane(
     shape : sequence of int
         Their lengths.
     name : str
-        Of the image, for errors.
+        Name of the image, for error messages.
     others : str
         Letters of all axes besides y and x, in their order: those of `axes`, those of
         length 1, and "c". A position along an axis of length 1 is 0 and drops out;

@@ -274,8 +274,8 @@ class Space:
         ----------
         other : Space
         shape : sequence of int, optional
-            Of the array, whose corners are compared; by default one pixel along each
-            axis.
+            Shape of the array, whose corners are compared; by default one pixel along
+            each axis.
 
         Returns
         -------

@@ -60,7 +60,7 @@ class StackAxis:
             Where along the other leading axes, such as ``{"t": 3}``. Where there is
             exactly one other, its number alone will do.
         name : str
-            Of the image, for errors.
+            Name of the image, for error messages.
 
         Raises
         ------

@@ -85,7 +85,7 @@ def unit_name(unit: object, letter: str) -> str | None:
     unit : str or None
         In any spelling: "um", "µm", "microns", "Micrometer".
     letter : str
-        Of its axis: "t" is measured in time, all others in length.
+        Letter of its axis: "t" is measured in time, all others in length.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def unit_or_pixel(unit: object, letter: str, name: str) -> str | None:
     unit, letter
         As for `unit_name`.
     name : str
-        Of the file, for the warning.
+        Name of the file, for the warning.
 
     Warns
     -----

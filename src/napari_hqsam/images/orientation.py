@@ -20,7 +20,7 @@ def warn_if_turned(name: str, orientation: object) -> None:
     Parameters
     ----------
     name : str
-        Of the file.
+        Name of the file, for messages.
     orientation : object
         As the file has it.
 

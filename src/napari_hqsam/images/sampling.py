@@ -98,7 +98,7 @@ def spread_windows(
     Parameters
     ----------
     shape : (h, w)
-        Of the plane.
+        Size of the plane.
     limit : int
         How many windows at most.
 

@@ -37,7 +37,7 @@ def make_note(
     Parameters
     ----------
     space : Space
-        Of the array.
+        Space of the array.
     shape : sequence of int
         Its shape.
     stored : Space

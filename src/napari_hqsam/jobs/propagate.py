@@ -164,7 +164,7 @@ def _propagate(
     objects : mapping of int to mapping of int to Prompt
         By label id: prompts by slice.
     keywords : dict
-        Of `iter_propagate`.
+        Keywords of `iter_propagate`.
     kept : KeptLabels, optional
         Labels to begin with.
     table : ConfidenceTable

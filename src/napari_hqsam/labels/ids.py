@@ -31,7 +31,7 @@ def whole_ids(labels: NDArray[Any], name: str) -> NDArray[Any]:
     Returns
     -------
     numpy.ndarray
-        Of floats uint32, or int64 where an id is negative or too high for that.
+        Floats become uint32, or int64 where an id is negative or too high for that.
 
     Raises
     ------

@@ -67,12 +67,12 @@ def finish_crop(
     smooth : int
         Size of ripples to remove from the edge, pixels; 0 for none.
     size : (height, width)
-        Of the plane; no pixel goes beyond.
+        Size of the plane; no pixel goes beyond.
 
     Returns
     -------
     bbox, data
-        Of the finished object; unchanged if nothing would be left.
+        Box and pixels of the finished object; unchanged if nothing would be left.
     """
     y0, x0, y1, x1 = bbox
     box = (

@@ -70,7 +70,7 @@ class Logits:
         offset, pitch
             As the attributes.
         shape : (rows, columns)
-            Of the result.
+            Size of the result.
 
         Returns
         -------

@@ -80,7 +80,7 @@ def boundary_width(shape: tuple[int, ...], ratio: float = 0.02) -> int:
     Parameters
     ----------
     shape : (h, w)
-        Of the plane, in pixels.
+        Size of the plane, in pixels.
     ratio : float
         Fraction of the diagonal: 0.02, or 0.01 for the strict metric.
 
@@ -198,7 +198,7 @@ def rank_labels(
     Returns
     -------
     ids : (n,) sorted array
-        Of the objects.
+        Ids of the objects.
     ranks : int64 array of the shape of the labels
         0, or the place of the id in `ids`, counted from 1.
 

@@ -53,7 +53,7 @@ def tracks_of(
     Parameters
     ----------
     linked : iterable of LinkedObject
-        Of all planes, in any order.
+        Linked objects of all planes, in any order.
     where : callable
         Leading coordinates of the plane of a number; by default the number.
     """

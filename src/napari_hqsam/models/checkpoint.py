@@ -51,7 +51,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> tuple[State, dict[str, str]
     state : dict of str to Tensor
         On the CPU, memory-mapped where the format allows it.
     metadata : dict of str to str
-        Of a safetensors file; otherwise empty.
+        Metadata of a safetensors file; otherwise empty.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def read_instance_decoder(
     state : dict of str to Tensor
         Each key after "instance_decoder.".
     metadata : dict of str to str
-        Of a safetensors file; otherwise empty. "variant" and "encoder" (as of
+        Metadata of a safetensors file; otherwise empty. "variant" and "encoder" (as of
         `encoder_digest`) tell the image encoder that it was trained with.
 
     Raises

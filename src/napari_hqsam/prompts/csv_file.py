@@ -105,7 +105,7 @@ def read_csv(
     text : str
         Its content.
     plane_shape : (h, w), optional
-            Of the planes, if known: shapes are rasterised within it only.
+            Size of the planes, if known: shapes are rasterised within it only.
     axes : str
         Letters of the image's axes, whose columns are read besides t and z.
 

@@ -53,7 +53,7 @@ def read_fiji_rois(
     path : Path
         ``.roi`` or ``.zip``.
     plane_shape : (h, w), optional
-        Of the planes, where it is known: outlines are drawn no further.
+        Size of the planes, where it is known: outlines are drawn no further.
 
     Returns
     -------

@@ -41,8 +41,8 @@ def read_prompts(
         (see `napari_hqsam.prompts.json_file`). ROIs of ImageJ and Fiji, and their
         RoiSet.zip (see `napari_hqsam.prompts.fiji_rois`).
     plane_shape : (h, w), optional
-        Of the planes, pixels: outlines are rasterised within it only. Without it they
-        may span at most 2**28 pixels.
+        Size of the planes, pixels: outlines are rasterised within it only. Without it
+        they may span at most 2**28 pixels.
     axes : str
         Letters of the image's axes: columns of a CSV with these names are part of the
         plane index, as t and z always are; and of QuPath's planes, those of its axes.

@@ -76,7 +76,7 @@ def read_geojson(
     document : dict or list
         A FeatureCollection, a Feature, or (older QuPath) a list of Features.
     plane_shape : (h, w), optional
-        Of the planes, if known: polygons are rasterised within it only.
+        Size of the planes, if known: polygons are rasterised within it only.
     axes : str
         Letters of the image's axes, which tell what QuPath's planes mean.
 

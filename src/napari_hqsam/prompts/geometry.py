@@ -107,7 +107,7 @@ def polygon_mask(
     rings : sequence of (n, 2) float arrays
         (y, x) vertices, n >= 3, closed implicitly.
     plane_shape : (h, w), optional
-        Of the plane, where it is known: no more than that is drawn.
+        Size of the plane, where it is known: no more than that is drawn.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def ellipse_mask(
     corners : (4, 2) float array
         (y, x) corners in drawing order, as a napari ellipse has them.
     plane_shape : (h, w), optional
-        Of the plane, where it is known: no more than that is drawn.
+        Size of the plane, where it is known: no more than that is drawn.
 
     Returns
     -------

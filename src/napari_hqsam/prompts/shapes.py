@@ -51,7 +51,7 @@ def from_shape(
     plane : mapping of str to int, or tuple of int, optional
         Index over the leading axes; see `geometry.PlaneIndex`.
     plane_shape : (h, w), optional
-        Of the plane, if known: the shape is rasterised within it only.
+        Size of the plane, if known: the shape is rasterised within it only.
 
     Returns
     -------

@@ -101,7 +101,7 @@ def weights_difference(events: Iterable[Event], model: Model) -> str:
     Parameters
     ----------
     events : iterable of Event
-        Of the session.
+        Events of the session, in order.
     model : Model
         The model to continue with; only events of a model of its name count.
 

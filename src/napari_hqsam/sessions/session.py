@@ -79,7 +79,7 @@ class Session(ObjectEditor):
         setup : ModelRecord
             The model.
         space : Space, optional
-            Of the labels, as for `labels_on_disk`.
+            Space of the labels, as for `labels_on_disk`.
         found : bool
             Whether the labels may hold objects already. Then they are read once, and
             copied to a TIFF beside the journal if there are any, so that the session

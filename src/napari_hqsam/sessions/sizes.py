@@ -25,7 +25,7 @@ def recent_sizes(history: History, axes: tuple[int, int], count: int) -> list[in
     Parameters
     ----------
     history : History
-        Of the session.
+        History of the session.
     axes : (int, int)
         Only objects on planes of this orientation: pixels may have another size
         along other axes.

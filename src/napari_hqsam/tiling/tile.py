@@ -164,7 +164,7 @@ def fit_plane(shape: tuple[int, int], size: int) -> Tile:
     Parameters
     ----------
     shape : (h, w)
-        Of the plane.
+        Size of the plane.
     size : int
         Side of the network's input square.
 

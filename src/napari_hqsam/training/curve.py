@@ -47,7 +47,7 @@ def panel(title: str, series: Series, last: int, top: float, high: float) -> lis
     Parameters
     ----------
     title : str
-        Of the panel.
+        Title of the panel.
     series : dict
         At least one, with at least one step.
     last : int

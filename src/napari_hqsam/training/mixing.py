@@ -31,7 +31,7 @@ def paste(crop: Crop, donor: Crop, rng: np.random.Generator, most: int = 6) -> C
     Parameters
     ----------
     crop, donor : Crop
-        Of one data set.
+        Crops of one data set.
     rng : numpy.random.Generator
         Random generator.
     most : int
@@ -75,7 +75,7 @@ def mosaic(crop: Crop, other: Crop, rng: np.random.Generator) -> Crop:
     Parameters
     ----------
     crop, other : Crop
-        Of one data set and one size.
+        Crops of one data set and one size.
     rng : numpy.random.Generator
         Random generator.
     """

@@ -195,7 +195,7 @@ class CurrentObject:
     uncertainty : {"", "score", "negative"}
         Why the mask shown is uncertain: its low score, or a negative click inside.
     label_id : int or None
-        Of the accepted object that was reopened; None: a new one.
+        Id of the accepted object that was reopened; None: a new one.
     opened_on : PlaneView or None
         Plane of the labels that it was reopened on: `label_id` is valid there only.
         None: it is valid on any plane, as for corrections on slices of a stack.

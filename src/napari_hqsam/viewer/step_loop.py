@@ -67,9 +67,9 @@ class StepLoop(Generic[Result]):
     work : SteppedWork
     worker : Worker
     topic : str
-        Of the tickets.
+        Topic of the tickets.
     parent : QObject
-        Of the timer that continues placing.
+        Owner of the timer that continues placing.
     """
 
     def __init__(

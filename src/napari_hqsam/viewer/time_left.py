@@ -32,7 +32,7 @@ class TimeLeft:
         Parameters
         ----------
         share : float
-            Of the work that is done, 0 to 1.
+            Share of the work that is done, 0 to 1.
         """
         spent = self._clock() - self._begun
         if spent < SOONEST or not LEAST <= share < 1:

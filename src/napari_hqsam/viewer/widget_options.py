@@ -27,13 +27,13 @@ class WidgetOptions:
     ----------
     tip : str
     text : str
-        Of a check box.
+        Text beside a check box.
     choices : sequence of (text, value, tip)
-        Of a combo box.
+        Entries of a combo box.
     maximum : int
-        Of a spin box, which begins at 0.
+        Highest value of a spin box, which begins at 0.
     unit : str
-        Of a spin box.
+        Unit that a spin box shows.
     """
 
     tip: str

@@ -124,7 +124,7 @@ class Ledger(JsonLines):
         Parameters
         ----------
         shape : tuple of int
-            Of the labels.
+            Shape of the labels.
 
         Raises
         ------

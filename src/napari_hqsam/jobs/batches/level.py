@@ -22,7 +22,7 @@ def choose_level(segmenter: Segmenter, batch: Batch) -> int:
     Parameters
     ----------
     segmenter : Segmenter
-        Of the image.
+        Segments planes of the image.
     batch : Batch
         Whose level is taken if it is a number.
     """

@@ -129,7 +129,7 @@ def plan_batch(
     Parameters
     ----------
     image : Image
-        Of one plane or many.
+        An image of one plane or many.
     mode : {"same", "each", "auto"}
         "same": all prompts on each plane; an object has the same id on all.
         "each": each prompt on the plane that it names; prompts of several planes

@@ -16,7 +16,7 @@ class BatchResult:
     planes : int
         Planes done, those of earlier runs included.
     resumed : int
-        Of them, those of earlier runs.
+        Number of them that earlier runs had done.
     objects : int
         Objects by now.
     lost : int

@@ -51,7 +51,7 @@ def run_batch(
     Parameters
     ----------
     segmenter : Segmenter
-        Of the image.
+        Segments planes of the image.
     out : path
         Labels, ``.tif``, ``.ome.tif``, ``.zarr`` or ``.ome.zarr``, with all planes of
         the image; planes not in the batch are background.

@@ -29,9 +29,9 @@ class Cells:
     Attributes
     ----------
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     level : int
-        Of the tiles.
+        Level of the tiles.
     """
 
     grid: Grid

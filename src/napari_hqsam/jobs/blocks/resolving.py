@@ -27,8 +27,8 @@ class PlaneObjects:
     ids : (n,) int64 array
         Object of each mask, from 1 without gaps; 0 where it is left out.
     qualities : (n,) float64 array
-        Of the object; a pixel of several belongs to the best, of equal ones to the
-        lowest id.
+        Quality of each object; a pixel of several belongs to the best, of equal ones
+        to the lowest id.
     """
 
     ids: NDArray[np.int64]
@@ -47,7 +47,7 @@ def resolve_plane(
     Parameters
     ----------
     qualities : (n,) float64 array
-        Of each mask.
+        Quality of each mask.
     matches : (m, 3) int64 array
         Numbers of two masks, and `SAME` or `DUPLICATES`.
     """

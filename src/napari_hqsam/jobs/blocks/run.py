@@ -51,7 +51,7 @@ class BlockRun:
     storage : Storage
         Locked, and its labels opened.
     chunk : (h, w)
-        Of the labels.
+        Size of a chunk of the labels, pixels.
     executor : Executor
     reporter : Reporter
         Receives progress, stage by stage.

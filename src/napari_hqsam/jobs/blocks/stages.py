@@ -44,12 +44,12 @@ class BlockContext:
     opening : tuple of (str, value)
         Keywords of `open_image`.
     normalization : Normalization
-        Of the whole image.
+        Normalisation of the whole image.
     model : ModelChoice
     load : callable
         Loads the model.
     cells : Cells
-        Of every plane.
+        Cells of every plane.
     proposer : str
     options : dict
         Keywords of `SegmentOptions`; the level is a number.

@@ -37,7 +37,8 @@ class DaskExecutor:
     retries : int
         Attempts at a task after the first.
     scheduler, scheduler_file : str, optional
-        Of a running cluster, whose workers see the same files under the same paths.
+        Address, or file, of a running cluster, whose workers see the same files under
+        the same paths.
     resources : mapping of str to float
         What a task needs of a worker.
 

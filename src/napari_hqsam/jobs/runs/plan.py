@@ -39,9 +39,9 @@ class JobPlan:
     ----------
     images : int
     unreadable : tuple of (str, str)
-        Of the images that were opened, those that cannot be, with the reasons.
+        Images that could not be opened, with the reasons.
     planes, tiles : int
-        Of all images; extrapolated where more than `MOST_OPENED`.
+        Number in all images; extrapolated where more than `MOST_OPENED`.
     opened : int
         Images that were opened to count them.
     level : int or None
@@ -52,7 +52,7 @@ class JobPlan:
     bytes_per_worker : int
         Memory of this process after the measured tile.
     label_bytes : int
-        Of all labels before compression.
+        Size of all labels before compression.
     """
 
     images: int

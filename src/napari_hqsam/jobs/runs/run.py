@@ -40,7 +40,7 @@ class JobResult:
     images : int
         Images of the job.
     resumed : int
-        Of them, those that earlier runs had done.
+        Number of them that earlier runs had done.
     objects : int
         Objects in all labels, where they were counted.
     failed : tuple of (str, str)

@@ -38,7 +38,7 @@ class TaskRecord:
     Attributes
     ----------
     signature : str
-        Of the input, see `signature_of`, before the task was run.
+        Signature of the input, see `signature_of`, before the task was run.
     objects : int or None
         Objects in its labels, where that is known.
     error : str

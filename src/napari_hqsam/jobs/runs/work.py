@@ -41,7 +41,7 @@ class ImageResult:
     objects : int or None
         Objects in the labels, where the action counts them.
     warnings : tuple of str
-        Of the task.
+        Warnings raised by the task.
     """
 
     objects: int | None

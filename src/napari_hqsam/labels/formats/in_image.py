@@ -43,11 +43,11 @@ class ImageLevels:
     Attributes
     ----------
     version : str
-        Of OME-Zarr, for the labels: "0.4" or "0.5".
+        Version of OME-Zarr, for the labels: "0.4" or "0.5".
     axes : str
-        Of the image.
+        Axis letters of the image.
     shapes : list of tuple of int
-        Of its levels, from fine to coarse.
+        Shapes of its levels, from fine to coarse.
     spaces : list of Space
         Where they are.
     """
@@ -88,7 +88,7 @@ class ImageLevels:
         Parameters
         ----------
         space : Space
-            Of the labels at full resolution.
+            Space of the labels at full resolution.
         shape : tuple of int
             Their shape.
         """

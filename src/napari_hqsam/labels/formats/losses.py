@@ -20,11 +20,11 @@ def losses(space: Space, stored: Space, shape: Sequence[int]) -> list[str]:
     Parameters
     ----------
     space : Space
-        Of the labels.
+        Space of the labels.
     stored : Space
         As the file stores it; the same axes in any order.
     shape : sequence of int
-        Of the labels.
+        Shape of the labels.
 
     Returns
     -------

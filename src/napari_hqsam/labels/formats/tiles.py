@@ -71,7 +71,7 @@ def encoded_strips(tiles: zarr.Array[Any], folder: Path, rows: int) -> Iterator[
     folder : pathlib.Path
         Where its chunk files are.
     rows : int
-        Of a strip; it divides the height of a tile.
+        Rows of a strip; they divide the height of a tile.
     """
     height, width = tiles.shape[-2:]
     side, itemsize = tiles.chunks[-2], tiles.dtype.itemsize

@@ -129,7 +129,7 @@ def select_detections(
 ) -> list[Detection]:
     """Select the masks predicted for a proposal whose quality passes the rules.
 
-    Of a proposal that is not ambiguous, only SAM's single mask, of any size.
+    A proposal that is not ambiguous gives SAM's single mask only, of any size.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def select_detections(
     proposal : Proposal
         Whose prompt was decoded.
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     rules : Rules
     """
     point, is_ambiguous = proposal.prompt.points[0], proposal.is_ambiguous

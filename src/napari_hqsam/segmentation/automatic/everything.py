@@ -43,7 +43,7 @@ def iter_everything(
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image.
+        Segments planes of the image.
     plane : mapping of str to int, or tuple of int
         Such as ``{"z": 12}``; see `geometry.PlaneIndex`.
     region : (y0, x0, y1, x1), optional

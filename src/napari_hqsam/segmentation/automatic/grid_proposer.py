@@ -30,9 +30,9 @@ class GridProposer:
     Parameters
     ----------
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     level : int
-        Of the tiles.
+        Level of the tiles.
     region : (y0, x0, y1, x1)
         Plane pixels, half-open: points within.
     points_per_side : int

@@ -190,7 +190,7 @@ def object_scores(
     Returns
     -------
     (n,) float64 array
-        Of the labels 1..n; 0 where there is none.
+        Scores of the labels 1..n; 0 where there is none.
     """
     count = int(labels.max(initial=0))
     ids = np.arange(1, count + 1)

@@ -54,7 +54,7 @@ class Rating(NamedTuple):
     place : (y, x), optional
         Where most objects were found, plane pixels: finer levels are tried there.
     weight : float
-        Of the value in the mean over tiles; 0 where nothing was found.
+        Weight of the value in the mean over tiles; 0 where nothing was found.
     """
 
     value: float
@@ -83,7 +83,7 @@ def rate_levels(
     Parameters
     ----------
     decoder : PlaneDecoder
-        Of the plane.
+        Decodes prompts on tiles of the plane.
     region : (y0, x0, y1, x1)
         Where the objects are, plane pixels.
     rate : callable

@@ -107,7 +107,7 @@ def find_proposer(
         where its points are given.
     model : Model
     points_per_side : int, optional
-        Of the proposer "grid".
+        Points along the side of a tile, for the proposer "grid".
 
     Raises
     ------

@@ -64,9 +64,9 @@ class TileView:
     Attributes
     ----------
     decoder : PlaneDecoder
-        Of the plane.
+        Decodes prompts on tiles of the plane.
     tile : Tile
-        Of its grid.
+        A tile of the grid of the plane.
     """
 
     decoder: PlaneDecoder
@@ -123,7 +123,7 @@ class Proposer(Protocol):
         Parameters
         ----------
         view : TileView
-            Of a tile of the grid.
+            Pixels and embedding of a tile of the grid.
 
         Returns
         -------
@@ -144,9 +144,9 @@ def rows_of_tiles(grid: Grid, level: int, region: Box) -> Iterator[list[Tile]]:
     Parameters
     ----------
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     level : int
-        Of the tiles.
+        Level of the tiles.
     region : (y0, x0, y1, x1)
         Half-open, plane pixels.
     """

@@ -49,9 +49,9 @@ class Area:
     Attributes
     ----------
     decoder : PlaneDecoder
-        Of the plane.
+        Decodes prompts on tiles of the plane.
     level : int
-        Of the tiles.
+        Level of the tiles.
     region : (y0, x0, y1, x1)
         Where points lie, plane pixels; masks may extend beyond it.
     """
@@ -94,7 +94,7 @@ class AutomaticRun:
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image.
+        Segments planes of the image.
     area : Area
         Where to look.
     proposer : Proposer

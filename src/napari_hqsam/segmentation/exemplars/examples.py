@@ -44,7 +44,7 @@ class Example:
     Attributes
     ----------
     mask : Mask
-        Of the object, plane pixels.
+        Mask of the object, plane pixels.
     plane : mapping of str to int, or tuple of int
         Where it is, such as ``{"z": 12}``; see `geometry.PlaneIndex`.
     """
@@ -59,9 +59,9 @@ class ExampleModel:
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image that the examples are on.
+        Segments planes of the image with the examples.
     examples, unlike : sequence of Example
-        Of the objects wanted, at least one; and of objects not wanted.
+        Examples of the objects wanted, at least one; and of objects not wanted.
     level : int
         At which tiles are compared.
 
@@ -70,7 +70,7 @@ class ExampleModel:
     least : float
         Similarity, from which an object is a match.
     radius : float
-        Of the disc of the examples' median area, plane pixels.
+        Radius of a disc of the examples' median area, plane pixels.
     areas : (float, float)
         Least and greatest area of a match, plane pixels.
     """

@@ -44,7 +44,7 @@ class Match:
     Attributes
     ----------
     mask : Mask
-        Of full resolution.
+        Mask at full resolution.
     similarity : float
         Cosine of its mean embedding and the nearest example's, up to 1.
     """
@@ -79,7 +79,7 @@ def iter_similar(
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image.
+        Segments planes of the image.
     examples : sequence of Example or Mask
         At least one. A mask without a plane is on the plane searched.
     unlike : sequence of Example or Mask
@@ -172,11 +172,11 @@ class _Search:
                 yield Match(mask, near)
 
     def best_level(self) -> int:
-        """Choose the level at which a search gives the examples back best.
+        """Choose the level at which a search finds the examples themselves best.
 
-        Of the level of their size and those next to it: by the mean IoU of the examples
-        with what is found where they are, plus, for a model with an instance decoder,
-        how well its maps fit the objects around them (see `choosing.rate_by_maps`).
+        Rates the level of their size and those next to it by the mean IoU of the
+        examples with the masks found there; for a model with an instance decoder, plus
+        how well its maps fit the objects around (see `level_rating.rate_by_maps`).
         """
         segmenter, tried = self.segmenter, self.like[:MOST_TRIED]
         kind = find_proposer("auto", segmenter.model)

@@ -55,7 +55,7 @@ def refine(
     Parameters
     ----------
     prompter : TilePrompter
-        Of the object.
+        Prompts other tiles for the object.
     coarse : LogitCanvas
         Its logits at the coarser level.
     trace : bool

@@ -216,7 +216,7 @@ def decode_by_tile(
     prompts : mapping of int to Prompt
         Plane coordinates.
     tiles : mapping of int to sequence of Tile
-        Of each prompt; those of other numbers are ignored.
+        Tiles of each prompt; those of other numbers are ignored.
     hq : bool
         Whether to compute the HQ mask.
 

@@ -48,9 +48,9 @@ def levels_to_try(
     prompt : Prompt
         Plane coordinates.
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     tuning : Tuning
-        Of the model.
+        Settings of the model.
     typical_size : float, optional
         Longer side of the objects accepted so far, plane pixels.
     view_extent : float, optional
@@ -85,7 +85,7 @@ def size_prior(
     Parameters
     ----------
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     extent : float
         Longer side of the object, plane pixels.
     view_extent : float or None
@@ -129,7 +129,7 @@ def second_tiles(
     Parameters
     ----------
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     prompts : mapping of int to Prompt
         Plane coordinates.
     predictions : mapping of int to list of TilePrediction
@@ -137,7 +137,7 @@ def second_tiles(
     output, which
         Which of their masks, as for `TilePrediction.logits`.
     tuning : Tuning
-        Of the model.
+        Settings of the model.
     view_extent : float, optional
         Longer side of what the user sees, plane pixels.
 

@@ -41,9 +41,9 @@ class LogitCanvas:
     Parameters
     ----------
     grid : Grid
-        Of the plane.
+        Tile grid of the plane.
     level : int
-        Of all tiles added.
+        Level of all tiles added.
     coarser : LogitCanvas, optional
         The canvas one level coarser; used where there is no tile.
     """

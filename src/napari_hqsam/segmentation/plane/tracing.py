@@ -91,7 +91,7 @@ class TilePrompter:
         canvas : LogitCanvas
             Gives the canvas position of the tile; not read.
         tile : Tile
-            Of the canvas's level.
+            A tile of the canvas's level.
         parts : sequence of ndarray
             (h, w) bool on the tile, at least one: each gets a positive point.
         coarse : ndarray, optional
@@ -170,7 +170,7 @@ class TileTracer:
     Parameters
     ----------
     prompter : TilePrompter
-        Of the object.
+        Prompts other tiles for the object.
     canvas : LogitCanvas
         Logits are blended into it. If it has a coarser one, only what that one lacks
         is traced: thin structures.

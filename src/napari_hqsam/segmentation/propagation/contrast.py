@@ -41,7 +41,7 @@ def contrast(
     index : tuple of int
         Position of the slice.
     logits : Logits
-        Of the object.
+        Logits of the object.
 
     Returns
     -------

@@ -39,7 +39,7 @@ class Claim:
     ----------
     mask : Mask
     logits : Logits or None
-        Of that mask; None counts as 0 everywhere.
+        Logits of that mask; None counts as 0 everywhere.
     rank : int
         A higher rank wins, whatever the logits.
     """

@@ -94,9 +94,9 @@ def spacing_of(space: Space, letter: str) -> float | None:
     Parameters
     ----------
     space : Space
-        Of the image.
+        Space of the image.
     letter : str
-        Of the axis to propagate along. A step in time counts as one pixel.
+        Letter of the axis to propagate along. A step in time counts as one pixel.
 
     Returns
     -------

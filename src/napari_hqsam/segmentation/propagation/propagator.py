@@ -49,7 +49,7 @@ class Propagator:
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image.
+        Segments planes of the image.
     objects : sequence of mapping of int to Prompt or Mask
         Prompts and masks of each object, by slice.
     stack : StackAxis

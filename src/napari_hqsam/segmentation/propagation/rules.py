@@ -97,7 +97,7 @@ class StopRules:
         Parameters
         ----------
         contrast, stability : float
-            Of the mask.
+            Relative contrast of the object, and stability of its mask.
         overlap : float
             Its IoU with the last mask.
         areas : (int, int)

@@ -59,7 +59,7 @@ def iter_propagate(
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image.
+        Segments planes of the image.
     objects : mapping, or sequence of mappings, of int to Prompt or Mask
         Prompts or masks of each object, by slice. A `Mask` is never changed; an
         empty one means that the object is absent from the slice.

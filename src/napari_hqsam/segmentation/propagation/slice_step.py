@@ -83,7 +83,7 @@ class PropagatedMask:
     mask : Mask
         Disjoint from all others of the same step.
     logits : Logits
-        Of the chosen output, before overlaps were resolved.
+        Logits of the chosen output, before overlaps were resolved.
     overlap : float
         IoU with the last mask, per pixel of distance along z.
     contrast : float

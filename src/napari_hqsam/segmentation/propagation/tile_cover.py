@@ -21,7 +21,7 @@ def choose_level(box: FloatBox, grid: Grid, before: int | None, share: float) ->
     Parameters
     ----------
     box : (y0, x0, y1, x1)
-        Of the object, plane pixels.
+        Box of the object, plane pixels.
     grid : Grid
     before : int or None
         Its level on the last slice.

@@ -41,7 +41,7 @@ class RefinedObject:
     iou : float
         IoU of the network's mask with the old shape.
     score, stability : float
-        Of the network's mask.
+        Predicted IoU and stability of the network's mask.
     distance, core, consistency, gain : float
         See `OutlineChange`.
     pixels, old_pixels : int

@@ -56,7 +56,7 @@ def refine(
     Returns
     -------
     ndarray
-        Of the shape, the ids and, for integers, the data type of the labels.
+        New labels: shape, ids and, for integers, data type as before.
     """
     found = {
         each.position: each.labels
@@ -89,7 +89,7 @@ def iter_refine(
     Parameters
     ----------
     segmenter : PlaneSegmenter
-        Of the image.
+        Segments planes of the image.
     labels : array-like
         Ids from 0 (background) on, of any integer type or whole floats; (h, w), or the
         shape of the image without channels. With `plane`, (h, w). Read plane by plane.
@@ -160,10 +160,10 @@ class _Refiner:
     ----------
     segmenter : PlaneSegmenter
     position : tuple of int
-        Of the plane.
+        Position of the plane along the leading axes.
     rules : RefineRules
     options : dict
-        Of the segmentation.
+        Keywords of `SegmentOptions`.
     """
 
     def __init__(

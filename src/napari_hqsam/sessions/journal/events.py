@@ -129,7 +129,7 @@ class Edit:
     patches : tuple of Patch
         The resulting changes of the labels.
     confidence : float, optional
-        Of a derived object, 0..1; None: it was not found on this plane.
+        Confidence in a derived mask, 0..1; None: it was not found on this plane.
     """
 
     kind: EditKind

@@ -125,7 +125,7 @@ def track(
     rng : numpy.random.Generator
         Random generator.
     length : float
-        Of the path, pixels; neighbouring points are 1 pixel apart.
+        Length of the path, pixels; neighbouring points are 1 pixel apart.
     bend : float
         Deviation of the heading over 100 pixels, radians.
     tightest : float

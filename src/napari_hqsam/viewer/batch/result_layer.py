@@ -36,7 +36,7 @@ def add_result(
         Axis of the image that the labels lack.
     data : array or list of arrays
     attributes : dict
-        Of the layer, as the file says.
+        Attributes of the layer, as the file says.
     file : str
     """
     from napari.layers import Labels

@@ -85,7 +85,7 @@ def show_outline(
         Plane of the mask, in the data of the layer.
     colour : str
     width : float
-        Of the line, data pixels.
+        Width of the line, data pixels.
     dashed : bool
         For a uncertain mask.
     """

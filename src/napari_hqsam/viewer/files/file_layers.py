@@ -36,7 +36,7 @@ def image_layers(path: Path, key: str, name: str) -> list[LayerData]:
     key : str
         Path of the image inside it; "" for itself.
     name : str
-        Of the layers, where the channels have none.
+        Name of the layers, where the channels have none.
     """
     import zarr
 

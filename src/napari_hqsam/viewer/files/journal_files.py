@@ -112,11 +112,11 @@ def begin_session(
     Parameters
     ----------
     path : Path
-        Of the journal.
+        Path of the journal.
     target, image, setup, found
         As for `Session.create`.
     attributes : mapping
-        Of the layer, as `as_layer_data_tuple` gives them.
+        Attributes of the layer, as `as_layer_data_tuple` gives them.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def open_session(
     Parameters
     ----------
     path : Path
-        Of the journal.
+        Path of the journal.
     array : array, optional
         The labels. A numpy array is left alone and copied, others (on the disk)
         are written to. None: as the session found them.

@@ -38,7 +38,7 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> str:  # 
     data : array
         Integers.
     attributes : mapping
-        Of the layer, as napari hands them to writers: scale, units, axis labels.
+        Scale, units, axis labels, ... of the layer, as napari hands them to writers.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def space_of(attributes: Mapping[str, Any], ndim: int) -> Space:
     Parameters
     ----------
     attributes : mapping
-        Of the layer, as napari hands them to writers.
+        Attributes of the layer, as napari hands them to writers.
     ndim : int
 
     Warns
@@ -85,7 +85,7 @@ def without_step(attributes: Mapping[str, Any], axis: int | None) -> dict[str, A
     Parameters
     ----------
     attributes : mapping
-        Of the layer, as napari hands them to writers.
+        Attributes of the layer, as napari hands them to writers.
     axis : int, optional
         None: there is none.
     """
@@ -140,7 +140,7 @@ def colors_of(colormap: object) -> dict[int, tuple[int, int, int, int]]:
     Parameters
     ----------
     colormap : napari colormap or None
-        Of a Labels layer. One that gives colours by itself has none to be kept.
+        Colormap of a Labels layer. One that computes its colours has none to keep.
     """
     given = getattr(colormap, "color_dict", None) or {}
     return {

@@ -50,7 +50,7 @@ class Unsaved:
     image : str
         Name of the image it was made on.
     shape : tuple of int
-        Of its labels.
+        Shape of its labels.
     steps : int
         How many changes were not saved.
     objects : int
@@ -206,8 +206,8 @@ def find_unsaved() -> UnsavedSessions:
 def discard(journal: Path) -> None:
     """Remove the unsaved part of a session.
 
-    Of a journal beside its labels, the lines after the last save; else the whole
-    journal, and the labels it began with.
+    A journal beside its labels loses the lines after the last save; any other is
+    removed, with the labels that it began with.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class AcceptIntent:
     merge, split : int or None
         Id of the object to add it to, or to take it out of.
     link : Link or None
-        Of the object that was begun by the click that accepts this one.
+        Link to the object that was begun by the click that accepts this one.
     """
 
     image: Image | None

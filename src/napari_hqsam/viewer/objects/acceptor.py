@@ -90,7 +90,7 @@ class Acceptor(QObject):
         keep : tuple of float, optional
             Position of the click that the next object begins with.
         link : Link, optional
-            Of that click, for undo.
+            Link made by that click, for undo.
         """
         controller, current = self._controller, self._current
         if keep is None and self._scene.prompts.unclassified:

@@ -24,7 +24,7 @@ class ObjectOrigin(NamedTuple):
     prompt : Prompt
     options : AcceptOptions
     label_id : int or None
-        Of the accepted object that it was before; None: a new one.
+        Id of the accepted object that it was before; None: a new one.
     """
 
     plane: Plane

@@ -50,7 +50,7 @@ class Undo:
     Attributes
     ----------
     link : Link or None
-        Of the current object, if a click on it accepted the one before.
+        Link of the current object, if a click on it accepted the one before.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Undo:
         Parameters
         ----------
         view : PlaneView
-            Of the image.
+            The plane shown of the image.
         skip : sequence of float
             Position of a point that does not count.
         """

@@ -34,7 +34,7 @@ class ConfidenceStrip(QWidget):
     Parameters
     ----------
     viewer : Viewer
-        Of whose theme it takes the colours.
+        The viewer, whose theme gives the colours.
     """
 
     clicked = QtSignal(int)
@@ -57,7 +57,7 @@ class ConfidenceStrip(QWidget):
         Parameters
         ----------
         cells : sequence of Cell
-            Of the slices that have it.
+            Confidence of each slice that has it.
         count : int
             Number of slices.
         shown : int

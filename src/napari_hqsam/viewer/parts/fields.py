@@ -50,7 +50,7 @@ class Choice(ComboBox):
     nothing : str
         Text of a first entry, whose value is None; "" for none.
     **options
-        Of magicgui's `ComboBox`.
+        Options of magicgui's `ComboBox`.
     """
 
     def __init__(

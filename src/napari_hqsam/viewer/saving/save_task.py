@@ -33,13 +33,13 @@ class SaveTask:
     Parameters
     ----------
     path : str
-        Of the file.
+        Path of the label file.
     target : LayerTarget
         The labels.
     sessions : SessionController
     files : Worker
     parent : QObject
-        Of the timer of the snapshot.
+        Owner of the timer of the snapshot.
     """
 
     def __init__(

@@ -159,7 +159,7 @@ class OpenLabels:
         Parameters
         ----------
         path : str
-            Of the label file.
+            Path of the label file.
         lines : int, optional
             How many lines of the journal are in it; by default all.
 

@@ -107,7 +107,7 @@ class SessionOpener:
         ----------
         target : LayerTarget
         request : Request
-            Of the first object: has the image and its normalisation.
+            Request of the first object: has the image and its normalisation.
         found : bool
             Whether there may be objects in the labels already.
         """

@@ -20,7 +20,7 @@ def ask(error: LabelsMismatchError, name: str) -> Answer:
     error : LabelsMismatchError
         Says what does not fit.
     name : str
-        Of the labels.
+        Name of the layer of labels.
 
     Returns
     -------

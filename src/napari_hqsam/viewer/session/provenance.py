@@ -61,7 +61,7 @@ class ProvenanceCheck(QObject):
         Parameters
         ----------
         journal : Path
-            Of the session.
+            Path of the journal of the session.
         on_same : callable
             Called if it is the same, or the user goes on all the same.
         on_refused : callable

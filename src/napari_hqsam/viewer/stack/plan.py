@@ -36,7 +36,7 @@ class StackPlan:
     request : Request
         How to segment; its prompt and plane do not count.
     image_key : int
-        Of the image's data.
+        `id` of the image's data.
     total : int
         How many slices there may be.
     target : LayerTarget or None

@@ -84,8 +84,8 @@ class ResultPlacer:
     ) -> None:
         """Replace the outline of an object that is in the target; its key is its id.
 
-        Of objects that are reshaped together, with disjoint masks, each may take pixels
-        that another gives up later: the new outlines overwrite the old ones.
+        Objects that are reshaped together have disjoint new masks, but one may need
+        pixels that another still has: new outlines overwrite old ones.
 
         Raises
         ------

@@ -46,11 +46,11 @@ class StackRun:
     ----------
     task : StackTask
     controller : InferenceController
-        Of the inference: its engine and worker do the steps.
+        Controls the inference: its engine and worker do the steps.
     placer : ResultPlacer
     reports : RunReports
     parent : QObject
-        Of timers.
+        Owner of the timers.
     """
 
     def __init__(

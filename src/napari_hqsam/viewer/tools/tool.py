@@ -25,7 +25,7 @@ class Tool:
     layer : {"points", "shapes"}
         Own layer that it works on.
     mode : str
-        Of that layer, as napari names it.
+        Mode of that layer, as napari names it.
     """
 
     name: str

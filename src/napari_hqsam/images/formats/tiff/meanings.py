@@ -37,9 +37,9 @@ def warn_of_meaning(page: tifffile.TiffPage, name: str) -> None:
     Parameters
     ----------
     page : tifffile.TiffPage
-        Of the full resolution.
+        A page of full resolution.
     name : str
-        Of the file.
+        Name of the file, for messages.
 
     Warns
     -----

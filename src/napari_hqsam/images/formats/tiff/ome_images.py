@@ -70,7 +70,7 @@ def first_plane(pixels: Mapping[str, Any]) -> Mapping[str, Any]:
 def z_positions(pixels: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     """Return PositionZ and its unit of the planes of a stack, in the order of TheZ.
 
-    Of the first t and c that have any; [] where planes lack them.
+    Taken from the first t and c that have any; empty where planes lack them.
     """
     planes = [each for each in _listed(pixels.get("Plane")) if each]
     stack = {_place(plane)[0]: plane for plane in sorted(planes, key=_place)[::-1]}

@@ -109,9 +109,9 @@ def space_of(
     ----------
     found : mapping
     letters : str
-        Of all axes.
+        Letters of all axes.
     name : str
-        Of the file, for warnings.
+        Name of the file, for warnings.
     backwards : str
         Letters of the axes whose positions fall: their sizes become negative.
 

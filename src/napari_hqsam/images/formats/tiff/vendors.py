@@ -41,7 +41,7 @@ def vendor_sizes(tif: tifffile.TiffFile, series: int) -> AxisEntries:
     Raises
     ------
     Exception
-        Of any kind: what the maker noted is damaged.
+        Any kind: what the maker noted is damaged.
     """
     page = tif.series[series].keyframe
     for read in _READERS:

@@ -174,7 +174,7 @@ def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     Parameters
     ----------
     array : zarr.Array
-        Of codecs that `check` lets through.
+        An array whose codecs `check` lets through.
 
     Returns
     -------

@@ -95,7 +95,7 @@ def channels_of(group: zarr.Group, count: int) -> list[Channel]:
     Parameters
     ----------
     group : zarr.Group
-        Of the image.
+        Group of the image.
     count : int
         How many channels it has; what the metadata leave open is None.
     """

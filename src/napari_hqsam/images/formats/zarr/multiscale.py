@@ -60,7 +60,7 @@ def image_levels(
     Raises
     ------
     Exception
-        Of many kinds: there is no such image, or its metadata are damaged.
+        Many kinds: there is no such image, or its metadata are damaged.
     """
     group = open_folder(folder)
     if not isinstance(group, zarr.Group):

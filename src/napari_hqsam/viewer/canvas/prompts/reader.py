@@ -140,7 +140,7 @@ def prompt_source(
     view : PlaneView
         Plane of the image; what lies on other slices is left out.
     dims : Dims
-        Of the viewer.
+        Dimensions of the viewer.
 
     Returns
     -------

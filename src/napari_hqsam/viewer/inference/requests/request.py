@@ -145,7 +145,7 @@ class Answer:
     setup : ModelRecord
         Model and normalisation, for the journal.
     tuning : Tuning
-        Of the model.
+        Settings of the model.
     seconds : float
         How long they took.
     """

@@ -29,7 +29,7 @@ class SliceAxis:
     axis : int
         Data axis along which the slices lie.
     shape : tuple of int
-        Of the image's data.
+        Shape of the image's data.
     """
 
     view: PlaneView

@@ -57,10 +57,9 @@ class FindAllOnSlices(StackTask):
 class FindAllOnPlane(StackTask):
     """Finds all objects of the plane shown, of a stack or of a single plane.
 
-    Of a plane that is much larger than what the canvas shows, the part in view comes
-    first: its objects appear as a preview after a few tiles, at the level that suits
-    what the user looks at. The rest goes on by itself, as a user expects who asked
-    for all; who sees that it goes wrong, cancels.
+    On a plane much larger than what the canvas shows, the part in view comes first:
+    its objects appear as a preview after a few tiles, at the level that suits the
+    zoom. The rest follows without asking; a user who dislikes the preview cancels.
     """
 
     on_one_plane = True
