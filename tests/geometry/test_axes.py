@@ -146,7 +146,12 @@ def test_names_that_xarray_left_in_a_zarr_v2_array(tmp_path):
         (("theta", "time", "y", "x"), "htyx"),
         (("x", "y", "z"), "xyz"),
         (("-3", "-2", "-1"), None),  # napari's default
-        (("lat", "lon"), None),
+        (("time", "lat", "lon"), "tyx"),
+        (("Frame", "Latitude", "Longitude"), "tyx"),
+        (("band", "northing", "easting"), "cyx"),
+        (("timepoint", "height", "width"), "tyx"),
+        (("height", "y", "x"), "hyx"),  # no y beside another
+        (("lat", "x"), None),
         (("y", "y"), None),
         ((None, "y", "x"), None),
     ],

@@ -26,10 +26,19 @@ _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 _SINGLE_AXES = "abdefghijklmnopqrsuvwtcz"
 # Names that differ from their letter; "s" is TIFF's name for colour samples.
 _ALIASES = {
-    **{"s": "c", "ch": "c", "channel": "c", "channels": "c", "band": "c"},
-    **{"time": "t", "plane": "z", "depth": "z", "slice": "z"},
+    **dict.fromkeys(("s", "ch", "channel", "channels", "band", "bands"), "c"),
+    **dict.fromkeys(("time", "times", "timepoint", "frame", "frames"), "t"),
+    **dict.fromkeys(("plane", "depth", "slice", "slices"), "z"),
     **{"row": "y", "rows": "y", "col": "x", "column": "x", "columns": "x"},
 }
+_PLANES = (
+    ("lat", "lon"),
+    ("latitude", "longitude"),
+    ("northing", "easting"),
+    ("height", "width"),  # alone, a height may be along z
+    ("ypos", "xpos"),
+)
+"""Names of the axes y and x that mean them where both are there."""
 
 _MEANINGS = "tzcyxs"
 """Letters that say what an axis is."""
@@ -169,7 +178,11 @@ def axes_from_names(names: Iterable[object] | None) -> str | None:
     if names is None:
         return None
     lower = [name.lower() if isinstance(name, str) else "" for name in names]
-    letters = [_known_letter(name) for name in lower]
+    pairs = [pair for pair in _PLANES if set(pair) <= set(lower)]
+    planar = {
+        name: letter for pair in pairs for name, letter in zip(pair, "yx", strict=True)
+    }
+    letters = [planar.get(name) or _known_letter(name) for name in lower]
     for i, name in enumerate(lower):
         if not letters[i]:
             taken = {*letters, *_MEANINGS}

@@ -59,12 +59,18 @@ def not_held(space: Space) -> str | None:
 def axis_names(image: Mapping[str, Json], ndim: int) -> list[str] | None:
     """Return the names of the axes of a multiscale image, of any version.
 
-    None where the metadata do not name them: 0.1 and 0.2 always have five axes.
+    None where the metadata do not name them: 0.1 and 0.2 always have five axes. Of an
+    axis "wavelength" or "frame" the type tells that it is c or t.
     """
     axes = _axes(image)
     if axes is None:
         return list("tczyx") if ndim == 5 else None
-    return [axis if isinstance(axis, str) else str(axis["name"]) for axis in axes]
+    names = [axis if isinstance(axis, str) else str(axis["name"]) for axis in axes]
+    types = [axis.get("type") if isinstance(axis, Mapping) else None for axis in axes]
+    for kind, letter in (("time", "t"), ("channel", "c")):
+        if types.count(kind) == 1 and letter not in map(str.lower, names):
+            names[types.index(kind)] = letter
+    return names
 
 
 def read_space(

@@ -23,7 +23,8 @@ def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN
     ----------
     array : xarray.DataArray or alike
         Its coordinates along each dimension are read; they count where they are
-        numbers with even steps. ``attrs["units"]`` of a coordinate is its unit.
+        numbers with even steps, or dates, which become seconds from the first on.
+        ``attrs["units"]`` of a coordinate is its unit: "um", "seconds since 1970-01-01".
     axes : str
         Letters of its dimensions.
     name : str
@@ -46,13 +47,24 @@ def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN
     scale, offset, units = [], [], []
     for letter, dim in zip(axes, array.dims, strict=True):
         coord = coords[dim] if dim in coords else None
-        even = None if coord is None else _even(np.asarray(coord), letter, name)
+        values = None if coord is None else np.asarray(coord)
+        unit = getattr(coord, "attrs", {}).get("units")
+        if values is not None and values.dtype.kind in "Mm" and values.size:
+            values, unit = _seconds(values), "s"
+        even = None if values is None else _even(values, letter, name)
         step, start = even or (1.0, 0.0)
-        unit = getattr(coord, "attrs", {}).get("units") if even else None
+        unit = str(unit).partition(" since ")[0] if even and unit else None
         scale.append(step)
         offset.append(start)
         units.append(unit_or_pixel(unit, letter, name))
     return Space(axes, tuple(units), Affine.scaling(scale, offset))
+
+
+def _seconds(dates: np.ndarray) -> np.ndarray:
+    """Return dates or durations as seconds, dates from the first on."""
+    since = dates - dates.flat[0] if dates.dtype.kind == "M" else dates
+    seconds: np.ndarray = since / np.timedelta64(1, "s")
+    return seconds
 
 
 def _even(values: np.ndarray, letter: str, name: str) -> tuple[float, float] | None:

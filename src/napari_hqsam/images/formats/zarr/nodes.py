@@ -10,6 +10,7 @@ import zarr
 from zarr.errors import ZarrUserWarning
 
 from napari_hqsam.errors import ImageError, reason
+from napari_hqsam.images.formats.zarr.coordinates import is_coordinate
 from napari_hqsam.images.formats.zarr.remote import address_of, open_address
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def inside(group: zarr.Group, path: str) -> Any:  # noqa: ANN401
 
 
 def only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
-    """Return the array of a group that holds exactly one.
+    """Return the image of a group that holds exactly one, besides its coordinates.
 
     Raises
     ------
@@ -84,13 +85,15 @@ def only_array(group: zarr.Group, where: str) -> zarr.Array[Any]:
     """
     try:
         with _foreign_files_allowed():
-            arrays = [array for _, array in group.arrays()]
+            every = dict(group.arrays())
     except MemoryError:
         raise
     except Exception as error:
         raise ImageError(
             f"{where}: its arrays cannot be opened ({reason(error)})"
         ) from error
+    images = [array for name, array in every.items() if not is_coordinate(name, every)]
+    arrays = images or list(every.values())
     if len(arrays) != 1:
         remedy, parameter = remedy_of(group)
         raise ImageError(

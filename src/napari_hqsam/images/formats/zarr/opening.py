@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import zarr
@@ -15,12 +16,16 @@ import zarr
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import axes_from_names
 from napari_hqsam.images.formats.zarr.check import checked_array
+from napari_hqsam.images.formats.zarr.coordinates import (
+    dimension_names,
+    space_beside,
+    warn_of_packing,
+)
 from napari_hqsam.images.formats.zarr.multiscale import ome_metadata, open_multiscale
 from napari_hqsam.images.formats.zarr.nodes import child, only_array, open_folder
 from napari_hqsam.images.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -45,7 +50,13 @@ def open_zarr(path: Path, key: str | None = None) -> Source:
         If the folder is no zarr, is damaged, or holds several images and
         ``key`` does not choose one.
     """
-    return open_node(open_folder(path), key, path.name, where=str(path))
+    node = open_folder(path)
+    group = None
+    if isinstance(node, zarr.Array):
+        with suppress(ImageError):  # it lies in no group
+            around = open_folder(path.parent)
+            group = around if isinstance(around, zarr.Group) else None
+    return open_node(node, key, path.name, where=str(path), group=group)
 
 
 def open_node(
@@ -54,6 +65,7 @@ def open_node(
     name: str,
     *,
     where: str | None = None,
+    group: zarr.Group | None = None,
 ) -> Source:
     """Find the image in an open zarr group or array.
 
@@ -67,6 +79,8 @@ def open_node(
         Name of the image.
     where : str, optional
         What error messages call it; the name by default.
+    group : zarr.Group, optional
+        Where the node lies, if that is known and it is an array.
 
     Returns
     -------
@@ -81,10 +95,15 @@ def open_node(
     """
     where = where or name
     if key is not None:
-        node = child(node, key, where)
+        inner = child(node, key, where)
+        if isinstance(inner, zarr.Array) and isinstance(node, zarr.Group):
+            with suppress(KeyError):
+                around = node[key.rpartition("/")[0]] if "/" in key else node
+                group = around if isinstance(around, zarr.Group) else None
+        node = inner
     try:
         if isinstance(node, zarr.Array):
-            return _plain(node, name, where)
+            return _plain(node, name, where, group)
         metadata = ome_metadata(node)
         if metadata.get("multiscales"):
             return open_multiscale(node, metadata["multiscales"], name, where)
@@ -113,13 +132,18 @@ def open_node(
                 stacklevel=5,
             )
         return open_node(node, "0", name, where=where)
-    return _plain(only_array(node, where), name, where)
+    return _plain(only_array(node, where), name, where, node)
 
 
-def _plain(array: zarr.Array[Any], name: str, where: str) -> Source:
-    """Open an array without metadata of OME-Zarr."""
+def _plain(
+    array: zarr.Array[Any], name: str, where: str, group: zarr.Group | None
+) -> Source:
+    """Open an array without metadata of OME-Zarr; `group` is where it lies."""
     array = checked_array(array, where)
-    return Source(array, name, axes_from_names(_dimension_names(array)))
+    axes = axes_from_names(dimension_names(array))
+    warn_of_packing(array, where)
+    space = None if axes is None else space_beside(array, group, axes, where)
+    return Source(array, name, axes, space=space)
 
 
 def _of_fields(metadata: Mapping[str, Any]) -> str:
@@ -131,11 +155,3 @@ def _of_fields(metadata: Mapping[str, Any]) -> str:
     listed = f" ({', '.join(names)}{', ...' if len(wells) > 4 else ''})"
     what = "a plate of wells" if plate else "a well of fields"
     return what + (listed if names else "")
-
-
-def _dimension_names(array: zarr.Array[Any]) -> Sequence[str | None] | None:
-    """Return the dimension names of a zarr v3 array, or xarray's in a v2 one."""
-    names = getattr(array.metadata, "dimension_names", None)
-    if names is None:
-        names = array.attrs.get("_ARRAY_DIMENSIONS")
-    return names if isinstance(names, (list, tuple)) else None
