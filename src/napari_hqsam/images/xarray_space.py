@@ -24,7 +24,7 @@ def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN
     array : xarray.DataArray or alike
         Its coordinates along each dimension are read; they count where they are
         numbers with even steps, or dates, which become seconds from the first on.
-        ``attrs["units"]`` of a coordinate is its unit: "um", "seconds since 1970-01-01".
+        ``attrs["units"]`` of a coordinate is its unit: "um", "days since 1970-01-01".
     axes : str
         Letters of its dimensions.
     name : str
