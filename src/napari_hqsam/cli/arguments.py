@@ -78,6 +78,46 @@ def cache_of(text: str | None) -> Path | Literal[False] | None:
     return folder
 
 
+def scale_of(text: str | None) -> dict[str, float] | tuple[float, ...] | None:
+    """Parse --scale: sizes by axis letter, or one for each axis."""
+    if text is None:
+        return None
+    named = _by_letter(text, "--scale", "z=2,y=0.25,x=0.25")
+    try:
+        if named is not None:
+            return {letter: float(size) for letter, size in named.items()}
+        return tuple(float(size) for size in text.split(","))
+    except ValueError:
+        raise ImageError(
+            f"--scale {text!r} holds what is no number; give sizes such as "
+            "z=2,y=0.25,x=0.25"
+        ) from None
+
+
+def units_of(text: str | None) -> dict[str, str] | tuple[str, ...] | str | None:
+    """Parse --units: by axis letter, one for each axis, or one for z, y and x."""
+    if text is None or not {"=", ","} & set(text):
+        return text
+    named = _by_letter(text, "--units", "z=nm,t=s")
+    return tuple(text.split(",")) if named is None else named
+
+
+def _by_letter(text: str, option: str, example: str) -> dict[str, str] | None:
+    """Split "z=2,y=1" by its letters; None where there are none."""
+    if "=" not in text:
+        return None
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        letter, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not value or len(letter) != 1 or letter.lower() in found:
+            raise ImageError(
+                f"{option} {text!r}: {part!r} is no axis with its value, or one that "
+                f"is there twice; give each axis once, such as {example}"
+            )
+        found[letter.lower()] = value
+    return found
+
+
 def job_arguments(
     key: str | None,
     axes: str | None,
@@ -87,9 +127,13 @@ def job_arguments(
     device: str,
     precision: str,
     cache: str | None,
+    scale: str | None = None,
+    units: str | None = None,
 ) -> dict[str, Any]:
     """Parse the options of image and model: keywords of `jobs.JobSetup`."""
     return {
+        "scale": scale_of(scale),
+        "units": units_of(units),
         "key": key,
         "axes": axes,
         "channels": None if channels is None else integers(channels, "--channels"),

@@ -20,6 +20,8 @@ JobKeywords = dict[str, Any]
 def _parse(
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
+    scale: opt.ScaleOption = None,
+    units: opt.UnitsOption = None,
     channels: opt.ChannelsOption = None,
     allow_missing: opt.AllowMissingOption = False,
     normalization: opt.NormalizationOption = "percentile",
@@ -36,7 +38,16 @@ def _parse(
     return {
         **segment_options(level, output, clean=clean),
         **job_arguments(
-            key, axes, channels, normalization, model, device, precision, cache
+            key,
+            axes,
+            channels,
+            normalization,
+            model,
+            device,
+            precision,
+            cache,
+            scale,
+            units,
         ),
         "allow_missing": allow_missing,
         "overwrite": overwrite,

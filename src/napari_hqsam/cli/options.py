@@ -23,6 +23,17 @@ KeyOption = Annotated[
 AxesOption = Annotated[
     str | None, typer.Option(help="Axes of the image, such as zyx or cyx.")
 ]
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Size of a pixel, instead of the file's: z=2,y=0.25,x=0.25, or one number "
+        "for each axis."
+    ),
+]
+UnitsOption = Annotated[
+    str | None,
+    typer.Option(help="Units of the sizes, instead of the file's: um, or z=nm,t=s."),
+]
 ChannelsOption = Annotated[
     str | None, typer.Option(help="Channels shown as red, green, blue: 2 or 0,2,1.")
 ]

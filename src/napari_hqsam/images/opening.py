@@ -160,7 +160,8 @@ def _by_axis(
     if strange := sorted(set(given) - set(letters)):
         raise ImageError(
             f"{name} names the axis {', '.join(strange)}, the image has "
-            f"{', '.join(letters)}"
+            f"{', '.join(letters)}",
+            parameter=name,
         )
     return [given.get(a, value) for a, value in zip(letters, own, strict=True)]
 

@@ -13,7 +13,7 @@ from napari_hqsam.jobs.reporter import Reporter
 from napari_hqsam.segmentation.options import OptionArgs, SegmentOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_hqsam.geometry import PlaneIndex
     from napari_hqsam.images import Image, Normalization, NormalizationSpec
@@ -32,6 +32,8 @@ class JobArgs(OptionArgs, total=False):
 
     key: str | None
     axes: str | None
+    scale: Sequence[float] | Mapping[str, float] | None
+    units: str | Sequence[str | None] | Mapping[str, str | None] | None
     channels: int | Sequence[int] | None
     allow_missing: bool
     normalization: NormalizationSpec
@@ -49,7 +51,7 @@ class JobSetup:
 
     Attributes
     ----------
-    key, axes, channels, allow_missing
+    key, axes, scale, units, channels, allow_missing
         As of `open_image`.
     normalization
         As of `Segmenter`.
@@ -67,6 +69,8 @@ class JobSetup:
 
     key: str | None = None
     axes: str | None = None
+    scale: Sequence[float] | Mapping[str, float] | None = None
+    units: str | Sequence[str | None] | Mapping[str, str | None] | None = None
     channels: int | Sequence[int] | None = None
     allow_missing: bool = False
     normalization: NormalizationSpec = "percentile"
@@ -109,6 +113,8 @@ class JobSetup:
         own: dict[str, Any] = {
             "key": self.key,
             "axes": self.axes,
+            "scale": self.scale,
+            "units": self.units,
             "channels": self.channels,
             "allow_missing": self.allow_missing,
         }

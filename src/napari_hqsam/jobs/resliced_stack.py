@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_hqsam.errors import HqsamWarning, ImageError, PromptError
@@ -64,7 +64,10 @@ class ReslicedStack:
             )
         along = leading[-1] if across is None else across
         reslice = Reslice.across(f"{leading}yx", along)
-        resliced = setup.reopen_image(source, axes=reslice.letters(image.axes))
+        letters = reslice.letters(image.axes)
+        resliced = setup.reopen_image(source, axes=letters, scale=None, units=None)
+        # Sizes that the caller gives are for the letters of the image.
+        resliced = replace(resliced, space=image.space.renamed(letters))
         return cls(image, resliced, reslice, reslice.names[along])
 
     def spacing(self) -> float:

@@ -86,6 +86,8 @@ def batch(
     ] = False,
     key: opt.KeyOption = None,
     axes: opt.AxesOption = None,
+    scale: opt.ScaleOption = None,
+    units: opt.UnitsOption = None,
     channels: opt.ChannelsOption = None,
     allow_missing: opt.AllowMissingOption = False,
     normalization: opt.NormalizationOption = "percentile",
@@ -126,7 +128,16 @@ def batch(
     options = segment_options(level, output, clean=clean)
     options["typical_size"] = typical_size
     arguments = job_arguments(
-        key, axes, channels, normalization, model, device, precision, cache
+        key,
+        axes,
+        channels,
+        normalization,
+        model,
+        device,
+        precision,
+        cache,
+        scale,
+        units,
     )
     many = is_collection(image)
     if many or dry_run:
@@ -140,7 +151,10 @@ def batch(
                 "paths": str(image),
                 "planes": planes,
                 "allow_missing": allow_missing,
-                **{k: arguments[k] for k in ("key", "axes", "channels")},
+                **{
+                    k: arguments[k]
+                    for k in ("key", "axes", "scale", "units", "channels")
+                },
                 "normalization": arguments["normalization"],
             },
             action=automatic if prompts is None else prompted | {"mode": mode or None},

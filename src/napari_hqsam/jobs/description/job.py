@@ -20,7 +20,7 @@ class Inputs:
         and series; relative to the job's file.
     pattern : tuple of str
         Names to take from folders, such as "*.tif"; by default all images.
-    key, axes, channels, allow_missing
+    key, axes, scale, units, channels, allow_missing
         As of `open_image`.
     normalization : "percentile", "none" or (low, high)
         As of `Segmenter`; sampled for each image.
@@ -34,6 +34,8 @@ class Inputs:
     pattern: tuple[str, ...] = ()
     key: str | None = None
     axes: str | None = None
+    scale: dict[str, float] | tuple[float, ...] | None = None
+    units: str | dict[str, str] | tuple[str, ...] | None = None
     channels: tuple[int, ...] | None = None
     allow_missing: bool = False
     normalization: Literal["percentile", "none"] | tuple[float, float] = "percentile"

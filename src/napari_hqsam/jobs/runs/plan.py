@@ -152,6 +152,8 @@ def _opened(
         setup = JobSetup(
             key=task.image_key,
             axes=inputs.axes,
+            scale=inputs.scale,
+            units=inputs.units,
             channels=inputs.channels,
             allow_missing=inputs.allow_missing,
         )

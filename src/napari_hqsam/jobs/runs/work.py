@@ -119,6 +119,8 @@ def image_keywords(job: Job, task: ImageTask) -> dict[str, Any]:
     return {
         "key": task.image_key,
         "axes": inputs.axes,
+        "scale": inputs.scale,
+        "units": inputs.units,
         "channels": inputs.channels,
         "allow_missing": inputs.allow_missing,
     }
