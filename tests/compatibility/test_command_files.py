@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import json
 import re
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 import tifffile
 import zarr
+from packaging.version import Version
 from PIL import Image
 
 from tests.compatibility.cli_cases import CASES, KEPT, UUID, VERSIONS, is_kept, run_case
@@ -42,7 +44,10 @@ def kept_files(name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_command_writes_and_exits_as_it_did(name, tmp_path):
     code, new, gone, said = run_case(name, tmp_path)
-    assert code == ABOUT["codes"][name], said
+    wanted_code = ABOUT["codes"][name]
+    if name == "no command" and Version(version("click")) < Version("8.2"):
+        wanted_code = 0  # click showed the help as if asked for it
+    assert code == wanted_code, said
     assert gone == ABOUT["gone"][name]
     wanted = kept_files(name)
     assert {file for file in new if is_kept(file)} == wanted.keys(), HINT
@@ -57,7 +62,7 @@ def check_same(folder, file, found, wanted):
     if file.endswith(".csv"):
         assert rows_of(found) == rows_of(wanted), HINT
     elif file.endswith(".json"):
-        assert json.loads(found) == json.loads(wanted), HINT
+        assert content_of(found) == content_of(wanted), HINT
     elif file.endswith(".png"):
         np.testing.assert_array_equal(picture_of(found), picture_of(wanted), HINT)
     elif file.endswith(".tif"):
@@ -75,6 +80,14 @@ def check_same(folder, file, found, wanted):
         if kept.exists():
             other = zarr.open_group(str(kept), mode="r")
             np.testing.assert_array_equal(group["0"][...], other["0"][...], HINT)
+
+
+def content_of(data):
+    """What is in a JSON file, without what zarr 3.1 says of groups and 3.2 leaves out."""
+    content = json.loads(data)
+    if isinstance(content, dict) and content.get("consolidated_metadata", 0) is None:
+        del content["consolidated_metadata"]
+    return content
 
 
 def rows_of(data):

@@ -32,7 +32,7 @@ def test_slices_across_any_axis_are_planes_of_the_labels(axes, across):
         )
 
 
-def test_a_plane_along_the_last_axes_is_not_turned():
+def test_a_plane_along_the_last_axes_is_not_resliced():
     assert Reslice.across("tzyx", "t").plane({"t": 1, "z": 2}) == Plane((1, 2), (2, 3))
 
 

@@ -17,7 +17,7 @@ OverlayOption = Annotated[
 KeyOption = Annotated[
     str | None,
     typer.Option(
-        help="One of several images: path in a zarr, number of a TIFF series."
+        help="Which of several images: path in a zarr, number of a TIFF series."
     ),
 ]
 AxesOption = Annotated[
@@ -40,25 +40,30 @@ ChannelsOption = Annotated[
 AllowMissingOption = Annotated[
     bool,
     typer.Option(
-        "--allow-missing", help="Read parts of a TIFF that are missing as 0; warn."
+        "--allow-missing", help="Read missing parts of a TIFF as 0, with a warning."
     ),
 ]
 NormalizationOption = Annotated[
-    str, typer.Option(help="percentile, none, or low,high.")
+    str,
+    typer.Option(
+        help="Pixel values shown as black and white: percentile, none (8-bit as it "
+        "is), or low,high."
+    ),
 ]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Name (see `models`) or weights file.")
 ]
 InstanceDecoderOption = Annotated[
     Path | None,
-    typer.Option(help="Instance decoder in a file of its own, as of micro-sam."),
+    typer.Option(help="File of an instance decoder, as micro-sam saves it."),
 ]
 ProposerOption = Annotated[
     str,
     typer.Option(
-        help="Where prompts come from: apg (points of the instance decoder), ais (a "
-        "watershed on its maps), grid (of clicks, any model). [default: apg where "
-        "there is an instance decoder, else grid]",
+        help="Where prompts come from: apg (automatic prompt generation: points of the "
+        "instance decoder), ais (automatic instance segmentation: a watershed on its "
+        "maps), grid (a grid of points, any model). [default: apg where there is an "
+        "instance decoder, else grid]",
         show_default=False,
     ),
 ]
@@ -81,15 +86,19 @@ CacheOption = Annotated[
 ]
 LevelOption = Annotated[
     str,
-    typer.Option(help="Scale: auto, whole, or k (2^k image pixels per network pixel)."),
+    typer.Option(
+        help="Scale: auto, whole (the plane in one tile), or k (2^k image pixels per "
+        "network pixel)."
+    ),
 ]
 StoresOption = Annotated[
-    Path | None, typer.Option(help="Folder of the stores. [default: the user's]")
+    Path | None, typer.Option(help="Folder of stored embeddings. [default: the user's]")
 ]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        help="Processes, each with its model, for many images or the blocks of one. "
+        help="Processes, each with a model of its own, for many images or the blocks "
+        "of one. "
         "[default: 1]"
     ),
 ]

@@ -1,7 +1,7 @@
 """Compare paths, and check paths from untrusted files.
 
-Whether two paths are the same file, their text does not tell, because of links and
-upper case. Whether a path may be accessed at all is decided by its text only.
+Links and upper case hide that two paths are one file, so the file system is asked.
+Whether a path may be accessed at all is decided by its text only.
 """
 
 from __future__ import annotations

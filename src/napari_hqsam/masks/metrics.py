@@ -259,11 +259,10 @@ def contingency_iou(
     )
     i, j = np.divmod(pair, shape[1])
     ious = shared / (pred_area[i] + true_area[j] - shared)
-    return (
-        pred_ids,
-        true_ids,
-        sparse.csr_array((ious, (i - 1, j - 1)), shape=(shape[0] - 1, shape[1] - 1)),
-    )
+    # int32: scipy 1.14 matches no graph whose indices are longer
+    places = (i - 1).astype(np.int32), (j - 1).astype(np.int32)
+    shape = shape[0] - 1, shape[1] - 1
+    return pred_ids, true_ids, sparse.csr_array((ious, places), shape=shape)
 
 
 def average_precision(

@@ -285,7 +285,7 @@ def _build_options(metadata: Mapping[str, str]) -> BuildOptions:
 
 
 class _SkipInit(TorchFunctionMode):
-    """Leave weights as they are in memory where torch would draw random ones."""
+    """Skip the random initialisation of weights, which a checkpoint replaces."""
 
     def __torch_function__(
         self,

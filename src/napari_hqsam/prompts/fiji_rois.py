@@ -1,12 +1,12 @@
 """ROIs of ImageJ and Fiji as prompts: ``.roi``, and ``RoiSet.zip`` of the ROI Manager.
 
 Points are positive points; lines are points along them; an upright rectangle is a box;
-all other areas are masks with their box. Each ROI is an object of its own; its name is
-its id where that is a whole number. ImageJ counts outlines from the corner of the
-first pixel, whose centre is thus (0.5, 0.5), and whole coordinates of points by pixel.
+all other areas are masks with their box. Each ROI is one object, with its name as id if
+that is a whole number. ImageJ measures outlines from the corner of the first pixel,
+whose centre is thus (0.5, 0.5); whole coordinates of points name pixels.
 
-A ROI that was set on a slice and a frame has these as plane; one that has but a number
-in its stack counts along the only further axis of the image. Source: ImageJ 1.54,
+A ROI with a slice and a frame is on that plane; one with a position in the stack only
+is on that plane along the only leading axis of the image. Source: ImageJ 1.54,
 ij.io.RoiDecoder.
 """
 

@@ -167,7 +167,7 @@ def _qupath_plane(feature: object) -> object:
 
 
 def _is_elsewhere(plane: object) -> bool:
-    """Whether a plane of QuPath's is another than the first, which it leaves out."""
+    """Whether QuPath names a plane other than the first, which it does not name."""
     return isinstance(plane, dict) and bool(plane.get("z") or plane.get("t"))
 
 

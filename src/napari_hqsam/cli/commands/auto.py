@@ -18,7 +18,8 @@ def auto(
     *,
     proposer: opt.ProposerOption = "auto",
     points_per_side: Annotated[
-        int | None, typer.Option(help="grid: points per tile side. [default: model's]")
+        int | None,
+        typer.Option(help="grid: points per side of a tile. [default: the model's]"),
     ] = None,
     typical_size: opt.TypicalSizeOption = None,
     plane: Annotated[

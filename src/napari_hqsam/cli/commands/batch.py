@@ -95,7 +95,11 @@ def batch(
     output: opt.OutputOption = "sam+hq",
     clean: opt.CleanOption = True,
     overlap: Annotated[
-        str, typer.Option(help="Pixels of two objects: keep or overwrite.")
+        str,
+        typer.Option(
+            help="Which prompt gets pixels of several masks: keep (the first) or "
+            "overwrite (the last)."
+        ),
     ] = "keep",
     model: opt.ModelOption = "micro",
     instance_decoder: opt.InstanceDecoderOption = None,

@@ -36,7 +36,7 @@ def propagate(
         ),
     ] = None,
     range_: Annotated[
-        str | None, typer.Option("--range", help="Slices first,end; end excluded.")
+        str | None, typer.Option("--range", help="Slices first,stop; stop excluded.")
     ] = None,
     direction: Annotated[str, typer.Option(help="both, forward or backward.")] = "both",
     spacing: Annotated[
@@ -45,10 +45,13 @@ def propagate(
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Accepted labels: copied, and never overwritten."),
+        typer.Option(
+            help="Labels of accepted objects, which are copied and not overwritten."
+        ),
     ] = None,
     confidence: Annotated[
-        Path | None, typer.Option(help="Table of confidence by object and slice: .csv.")
+        Path | None,
+        typer.Option(help="Also write the confidence of each object and slice: .csv."),
     ] = None,
     contrast: Annotated[
         float,
@@ -67,10 +70,12 @@ def propagate(
         float, typer.Option(help="An object ends below this IoU with its neighbour.")
     ] = 0.4,
     area_jump: Annotated[
-        float, typer.Option(help="An object ends where its area changes by more.")
+        float,
+        typer.Option(help="An object ends where its area changes by a larger factor."),
     ] = 2.5,
     patience: Annotated[
-        int, typer.Option(help="Most failed slices in a row that are bridged.")
+        int,
+        typer.Option(help="Consecutive slices that may fail before an object ends."),
     ] = 1,
     job: JobKeywords,
 ) -> None:

@@ -40,7 +40,10 @@ def refine(
         float | None, typer.Option(help="Least IoU with the old shape.")
     ] = None,
     core: Annotated[
-        float | None, typer.Option(help="Least share kept of the old shape's core.")
+        float | None,
+        typer.Option(
+            help="Least share of the old shape's core that a new outline covers."
+        ),
     ] = None,
     consistency: Annotated[
         float | None,
@@ -48,7 +51,10 @@ def refine(
     ] = None,
     gain: Annotated[
         float | None,
-        typer.Option(help="Least ratio of that to the one along the old outline."),
+        typer.Option(
+            help="Least ratio of the consistency along a new outline to that along the "
+            "old one."
+        ),
     ] = None,
     labels_key: Annotated[
         str | None, typer.Option(help="As --key, for the file of labels.")

@@ -21,10 +21,10 @@ def segment(
         Path | None, typer.Option(help="Prompts: .csv, .geojson, .json, RoiSet.zip.")
     ] = None,
     point: Annotated[
-        list[str] | None, typer.Option(help="Click y,x; one object each.")
+        list[str] | None, typer.Option(help="Click y,x; each is one object.")
     ] = None,
     box: Annotated[
-        list[str] | None, typer.Option(help="Box y0,x0,y1,x1; one object each.")
+        list[str] | None, typer.Option(help="Box y0,x0,y1,x1; each is one object.")
     ] = None,
     plane: Annotated[
         str | None, typer.Option(help="Plane of a stack, such as 12 or t=0,z=12.")
@@ -35,7 +35,11 @@ def segment(
         typer.Option(help="Also write outlines for Fiji's ROI Manager to this .zip."),
     ] = None,
     overlap: Annotated[
-        str, typer.Option(help="Pixels of two objects: keep or overwrite.")
+        str,
+        typer.Option(
+            help="Which prompt gets pixels of several masks: keep (the first) or "
+            "overwrite (the last)."
+        ),
     ] = "keep",
     job: JobKeywords,
 ) -> None:

@@ -23,7 +23,9 @@ def similar(
     *,
     unlike: Annotated[
         Path | None,
-        typer.Option(help="Labels of objects that others are not to be like."),
+        typer.Option(
+            help="Labels of counterexamples: what is more like these is left out."
+        ),
     ] = None,
     planes: Annotated[
         str | None,

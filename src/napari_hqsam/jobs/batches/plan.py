@@ -73,7 +73,7 @@ class Batch:
         return self.prompts.get(() if self.mode == "same" else index, ())
 
     def sequence(self, index: Index) -> Index:
-        """Return the indices that a plane shares with those it is linked with."""
+        """Return the index of a plane without that along the linked axis."""
         return index[: self.linked_axis] + index[self.linked_axis + 1 :]
 
     @property

@@ -91,7 +91,7 @@ def attempt(work: Callable[[T], R], retries: int, task: T) -> Outcome[T, R]:
 
 
 def _is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it comes from, is of a full disk."""
+    """Whether an error, or one of its causes, says that the disk is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True

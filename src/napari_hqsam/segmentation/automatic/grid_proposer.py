@@ -51,7 +51,7 @@ class GridProposer:
     def propose(self, view: TileView) -> list[list[Proposal]]:
         """Propose the points that the tile owns, by the parity of row and column.
 
-        None where the tile shows one colour only.
+        A tile of one colour gets no points.
         """
         tile = view.tile
         assert tile.address is not None

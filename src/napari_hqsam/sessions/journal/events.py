@@ -97,7 +97,7 @@ class Accept:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any], shape: tuple[int, ...]) -> Accept:
-        """Read them back; the shape is that of the labels."""
+        """Make the event from its JSON record; `shape` is that of the labels."""
         plane = _plane_from_json(record, shape)
         return cls(
             as_int(record["id"], 1),
@@ -152,7 +152,7 @@ class Edit:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any], shape: tuple[int, ...]) -> Edit:
-        """Read them back; the shape is that of the labels."""
+        """Make the event from its JSON record; `shape` is that of the labels."""
         kind: Any = one_of(get_args(EditKind), record["event"])
         ids = tuple(as_int(label_id, 1) for label_id in as_list(record["ids"]))
         least, most = _IDS[kind]

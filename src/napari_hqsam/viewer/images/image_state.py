@@ -1,4 +1,4 @@
-"""What is kept of an image while another one is worked on."""
+"""The state of an image that is kept while another image is in use."""
 
 from __future__ import annotations
 

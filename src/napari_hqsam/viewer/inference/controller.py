@@ -123,7 +123,7 @@ class InferenceController(QObject):
         self.submit(view, request)
 
     def _elsewhere(self, view: PlaneView, other: PlaneView) -> bool:
-        """Whether two planes have prompts of their own; those of channels do not."""
+        """Whether two planes have separate prompts; channels of a plane share them."""
         return view.in_layers != other.in_layers
 
     def submit(

@@ -34,13 +34,13 @@ class ObjectOrigin(NamedTuple):
 
 
 def origin_of(step: Sequence[Event]) -> ObjectOrigin | None:
-    """Return what the one accepted object of a step was made from.
+    """Return the prompt and options of the object that a step accepted.
 
     Returns
     -------
     ObjectOrigin or None
-        None where the step is no accept of one object, with a merge or with the
-        reshape of finishing at most.
+        None unless the step accepts exactly one object; beside that it may only merge
+        it with another, or fill and smooth it.
     """
     accepts = [event for event in step if isinstance(event, Accept)]
     edits = [event for event in step if not isinstance(event, Accept)]

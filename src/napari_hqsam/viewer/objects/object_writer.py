@@ -54,9 +54,9 @@ class ObjectWriter:
         setup: ModelRecord,
         replaces: int | None = None,
     ) -> int:
-        """Make an object of a mask, its holes filled and its edge smoothed if chosen.
+        """Accept a mask as an object, filled and smoothed if the user chose so.
 
-        To make one step of undo, call it in a group of the session.
+        Called in a group of the session, all this is one step of undo.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The batch section: files without a look at each, in the background."""
+"""The batch section: segment many files in the background."""
 
 from __future__ import annotations
 

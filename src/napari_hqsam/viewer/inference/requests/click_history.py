@@ -1,8 +1,8 @@
 """The clicks on one object, in order, and the requests that they make.
 
-SAM was trained to get the logits of its last mask back with every further click. So
-clicks that were moved, or of which an earlier one was deleted, make another chain of
-requests; with the last click removed, the request is the one before it again.
+SAM was trained to receive the logits of its last mask with every further click. So
+moving a click, or deleting an earlier one, makes a new chain of requests; removing the
+last click leads back to the request before it.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def matches_step(labels: Any, step: Sequence[Event], *, undone: bool) -> bool:  
 
 
 def _exclude_changed_by(other: Patch, counts: NDArray[np.bool_], patch: Patch) -> None:
-    """Clear pixels in `counts`, of a patch, that another one of its plane changes."""
+    """Clear the pixels of `counts` that another patch on the same plane changes."""
     y0, x0 = np.maximum(patch.bbox[:2], other.bbox[:2])
     y1, x1 = np.minimum(patch.bbox[2:], other.bbox[2:])
     if y0 < y1 and x0 < x1:
