@@ -83,7 +83,7 @@ def check_same(folder, file, found, wanted):
 
 
 def content_of(data):
-    """What is in a JSON file, without what zarr 3.1 says of groups and 3.2 leaves out."""
+    """What is in a JSON file, without what only some versions of zarr write."""
     content = json.loads(data)
     if isinstance(content, dict) and content.get("consolidated_metadata", 0) is None:
         del content["consolidated_metadata"]

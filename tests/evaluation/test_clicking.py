@@ -94,6 +94,7 @@ def test_nobody_clicks_twice_on_one_spot():
         clicks.append(point)
     one_pixel = mask_of(square(5, 5, 6, 6))
     assert next_click(empty, one_pixel, [(5.0, 5.0)]) is None
+    assert next_click(one_pixel, empty, [(5.0, 5.0)]) is None
 
 
 def test_masks_meet_on_the_smallest_window_that_holds_both():

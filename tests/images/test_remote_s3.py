@@ -10,7 +10,6 @@ import uuid
 
 import numpy as np
 import pytest
-
 from zarr.core.sync import _get_loop as zarr_loop
 
 from napari_hqsam import open_image, read_labels

@@ -266,6 +266,14 @@ def test_an_empty_answer_is_not_cheap_for_a_small_object():
     assert balanced_bce(empty, target).item() > 4 * plain.item()
 
 
+def test_balanced_bce_of_undecided_logits_does_not_depend_on_the_size_of_the_object():
+    for side in (2, 8):
+        target = torch.zeros(1, 1, 10, 10)
+        target[..., :side, :side] = 1
+        loss = balanced_bce(torch.zeros(1, 1, 10, 10), target)
+        assert loss.item() == pytest.approx(np.log(2))
+
+
 def test_only_the_best_candidate_learns_fully():
     masks = torch.zeros(1, 64, 64, dtype=torch.bool)
     masks[:, 16:48, 16:48] = True

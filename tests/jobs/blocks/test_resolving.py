@@ -19,6 +19,8 @@ def test_masks_match_their_mutual_best_only():
     left, right, away = box(0, 0, 10, 12), box(0, 12, 10, 20), box(0, 40, 5, 45)
     found = match_masks([whole, away], [left, right])
     assert found.tolist() == [[0, 0, SAME], [0, 1, DUPLICATES]]
+    reverse = match_masks([left, right], [whole, away])
+    assert reverse.tolist() == [[0, 0, SAME], [1, 0, DUPLICATES]]
     assert match_masks([away], [left]).shape == (0, 3)
 
 

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from napari_hqsam import Prompt, open_image
 from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry import Space, StackAxis
-from napari_hqsam.segmentation.propagation import StopRules, affected_range, spacing_of
+from napari_hqsam.segmentation.propagation import (
+    StopRules,
+    affected_range,
+    range_to_propagate,
+    spacing_of,
+)
 from napari_hqsam.segmentation.propagation.plan import (
     SliceRange,
     checked_range,
@@ -98,6 +103,20 @@ def test_the_stack_is_cut_where_all_objects_are_prompted():
 def test_prompts_outside(given_, span, message):
     with pytest.raises(PromptError, match=message):
         checked_range(span, 10, given_)
+
+
+@pytest.mark.parametrize(
+    ("objects", "wanted"),
+    [
+        ([{4}], (4, 8)),
+        ([{7}], (4, 8)),
+        ([{1}], (1, 8)),
+        ([{9}], (4, 10)),
+        ([{1}, {9}], (1, 10)),
+    ],
+)
+def test_slices_are_propagated_from_the_nearest_known_one(objects, wanted):
+    assert range_to_propagate({5, 6}, objects, (0, 12)) == wanted
 
 
 def test_any_leading_axis_may_be_walked():
