@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.viewer import Viewer
+    from qtpy.QtCore import Qt
 
     from napari_hqsam.viewer.widget import HqsamWidget
 
@@ -51,6 +52,7 @@ def main(folder: Path) -> None:
         for theme in ("dark", "light"):
             viewer.theme = theme
             pictures(viewer, widget, folder, theme)
+        propose(viewer, widget, folder)
         follow(viewer, widget)
         for theme in ("dark", "light"):
             viewer.theme = theme
@@ -87,6 +89,49 @@ def pictures(viewer: Viewer, widget: HqsamWidget, folder: Path, theme: str) -> N
         section.grab().save(str(folder / f"{name}-{theme}.png"))
     for name in ("image", "model", "keys"):
         widget.sections[name].collapse(animate=False)
+
+
+def propose(viewer: Viewer, widget: HqsamWidget, folder: Path) -> None:
+    """Propose the nuclei, accept four and reject one, and picture the window."""
+    from qtpy.QtCore import Qt
+
+    viewer.layers.remove(widget.sessions.target.layer)
+    widget.acceptor.reject()
+    for section in widget.sections.values():
+        section.collapse(animate=False)
+    widget.sections["prompts"].expand(animate=False)
+    widget.find_all.propose.value = True
+    widget.find_all.run.click()
+    settle(lambda: widget.stacks.running)
+    settle(lambda: not widget.stacks.running and not widget.proposals.busy)
+    widget.review.tools["click"].click()
+    widget.review.least.setValue(60)
+    keys = Qt.KeyboardModifier
+    held = [*[keys.NoModifier] * 4, keys.ShiftModifier]
+    for (y, x), modifiers in zip(CLICKS, held, strict=False):
+        click_on_canvas(viewer, y, x, modifiers)
+        settle(lambda: not widget.proposals.busy)
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        settle(seconds=0.5)
+        viewer.window.screenshot(str(folder / f"proposals-{theme}.png"), flash=False)
+    widget.proposals.clear()
+    widget.find_all.propose.value = False
+
+
+def click_on_canvas(
+    viewer: Viewer, y: float, x: float, modifiers: Qt.KeyboardModifier
+) -> None:
+    """Click on a position of the image with the mouse."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+
+    canvas = viewer.window._qt_viewer.canvas.native
+    camera = viewer.scene.camera
+    centre_y, centre_x = camera.center[-2:]
+    dy, dx = camera.zoom * (y - centre_y), camera.zoom * (x - centre_x)
+    at = QPoint(round(canvas.width() / 2 + dx), round(canvas.height() / 2 + dy))
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, modifiers, at)
 
 
 def follow(viewer: Viewer, widget: HqsamWidget) -> None:

@@ -34,6 +34,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 import napari_hqsam.segmentation.segmenter  # noqa: E402, F401 - torch, before the freeze
 from napari_hqsam.viewer.canvas.outline import OUTLINE  # noqa: E402
 from napari_hqsam.viewer.canvas.prompts.layers import POINTS, SHAPES  # noqa: E402
+from napari_hqsam.viewer.canvas.proposal_layer import PROPOSALS  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402
 from tests.viewer.helpers.hand import Hand, ThresholdEngine  # noqa: E402
 
@@ -148,7 +149,8 @@ def open_widget(viewer, notes, monkeypatch):
         if not hand.widget._closed:
             viewer.window.remove_dock_widget(hand.widget)
     hands.clear()
-    left = {layer.name for layer in viewer.layers} & {POINTS, SHAPES, OUTLINE}
+    own = {POINTS, SHAPES, OUTLINE, PROPOSALS}
+    left = {layer.name for layer in viewer.layers} & own
     assert not left, "layers are left behind"
     assert not viewer.mouse_move_callbacks
 

@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from qtpy.QtWidgets import QPushButton
+
+from napari_hqsam.viewer.canvas.proposal_layer import PROPOSALS
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -58,3 +61,16 @@ def test_the_widget_is_described_as_it_is(hand):
         shown = model.itemText(model.findData(name))
         assert f"({size}" in shown
     assert len(sizes) == 2
+
+
+def test_the_page_on_proposals_names_what_is_there(hand):
+    text = (ROOT / "docs/proposals.md").read_text()
+    review, find_all = hand.widget.review, hand.widget.find_all
+    assert find_all.propose.text in text
+    shown = [made.text() for made in review.findChildren(QPushButton)]
+    for words in shown:
+        name, _, key = words.partition(" (")
+        assert name in text
+        assert key.rstrip(")") in text
+    assert len(shown) == 5
+    assert f"*{PROPOSALS}*" in text

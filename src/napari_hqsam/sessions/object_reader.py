@@ -9,7 +9,7 @@ from napari_hqsam.errors import PromptError
 from napari_hqsam.geometry import Plane
 from napari_hqsam.geometry.planes import resolve_plane
 from napari_hqsam.sessions.features import feature_row, feature_table
-from napari_hqsam.sessions.new_ids import new_id
+from napari_hqsam.sessions.new_ids import new_ids
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -46,6 +46,10 @@ class ObjectReader:
     def next_id(self) -> int:
         """The id that the next new object gets."""
         return self._new_id()
+
+    def next_ids(self, count: int) -> list[int]:
+        """Return the ids that the next new objects get, ascending."""
+        return new_ids(self.table.highest, self._array, count=count)
 
     def features(self) -> dict[str, list[Any]]:
         """Return the features of all objects; see `features.feature_table`."""
@@ -113,9 +117,9 @@ class ObjectReader:
         return self.log.target.array
 
     def _new_id(self, plane: OnPlane = None, box: Box = (0, 0, 0, 0)) -> int:
-        """Return the id of a new object; see `new_ids.new_id`."""
+        """Return the id of a new object; see `new_ids`."""
         where = None if plane is None else self._plane(plane)
-        return new_id(self.table.highest, self._array, where, box)
+        return new_ids(self.table.highest, self._array, where, box)[0]
 
     def _plane(self, given: OnPlane) -> Plane:
         """Resolve a plane; axes of length 1 may be left out."""

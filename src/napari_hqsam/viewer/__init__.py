@@ -8,6 +8,7 @@ Folders, each importing only those below it (checked by a contract in pyproject.
 - `widget` creates and connects everything; `contributions` is what the manifest names.
 - `sections` are the sections of the panel, made of `parts`.
 - `stack` runs tasks over slices; `saving` writes labels and restores sessions.
+- `proposals` are masks that a search found, to be accepted or rejected.
 - `objects` accepts objects, undoes that, and acts on accepted ones; `images` chooses
   the image in use, and keeps the prompts of the others.
 - `session` has the labels that are worked on, their target, journal and table.

@@ -55,6 +55,77 @@ class SteppedWork(Protocol[Result]):
         """Report that a step, or placing its result, failed."""
 
 
+class TimeSlices:
+    """Runs the parts of some work on the main thread, for `BUDGET` seconds at a time.
+
+    Parameters
+    ----------
+    parent : QObject
+        Of the timer that continues.
+    finished : callable
+        Called when all parts are done.
+    failed : callable
+        Gets the error of a part; the others are dropped.
+    """
+
+    def __init__(
+        self,
+        parent: QObject,
+        finished: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._finished, self._failed = finished, failed
+        self._parts: Iterator[None] | None = None
+        self._soon = timer(parent, 0, self._go_on)
+
+    @property
+    def running(self) -> bool:
+        """Whether there are parts left."""
+        return self._parts is not None
+
+    def start(self, parts: Iterator[None]) -> None:
+        """Begin, with the first slice at once."""
+        self._parts = parts
+        self._go_on()
+
+    def stop(self) -> None:
+        """Drop the parts that are left."""
+        self._parts = None
+        self._soon.stop()
+
+    def complete(self) -> None:
+        """Run all parts that are left now."""
+        self._run_until(float("inf"))
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self._soon.deleteLater()
+
+    def _go_on(self) -> None:
+        self._run_until(time.perf_counter() + BUDGET)
+
+    def _run_until(self, until: float) -> None:
+        """Run parts until a time of `time.perf_counter`."""
+        try:
+            while (parts := self._parts) is not None:
+                ended = next(parts, self) is self
+                if self._parts is not parts:
+                    return  # stopped by this part
+                if ended:
+                    self.stop()
+                    self._finished()
+                elif time.perf_counter() > until:
+                    self._soon.start()
+                    return
+        except HqsamError as error:
+            self.stop()
+            self._failed(error)
+        except Exception:
+            self.stop()
+            raise
+
+
 class StepLoop(Generic[Result]):
     """Runs work step by step: a step on the worker, its result on the main thread.
 
@@ -77,10 +148,9 @@ class StepLoop(Generic[Result]):
     ) -> None:
         self._work, self._worker, self._topic = work, worker, topic
         self._results: Iterator[Result] | None = None  # of the worker's thread
-        self._placing: Iterator[None] = iter(())
+        self._placing = TimeSlices(parent, self._submit, self._fail)
         self._ticket: Ticket | None = None
         self._ended = threading.Event()
-        self._soon = timer(parent, 0, self._place)
         self.time_left = TimeLeft()
 
     def start(self) -> None:
@@ -90,8 +160,7 @@ class StepLoop(Generic[Result]):
     def cancel(self) -> None:
         """End with the step in work; its result is dropped, and nothing reported."""
         self._ended.set()
-        self._soon.stop()
-        self._soon.deleteLater()
+        self._placing.close()
         if self._ticket is not None:
             self._ticket.cancel()
 
@@ -129,24 +198,7 @@ class StepLoop(Generic[Result]):
             self.cancel()
             self._work.finish()
             return
-        self._placing = self._work.place(result)
-        self._place()
-
-    def _place(self) -> None:
-        """Place results for `BUDGET` seconds, then let the window handle events."""
-        until = time.perf_counter() + BUDGET
-        try:
-            for _ in self._placing:
-                if self._ended.is_set():
-                    return
-                if time.perf_counter() > until:
-                    self._soon.start()
-                    return
-        except HqsamError as error:
-            self._fail(error)
-            return
-        if not self._ended.is_set():
-            self._submit()
+        self._placing.start(self._work.place(result))
 
     def _fail(self, error: Exception) -> None:
         self.cancel()

@@ -33,6 +33,7 @@ from napari_hqsam.viewer.parts.keys import bind, unbind
 from napari_hqsam.viewer.parts.section_area import Sections
 from napari_hqsam.viewer.parts.wheel import WheelScrolls
 from napari_hqsam.viewer.preferences import preferred_settings
+from napari_hqsam.viewer.proposals.controller import ProposalController
 from napari_hqsam.viewer.saving.closing import ClosingWaits
 from napari_hqsam.viewer.saving.label_saver import LabelSaver
 from napari_hqsam.viewer.saving.restorer import SessionRestorer
@@ -49,6 +50,7 @@ from napari_hqsam.viewer.sections import (
     StackSection,
 )
 from napari_hqsam.viewer.sections.find_all import FindAll
+from napari_hqsam.viewer.sections.proposals import ProposalPanel
 from napari_hqsam.viewer.session.controller import SessionController
 from napari_hqsam.viewer.session.layer_changes import LayerChanges
 from napari_hqsam.viewer.session.napari_saves import NapariSaves
@@ -111,7 +113,8 @@ class HqsamWidget(QWidget):
         )
         self.objects = ObjectActions(controller, self.sessions, acceptor)
         self.batches = PromptBatch(controller, self.sessions, writer)
-        self.stacks = StackController(controller, self.sessions, writer)
+        self.proposals = ProposalController(controller, self.sessions, self.undo)
+        self.stacks = StackController(controller, self.sessions, writer, self.proposals)
         self.jobs = BatchController(
             controller, self.stacks.state, self.files, self.sessions.message.emit
         )
@@ -164,6 +167,7 @@ class HqsamWidget(QWidget):
             "delete": objects.delete,
             "follow": self.stack_section.toggle,
             "worst": self.stacks.worst,
+            "accept_shown": self.proposals.accept_shown,
         }
 
     def _build(self) -> None:
@@ -172,7 +176,9 @@ class HqsamWidget(QWidget):
         self.stack_section = StackSection(controller, self.stacks)
         prompts = PromptSection(controller, self.sessions, self.batches)
         self.find_all = FindAll(self.stacks)
+        self.review = ProposalPanel(self.proposals)
         prompts.rows.addWidget(self.find_all)
+        prompts.rows.addWidget(self.review)
         current = ObjectSection(controller, self.alternatives, acceptor)
         session = SessionSection(
             self.sessions,
@@ -267,6 +273,7 @@ class HqsamWidget(QWidget):
             unbind(self.viewer)
             self._focus_keys.close()
             self.image_switcher.close()
+            self.proposals.close()
             self.display.close()
             self._pending_accepts.finish()
             self._closing.wait()

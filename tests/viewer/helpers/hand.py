@@ -202,6 +202,7 @@ class Hand:
             or self.controller.worker.busy
             or self.widget.files.busy
             or self.saver.saving
+            or self.widget.proposals.busy
             or self.sessions.opener.opening
             or self.current.waiting
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_hqsam.viewer.axis_names import axis_letters
 from napari_hqsam.viewer.canvas.layer_placing import agree, layer_affine, layer_extent
+from napari_hqsam.viewer.canvas.proposal_layer import is_proposals
 from napari_hqsam.viewer.files.journal_files import journal_beside
 from napari_hqsam.viewer.planes import layer_shape
 
@@ -78,11 +79,16 @@ def channels_of(image: Image, layers: Iterable[Layer]) -> list[Image]:
 def is_image(layer: object) -> bool:
     """Whether a layer is an image.
 
-    Saved labels that napari opened as a picture are none.
+    Saved labels that napari opened as a picture are none, nor are outlines of
+    proposals.
     """
     from napari.layers import Image
 
-    return isinstance(layer, Image) and journal_beside(layer) is None
+    return (
+        isinstance(layer, Image)
+        and not is_proposals(layer)
+        and journal_beside(layer) is None
+    )
 
 
 def _are_channels(lower: Image, upper: Image) -> bool:

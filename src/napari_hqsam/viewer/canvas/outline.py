@@ -92,7 +92,23 @@ def show_outline(
     drawn = [] if mask is None else outlines(mask.bbox, mask.data)
     if dashed:
         drawn = dashes(drawn, DASH * width, GAP * width)
-    lines = [view.to_data(line) for line in drawn]
+    show_lines(layer, [view.to_data(line) for line in drawn], colour, width)
+
+
+def show_lines(
+    layer: Shapes, lines: Sequence[NDArray[np.float64]], colour: str, width: float
+) -> None:
+    """Show (n, ndim) lines in the data of the outline layer, in place of the last ones.
+
+    Parameters
+    ----------
+    layer : Shapes
+    lines : sequence of array
+        An empty one shows nothing.
+    colour : str
+    width : float
+        Of the lines, data pixels.
+    """
     if not lines:
         show_nothing(layer)
         return

@@ -1,4 +1,4 @@
-"""The widget's own layers: prompts, and the outline of the current object."""
+"""The widget's own layers: prompts, outline of the current object, proposals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_hqsam.viewer.canvas.layer_placing import placement, world_affine
 from napari_hqsam.viewer.canvas.outline import add_outline
 from napari_hqsam.viewer.canvas.prompts.prompt_set import PromptSet
+from napari_hqsam.viewer.canvas.proposal_layer import ProposalLayer, is_proposals
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Points, Shapes
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 class OwnLayers:
     """Points, shapes and outline: made together, moved and removed together.
 
+    The layer of proposals is made when there are some.
+
     Parameters
     ----------
     viewer : Viewer
@@ -29,21 +32,22 @@ class OwnLayers:
         self._viewer = viewer
         self.prompts = PromptSet(viewer, settings)
         self.outline: Shapes | None = None
+        self.proposals = ProposalLayer(viewer)
 
     @property
     def layers(self) -> list[Points | Shapes]:
-        """The layers that exist."""
+        """The layers of prompts and outline that exist."""
         outline = [] if self.outline is None else [self.outline]
         return [*self.prompts.layers, *outline]
 
     @property
     def complete(self) -> bool:
-        """Whether all layers exist."""
+        """Whether all of these exist."""
         return len(self.layers) == 3
 
-    def __contains__(self, layer: object) -> bool:
-        """Whether a layer is one of these layers."""
-        return any(layer == own for own in self.layers)
+    def __contains__(self, layer: Layer) -> bool:
+        """Whether a layer is one of the widget's own."""
+        return is_proposals(layer) or any(layer == own for own in self.layers)
 
     def make(
         self, image: Image, channel_axis: int | None
@@ -58,8 +62,8 @@ class OwnLayers:
 
     def remove(self) -> None:
         """Remove the layers from the viewer."""
-        own = [*self.prompts.take_out(), self.outline]
-        self.outline = None
+        own = [*self.prompts.take_out(), self.outline, self.proposals.layer]
+        self.outline = self.proposals.layer = None
         there = [layer for layer in own if layer in self._viewer.layers]
         if not there:
             return
@@ -74,7 +78,7 @@ class OwnLayers:
         if self.outline is not None and layer == self.outline:
             self.outline = None
             return True
-        return self.prompts.forget(layer)
+        return self.proposals.forget(layer) or self.prompts.forget(layer)
 
     def move_onto(self, image: Image, channel_axis: int | None) -> None:
         """Place the layers on the image: copy its transform."""
@@ -82,6 +86,14 @@ class OwnLayers:
         for layer in self.layers:
             for name, value in place.items():
                 setattr(layer, name, value)
+        self.proposals.move_onto(image, channel_axis)
+
+    def put_below(self, layer: Layer) -> None:
+        """Move another layer below the layers of prompts and outline."""
+        layers = self._viewer.layers
+        at = [layers.index(own) for own in self.layers]
+        if at and layers.index(layer) > min(at):
+            layers.move(layers.index(layer), min(at))
 
     def fit(self, image: Image, zoom: float) -> None:
         """Keep the size of prompts on the screen, at pixels per unit of the world."""

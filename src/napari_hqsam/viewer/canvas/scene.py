@@ -18,6 +18,7 @@ from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.mouse.image_clicks import ImageClicks
 from napari_hqsam.viewer.canvas.mouse.tool_control import ToolControl
 from napari_hqsam.viewer.canvas.own_layers import OwnLayers
+from napari_hqsam.viewer.canvas.proposal_layer import is_proposals
 from napari_hqsam.viewer.canvas.viewport import Viewport, camera
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
 from napari_hqsam.viewer.tools import CLICK, NO_TOOL, tool_named
@@ -55,6 +56,8 @@ class Scene:
     tool_changed = Signal()
     """The mouse may be another tool now, see `active_tool`."""
     zoomed = Signal()
+    proposals_removed = Signal()
+    """The user has removed the layer of proposals."""
 
     def __init__(self, viewer: Viewer, settings: Settings) -> None:
         self.viewer = viewer
@@ -189,7 +192,7 @@ class Scene:
         return self.prompts.shapes
 
     def is_own_layer(self, layer: Layer) -> bool:
-        """Whether a layer is one of those for prompts or the outline."""
+        """Whether a layer is one of those for prompts, the outline or proposals."""
         return layer in self.layers
 
     def ensure_layers(self) -> tuple[Points, Shapes, Shapes]:
@@ -269,7 +272,9 @@ class Scene:
         was_outline = self.outline is not None and layer == self.outline
         if self.layers.forget(layer):
             self.tool_changed.emit()
-            if not was_outline:
+            if is_proposals(layer):
+                self.proposals_removed.emit()
+            elif not was_outline:
                 self.prompts.changed.emit()
         self.layers_changed.emit()
 

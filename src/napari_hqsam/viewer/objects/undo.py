@@ -7,6 +7,7 @@ be corrected.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -20,7 +21,7 @@ from napari_hqsam.viewer.objects.object_origin import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_hqsam.geometry import Plane
     from napari_hqsam.prompts import Prompt
@@ -67,7 +68,7 @@ class Undo:
         self._taken_back: tuple[PlaneView, Prompt] | None = None
         self._waiting = False  # undo as soon as what was accepted is in the labels
         self._splits: WeakKeyDictionary[Event, ObjectOrigin] = WeakKeyDictionary()
-        self._rejects: deque[tuple[Event | None, ObjectOrigin]] = deque(
+        self._rejects: deque[tuple[Event | None, Callable[[], bool], str]] = deque(
             maxlen=KEPT_REJECTS
         )
         self._scene.image_changed.connect(self._on_image)
@@ -92,7 +93,21 @@ class Undo:
             known = session.reopen(origin.label_id, view.labels_plane)
             if known and known[-1].prompt == origin.prompt:
                 return  # it was only looked at
-        self._rejects.append((self._last_event(), origin))
+        self.remember_reject(
+            partial(self._restore_reject, origin), "The rejected object is back"
+        )
+
+    def remember_reject(self, restore: Callable[[], bool], text: str) -> None:
+        """Let undo take back a reject, as long as it was done last.
+
+        Parameters
+        ----------
+        restore : callable
+            Takes it back; returns False where it cannot.
+        text : str
+            Then told to the user.
+        """
+        self._rejects.append((self._last_event(), restore, text))
 
     def _on_split(
         self, view: PlaneView, prompt: Prompt, options: AcceptOptions
@@ -147,8 +162,8 @@ class Undo:
         if self._undo_prompt():
             return
         if self._undo_reject():
-            self._say("The rejected object is back")
-        elif self._sessions.step("undo"):
+            return
+        if self._sessions.step("undo"):
             self._say("The last step is undone")
             self._restore_undone()
         else:
@@ -198,17 +213,20 @@ class Undo:
             self._say("The click is undone, and what it had accepted")
 
     def _undo_reject(self) -> bool:
-        """Make the object that was rejected last the current one; False if none."""
+        """Take back the last reject; False if something was done since, or none."""
         if not self._rejects:
             return False
-        last, origin = self._rejects[-1]
-        if last is not self._last_event():
-            return False
-        view = self._show({origin.plane})
-        if view is None or not self._make_current(view, origin):
+        last, restore, text = self._rejects[-1]
+        if last is not self._last_event() or not restore():
             return False
         self._rejects.pop()
+        self._say(text)
         return True
+
+    def _restore_reject(self, origin: ObjectOrigin) -> bool:
+        """Make a rejected object the current one again."""
+        view = self._show({origin.plane})
+        return view is not None and self._make_current(view, origin)
 
     def _restore_undone(self) -> bool:
         """Show what was just undone, and make its object the current one."""

@@ -38,6 +38,7 @@ KEYS: dict[str, Key] = {
     "clean": Key("Shift-H", "Clean", "fill and smooth the one pointed at"),
     "delete": Key("Shift-Q", "Delete", "delete the one pointed at"),
     "follow": Key("Shift-G", "Follow", "work on the slices, as chosen under Stack"),
+    "accept_shown": Key("Shift-J", "Accept shown", "accept all proposals shown"),
     "worst": Key("Shift-W", "Least sure", "go to the slice of lowest confidence"),
 }
 """Keys by the names of the actions."""

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_hqsam.viewer.parts.fields import choice, progress_bar, show_progress
+from napari_hqsam.viewer.parts.fields import (
+    choice,
+    progress_bar,
+    show_progress,
+    switch,
+)
 from napari_hqsam.viewer.parts.forms import button
 
 if TYPE_CHECKING:
@@ -55,6 +60,8 @@ class FindAll(QWidget):
         row.addWidget(self.run, 3)
         row.addWidget(self.proposer.native, 2)
         rows.addLayout(row)
+        self.propose = switch(stacks.state, "propose")
+        rows.addWidget(self.propose.native)
         rows.addWidget(self.similar)
         rows.addWidget(self.refine)
         rows.addWidget(self.progress.native)

@@ -46,7 +46,9 @@ class ImageSection(Section):
         self.controller = controller
         scene = controller.scene
         self.image_switcher = image_switcher
-        self.layer = self.layer_choice(Image, tip="Image layer to segment")
+        self.layer = self.layer_choice(
+            Image, tip="Image layer to segment", skip=scene.is_own_layer
+        )
         self.layer.changed.connect(self._on_layer)
         self.stretch = choice(controller.settings, "stretch")
         form = self.form()
@@ -86,7 +88,7 @@ class ImageSection(Section):
                 Image,
                 tip=f"Further layer of the same shape, shown to the model as {colour}",
                 nothing="-",
-                skip=lambda layer: layer == scene.image,
+                skip=lambda layer: layer == scene.image or scene.is_own_layer(layer),
             )
             for colour in ("green", "blue")
         ]

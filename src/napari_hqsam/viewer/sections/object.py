@@ -27,6 +27,7 @@ _UNCERTAIN: dict[Uncertainty, str] = {
 _TAKE = f"choose the tool Click ({KEYS['next_tool'].key}) and click on an object"
 _LINK = "style='color: #3d8fd1'"  # to be read on light and on dark
 _HELP = f"try <a {_LINK} href='box'>a box</a>, <a {_LINK} href='scale'>next scale</a>"
+REVIEW = "Click on proposals to accept them; with Shift to reject them"
 SLOW_MS = 400
 """Delay before the status says that an answer is under way."""
 
@@ -151,6 +152,8 @@ def _instruction(controller: InferenceController) -> str:
         return f"{scene.image.name} is hidden. To show it, {_TAKE}"
     if not controller.tools.ready_for_layers:
         return "Getting ready ..."
+    if scene.layers.proposals.is_active:
+        return REVIEW
     if tool not in TOOLS:
         return f"The mouse does not prompt now: {_TAKE}"
     if tool != EDIT.name:

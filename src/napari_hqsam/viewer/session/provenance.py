@@ -77,7 +77,7 @@ class ProvenanceCheck(QObject):
         there = {
             layer.name: _pixels(layer)
             for layer in self._scene.viewer.layers
-            if isinstance(layer, Image)
+            if isinstance(layer, Image) and not self._scene.is_own_layer(layer)
         }
 
         def done(recorded: RecordedSession | None) -> None:

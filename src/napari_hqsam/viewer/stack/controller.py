@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_hqsam.viewer.inference.controller import InferenceController
     from napari_hqsam.viewer.objects.object_writer import ObjectWriter
+    from napari_hqsam.viewer.proposals.controller import ProposalController
     from napari_hqsam.viewer.session.controller import SessionController
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.stack.state import Cell
@@ -46,6 +47,7 @@ class StackController(QObject):
     controller : InferenceController
     sessions : SessionController
     writer : ObjectWriter
+    proposals : ProposalController
     """
 
     progress = Signal(int, int)
@@ -60,6 +62,7 @@ class StackController(QObject):
         controller: InferenceController,
         sessions: SessionController,
         writer: ObjectWriter,
+        proposals: ProposalController,
     ) -> None:
         super().__init__(controller)
         self._controller, self._sessions = controller, sessions
@@ -69,6 +72,7 @@ class StackController(QObject):
         self._placer = ResultPlacer(
             sessions, self.state, controller.outline.finished, writer.accept_options
         )
+        self._proposals = proposals
         self._stash = PromptStash(controller)
         self._worst = WorstSliceFinder(
             controller.scene,
@@ -188,6 +192,7 @@ class StackController(QObject):
             shown_request=controller.request_for,
             target=self._sessions.target,
             source=source,
+            proposals=self._proposals,
         )
 
     def _go(self, task: StackTask) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_hqsam.sessions.session import Session
     from napari_hqsam.viewer.inference.engine import Engine
     from napari_hqsam.viewer.inference.requests.request import Request
+    from napari_hqsam.viewer.proposals.proposal_set import ProposalSet
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
     from napari_hqsam.viewer.step_loop import Checkpoint
@@ -47,6 +48,8 @@ class StackPlan:
         Where objects go; None where labels are only read.
     proposer : {"auto", "apg", "ais", "grid"}
         Where prompts come from, if there are none; see `iter_everything`.
+    proposals : ProposalSet or None
+        Where masks are proposed; None: they go to the session as objects.
     group : str
         Name of the group of events that one undo takes back.
     """
@@ -60,6 +63,7 @@ class StackPlan:
     labels: Any = None
     session: Session | None = None
     proposer: ProposerName = "auto"
+    proposals: ProposalSet | None = None
     group: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -81,6 +85,8 @@ class StackProgress:
         Model and normalisation of the last slice, for the journal.
     begun : bool
         Whether anything was put into the target.
+    proposed : int
+        How many masks were proposed.
     """
 
     ids: dict[Hashable, int] = field(default_factory=dict)
@@ -90,6 +96,7 @@ class StackProgress:
     tiles: tuple[int, int] = (0, 0)
     setup: ModelRecord | None = None
     begun: bool = False
+    proposed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +140,8 @@ class SliceJob:
 class OtherLabels:
     """Labels of other objects on a slice, as an array that is read by slices.
 
+    Open proposals count as objects.
+
     Parameters
     ----------
     job : SliceJob
@@ -144,10 +153,16 @@ class OtherLabels:
     def __init__(self, job: SliceJob, z: int, earlier: Collection[int] = ()) -> None:
         self._job, self._plane = job, job.plan.stack.plane(z)
         self._earlier = earlier
+        proposals = job.plan.proposals
+        self._proposed = None if proposals is None else proposals.snapshot()
         self.shape = self._plane.size(job.plan.labels.shape)
 
     def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
         (y0, y1, _), (x0, x1, _) = (
             part.indices(n) for part, n in zip(key, self.shape, strict=True)
         )
-        return self._job.labels_of_others(self._plane, (y0, x0, y1, x1), self._earlier)
+        box = y0, x0, y1, x1
+        labels = self._job.labels_of_others(self._plane, box, self._earlier)
+        if self._proposed is None:
+            return labels
+        return np.where(labels == 0, self._proposed.numbers(box), labels)

@@ -33,6 +33,8 @@ class StackState:
     direction : {"both", "forward", "backward"}
     proposer : {"auto", "apg", "ais", "grid"}
         Where prompts come from when all objects are looked for.
+    propose : bool
+        What is found on the plane shown is proposed, not written to the labels.
     object_id : int or None
         The object whose confidence is shown.
     parts : dict
@@ -82,6 +84,14 @@ class StackState:
                 ),
                 ("grid of clicks", "grid", "An even grid of clicks, for any model"),
             ),
+        ),
+    )
+    propose: bool = field(
+        default=False,
+        metadata=widget_options(
+            "Show what is found as outlines first, to be accepted or rejected.\n"
+            "Otherwise it is written to the labels at once",
+            text="propose first",
         ),
     )
     object_id: int | None = None

@@ -6,6 +6,7 @@ undo (Ctrl+Z on the layer) works; see `napari_history`.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from napari_hqsam.viewer.planes import layer_shape, without_axis
 from napari_hqsam.viewer.session.target.napari_history import NapariHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_hqsam.sessions.changes.target import Write
+
+TOGETHER = 2**20
+"""Pixels from which on a part of a step is written by itself."""
 
 
 class LayerTarget:
@@ -47,6 +51,7 @@ class LayerTarget:
             layer.metadata = {**layer.metadata, FLAT: flat}
         self.history = NapariHistory(layer, flat)
         self.writing = False
+        self._draws = True
         self._data = layer.data
 
     @property
@@ -79,16 +84,28 @@ class LayerTarget:
         labels: NDArray[Any] = self._without_step(before)
         return labels
 
+    @contextmanager
+    def undrawn(self) -> Iterator[None]:
+        """Write without drawing: the next write after the block draws all of it."""
+        self._draws = False
+        try:
+            yield
+        finally:
+            self._draws = True
+
     def write(self, writes: Iterable[Write]) -> None:
-        """Write all that one step changes, as one step of napari's undo."""
+        """Write all that one step changes, as one step of napari's undo.
+
+        Parts are written together: napari takes some 10 ms for each call.
+        """
         self.writing = True
         try:
             with self.layer.block_history():
-                for write in writes:
-                    indices = list(write.indices)
+                for indices, ids in _together(writes, self.shape):
+                    at = list(indices)
                     if self.flat is not None:
-                        indices.insert(self.flat, np.zeros_like(indices[0]))
-                    self.layer.data_setitem(tuple(indices), write.ids)
+                        at.insert(self.flat, np.zeros_like(at[0]))
+                    self.layer.data_setitem(tuple(at), ids, refresh=self._draws)
         finally:
             self.writing = False
 
@@ -115,3 +132,35 @@ class LayerTarget:
         if self.flat is None:
             return data
         return data[(*[slice(None)] * self.flat, 0)]
+
+
+def _together(
+    writes: Iterable[Write], shape: tuple[int, ...]
+) -> Iterator[tuple[Sequence[NDArray[np.intp]], NDArray[Any]]]:
+    """Yield indices and ids of successive writes, as many pixels at a time as fit.
+
+    No pixel is twice in one part, since `data_setitem` compares with the ids before it.
+    """
+    parts: list[Write] = []
+    pixels = 0
+    for write in writes:
+        parts.append(write)
+        pixels += int(np.count_nonzero(write.changed))
+        if pixels >= TOGETHER:
+            yield _merged(parts, shape)
+            parts, pixels = [], 0
+    if parts:
+        yield _merged(parts, shape)
+
+
+def _merged(
+    writes: Sequence[Write], shape: tuple[int, ...]
+) -> tuple[Sequence[NDArray[np.intp]], NDArray[Any]]:
+    """Return the indices of all pixels and their ids, after the last write of each."""
+    if len(writes) == 1:
+        return writes[0].indices, writes[0].ids
+    columns = zip(*(write.indices for write in writes), strict=True)
+    flat = np.ravel_multi_index([np.concatenate(c) for c in columns], shape)
+    ids = np.concatenate([write.ids for write in writes])
+    pixels, last = np.unique(flat[::-1], return_index=True)
+    return np.unravel_index(pixels, shape), ids[::-1][last]

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from napari_hqsam.geometry import Box
     from napari_hqsam.masks import Mask
     from napari_hqsam.segmentation.options import Level
+    from napari_hqsam.sessions.session import Session
+    from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.plan import SliceJob
+    from napari_hqsam.viewer.stack.result_placer import ResultPlacer
     from napari_hqsam.viewer.stack.slices.slice_axis import SliceAxis
 
 PREVIEWED = 0.5
@@ -95,6 +98,18 @@ class FindAllOnPlane(StackTask):
             yield SliceResult(0, partial=True)
         yield SliceResult(0)
 
+    def place(self, result: SliceResult, placer: ResultPlacer) -> Iterator[None]:
+        """Write a result to the target, or propose it."""
+        if self.plan.proposals is None:
+            yield from super().place(result, placer)
+            return
+        for found in result.objects:
+            assert found.mask is not None
+            self.progress.proposed += self.inputs.proposals.add(
+                self.plan.proposals, found.mask, found.confidence
+            )
+            yield
+
     def masks(
         self,
         job: SliceJob,
@@ -115,9 +130,19 @@ class FindAllOnPlane(StackTask):
         here = areas[self._part] * tile / tiles if tiles else 0.0
         return (sum(areas[: self._part]) + here) / sum(areas)
 
+    def begin(self, target: LayerTarget, session: Session | None) -> None:
+        """Read the labels, and the proposals if what is found is proposed."""
+        super().begin(target, session)
+        if self.inputs.state.propose:
+            view, request = self.plan.stack.view, self.plan.request
+            proposals = self.inputs.proposals.on(view, request)
+            self.plan = replace(self.plan, proposals=proposals)
+
     def counts(self) -> list[str]:
         """Return the counts of tiles and objects: there is one slice."""
-        (tile, tiles), found = self.progress.tiles, len(self.progress.ids)
+        (tile, tiles), ids = self.progress.tiles, self.progress.ids
+        proposed = self.plan.proposals is not None
+        found = self.progress.proposed if proposed else len(ids)
         if len(self._parts) == 1:
             text = f"{tile} of {tiles} tiles" if tiles else "choosing the scale"
         elif self._part == 0:
@@ -126,10 +151,15 @@ class FindAllOnPlane(StackTask):
             )
         else:
             text = f"beyond the view: {self.share:.0%} of the plane"
-        return [text, f"{found} objects"] if found else [text]
+        what = "proposals" if proposed else "objects"
+        return [text, f"{found} {what}"] if found else [text]
 
     def summary(self) -> str:
         """Return how many objects were found."""
+        if self.plan.proposals is not None:
+            count = self.progress.proposed
+            more = "No new proposal: nothing else was found"
+            return f"{count} proposal{'s' * (count > 1)}" if count else more
         ids = list(self.progress.ids.values())
         return f"{objects_text(ids)} found" if ids else "Nothing was found"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.inference.requests.builder import RequestBuilder
     from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.planes import PlaneView
+    from napari_hqsam.viewer.proposals.controller import ProposalController
     from napari_hqsam.viewer.session.target.layer_target import LayerTarget
     from napari_hqsam.viewer.stack.confidence import ObjectConfidence
     from napari_hqsam.viewer.stack.plan import SliceJob
@@ -55,6 +56,8 @@ class TaskInputs:
         The labels, if there are any yet.
     source : Layer or None
         Layer with the prompts; None: the widget's own layers.
+    proposals : ProposalController
+        Where masks are proposed.
     """
 
     scene: Scene
@@ -65,6 +68,7 @@ class TaskInputs:
     shown_request: Callable[[PlaneView, Prompt], tuple[Request, int]]
     target: LayerTarget | None
     source: Layer | None
+    proposals: ProposalController
 
 
 class StackTask(ABC):
