@@ -182,6 +182,7 @@ def test_replay_makes_the_same_labels(
     hand.drag(middle(0), middle(2))
     hand.drag(middle(3), middle(5))
     hand.key("U")
+    take(hand, "click")
     hand.click(*middle(4))
     hand.saver.save(str(tmp_path / "labels.tif"))
     hand.wait()
