@@ -1,7 +1,7 @@
 """Compose linear maps from scale, shear and rotation, and decompose them.
 
 As napari does it: ``linear = rotate @ shear @ diag(scale)`` with a unit upper
-triangular shear, so that what is taken apart here puts a layer where it belongs.
+triangular shear, so that a layer with the decomposed values lies where it should.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ Written: scale and translation, which is what versions 0.4 and 0.5 have. Read: a
 is affine in 0.1 to 0.6. Source: OME-Zarr 0.4 and 0.5, "axes", "multiscales"; 0.6,
 "coordinateSystems", "coordinateTransformations".
 
-Why no library: yaozarrs validates the metadata as a whole and refuses the image for
-one number too few, where its pixels can be read and the rest be told; its import takes
-0.2 s.
+Why no library: yaozarrs validates the metadata as a whole, and refuses an image for one
+missing number; here its pixels are read, with a warning. Its import takes 0.2 s.
 """
 
 from __future__ import annotations
@@ -152,7 +151,7 @@ def _axes(image: Mapping[str, Json]) -> list[Json] | None:
 
 
 def _composed(transforms: Json, n: int, problems: list[str]) -> Affine:
-    """Compose a list of transformations, the first first; skip what is not affine."""
+    """Compose transformations in their order; skip those that are not affine."""
     whole = Affine.scaling((1.0,) * n)
     for transform in transforms if isinstance(transforms, Sequence) else ():
         try:

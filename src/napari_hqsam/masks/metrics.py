@@ -272,9 +272,9 @@ def average_precision(
 ) -> dict[str, float]:
     """Compute the average precision of a label image, TP / (TP + FP + FN).
 
-    A true positive is a pair with IoU above the threshold; each object is in
-    one pair at most, and as many pairs are made as there can be (from 0.5 on
-    there is only one way; Data Science Bowl 2018).
+    A true positive is a pair with IoU above the threshold. Pairs are a maximum
+    bipartite matching, which is unique from a threshold of 0.5 on (Data Science
+    Bowl 2018).
 
     Parameters
     ----------

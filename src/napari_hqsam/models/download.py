@@ -137,5 +137,5 @@ def _continues(response: requests.Response, have: int) -> bool:
 
 
 def _is_whole(response: requests.Response, have: int) -> bool:
-    """Whether there is nothing after byte `have`."""
+    """Whether the file ends at byte `have`."""
     return response.headers.get("Content-Range", "") == f"bytes */{have}"

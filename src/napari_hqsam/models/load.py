@@ -173,7 +173,7 @@ def encoder_digest(state: Mapping[str, torch.Tensor]) -> str:
     """Compute the SHA-256, hex, of the image encoder's weights in a state dict.
 
     Taken over names, shapes and values as float32, whatever precision the file
-    has; counters of the batch norms do not count.
+    has; counters of the batch norms are left out.
     """
     return _digest(state, [k for k in state if k.startswith(ENCODER)])
 
@@ -219,8 +219,8 @@ def _refuse_decoder_of_another(
 ) -> None:
     """Refuse an instance decoder that was trained with another image encoder.
 
-    micro-sam's have the same shapes for every encoder. So a file is told by its
-    metadata, if it has any, or by its bytes, if it is one that is known here.
+    micro-sam's have the same shapes for every encoder. So a file is recognised
+    by its metadata, if it has any, or by its digest, if that is known here.
     """
     _, metadata = read_instance_decoder(path)
     variant = find_variant({k: tuple(v.shape) for k, v in state.items()})

@@ -181,7 +181,7 @@ def shape_without(shape: Sequence[int], channel_axis: int | None) -> tuple[int, 
 
 
 def without_axis(values: Sequence[T], axis: int | None) -> tuple[T, ...]:
-    """Leave out what is of one axis: a session's labels have no channel axis."""
+    """Leave out the value of one axis: a session's labels have no channel axis."""
     return tuple(value for a, value in enumerate(values) if a != axis)
 
 

@@ -85,7 +85,7 @@ def _parse(text: str, suffix: str) -> Any:  # noqa: ANN401
 
 
 def _resolved(job: Job, folder: Path) -> Job:
-    """Return a job whose paths are relative to a folder no more."""
+    """Return a job with its relative paths resolved against a folder."""
 
     def full(path: str) -> str:
         return path if "://" in path else os.path.join(folder, os.path.expanduser(path))

@@ -119,7 +119,7 @@ def format_of(path: str | os.PathLike[str]) -> LabelFormat:
 def keeps_order(path: str | os.PathLike[str], axes: str) -> bool:
     """Whether chunks are stored as they are written: not transposed, one level.
 
-    Then it may be made elsewhere, and moved.
+    Such labels may be written elsewhere, and moved to the path when complete.
     """
     kind = format_of(path)
     if not kind.is_folder or image_of(Path(path)) is not None:

@@ -11,7 +11,7 @@ _Count = tuple[int, "int | None", str]
 
 
 class BatchProgress:
-    """Counts images, and what is counted within the one in work.
+    """Counts images, and the planes, tiles or blocks of the current one.
 
     Attributes
     ----------

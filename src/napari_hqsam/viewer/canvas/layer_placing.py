@@ -44,7 +44,7 @@ def layer_space(layer: Layer) -> Space:
 def layer_affine(layer: Layer) -> Affine:
     """Return the map from the data of a layer to micrometers and seconds.
 
-    Where an axis has no such unit, to its own, which napari compares as they are.
+    An axis without such a unit keeps its own, as in napari.
     """
     space = layer_space(layer)
     return Affine.scaling(_unit_sizes(space)) @ space.affine

@@ -20,13 +20,13 @@ class Listener(Protocol):
         """Whether these are the labels that are worked on."""
 
     def session_on(self, data: object) -> Session | None:
-        """Return the session on these labels, also if it is put aside."""
+        """Return the session on these labels, also if it is not in use now."""
 
     def before_save(self) -> None:
-        """Write to the journal that they are about to be saved as they are."""
+        """Record in the journal that the labels are about to be saved."""
 
     def after_save(self, path: str) -> None:
-        """Move the journal to where they were saved."""
+        """Move the journal to where the labels were saved."""
 
 
 LISTENERS: WeakSet[Listener] = WeakSet()

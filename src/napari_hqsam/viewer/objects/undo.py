@@ -248,9 +248,9 @@ class Undo:
         self._sessions.message.emit(text)
 
     def _show(self, planes: set[Plane]) -> PlaneView | None:
-        """Go to what is undone or redone, unless the slice shown lies within.
+        """Go to the slice that is undone or redone, unless one of those is shown.
 
-        Else it would happen unseen, and its prompts would be lost.
+        On another slice it would go unseen, and its prompts would be lost.
 
         Returns
         -------

@@ -104,7 +104,7 @@ class FocusKeys(QObject):
 
 
 def window_of(part: QWidget) -> QWidget:
-    """Return napari's window also for what is in a dock taken out of it."""
+    """Return napari's window, also for a widget in a floating dock."""
     window = part.window()
     assert window is not None
     if isinstance(window, QDockWidget):

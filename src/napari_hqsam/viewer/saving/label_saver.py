@@ -132,7 +132,7 @@ class LabelSaver(QObject):
         self.save_ended.emit()
 
     def _open_object(self) -> str:
-        """Return a note if there is an outlined object, which is in no file."""
+        """Return a note if an object is outlined but not accepted: it is not saved."""
         if self._has_outline():
             return ", but not the outlined object: it is not accepted yet"
         return ""

@@ -1,6 +1,6 @@
 """Propagation through slices, and other tasks over many slices.
 
-The way of one run:
+The steps of one run:
 
 1. The panel calls `StackController.start`, which makes the chosen task of
    `tasks.TASKS`: the task reads the prompts and makes its frozen `StackPlan`.

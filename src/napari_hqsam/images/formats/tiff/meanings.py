@@ -1,7 +1,8 @@
 """Warn where the numbers in a TIFF are other than brightness or red, green and blue.
 
-Pixels are read as they are stored, as napari and ImageJ show them; what a tag says of
-them otherwise (inks, a colour table, white as 0, a number for "no data") is told.
+Pixels are read as they are stored, as napari and ImageJ show them. A tag that gives
+them another meaning (inks, a colour table, white as 0, a value for "no data") is
+reported.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class _Tables:
         return int(smallest) if smallest < math.inf else 1
 
     def _check_inner(self, offsets: tuple[int, ...]) -> None:
-        """Traverse SubIFDs, as often as they are named."""
+        """Traverse the SubIFDs; raise if they are nested too deep, as in a circle."""
         waiting = [(offset, 1) for offset in offsets]
         while waiting:
             offset, depth = waiting.pop()

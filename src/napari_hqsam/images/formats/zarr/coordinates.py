@@ -102,7 +102,7 @@ def is_coordinate(name: str, arrays: Mapping[str, zarr.Array[Any]]) -> bool:
 
 
 def warn_of_packing(array: zarr.Array[Any], where: str) -> None:
-    """Warn of numbers that stand for others, which are read as they are stored.
+    """Warn of packed values, and of values for missing data: both are read as stored.
 
     Warns
     -----

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SamePrompts(PromptedSlices):
-    """Segments each slice by the same prompts; one of them is one object on all."""
+    """Segments each slice with the same prompts, each one object on all slices."""
 
     name = "same"
     title = "same prompts, each slice"
