@@ -360,3 +360,16 @@ def test_the_normalisation_of_a_stack_with_levels_is_bounded():
     arrays = pyramid(50_000, range(6), lead=(200,))
     normalization(open_image(arrays, axes="zyx"))
     assert sum(a.pixels for a in arrays) <= MAX_PLANES * WHOLE_PLANE_PIXELS
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_levels_in_the_wrong_order_are_sorted(tmp_path, version):
+    group = write_ome(tmp_path / "a.zarr", version)
+    attributes = group.attrs.asdict()
+    metadata = attributes.get("ome", attributes)
+    metadata["multiscales"][0]["datasets"].reverse()
+    group.attrs.update(attributes)
+    image = open_image(tmp_path / "a.zarr")
+    check_levels(image)
+    assert image.space.scale == (2, 1, 0.65, 0.65)
+    assert image.levels == (0, 1, 2, 4)

@@ -232,3 +232,22 @@ def test_what_is_no_label_image_is_left_to_others(tmp_path):
     (tmp_path / "folder").mkdir()
     for name in ("a.png", "folder", "missing.tif"):
         assert get_reader(str(tmp_path / name)) is None
+
+
+def test_sizes_are_kept_where_the_names_of_axes_are_no_letters(tmp_path):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_array("0", data=np.ones((4, 32, 40), np.uint16))
+    named = [
+        {"name": f"dim_{i}", "type": "space", "unit": "micrometer"} for i in range(3)
+    ]
+    scale = {"type": "scale", "scale": [2, 0.5, 0.25]}
+    entry = {
+        "axes": named,
+        "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+    }
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [entry]}
+    path = str(tmp_path / "a.zarr")
+    ((_, attributes, kind),) = get_reader(path)(path)
+    assert (kind, attributes["scale"]) == ("image", (2, 0.5, 0.25))
+    assert attributes["units"] == ("micrometer",) * 3
+    assert "axis_labels" not in attributes

@@ -105,8 +105,9 @@ def place_of(source: Source, without: str = "") -> dict[str, Any]:
     without : str
         Letters of axes that the layer does not have.
     """
-    if source.axes is None:
-        return {}
+    if source.axes is None:  # sizes may be known where names are not
+        place = {} if source.space is None else source.space.to_napari()
+        return {name: value for name, value in place.items() if name != "axis_labels"}
     axes = "".join(letter for letter in source.axes if letter not in without)
     if source.space is None:
         return {"axis_labels": tuple(axes)}

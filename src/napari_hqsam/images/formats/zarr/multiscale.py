@@ -100,6 +100,7 @@ def open_multiscale(
             HqsamWarning,
             stacklevel=6,
         )
+    image = _finest_first(group, image)
     array = inside(group, image["datasets"][0]["path"])
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{array.path} is no array")
@@ -121,6 +122,26 @@ def open_multiscale(
         note=_note(group),
         is_labels=is_label_image(group),
     )
+
+
+def _finest_first(group: zarr.Group, image: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata with the dataset first that has the most pixels.
+
+    The specification orders them so, and some writers do not.
+    """
+
+    def pixels(dataset: Mapping[str, Any]) -> int:
+        try:
+            return int(inside(group, dataset["path"]).size)
+        except Exception:  # it is missing or damaged: `_reduced` leaves it out
+            return 0
+
+    first, *others = image["datasets"]
+    sizes = [pixels(each) for each in others]
+    # Without the first the image is damaged, which others do not stand in for.
+    if not sizes or not 0 < pixels(first) < max(sizes):
+        return image
+    return {**image, "datasets": sorted(image["datasets"], key=pixels, reverse=True)}
 
 
 def _note(group: zarr.Group) -> Mapping[str, Any] | None:
