@@ -14,6 +14,7 @@ from napari_hqsam.viewer.batch.controller import BatchController
 from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.mouse.display_3d import Display3D
 from napari_hqsam.viewer.canvas.prompts.layers import load_layers
+from napari_hqsam.viewer.images.file_place import FilePlace
 from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
 from napari_hqsam.viewer.inference.alternatives import Alternatives
 from napari_hqsam.viewer.inference.controller import InferenceController
@@ -45,6 +46,7 @@ from napari_hqsam.viewer.sections import (
     LabelsSection,
     ModelSection,
     ObjectSection,
+    PlaceQuestion,
     PromptSection,
     SessionSection,
     StackSection,
@@ -201,11 +203,12 @@ class HqsamWidget(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4, 4, 4, 2)
         rows.setSpacing(3)
-        question = ChannelQuestion(self.image_switcher)
+        channels = ChannelQuestion(self.image_switcher)
+        place = PlaceQuestion(FilePlace(controller.scene))
         self.sample = button(
             "Open the sample image", "Fluorescence nuclei to try it on", self._sample
         )
-        top = question, prompts.bar, current.status, self.sample
+        top = channels, place, prompts.bar, current.status, self.sample
         for part in (*top, current.bar, session.bar):
             rows.addWidget(part)
         rows.addWidget(Sections(self.sections.values()), 1)

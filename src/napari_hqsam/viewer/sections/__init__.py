@@ -7,6 +7,7 @@ from napari_hqsam.viewer.sections.keys import KeysSection
 from napari_hqsam.viewer.sections.labels import LabelsSection
 from napari_hqsam.viewer.sections.model import ModelSection
 from napari_hqsam.viewer.sections.object import ObjectSection
+from napari_hqsam.viewer.sections.place_question import PlaceQuestion
 from napari_hqsam.viewer.sections.prompts import PromptSection
 from napari_hqsam.viewer.sections.session import SessionSection
 from napari_hqsam.viewer.sections.stack import StackSection
@@ -19,6 +20,7 @@ __all__ = [
     "LabelsSection",
     "ModelSection",
     "ObjectSection",
+    "PlaceQuestion",
     "PromptSection",
     "SessionSection",
     "StackSection",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hqsam.errors import PromptError
+from napari_hqsam.viewer.axis_names import place_left_out
 from napari_hqsam.viewer.canvas.layer_placing import layer_space
 from napari_hqsam.viewer.canvas.prompts.reader import current_prompt, plane_size
 from napari_hqsam.viewer.planes import layer_shape
@@ -54,10 +55,10 @@ def slice_axis_of(scene: Scene, axis: int | None) -> SliceAxis:
 def spacing_of(scene: Scene, stack: SliceAxis) -> float:
     """Return the distance of slices over the size of a pixel, in world units.
 
-    1 where units do not compare, such as along time.
+    As the layer says, else its file. 1 where units do not compare, such as along time.
     """
     assert scene.image is not None
-    space = layer_space(scene.image)
+    space = place_left_out(scene.image) or layer_space(scene.image)
     y, x = stack.view.axes
     return space.spacing(space.axes[stack.axis], space.axes[y] + space.axes[x]) or 1.0
 
