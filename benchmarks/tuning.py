@@ -55,7 +55,8 @@ from napari_hqsam.segmentation import Rules, make_disjoint
 from napari_hqsam.segmentation.automatic import find_proposer
 from napari_hqsam.segmentation.automatic.tile_rows import Area, AutomaticRun
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
-from napari_hqsam.segmentation.plane.levels import levels_to_try, second_tiles, tile_for
+from napari_hqsam.segmentation.plane.level_search import LevelSearch
+from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
 from napari_hqsam.segmentation.plane.object_mask import object_mask
 
 if TYPE_CHECKING:
@@ -176,11 +177,11 @@ class Scene:
         levels = levels_to_try(prompt, grid, tuning, **known)
         answers = [self.look(prompt, level) for level in levels]
         view = known.get("view_extent")
-        second = second_tiles(
-            grid, {0: prompt}, {0: answers}, CORRECTED, 0, tuning, view
-        )
-        best = max(answers, key=lambda a: a.scores[0]).tile
-        last = second.get(0, best).address.level
+        search = LevelSearch(self.decoder, CORRECTED, 0, tuning, view)
+        while tiles := search.further_tiles({0: prompt}, {0: answers}):
+            answers += [self.look(prompt, tile.address.level) for tile in tiles[0]]
+        levels = [answer.tile.address.level for answer in answers]
+        last = search.best(prompt, answers).tile.address.level
         return [*(level for level in levels if level != last), last]
 
     def look(self, prompt: Prompt, level: int) -> TilePrediction:
@@ -461,12 +462,6 @@ def sweep_levels(sweep: Sweep, scenes: Sequence[Scene]) -> None:
         ),
         tuple(VIEWS),
         cost="tiles",
-    )
-    sweep.vary(
-        "preference of larger answers",
-        one("larger", 0.0, 0.1, 0.2, 0.3, 0.4, 0.6),
-        lambda tuning: prompted(scenes, tuning, tuple(VIEWS)),
-        tuple(VIEWS),
     )
     sweep.vary(
         "standard deviations of the view's prior",

@@ -32,7 +32,6 @@ def test_the_limits_of_the_paper_are_those_of_official_weights():
         {"object_share": 0.0},
         {"automatic_share": 0.6},
         {"first_levels": ()},
-        {"larger": -1.0},
         {"view_sigmas": 0.0},
         {"uncertain_score": 1.5},
         {"quality": float("nan")},

@@ -76,7 +76,7 @@ def test_an_answer_goes_back_with_the_next_click_to_where_it_came_from(segmenter
 
 def test_a_click_of_unknown_size_is_looked_at_on_a_few_levels(segmenter):
     mask = segmenter.segment(Prompt([(60, 160)]))
-    assert 2 <= segmenter.source.encoded <= 3  # of a small plane: 0, -2 and one more
+    assert 2 <= segmenter.source.encoded <= 4  # 0, -2 and those beside the best
     before = segmenter.source.encoded
     again = segmenter.segment(Prompt([(60, 160)]), typical_size=48)
     assert segmenter.source.encoded <= before + 1

@@ -47,7 +47,6 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         tuning=Tuning(
             object_share=1 / 3,
             first_levels=(2, 0, -2),
-            larger=0.2,
             view_sigmas=1.5,
             uncertain_score=0.6,
             automatic_share=1 / 8,

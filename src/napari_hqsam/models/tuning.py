@@ -62,12 +62,9 @@ class Tuning:
         Largest ratio of an object's longer side to the tile's side, where the size is
         known: from a box, a mask, the mask to correct, similar objects or a first try.
     first_levels : tuple of int
-        Levels tried for a click on an object of unknown size, where the plane has
-        them. The mask with the highest score x stability x extent^`larger` gives the
-        size of the object, which is then segmented at the level for that size.
-    larger : float
-        Exponent of the preference for larger masks: at a fine level, parts of objects
-        get high scores, too.
+        Levels tried first for a click on an object of unknown size, where the plane has
+        them; see `segmentation.plane.level_search`. With a single one, no other is
+        tried.
     view_sigmas : float
         Distance, on a log scale in standard deviations, from the size that users mostly
         click on in a view to the smallest and the largest usual size: the weight of the
@@ -110,7 +107,6 @@ class Tuning:
 
     object_share: float = 1 / 3
     first_levels: tuple[int, ...] = (2, 0, -2)
-    larger: float = 0.2
     view_sigmas: float = 1.5
     uncertain_score: float = 0.7
     automatic_share: float = 1 / 8
@@ -142,8 +138,7 @@ class Tuning:
             *("prompted_quality", "end_stability"),
         ):
             check(0 <= getattr(self, name) <= 1, "must be from 0 to 1", name)
-        for name in ("larger", "logit_blur"):
-            check(getattr(self, name) >= 0, "must not be negative", name)
+        check(self.logit_blur >= 0, "must not be negative", "logit_blur")
         check(self.view_sigmas > 0, "must be above 0", "view_sigmas")
         check(bool(self.first_levels), "must name a level", "first_levels")
         check(self.points_per_side >= 1, "must be at least 1", "points_per_side")

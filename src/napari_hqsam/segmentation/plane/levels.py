@@ -9,20 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_hqsam.geometry.boxes import shape_of
-from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.segmentation.plane.components import prompted_components
-from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari_hqsam.models import Tuning
-    from napari_hqsam.network import Output
     from napari_hqsam.prompts import Prompt
-    from napari_hqsam.segmentation.plane.decoding import TilePrediction
     from napari_hqsam.tiling import Grid, Tile
 
 VIEW_FRACTIONS = 1 / 40, 1 / 2
@@ -71,7 +60,10 @@ def levels_to_try(
             grid.level_for(seen * part, tuning.object_share) for part in VIEW_FRACTIONS
         )
         levels = [min(max(level, low), high) for level in levels]
-    return sorted({max(level, finest) for level in levels})
+    tried = {max(level, finest) for level in levels}
+    if len(tried) == 1 < len(tuning.first_levels):  # a search begins with two
+        tried |= {grid.clip(level + 1) for level in tried}
+    return sorted(tried)
 
 
 def size_prior(
@@ -110,68 +102,3 @@ def tile_for(prompt: Prompt, grid: Grid, level: int) -> Tile:
     """Return the tile of a level whose centre is nearest to the prompt's."""
     y0, x0, y1, x1 = prompt.focus
     return grid.nearest(level, ((y0 + y1) / 2, (x0 + x1) / 2))
-
-
-def second_tiles(
-    grid: Grid,
-    prompts: Mapping[int, Prompt],
-    predictions: Mapping[int, list[TilePrediction]],
-    output: Output,
-    which: int,
-    tuning: Tuning,
-    view_extent: float | None = None,
-) -> dict[int, Tile]:
-    """Choose the tile of the second decoding, at the level that fits the object's size.
-
-    The size is that of the best first prediction: highest product of score,
-    stability, extent to the power of `Tuning.larger`, and `size_prior`.
-
-    Parameters
-    ----------
-    grid : Grid
-        Tile grid of the plane.
-    prompts : mapping of int to Prompt
-        Plane coordinates.
-    predictions : mapping of int to list of TilePrediction
-        First predictions of each prompt.
-    output, which
-        Which of their masks, as for `TilePrediction.logits`.
-    tuning : Tuning
-        Settings of the model.
-    view_extent : float, optional
-        Longer side of what the user sees, plane pixels.
-
-    Returns
-    -------
-    dict of int to Tile
-        Without prompts that were decoded at one level only or whose mask is empty.
-    """
-    second = {}
-    for i, found in predictions.items():
-        if len(found) < 2:
-            continue
-        extents = [predicted_extent(grid, prompts[i], a, output, which) for a in found]
-        ratings = [
-            a.scores[which]
-            * a.stability(output, which)
-            * extent**tuning.larger
-            * size_prior(grid, extent, view_extent, tuning.view_sigmas)
-            for a, extent in zip(found, extents, strict=True)
-        ]
-        extent = extents[int(np.argmax(ratings))]
-        finest = min(a.tile.address.level for a in found if a.tile.address)
-        if extent:
-            level = max(grid.level_for(extent, tuning.object_share), finest)
-            second[i] = tile_for(prompts[i], grid, level)
-    return second
-
-
-def predicted_extent(
-    grid: Grid, prompt: Prompt, prediction: TilePrediction, output: Output, which: int
-) -> float:
-    """Return the longer side of the predicted object, plane pixels; 0 if empty."""
-    logits = prediction.logits(output, which)
-    canvas = LogitCanvas.of(grid, prediction.tile, logits)
-    rect = canvas.rect(prediction.tile)
-    part = prompted_components(canvas.read(rect) > 0, prompt, rect[:2], canvas.pitch)
-    return max(shape_of(tight_box(part))) * canvas.pitch

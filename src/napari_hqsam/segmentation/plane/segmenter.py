@@ -16,11 +16,8 @@ from napari_hqsam.segmentation.plane.decoding import (
     decode_by_tile,
     tile_order,
 )
-from napari_hqsam.segmentation.plane.levels import (
-    levels_to_try,
-    second_tiles,
-    tile_for,
-)
+from napari_hqsam.segmentation.plane.level_search import LevelSearch
+from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
 from napari_hqsam.segmentation.plane.object_mask import object_mask
 from napari_hqsam.tiling import Grid, fit_plane
 
@@ -264,51 +261,35 @@ class PlaneSegmenter:
         for start in range(0, len(order), AT_ONCE):
             chosen = order[start : start + AT_ONCE]
             here = {i: on_plane[i] for i in chosen}
-            predictions = decode_by_tile(decoder, here, tiles, hq=hq)
-            if options.level == "auto":
-                predictions = self._at_fitting_level(
-                    decoder, here, predictions, wanted[0], options, hq=hq
-                )
+            found = decode_by_tile(decoder, here, tiles, hq=hq)
+            best = self._at_best_level(
+                decoder, here, found, wanted[0], options.view_extent, hq=hq
+            )
             for i in chosen:
-                best = max(predictions[i], key=lambda p: p.scores[wanted[0][1]])
                 masks = [
-                    object_mask(decoder, on_plane[i], best, *each, clean=options.clean)
+                    object_mask(
+                        decoder, on_plane[i], best[i], *each, clean=options.clean
+                    )
                     for each in wanted
                 ]
                 yield i, masks
 
-    def _at_fitting_level(
+    def _at_best_level(
         self,
         decoder: PlaneDecoder,
         prompts: Mapping[int, Prompt],
-        predictions: dict[int, list[TilePrediction]],
+        found: dict[int, list[TilePrediction]],
         wanted: tuple[Output, int],
-        options: SegmentOptions,
+        view_extent: float | None,
         *,
         hq: bool,
-    ) -> dict[int, list[TilePrediction]]:
-        """Decode again at the level that fits the size of each predicted object.
-
-        Prompts without such a tile (see `second_tiles`) keep their predictions.
-        """
-        second = second_tiles(
-            self.grid,
-            prompts,
-            predictions,
-            *wanted,
-            self.model.tuning,
-            options.view_extent,
-        )
-        undecoded = {
-            i: [tile]
-            for i, tile in second.items()
-            if all(tile != prediction.tile for prediction in predictions[i])
-        }
-        more = decode_by_tile(decoder, prompts, undecoded, hq=hq)
-        return {
-            i: [p for p in [*found, *more[i]] if i not in second or p.tile == second[i]]
-            for i, found in predictions.items()
-        }
+    ) -> dict[int, TilePrediction]:
+        """Return the best prediction; where the size is unknown, at more levels."""
+        search = LevelSearch(decoder, *wanted, self.model.tuning, view_extent)
+        while tiles := search.further_tiles(prompts, found):
+            more = decode_by_tile(decoder, prompts, tiles, hq=hq)
+            found = {i: [*found[i], *more[i]] for i in found}
+        return {i: search.best(prompts[i], each) for i, each in found.items()}
 
     def _validated(
         self,

@@ -1,0 +1,95 @@
+"""Which levels a click of unknown size is decoded at, and which of them is taken."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hqsam import Prompt
+from napari_hqsam.models import Tuning
+from napari_hqsam.segmentation.plane.decoding import TilePrediction
+from napari_hqsam.segmentation.plane.level_search import LevelSearch
+from napari_hqsam.segmentation.plane.levels import tile_for
+from napari_hqsam.tiling import Grid
+
+GRID = Grid((8000, 8000), 448)
+CLICK = Prompt([(4000, 4000)])
+
+
+def predicted(level, radius, score=0.8, grid=GRID):
+    """Predict a disc of a radius in plane pixels round the click."""
+    tile = tile_for(CLICK, grid, level)
+    side = 4 * 2.0**level * (np.arange(112) + 0.5)
+    y, x = side + tile.region[0], side + tile.region[1]
+    (cy, cx), *_ = CLICK.points
+    away = np.hypot(y[:, None] - cy, x - cx)
+    logits = torch.from_numpy(np.where(away < radius, 6.0, -6.0).astype(np.float32))
+    return TilePrediction(tile, logits.repeat(4, 1, 1), None, (score,) * 4)
+
+
+def searched(answer, first=(1, 0, -1), *, affordable=lambda tile: True, view=None):
+    """Return the level taken and those decoded, where `answer` predicts a level."""
+    decoder = SimpleNamespace(grid=GRID, is_affordable=affordable)
+    search = LevelSearch(decoder, "sam", 0, Tuning(), view)
+    found = [answer(level) for level in first]
+    while tiles := search.further_tiles({7: CLICK}, {7: found}):
+        found += [answer(tile.address.level) for tile in tiles[7]]
+    levels = [each.tile.address.level for each in found]
+    assert len(set(levels)) == len(levels)
+    return search.best(CLICK, found).tile.address.level, sorted(levels)
+
+
+@pytest.mark.parametrize("best", [-3, -1, 0, 1, 4])
+def test_levels_are_decoded_until_those_beside_are_worse(best):
+    def answer(level):
+        return predicted(level, 60 * 2.0**best, 0.9 - 0.1 * abs(level - best))
+
+    taken, decoded = searched(answer)
+    assert taken == best
+    ends = max(best - 1, -3), best + 1
+    assert decoded == list(range(min(ends[0], -1), max(ends[1], 1) + 1))
+
+
+def test_a_size_that_is_known_is_not_searched():
+    taken, decoded = searched(lambda level: predicted(level, 60), first=[2])
+    assert (taken, decoded) == (2, [2])
+
+
+def test_a_mask_counts_less_that_reaches_the_side_of_its_tile():
+    def answer(level):  # 200 pixels wide: at level -1 a tile shows 224, not centred
+        return predicted(level, 100, 0.9 if level < 0 else 0.8)
+
+    assert searched(answer, first=(1, 0, -1))[0] == 0
+    # nothing but coarser levels show all of it
+    assert searched(lambda level: predicted(level, 1200), first=(1, 0))[0] == 3
+
+
+def test_of_equal_levels_no_more_are_decoded():
+    assert searched(lambda level: predicted(level, 16))[1] == [-1, 0, 1]
+
+
+def test_the_view_counts_as_for_the_first_levels():
+    """A spot of 20 pixels in a cell of 300: the zoom tells which is meant."""
+
+    def answer(level):
+        return predicted(level, 150 if level >= 0 else 10)
+
+    assert searched(answer, first=(1, -1), view=2000)[0] >= 0
+    assert searched(answer, first=(1, -1), view=120)[0] < 0
+
+
+def test_a_tile_that_costs_too_much_to_read_is_not_decoded():
+    def answer(level):
+        return predicted(level, 3000, 0.5 + 0.05 * level)
+
+    _, decoded = searched(answer, affordable=lambda tile: tile.address.level < 3)
+    assert max(decoded) == 2
+
+
+def test_an_empty_mask_is_the_last_to_be_taken():
+    def answer(level):
+        return predicted(level, 40 if level == -1 else -1, 0.3 if level == -1 else 0.9)
+
+    assert searched(answer)[0] == -1
+    assert searched(lambda level: predicted(level, -1)) == (0, [-1, 0, 1])
