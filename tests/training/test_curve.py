@@ -54,6 +54,15 @@ def test_the_picture_shows_every_series_at_its_place(log):
     assert all(0 <= y <= height for line in lines for _, y in line)
 
 
+@pytest.mark.parametrize(
+    ("steps", "left"), [((50, 900), "0"), ((700, 900), "700"), ((900,), "0")]
+)
+def test_the_axis_begins_where_the_log_does(steps, left):
+    root = ElementTree.fromstring(draw({"loss": dict.fromkeys(steps, 1.0)}, {}))
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert texts[1:3] == [left, "900 steps"]
+
+
 def test_a_log_without_validation_has_one_panel(log, tmp_path):
     both = ElementTree.fromstring(draw(*read_log(log)))
     only = ElementTree.fromstring(draw(read_log(log)[0], {}))

@@ -315,6 +315,30 @@ def test_a_resumed_run_equals_an_unbroken_one(item, tmp_path):
         torch.testing.assert_close(value, second.average[key])
 
 
+def test_a_stage_goes_on_from_the_mean_with_an_earlier_one(item, tmp_path):
+    """A rate of 0: weights change by the mean alone."""
+    still = {**SMALL.__dict__, "steps": 1, "lr": (0.0, 0.0), "mean_with": 4}
+    stages = SMALL, SMALL, Stage(**still)
+    run = trainer(item, tmp_path, *stages)
+    run.run(until=4)
+    early = {k: v.clone() for k, v in run.average.items()}
+    run.run(until=8)
+    late = {k: v.clone() for k, v in run.average.items()}
+    run = trainer(item, tmp_path, *stages)  # as after a break
+    assert run.resume()
+    run.run()
+    changed = 0
+    for name, _ in run.network.named_parameters():
+        mean = (early[name] + late[name]) / 2
+        torch.testing.assert_close(run.network.state_dict()[name], mean)
+        changed += not early[name].equal(late[name])
+    assert changed
+    (tmp_path / "average-4.pt").unlink()
+    run.step = 8
+    with pytest.raises(FileNotFoundError, match="weights of step 4"):
+        run.run()
+
+
 def test_the_hq_stage_leaves_sam_alone(item, tmp_path):
     run = trainer(
         item, tmp_path, Stage(**{**SMALL.__dict__, "steps": 1, "hq_only": True})

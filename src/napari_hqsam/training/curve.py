@@ -41,7 +41,9 @@ def read_log(path: Path) -> tuple[Series, Series]:
     return loss, validation
 
 
-def panel(title: str, series: Series, last: int, top: float, high: float) -> list[str]:
+def panel(
+    title: str, series: Series, ends: tuple[int, int], top: float, high: float
+) -> list[str]:
     """Draw series as lines against the step, as SVG elements.
 
     Parameters
@@ -50,28 +52,29 @@ def panel(title: str, series: Series, last: int, top: float, high: float) -> lis
         Title of the panel.
     series : dict
         At least one, with at least one step.
-    last : int
-        Step at the right end, at least 1.
+    ends : (int, int)
+        Steps at the left and the right end; they differ.
     top : float
         Where the panel begins, pixels.
     high : float
         Value at its upper end, above 0; the lower is 0.
     """
+    first, last = ends
 
     def place(step: float, value: float) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * step / last
+        x = LEFT + (WIDTH - LEFT - RIGHT) * (step - first) / (last - first)
         y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / high)
         return round(x, 1), round(top + y, 1)
 
-    (x0, y0), (x1, y1) = place(0, 0), place(last, high)
+    (x0, y0), (x1, y1) = place(first, 0), place(last, high)
     drawn = [
         f'<text x="{x0}" y="{y1 - 10}" font-weight="bold">{escape(title)}</text>',
-        f'<text x="{x0}" y="{y0 + 28}">0</text>',
+        f'<text x="{x0}" y="{y0 + 28}">{first}</text>',
         f'<text x="{x1}" y="{y0 + 28}" text-anchor="end">{last} steps</text>',
     ]
     for i in range(5):
         value = high * i / 4
-        y = place(0, value)[1]
+        y = place(first, value)[1]
         drawn.append(f'<path d="M{x0} {y}H{x1}" stroke="#888" stroke-opacity="0.3"/>')
         drawn.append(
             f'<text x="{x0 - 6}" y="{y + 4}" text-anchor="end">{value:.2f}</text>'
@@ -101,14 +104,16 @@ def draw(loss: Series, validation: Series) -> str:
     steps = [step for part in (loss, validation) for v in part.values() for step in v]
     if not steps:
         raise ValueError("the log holds neither losses nor validations: train first")
-    last = max(steps)
+    first, last = min(steps), max(steps)
+    # the log of a run from the beginning has its first entry a little later
+    ends = (first if last / 10 < first < last else 0), last
     panels: list[list[str]] = []
     if validation:
         title = "IoU on validation crops, mean over data sets"
-        panels.append(panel(title, validation, last, 0, 1.0))
+        panels.append(panel(title, validation, ends, 0, 1.0))
     if loss["loss"]:
         high = max(loss["loss"].values())
-        panels.append(panel("loss", loss, last, HEIGHT * len(panels), high))
+        panels.append(panel("loss", loss, ends, HEIGHT * len(panels), high))
     body = "\n".join(element for elements in panels for element in elements)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '

@@ -80,6 +80,9 @@ class Stage:
     elastic, pasted, mosaic : float
         Probabilities of elastic deformation, of pasting objects of another crop of
         the data set, and of joining two crops.
+    mean_with : int, optional
+        Begin with the mean of the averaged weights so far and those of this earlier
+        step, the end of a stage (Wortsman et al., "Model soups", ICML 2022).
     """
 
     steps: int
@@ -97,6 +100,7 @@ class Stage:
     elastic: float = 0.0
     pasted: float = 0.0
     mosaic: float = 0.0
+    mean_with: int | None = None
 
 
 @dataclass(frozen=True)
@@ -210,8 +214,12 @@ class Trainer:
         first, losses = self.step, []
         while self.step < end and not self.stopping:
             stage, progress = self._stage()
+            if stage.mean_with is not None and progress == 0:
+                self._take_mean(stage.mean_with)
             losses.append(self._train_step(stage, progress))
             self.step += 1
+            if any(s.mean_with == self.step for s in self.recipe.stages):
+                torch.save(self.average, self._kept(self.step))
             seconds = time.monotonic() - started
             if self.step - first == ESTIMATE_AFTER:
                 minutes = self.minutes_left(seconds, first, end)
@@ -266,6 +274,24 @@ class Trainer:
                 return stage, (self.step - begin) / stage.steps
             begin += stage.steps
         return self.recipe.stages[-1], 1.0
+
+    def _kept(self, step: int) -> Path:
+        return self.folder / f"average-{step}.pt"
+
+    def _take_mean(self, step: int) -> None:
+        """Go on from the mean with the averaged weights of an earlier step."""
+        path = self._kept(step)
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path} is missing: the weights of step {step}, of which the mean is "
+                "taken; train from the beginning, or from before that step"
+            )
+        other = torch.load(path, map_location=self.device, weights_only=True)
+        for key, value in self.average.items():
+            if value.is_floating_point():
+                value.lerp_(other[key], 0.5)
+        self.network.load_state_dict(self.average)
+        self.optimizer = self._make_optimizer()
 
     def _train_step(self, stage: Stage, progress: float) -> Tensor:
         # Seeded by the step alone, so that a resumed run gives the same weights.

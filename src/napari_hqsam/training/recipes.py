@@ -17,6 +17,18 @@ _MIXED: dict[str, Any] = {
     "mosaic": 0.1,
 }
 
+_MILD: dict[str, Any] = {
+    **_LATER,
+    "sizes": (8.0, 300.0),
+    "synthetic": 0.15,
+    "elastic": 0.15,
+    "pasted": 0.1,
+    "mosaic": 0.05,
+}
+"""Fewer mixed crops: at the shares above, images of the seen sets lose accuracy."""
+
+_PLAIN: dict[str, Any] = {**_MILD, "synthetic": 0.25}
+
 _HQ: dict[str, Any] = {
     "side": 320,
     "images": 3,
@@ -29,7 +41,13 @@ _HQ: dict[str, Any] = {
 }
 """The HQ part alone, as its paper trains it, on crops that show more of an edge."""
 
-_SHARES = {"dsb2018": 4.0, "usiigaci": 2.0, "bbbc010": 1.5, "axon_sem": 1.5}
+_SHARES = {
+    "dsb2018": 4.0,
+    "usiigaci": 2.0,
+    "bbbc010": 1.5,
+    "axon_sem": 1.5,
+    "rossa_octa": 3.0,
+}
 
 RECIPES = {
     "micro": Recipe(
@@ -79,7 +97,7 @@ RECIPES = {
         ),
         weights=_SHARES,
     ),
-    "v4": Recipe(
+    "v5": Recipe(
         variant="efficientnet_lite0",
         stages=(
             # The stages of the first TinyViT run: 14,500 crops.
@@ -107,6 +125,33 @@ RECIPES = {
             Stage(2000, lr=(4e-4, 4e-4), **_MIXED),
             Stage(1300, lr=(4e-4, 0.0), **_MIXED),
             Stage(250, **_HQ),
+            # Weights 4.1 end here.
+            Stage(100, lr=(0.0, 4e-4), **_MILD),
+            Stage(6000, lr=(4e-4, 4e-4), **_MILD),
+            Stage(3205, lr=(4e-4, 4e-4), **{**_MILD, "sizes": (6.0, 400.0)}),
+            Stage(1102, lr=(4e-4, 6e-5), **_MILD),
+            # The sizes of 6 to 400 cost accuracy: back to the milder ones.
+            Stage(100, lr=(6e-5, 4e-4), **_MILD),
+            Stage(1500, lr=(4e-4, 4e-4), **_MILD),
+            Stage(1300, lr=(4e-4, 0.0), **_MILD),
+            Stage(250, **_HQ),
+            # Twice more: warm up, stay, down, the HQ part.
+            Stage(100, lr=(0.0, 4e-4), **_MILD),
+            Stage(5000, lr=(4e-4, 4e-4), **_MILD),
+            Stage(1300, lr=(4e-4, 0.0), **_MILD),
+            Stage(250, **_HQ),
+            Stage(100, lr=(0.0, 4e-4), **_MILD),
+            Stage(2000, lr=(4e-4, 4e-4), **_MILD),
+            Stage(600, lr=(4e-4, 0.0), **_MILD),
+            Stage(250, **_HQ),
+            # Large flat objects were lost after step 28,381: the mean of both, and
+            # synthetic images of such objects.
+            Stage(100, lr=(0.0, 4e-4), mean_with=28_381, **_PLAIN),
+            Stage(1200, lr=(4e-4, 4e-4), **_PLAIN),
+            Stage(700, lr=(4e-4, 0.0), **_PLAIN),
+            Stage(250, **_HQ),
+            # At a rate of 0: the mean alone. Version 5 ends here.
+            Stage(1, lr=(0.0, 0.0), mean_with=37_981),
         ),
         weights=_SHARES,
     ),
