@@ -253,7 +253,7 @@ def test_doctor_describes_machine_and_models(monkeypatch, tmp_path):
     rows = doctor_report()
     assert all(text and "\n" not in title + text for title, text in rows)
     report = dict(rows)
-    assert report["torch"] == torch.__version__
+    assert torch.__version__.startswith(report["torch"])  # the build may follow
     assert report["cache"] == f"{tmp_path / 'none'} (0.00B)"
     assert "379MB" in report["model vit_b"]
     assert "fetched on first use" in report["model vit_b"]
