@@ -1,5 +1,7 @@
 """Proposals as a person uses them: look, choose some, accept the rest, undo."""
 
+import re
+
 from tests.viewer.outside.program import PANEL
 
 NUCLEUS, OTHER = (211, 205), (295, 145)
@@ -8,8 +10,10 @@ LABELS, PROPOSALS = "nuclei labels", "HQ-SAM proposals"
 
 def shown(napari):
     """How many proposals the panel says are shown."""
-    texts = [text for text in napari.panel_texts() if "proposals shown" in text]
-    return int(texts[0].split()[0]) if texts else 0
+    texts = [
+        re.match(r"\d+(?= of \d+ proposals shown)", t) for t in napari.panel_texts()
+    ]
+    return max((int(found[0]) for found in texts if found), default=0)
 
 
 def test_proposals_of_the_sample(start):
@@ -26,7 +30,7 @@ def test_proposals_of_the_sample(start):
     assert not napari.labels(LABELS)
 
     napari.press("Box")
-    napari.press("Click")
+    napari.press("Click", kind="QPushButton")
     napari.wait(lambda: napari.state["active"] == PROPOSALS, "the tool")
     napari.click_at("nuclei", *NUCLEUS)
     napari.wait(lambda: len(napari.labels(LABELS)) == 1, "one accepted")
