@@ -74,6 +74,7 @@ class FilePlace:
                 _set(channel, space.to_napari())
         for layer in labels:
             _set(layer, placement(image, self._scene.channel_axis))
+        self._scene.viewer.reset_view()  # it would be a dot, or far outside
 
 
 def _set(layer: Layer, place: dict[str, object]) -> None:
