@@ -21,6 +21,12 @@ def boxes():
     return stack
 
 
+def test_points_lie_on_the_nearest_slice():
+    view = PlaneView((1, 2), (3, 0, 0))
+    rows = [(z, 1, 1) for z in (2.4, 2.5, 3.0, 3.4, 3.5)]
+    assert view.holds(rows).tolist() == [False, True, True, True, False]
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0)])
 def test_the_plane_is_what_the_sliders_show(order):
     layer = Image(boxes(), scale=(2, 1, 0.5), translate=(5, 6, 7))
