@@ -90,6 +90,7 @@ def _patches(
     *leading, y, x = np.unravel_index(pixels, tuple(shape))
     places = np.stack([*leading, y // _WINDOW, x // _WINDOW], 1)
     which, numbers = np.unique(places, axis=0, return_inverse=True)
+    numbers = numbers.ravel()  # numpy 2.0.0 gives it a second axis
     order = np.argsort(numbers, kind="stable")
     ends = np.cumsum(np.bincount(numbers, minlength=len(which)))[:-1]
     for place, chosen in zip(which, np.split(order, ends), strict=True):
