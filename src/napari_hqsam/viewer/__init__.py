@@ -15,6 +15,7 @@ Folders, each importing only those below it (checked by a contract in pyproject.
 - `inference` snapshots requests (`inference.requests`), and runs the engine that
   answers them on the worker.
 - `canvas` is the image, the layers of prompts, outline and labels, and the mouse.
+- `batch` runs a job on files in a process of its own, with progress.
 - `files` names and reads journals and label files.
 - `state` has the settings and the current object; `widget_options` how settings are
   shown, `preferences` what they are at the start; `tools` is the table of tools,
@@ -30,13 +31,15 @@ The way of one click, from the mouse to the painted outline:
    options.
 4. `inference.requests.click_history` links it to the requests that the click corrects,
    so that the logits of their masks become its input.
-5. `worker` runs it before anything less urgent; a newer click cancels it.
+5. `worker` runs it before anything less urgent; a newer click cancels it, so that the
+   answer of one that runs already is dropped.
 6. `inference.engine` answers it on the worker's thread: `Segmenter.segment`.
-7. `main_thread` delivers the answer; `inference.controller` drops it if it is stale,
-   else its masks become those of the current object.
+7. `main_thread` delivers the answer; `inference.controller` makes its masks those of
+   the current object.
 8. `inference.outline_view` finishes the mask as the settings say; `canvas.outline`
    draws it.
 
-Then `objects.acceptor` accepts the object into the labels, `objects.undo` takes that
-back; the session writes both to the journal first.
+Then `objects.acceptor` accepts the object into the labels, under the id that
+`sessions.new_ids` gives; `objects.undo` takes that back; the session writes both to the
+journal first.
 """

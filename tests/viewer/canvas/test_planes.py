@@ -188,3 +188,43 @@ def test_other_layers_are_channels(viewer, open_widget):
     hand.settings.more_layers = ("green", "green")
     hand.click(15, 30)
     assert hand.current.mask.bbox == (10, 25, 20, 45)
+
+
+def test_other_pixels_of_a_further_channel_give_another_mask(
+    viewer, open_widget, squares
+):
+    hand = open_widget()
+    viewer.add_image(np.stack([squares, squares]), channel_axis=0, name=["a", "b"])
+    hand.wait()
+    assert hand.settings.more_layers == ("b",)
+    hand.settings.stretch = "contrast limits"
+    hand.click(20, 20)
+    first = hand.current.mask
+    assert first.area == 400
+    viewer.layers["b"].contrast_limits = (0, 255)
+    hand.wait()
+    second = hand.current.mask
+    assert second is not first  # asked again; the stand-in sees no contrast limits
+    viewer.layers["b"].data = squares * 0
+    hand.wait()
+    assert hand.current.mask is None
+
+
+def test_a_channel_that_is_not_used_any_more_changes_nothing(
+    viewer, open_widget, squares
+):
+    hand = open_widget()
+    viewer.add_image(np.stack([squares, squares]), channel_axis=0, name=["a", "b"])
+    hand.wait()
+    hand.settings.stretch = "contrast limits"
+    changes = []
+    hand.scene.data_changed.connect(lambda: changes.append(1))
+    hand.settings.more_layers = ()
+    viewer.layers["b"].contrast_limits = (0, 99)
+    assert not changes
+    hand.settings.more_layers = ("b",)
+    viewer.layers["b"].contrast_limits = (0, 98)
+    assert len(changes) == 1
+    hand.settings.stretch = "percentile"
+    viewer.layers["b"].contrast_limits = (0, 97)
+    assert len(changes) == 1

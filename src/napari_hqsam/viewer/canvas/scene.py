@@ -18,6 +18,7 @@ from napari_hqsam.viewer.canvas.connections import Connections
 from napari_hqsam.viewer.canvas.mouse.image_clicks import ImageClicks
 from napari_hqsam.viewer.canvas.mouse.tool_control import ToolControl
 from napari_hqsam.viewer.canvas.own_layers import OwnLayers
+from napari_hqsam.viewer.canvas.pixel_changes import PixelChanges
 from napari_hqsam.viewer.canvas.proposal_layer import is_proposals
 from napari_hqsam.viewer.canvas.viewport import Viewport, camera
 from napari_hqsam.viewer.planes import layer_shape, shown_plane
@@ -49,7 +50,7 @@ class Scene:
     image_changed = Signal()
     """Another image, or none."""
     data_changed = Signal()
-    """The image has other data, contrast limits or channels."""
+    """The image, or a further channel, has other data or contrast limits."""
     plane_changed = Signal()
     layers_changed = Signal()
     """The list of layers, or a name in it."""
@@ -74,6 +75,9 @@ class Scene:
         self._clicks = ImageClicks(
             lambda: self.active_tool() == CLICK.name, self._on_click
         )
+        self._pixels = PixelChanges(viewer.layers, settings)
+        self._pixels.replaced.connect(self._on_replaced)
+        self._pixels.changed.connect(self.data_changed.emit)
         self._of_viewer = Connections()
         self._of_image = Connections()
         layers, dims = viewer.layers, viewer.dims
@@ -116,12 +120,11 @@ class Scene:
         self._clicks.listen_to(())
         self.layers.remove()
         self.image, self.channels = image, ()
+        self._pixels.watch(image)
         self.key = next(_keys)
         if image is not None:
             self.channels = tuple(channels_of(image, self.viewer.layers))
             self._clicks.listen_to(self.channels)
-            for emitter in (image.events.data, image.events.contrast_limits):
-                self._of_image.add(emitter, self._on_data)
             for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
                 self._of_image.add(getattr(image.events, name), self._on_moved)
             for layer in self.channels:
@@ -255,8 +258,8 @@ class Scene:
 
     def close(self) -> None:
         """Leave the viewer as it was, but for the target."""
-        for connections in (self._of_viewer, self._of_image):
-            connections.close()
+        for watched in (self._of_viewer, self._of_image, self._pixels):
+            watched.close()
         self._clicks.listen_to(())
         self.layers.remove()
         self.image = None
@@ -287,12 +290,8 @@ class Scene:
         self.ensure_layers()
         self.prompts.add_click(position, modifiers)
 
-    def _on_data(self, event: Any) -> None:  # noqa: ANN401
-        if event.type == "data":
-            self.key = next(_keys)
-        elif self.settings.stretch != "contrast limits":
-            return
-        self.data_changed.emit()
+    def _on_replaced(self) -> None:
+        self.key = next(_keys)
 
     def _on_zoom(self, event: Any) -> None:  # noqa: ANN401
         if self.image is not None:
