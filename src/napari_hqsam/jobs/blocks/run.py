@@ -257,7 +257,6 @@ _NONE = np.zeros((0, 3), np.int64)
 def _summed(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sum the pixels of equal pairs of objects."""
     pairs, where = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    where = where.ravel()  # numpy 2.0.0 gives it a second axis
     pixels = np.zeros(len(pairs), np.int64)
     np.add.at(pixels, where.reshape(-1), rows[:, 2])
     return np.concatenate([pairs, pixels[:, None]], 1)
