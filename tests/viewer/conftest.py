@@ -32,7 +32,7 @@ from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
 import napari_hqsam.segmentation.segmenter  # noqa: E402, F401 - torch, before the freeze
-from napari_hqsam.viewer.canvas.outline import OUTLINE  # noqa: E402
+from napari_hqsam.viewer.canvas.outline_layer import OUTLINE  # noqa: E402
 from napari_hqsam.viewer.canvas.prompts.layers import POINTS, SHAPES  # noqa: E402
 from napari_hqsam.viewer.canvas.proposal_layer import PROPOSALS  # noqa: E402
 from napari_hqsam.viewer.widget import HqsamWidget  # noqa: E402

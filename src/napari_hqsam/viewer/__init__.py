@@ -36,8 +36,8 @@ The way of one click, from the mouse to the painted outline:
 6. `inference.engine` answers it on the worker's thread: `Segmenter.segment`.
 7. `main_thread` delivers the answer; `inference.controller` makes its masks those of
    the current object.
-8. `inference.outline_view` finishes the mask as the settings say; `canvas.outline`
-   draws it.
+8. `inference.outline_view` finishes the mask as the settings say, and
+   `canvas.outline_layer` draws it.
 
 Then `objects.acceptor` accepts the object into the labels, under the id that
 `sessions.new_ids` gives; `objects.undo` takes that back; the session writes both to the

@@ -22,10 +22,10 @@ from napari_hqsam.viewer.inference.scene_changes import SceneChanges
 from napari_hqsam.viewer.main_thread import notify
 from napari_hqsam.viewer.objects.acceptor import Acceptor
 from napari_hqsam.viewer.objects.click_classifier import ClickClassifier
+from napari_hqsam.viewer.objects.layer_prompts import PromptBatch
 from napari_hqsam.viewer.objects.object_actions import ObjectActions
 from napari_hqsam.viewer.objects.object_writer import ObjectWriter
 from napari_hqsam.viewer.objects.pending_accepts import PendingAccepts
-from napari_hqsam.viewer.objects.prompt_batch import PromptBatch
 from napari_hqsam.viewer.objects.undo import Undo
 from napari_hqsam.viewer.parts import icons
 from napari_hqsam.viewer.parts.focus_keys import FocusKeys
@@ -37,7 +37,7 @@ from napari_hqsam.viewer.preferences import preferred_settings
 from napari_hqsam.viewer.proposals.controller import ProposalController
 from napari_hqsam.viewer.saving.closing import ClosingWaits
 from napari_hqsam.viewer.saving.label_saver import LabelSaver
-from napari_hqsam.viewer.saving.restorer import SessionRestorer
+from napari_hqsam.viewer.saving.session_recovery import SessionRestorer
 from napari_hqsam.viewer.sections import (
     BatchSection,
     ChannelQuestion,
@@ -206,7 +206,9 @@ class HqsamWidget(QWidget):
         channels = ChannelQuestion(self.image_switcher)
         place = PlaceQuestion(FilePlace(controller.scene))
         self.sample = button(
-            "Open the sample image", "Fluorescence nuclei to try it on", self._sample
+            "Open the sample image",
+            "Fluorescence nuclei to try it on",
+            lambda: self.viewer.open_sample("napari-hqsam", "cells"),
         )
         top = channels, place, prompts.bar, current.status, self.sample
         for part in (*top, current.bar, session.bar):
@@ -219,11 +221,7 @@ class HqsamWidget(QWidget):
         WheelScrolls(self)
 
     def _offer_sample(self) -> None:
-        """Show the button of the sample while there is no image."""
         self.sample.setHidden(self.controller.scene.image is not None)
-
-    def _sample(self) -> None:
-        self.viewer.open_sample("napari-hqsam", "cells")
 
     def sizeHint(self) -> QSize:
         """Return no more than the minimum width, for small screens."""
@@ -252,12 +250,9 @@ class HqsamWidget(QWidget):
     def _load_layers(self) -> None:
         """Import what layers need; again if another image cancelled the first try."""
         if not self._loaded and not self._closed:
+            done = self._on_loaded, self._on_not_loaded
             self.controller.worker.submit(
-                Priority.CLICK,
-                "layers",
-                lambda _: load_layers(),
-                self._on_loaded,
-                self._on_not_loaded,
+                Priority.CLICK, "layers", lambda _: load_layers(), *done
             )
 
     def _on_loaded(self, nothing: None = None) -> None:
@@ -303,8 +298,3 @@ class HqsamWidget(QWidget):
                 self.deleteLater()
         handled: bool = super().event(event)
         return handled
-
-
-def show_widget(viewer: Viewer) -> None:
-    """Open the widget, or bring it to the front: for the menu Layers > Segment."""
-    viewer.window.add_plugin_dock_widget("napari-hqsam", "HQ-SAM")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_hqsam.viewer.canvas import outline
+from napari_hqsam.viewer.canvas import outline_layer
 from napari_hqsam.viewer.state import OUTPUTS
 from napari_hqsam.viewer.tools import TOOLS
 
@@ -206,5 +206,5 @@ def test_the_outline_keeps_its_width_on_the_screen(hand):
     hand.viewer.scene.camera.zoom = 4 * zoom
     hand.wait(lambda: not hand.controller.outline._zoom.isActive())
     assert hand.scene.outline.edge_width[0] * 4 * zoom == pytest.approx(
-        outline.OUTLINE_PIXELS
+        outline_layer.OUTLINE_PIXELS
     )

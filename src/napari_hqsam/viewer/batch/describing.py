@@ -23,7 +23,7 @@ from napari_hqsam.jobs.description import (
     RunOptions,
 )
 from napari_hqsam.jobs.description.job import Options
-from napari_hqsam.viewer.inference.requests.image_spec import image_spec
+from napari_hqsam.viewer.inference.requests.image_snapshot import image_spec
 from napari_hqsam.viewer.planes import layer_shape
 
 if TYPE_CHECKING:

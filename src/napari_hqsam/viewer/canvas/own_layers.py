@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from napari_hqsam.viewer.canvas.layer_placing import placement, world_affine
-from napari_hqsam.viewer.canvas.outline import add_outline
+from napari_hqsam.viewer.canvas.outline_layer import add_outline
 from napari_hqsam.viewer.canvas.prompts.prompt_set import PromptSet
 from napari_hqsam.viewer.canvas.proposal_layer import ProposalLayer, is_proposals
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_hqsam.masks.finishing import finish
-from napari_hqsam.viewer.canvas import outline
+from napari_hqsam.viewer.canvas import outline_layer
 from napari_hqsam.viewer.canvas.prompts.reader import plane_size
 from napari_hqsam.viewer.main_thread import timer
 
@@ -59,22 +59,23 @@ class OutlineView(QObject):
         scene = self._scene
         if scene.outline is None or scene.image is None:
             return
-        mask, view, colour = self._current.mask, None, outline.CURRENT_COLOUR
+        mask, view, colour = self._current.mask, None, outline_layer.CURRENT_COLOUR
         dashed = bool(self._current.uncertainty)
         shown = self._shown()
         if mask is not None and shown is not None:
             view = shown[0]
         elif self._hover.found is not None:
             view, mask = self._hover.found
-            colour, dashed = outline.HOVER_COLOUR, False
+            colour, dashed = outline_layer.HOVER_COLOUR, False
         if view is None:
-            outline.show_nothing(scene.outline)
+            outline_layer.show_nothing(scene.outline)
             return
-        width = outline.OUTLINE_PIXELS / scene.viewport.pixel_size(scene.image, view)
+        pixel = scene.viewport.pixel_size(scene.image, view)
+        width = outline_layer.OUTLINE_PIXELS / pixel
         layer_view = view.in_layers
         if mask is not None:
             mask = self.finished(mask, view)
-        outline.show_outline(
+        outline_layer.show_outline(
             scene.outline, mask, layer_view, colour, width, dashed=dashed
         )
 

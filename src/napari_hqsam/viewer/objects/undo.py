@@ -6,7 +6,6 @@ be corrected.
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -19,6 +18,7 @@ from napari_hqsam.viewer.objects.object_origin import (
     origin_of,
     planes_of,
 )
+from napari_hqsam.viewer.objects.reject_history import Reject, RejectHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from napari_hqsam.viewer.objects.object_writer import ObjectWriter
     from napari_hqsam.viewer.planes import PlaneView
     from napari_hqsam.viewer.session.controller import SessionController
-
-KEPT_REJECTS = 20
 
 
 class Undo:
@@ -68,9 +66,7 @@ class Undo:
         self._taken_back: tuple[PlaneView, Prompt] | None = None
         self._waiting = False  # undo as soon as what was accepted is in the labels
         self._splits: WeakKeyDictionary[Event, ObjectOrigin] = WeakKeyDictionary()
-        self._rejects: deque[tuple[Event | None, Callable[[], bool], str]] = deque(
-            maxlen=KEPT_REJECTS
-        )
+        self._rejects = RejectHistory()
         self._scene.image_changed.connect(self._on_image)
         acceptor.next_started.connect(self._on_next)
         acceptor.rejecting.connect(self._on_reject)
@@ -98,16 +94,8 @@ class Undo:
         )
 
     def remember_reject(self, restore: Callable[[], bool], text: str) -> None:
-        """Let undo take back a reject, as long as it was done last.
-
-        Parameters
-        ----------
-        restore : callable
-            Takes it back; returns False where it cannot.
-        text : str
-            Then told to the user.
-        """
-        self._rejects.append((self._last_event(), restore, text))
+        """Let undo take back a reject, as long as it was done last; see `Reject`."""
+        self._rejects.add(Reject(self._last_event(), restore, text))
 
     def _on_split(
         self, view: PlaneView, prompt: Prompt, options: AcceptOptions
@@ -214,14 +202,10 @@ class Undo:
 
     def _undo_reject(self) -> bool:
         """Take back the last reject; False if something was done since, or none."""
-        if not self._rejects:
-            return False
-        last, restore, text = self._rejects[-1]
-        if last is not self._last_event() or not restore():
-            return False
-        self._rejects.pop()
-        self._say(text)
-        return True
+        text = self._rejects.undo(self._last_event())
+        if text is not None:
+            self._say(text)
+        return text is not None
 
     def _restore_reject(self, origin: ObjectOrigin) -> bool:
         """Make a rejected object the current one again."""

@@ -9,12 +9,16 @@ from psygnal import Signal
 from qtpy.QtCore import QObject
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.geometry.boxes import EMPTY, around
 from napari_hqsam.viewer.main_thread import notify, timer
-from napari_hqsam.viewer.planes import layer_shape, shape_without
-from napari_hqsam.viewer.proposals.accepting import AcceptLoop
+from napari_hqsam.viewer.proposals.accept_loop import AcceptLoop
+from napari_hqsam.viewer.proposals.display import ProposalDisplay
 from napari_hqsam.viewer.proposals.gestures import ProposalMouse, meant
-from napari_hqsam.viewer.proposals.proposal_set import Proposal, ProposalSet, Status
+from napari_hqsam.viewer.proposals.proposal_set import (
+    Proposal,
+    ProposalSet,
+    Status,
+    changed_on,
+)
 from napari_hqsam.viewer.proposals.state import ProposalState
 
 if TYPE_CHECKING:
@@ -70,12 +74,8 @@ class ProposalController(QObject):
         self._loop = AcceptLoop(sessions, self._draw, self)
         self._soon = timer(self, DRAW_MS, self._draw)
         outline = controller.outline
-        self._mouse = ProposalMouse(
-            self._scene, self.state, self._on_gesture, outline.draw
-        )
-        self._connect()
-
-    def _connect(self) -> None:
+        mouse = ProposalMouse(self._scene, self.state, self._on_gesture, outline.draw)
+        self._display = ProposalDisplay(controller, self.state, mouse)
         scene = self._scene
         self.state.events.least.connect(self._on_least)
         self.state.events.tool.connect(self.changed.emit)
@@ -222,52 +222,19 @@ class ProposalController(QObject):
         self._undo.remember_reject(restore, text)
         self._draw()
 
-    # --- shown ------------------------------------------------------------------------
-
     def _draw(self) -> None:
         """Show the proposals on the plane shown, if it has any."""
         self._soon.stop()
         image, here = self._scene.image, self.here
         if image is None or not any(each.open.masks for each in self._sets.values()):
-            self._remove_layer()
-        elif here is not None and not self._is_drawn(here):
-            self._show(here)
+            self._display.remove()
+        elif here is not None:
+            self._display.show(here)
         self.changed.emit()
-
-    def _is_drawn(self, proposals: ProposalSet) -> bool:
-        """Whether the layer shows these already."""
-        shown = self._layer
-        same = shown.layer is not None and shown.masks is proposals.open
-        return same and shown.view == proposals.view.in_layers
-
-    def _show(self, proposals: ProposalSet) -> None:
-        image, axis = self._scene.image, self._scene.channel_axis
-        assert image is not None
-        masks, view = proposals.open, proposals.view.in_layers
-        shape = shape_without(layer_shape(image), axis)
-        if len(shape) != view.ndim:
-            return  # found while the axis of channels was another one
-        qualities = [each.quality for each in masks.masks]
-        self._layer.show_from(self.state.least)
-        if self._layer.show(image, axis, view, masks, qualities):
-            assert self._layer.layer is not None
-            self._scene.layers.put_below(self._layer.layer)
-            self._mouse.listen()
-
-    def _remove_layer(self) -> None:
-        """Remove the layer; the tool of before is active again."""
-        layer, was_active = self._layer.layer, self._layer.is_active
-        self._layer.layer = None
-        if layer is not None and layer in self._scene.viewer.layers:
-            self._scene.viewer.layers.remove(layer)
-            if was_active and self._scene.image is not None:
-                self._controller.tools.activate()
 
     def _on_least(self, least: float) -> None:
         self._layer.show_from(least)
         self.changed.emit()
-
-    # --- what happens ---------------------------------------------------------------
 
     def _compare(
         self, proposals: ProposalSet, box: Box | None = None, *, anew: bool = False
@@ -298,7 +265,7 @@ class ProposalController(QObject):
             if self._loop.running and session.history.to_redo:
                 self._loop.cancel()
         for plane, proposals in self._sets.items():
-            box = None if anew else _changed_on(plane, step)
+            box = None if anew else changed_on(plane, step)
             self._compare(proposals, box, anew=anew)
         self._draw()
 
@@ -331,12 +298,3 @@ class ProposalController(QObject):
         self._on_leaving()
         self._soon.stop()
         self._images.clear()
-
-
-def _changed_on(plane: Plane, step: Sequence[Event]) -> Box:
-    """Return the box in which events changed the labels of a plane."""
-    box = EMPTY
-    for patch in (patch for event in step for patch in event.patches):
-        if patch.plane == plane:
-            box = around(box, patch.bbox)
-    return box

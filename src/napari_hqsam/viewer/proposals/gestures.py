@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hqsam.errors import HqsamError
-from napari_hqsam.viewer.canvas import outline
+from napari_hqsam.viewer.canvas import outline_layer
 from napari_hqsam.viewer.canvas.mouse.image_clicks import SLIP
 from napari_hqsam.viewer.canvas.prompts.signs import COLOURS, NEGATIVE, POSITIVE
 from napari_hqsam.viewer.world import to_data
@@ -105,10 +105,11 @@ class ProposalMouse:
         if tool == "box":
             (y0, x0), (y1, x1) = points[0], points[-1]
             points = np.array([(y0, x0), (y0, x1), (y1, x1), (y1, x0), (y0, x0)])
-        width = outline.OUTLINE_PIXELS / scene.viewport.pixel_size(scene.image, view)
+        pixel = scene.viewport.pixel_size(scene.image, view)
+        width = outline_layer.OUTLINE_PIXELS / pixel
         line = view.in_layers.to_data(points)
         sign = NEGATIVE if negative else POSITIVE
-        outline.show_lines(scene.outline, [line], COLOURS[sign], width)
+        outline_layer.show_lines(scene.outline, [line], COLOURS[sign], width)
 
 
 def meant(

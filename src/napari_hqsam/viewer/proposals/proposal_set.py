@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hqsam.geometry.boxes import common, is_empty
+from napari_hqsam.geometry.boxes import EMPTY, around, common, is_empty
 from napari_hqsam.masks.algebra import iou
 from napari_hqsam.masks.layered import LayeredMasks
 from napari_hqsam.viewer.canvas.proposal_layer import grade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_hqsam.geometry import Box
+    from napari_hqsam.geometry import Box, Plane
     from napari_hqsam.masks import Mask
+    from napari_hqsam.sessions.journal.events import Event
     from napari_hqsam.viewer.inference.requests.request import Request
     from napari_hqsam.viewer.planes import PlaneView
 
@@ -186,3 +187,12 @@ def _is_covered(proposal: Proposal, labels: NDArray[np.integer]) -> bool:
     """Whether objects have most pixels of a proposal, given the labels in its box."""
     free = np.count_nonzero(proposal.data & (labels == 0))
     return bool(2 * free < proposal.area)
+
+
+def changed_on(plane: Plane, step: Sequence[Event]) -> Box:
+    """Return the box in which events changed the labels of a plane."""
+    box = EMPTY
+    for patch in (patch for event in step for patch in event.patches):
+        if patch.plane == plane:
+            box = around(box, patch.bbox)
+    return box

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
     from napari_hqsam.viewer.inference.controller import InferenceController
-    from napari_hqsam.viewer.objects.prompt_batch import PromptBatch
+    from napari_hqsam.viewer.objects.layer_prompts import PromptBatch
     from napari_hqsam.viewer.session.controller import SessionController
 
 

@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox
 from napari_hqsam.labels.formats import FORMATS, format_of, label_suffixes
 from napari_hqsam.viewer.parts.forms import Section, bar, button, label
 from napari_hqsam.viewer.parts.keys import KEYS
-from napari_hqsam.viewer.sections.earlier_sessions import EarlierSessions
+from napari_hqsam.viewer.sections.unsaved_sessions import EarlierSessions
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.images.image_switcher import ImageSwitcher
     from napari_hqsam.viewer.objects.undo import Undo
     from napari_hqsam.viewer.saving.label_saver import LabelSaver
-    from napari_hqsam.viewer.saving.restorer import SessionRestorer
+    from napari_hqsam.viewer.saving.session_recovery import SessionRestorer
     from napari_hqsam.viewer.session.controller import SessionController
 
 

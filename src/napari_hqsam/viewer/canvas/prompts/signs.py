@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_hqsam.viewer.canvas.outline import are_coloured
+from napari_hqsam.viewer.canvas.outline_layer import are_coloured
 
 if TYPE_CHECKING:
     from napari.layers import Points, Shapes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_hqsam.segmentation import SegmentOptions
 from napari_hqsam.viewer.canvas.prompts.reader import current_prompt, plane_size
 from napari_hqsam.viewer.inference.requests.click_scale import scale_of_prompt
-from napari_hqsam.viewer.inference.requests.image_spec import image_spec
+from napari_hqsam.viewer.inference.requests.image_snapshot import image_spec
 from napari_hqsam.viewer.inference.requests.request import ImageSpec, ModelSpec, Request
 from napari_hqsam.viewer.planes import layer_shape
 

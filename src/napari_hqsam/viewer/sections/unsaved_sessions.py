@@ -20,7 +20,7 @@ from napari_hqsam.viewer.parts.forms import button, label
 
 if TYPE_CHECKING:
     from napari_hqsam.viewer.files.unsaved_sessions import Unsaved
-    from napari_hqsam.viewer.saving.restorer import SessionRestorer
+    from napari_hqsam.viewer.saving.session_recovery import SessionRestorer
 
 _ROWS = 3
 """Entries that are seen at once."""
