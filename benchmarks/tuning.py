@@ -56,7 +56,11 @@ from napari_hqsam.segmentation.automatic import find_proposer
 from napari_hqsam.segmentation.automatic.tile_rows import Area, AutomaticRun
 from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
 from napari_hqsam.segmentation.plane.level_search import LevelSearch
-from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
+from napari_hqsam.segmentation.plane.levels import (
+    is_searched,
+    levels_to_try,
+    tile_for,
+)
 from napari_hqsam.segmentation.plane.object_mask import object_mask
 
 if TYPE_CHECKING:
@@ -178,7 +182,9 @@ class Scene:
         answers = [self.look(prompt, level) for level in levels]
         view = known.get("view_extent")
         search = LevelSearch(self.decoder, CORRECTED, 0, tuning, view)
-        while tiles := search.further_tiles({0: prompt}, {0: answers}):
+        size = known.get("typical_size")
+        searched = {0: prompt} if is_searched(prompt, tuning, size) else {}
+        while tiles := search.further_tiles(searched, {0: answers}):
             answers += [self.look(prompt, tile.address.level) for tile in tiles[0]]
         levels = [answer.tile.address.level for answer in answers]
         last = search.best(prompt, answers).tile.address.level

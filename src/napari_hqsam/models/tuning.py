@@ -60,7 +60,7 @@ class Tuning:
     ----------
     object_share : float
         Largest ratio of an object's longer side to the tile's side, where the size is
-        known: from a box, a mask, the mask to correct, similar objects or a first try.
+        known: from a box, a mask, the mask to correct, or similar objects.
     first_levels : tuple of int
         Levels tried first for a click on an object of unknown size, where the plane has
         them; see `segmentation.plane.level_search`. With a single one, no other is

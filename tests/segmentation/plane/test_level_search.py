@@ -10,7 +10,7 @@ from napari_hqsam import Prompt
 from napari_hqsam.models import Tuning
 from napari_hqsam.segmentation.plane.decoding import TilePrediction
 from napari_hqsam.segmentation.plane.level_search import LevelSearch
-from napari_hqsam.segmentation.plane.levels import tile_for
+from napari_hqsam.segmentation.plane.levels import is_searched, tile_for
 from napari_hqsam.tiling import Grid
 
 GRID = Grid((8000, 8000), 448)
@@ -28,16 +28,23 @@ def predicted(level, radius, score=0.8, grid=GRID):
     return TilePrediction(tile, logits.repeat(4, 1, 1), None, (score,) * 4)
 
 
-def searched(answer, first=(1, 0, -1), *, affordable=lambda tile: True, view=None):
+def searched(
+    answer,
+    first=(1, 0, -1),
+    *,
+    prompt=CLICK,
+    affordable=lambda tile: True,
+    view=None,
+):
     """Return the level taken and those decoded, where `answer` predicts a level."""
     decoder = SimpleNamespace(grid=GRID, is_affordable=affordable)
     search = LevelSearch(decoder, "sam", 0, Tuning(), view)
     found = [answer(level) for level in first]
-    while tiles := search.further_tiles({7: CLICK}, {7: found}):
+    while tiles := search.further_tiles({7: prompt}, {7: found}):
         found += [answer(tile.address.level) for tile in tiles[7]]
     levels = [each.tile.address.level for each in found]
     assert len(set(levels)) == len(levels)
-    return search.best(CLICK, found).tile.address.level, sorted(levels)
+    return search.best(prompt, found).tile.address.level, sorted(levels)
 
 
 @pytest.mark.parametrize("best", [-3, -1, 0, 1, 4])
@@ -52,8 +59,50 @@ def test_levels_are_decoded_until_those_beside_are_worse(best):
 
 
 def test_a_size_that_is_known_is_not_searched():
-    taken, decoded = searched(lambda level: predicted(level, 60), first=[2])
-    assert (taken, decoded) == (2, [2])
+    several, one = Tuning(first_levels=(0, -2)), Tuning(first_levels=(0,))
+    assert is_searched(CLICK, several)
+    assert not is_searched(CLICK, one)
+    assert not is_searched(CLICK, several, typical_size=30)
+    assert not is_searched(Prompt(box=(10, 10, 50, 50)), several)
+    assert not is_searched(Prompt([(20, 20)], box=(10, 10, 50, 50)), several)
+
+
+@pytest.mark.parametrize("first", [[2], [-3]])
+def test_a_search_may_begin_with_one_level(first):
+    def answer(level):
+        return predicted(level, 60, 0.9 - 0.1 * abs(level))
+
+    assert searched(answer, first=first)[0] == 0
+
+
+def test_a_faint_mask_is_better_than_none():
+    """No logit above 1: the stability is 0."""
+
+    def answer(level):
+        found = predicted(level, 40 if level == -2 else -1)
+        return TilePrediction(found.tile, found.sam / 10, None, found.scores)
+
+    assert searched(answer, first=(0, -2)) == (-2, [-3, -2, -1, 0])
+
+
+def test_a_negative_score_is_no_better_for_being_cut():
+    def answer(level):
+        return predicted(level, 60 if level < 1 else 2000, -0.1)
+
+    assert searched(answer)[0] == 0
+
+
+@pytest.mark.parametrize("labels", [(1, 1), (1, 0)])
+def test_a_mask_counts_less_that_does_not_obey_all_clicks(labels):
+    """A second click 60 pixels away: on the object, or on what is not of it."""
+    large = 100 if labels == (1, 1) else 30
+    prompt = Prompt([(4000, 4000), (4000, 4060)], labels)
+
+    def answer(level):
+        obeys = level == 1
+        return predicted(level, large if obeys else 130 - large, 0.8 if obeys else 0.9)
+
+    assert searched(answer, prompt=prompt)[0] == 1
 
 
 def test_a_mask_counts_less_that_reaches_the_side_of_its_tile():

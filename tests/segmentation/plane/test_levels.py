@@ -32,7 +32,8 @@ def test_levels_that_do_not_fit_the_view_are_not_tried():
     assert levels_to_try(CLICK, GRID, TUNING, view_extent=1000) == [-2, 0, 2]
     # objects of 5 to 100 pixels
     assert levels_to_try(CLICK, GRID, TUNING, view_extent=200) == [-2, 0]
-    assert levels_to_try(CLICK, GRID, TUNING, view_extent=20) == [-3, -2]
+    assert levels_to_try(CLICK, GRID, TUNING, view_extent=20) == [-3]
+    assert levels_to_try(Prompt([(50, 50)]), Grid((100, 100), 448), TUNING) == [-2]
 
 
 def test_what_is_known_of_the_size_counts_more_than_the_view():

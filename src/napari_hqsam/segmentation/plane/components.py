@@ -67,6 +67,25 @@ def prompted_components(
     return np.isin(labels, sorted(wanted)) if wanted else mask
 
 
+def obeyed_fraction(
+    mask: NDArray[np.bool_], prompt: Prompt, corner: tuple[int, int], pitch: float
+) -> float:
+    """Return the fraction of clicks that a mask obeys; 1 without clicks.
+
+    A positive click is to lie on the mask, a negative one is not. Parameters as for
+    `prompted_components`.
+    """
+    obeyed = 0
+    for point, on in zip(prompt.points, prompt.point_labels, strict=True):
+        row, col = (
+            math.floor((v + 0.5) / pitch) - c
+            for v, c in zip(point, corner, strict=True)
+        )
+        inside = 0 <= row < mask.shape[0] and 0 <= col < mask.shape[1]
+        obeyed += bool(inside and mask[row, col]) == bool(on)
+    return obeyed / len(prompt.points) if prompt.points else 1.0
+
+
 def component_at(mask: NDArray[np.bool_], row: int, col: int) -> NDArray[np.bool_]:
     """Keep the component of a mask that one of its pixels belongs to."""
     labels, _ = ndimage.label(mask, EIGHT_CONNECTED)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hqsam.geometry.boxes import shape_of
 from napari_hqsam.masks.algebra import tight_box
-from napari_hqsam.segmentation.plane.components import exits, prompted_components
+from napari_hqsam.segmentation.plane.components import (
+    exits,
+    obeyed_fraction,
+    prompted_components,
+)
 from napari_hqsam.segmentation.plane.levels import size_prior, tile_for
 from napari_hqsam.segmentation.plane.logit_canvas import LogitCanvas
 
@@ -28,8 +32,8 @@ class LevelSearch:
     """Chooses further levels, and the best, for prompts decoded at several levels.
 
     Hill climbing: the levels beside the best one so far are decoded, until none of them
-    is better. The rating of a mask is the product of the predicted IoU, the stability,
-    `size_prior`, and `CUT_FACTOR` if it is cut.
+    is better. The quality of a mask is the product of the predicted IoU, the stability,
+    the fraction of clicks that it obeys, `size_prior`, and `CUT_FACTOR` if it is cut.
 
     Parameters
     ----------
@@ -54,7 +58,7 @@ class LevelSearch:
         self._decoder, self._view_extent = decoder, view_extent
         self._output: Output = output
         self._which, self._sigmas = which, tuning.view_sigmas
-        self._ratings: dict[TilePrediction, tuple[float, int]] = {}
+        self._ratings: dict[TilePrediction, Rating] = {}
 
     def further_tiles(
         self,
@@ -64,8 +68,8 @@ class LevelSearch:
         """Return tiles to decode next, by number of the prompt.
 
         At the levels beside the best so far, as far as the positive clicks fit in a
-        tile, and it can be read at an acceptable cost. None for prompts decoded at one
-        level only, whose size is known, nor for those without a mask at any level.
+        tile, and it can be read at an acceptable cost. None for prompts without a mask
+        at any level.
 
         Parameters
         ----------
@@ -75,15 +79,16 @@ class LevelSearch:
             Predictions of each prompt, one a level.
         """
         grid, tiles = self._decoder.grid, {}
-        for i, found in predictions.items():
-            best = self.best(prompts[i], found)
-            if len(found) < 2 or not self._rating(prompts[i], best)[0]:
+        for i, prompt in prompts.items():
+            found = predictions[i]
+            best = self.best(prompt, found)
+            if not self._rating(prompt, best).has_mask:
                 continue
-            y0, x0, y1, x1 = prompts[i].focus
+            y0, x0, y1, x1 = prompt.focus
             finest = grid.level_for(max(y1 - y0, x1 - x0), 0.5)
             near = {max(level_of(best) + step, finest) for step in (-1, 1)}
             near = {grid.clip(level) for level in near} - {level_of(p) for p in found}
-            wanted = [tile_for(prompts[i], grid, level) for level in sorted(near)]
+            wanted = [tile_for(prompt, grid, level) for level in sorted(near)]
             tiles[i] = [tile for tile in wanted if self._decoder.is_affordable(tile)]
         return {i: each for i, each in tiles.items() if each}
 
@@ -93,17 +98,16 @@ class LevelSearch:
         Of equal ones, that at the image's own scale, or nearest to it; of equal ones
         that are cut, the coarsest.
         """
-        if len(found) < 2:
+        if len(found) == 1:
             return found[0]
         return max(found, key=lambda each: self._rating(prompt, each))
 
-    def _rating(self, prompt: Prompt, prediction: TilePrediction) -> tuple[float, int]:
-        """Return the rating, 0 if there is no mask, and the order of equal ones."""
+    def _rating(self, prompt: Prompt, prediction: TilePrediction) -> Rating:
         if prediction not in self._ratings:
             self._ratings[prediction] = self._rate(prompt, prediction)
         return self._ratings[prediction]
 
-    def _rate(self, prompt: Prompt, prediction: TilePrediction) -> tuple[float, int]:
+    def _rate(self, prompt: Prompt, prediction: TilePrediction) -> Rating:
         grid, tile, level = self._decoder.grid, prediction.tile, level_of(prediction)
         logits = prediction.logits(self._output, self._which)
         canvas = LogitCanvas.of(grid, tile, logits)
@@ -113,15 +117,37 @@ class LevelSearch:
         )
         extent = max(shape_of(tight_box(part))) * canvas.pitch
         if not extent:
-            return 0.0, -abs(level)
-        rating = (
-            prediction.scores[self._which]
+            return Rating(False, 0.0, True, -abs(level))
+        quality = (
+            max(prediction.scores[self._which], 0.0)  # no activation bounds it
             * prediction.stability(self._output, self._which)
+            * obeyed_fraction(part, prompt, rect[:2], canvas.pitch)
             * size_prior(grid, extent, self._view_extent, self._sigmas)
         )
         if any(exits(part, grid.open_sides(tile))):
-            return rating * CUT_FACTOR, level
-        return rating, -abs(level)
+            return Rating(True, quality * CUT_FACTOR, False, level)
+        return Rating(True, quality, True, -abs(level))
+
+
+class Rating(NamedTuple):
+    """How good a prediction is, to be compared.
+
+    Attributes
+    ----------
+    has_mask : bool
+        Whether it is not empty.
+    quality : float
+        See `LevelSearch`.
+    is_whole : bool
+        Whether it does not reach the side of its tile.
+    order : int
+        Order of equal ones: see `LevelSearch.best`.
+    """
+
+    has_mask: bool
+    quality: float
+    is_whole: bool
+    order: int
 
 
 def level_of(prediction: TilePrediction) -> int:

@@ -60,10 +60,19 @@ def levels_to_try(
             grid.level_for(seen * part, tuning.object_share) for part in VIEW_FRACTIONS
         )
         levels = [min(max(level, low), high) for level in levels]
-    tried = {max(level, finest) for level in levels}
-    if len(tried) == 1 < len(tuning.first_levels):  # a search begins with two
-        tried |= {grid.clip(level + 1) for level in tried}
-    return sorted(tried)
+    return sorted({max(level, finest) for level in levels})
+
+
+def is_searched(
+    prompt: Prompt, tuning: Tuning, typical_size: float | None = None
+) -> bool:
+    """Whether the best level is searched for, as the size of the object is unknown.
+
+    Parameters as for `levels_to_try`. Not with a model that has one first level.
+    """
+    found = None if prompt.logits is None else prompt.logits.box
+    sizes = prompt.box, prompt.mask, found, typical_size
+    return len(tuning.first_levels) > 1 and all(size is None for size in sizes)
 
 
 def size_prior(

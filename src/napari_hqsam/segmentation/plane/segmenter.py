@@ -17,7 +17,11 @@ from napari_hqsam.segmentation.plane.decoding import (
     tile_order,
 )
 from napari_hqsam.segmentation.plane.level_search import LevelSearch
-from napari_hqsam.segmentation.plane.levels import levels_to_try, tile_for
+from napari_hqsam.segmentation.plane.levels import (
+    is_searched,
+    levels_to_try,
+    tile_for,
+)
 from napari_hqsam.segmentation.plane.object_mask import object_mask
 from napari_hqsam.tiling import Grid, fit_plane
 
@@ -159,7 +163,8 @@ class PlaneSegmenter:
     ) -> Iterator[tuple[int, Mask]]:
         """Yield (index of the prompt, mask), grouped by tile.
 
-        As `segment_many`, in constant memory: at most `AT_ONCE` predictions are held.
+        As `segment_many`, in constant memory: the predictions of at most `AT_ONCE`
+        prompts are held.
         """
         chosen = SegmentOptions(**options).for_model(self.model)
         for i, masks in self._segment(prompts, plane, chosen, [(chosen.output, 0)]):
@@ -212,7 +217,8 @@ class PlaneSegmenter:
         """Encode the tiles on which prompts will be decoded first.
 
         A later `segment` of them runs the decoder only, unless an object needs
-        further tiles. Parameters and errors as for `segment`.
+        further tiles, or its size is unknown and another level is better. Parameters
+        and errors as for `segment`.
 
         Returns
         -------
@@ -262,9 +268,7 @@ class PlaneSegmenter:
             chosen = order[start : start + AT_ONCE]
             here = {i: on_plane[i] for i in chosen}
             found = decode_by_tile(decoder, here, tiles, hq=hq)
-            best = self._at_best_level(
-                decoder, here, found, wanted[0], options.view_extent, hq=hq
-            )
+            best = self._at_best_level(decoder, here, found, wanted[0], options, hq=hq)
             for i in chosen:
                 masks = [
                     object_mask(
@@ -280,15 +284,18 @@ class PlaneSegmenter:
         prompts: Mapping[int, Prompt],
         found: dict[int, list[TilePrediction]],
         wanted: tuple[Output, int],
-        view_extent: float | None,
+        options: SegmentOptions,
         *,
         hq: bool,
     ) -> dict[int, TilePrediction]:
         """Return the best prediction; where the size is unknown, at more levels."""
-        search = LevelSearch(decoder, *wanted, self.model.tuning, view_extent)
-        while tiles := search.further_tiles(prompts, found):
-            more = decode_by_tile(decoder, prompts, tiles, hq=hq)
-            found = {i: [*found[i], *more[i]] for i in found}
+        tuning, size = self.model.tuning, options.typical_size
+        search = LevelSearch(decoder, *wanted, tuning, options.view_extent)
+        if options.level == "auto":
+            open_ = {i: p for i, p in prompts.items() if is_searched(p, tuning, size)}
+            while tiles := search.further_tiles(open_, found):
+                more = decode_by_tile(decoder, prompts, tiles, hq=hq)
+                found = {i: [*found[i], *more[i]] for i in found}
         return {i: search.best(prompts[i], each) for i, each in found.items()}
 
     def _validated(
