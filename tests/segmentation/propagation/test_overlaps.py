@@ -126,7 +126,7 @@ def test_each_part_gets_a_point_and_specks_none():
     assert inner_points(box_mask(3, 4, 4, 5)) == [(3.0, 4.0)]  # one pixel
 
 
-def test_the_hints_make_the_prompt():
+def test_the_mask_before_makes_the_prompt():
     masks = {0: box_mask(10, 10, 20, 20), 1: box_mask(10, 22, 20, 32)}
     steps = dict.fromkeys(masks, 2.0)
     plain = next_prompts(masks, steps, (64, 64), PromptTransfer())
