@@ -154,6 +154,22 @@ def test_another_batch_does_not_go_on_with_this_one(squares, stack, tmp_path):
     assert out.exists()
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+def test_a_batch_does_not_go_on_at_another_scale(squares, stack, tmp_path, name):
+    out = tmp_path / name
+
+    def scaled(y):
+        segmenter = squares(stack)
+        segmenter.image = open_image(stack, axes="zyx", scale={"y": y}, units="um")
+        return segmenter
+
+    run(scaled(9), out, "same", [FIRST], cancelled=lambda: True)
+    with pytest.raises(OutputError, match=r"differs in scale and units:.*restart"):
+        run(scaled(0.25), out, "same", [FIRST])
+    assert run(scaled(9), out, "same", [FIRST]).complete
+    assert open_image(out).scale["y"] == 9
+
+
 def test_labels_that_are_there_are_kept_unless_told(squares, stack, tmp_path):
     out = tmp_path / "a.zarr"
     run(squares(stack), out, "same", [FIRST])

@@ -90,9 +90,14 @@ class Batch:
             {} if options.view_extent is None else {"view extent": options.view_extent}
         )
         proposer = {} if self.mode != "auto" else {"proposer": self.proposer}
+        # written with the first labels; absent where nothing is known of the pixels
+        space = (
+            {} if image.space.is_plain else {"scale and units": image.space.to_dict()}
+        )
         return (
             view
             | proposer
+            | space
             | {
                 "image": fingerprint(image),
                 "shape": [*image.leading_shape, *image.plane_shape],
