@@ -15,7 +15,7 @@ SPACED = {
 }
 
 
-def write(path, dims, coords, *, version, arrays=("img",), **attributes):
+def write(path, dims, coords, *, version, arrays=("img",), pixels=STACK, **attributes):
     """Write arrays and their coordinates into one group."""
     group = zarr.open_group(path, mode="w", zarr_format=version)
 
@@ -26,7 +26,7 @@ def write(path, dims, coords, *, version, arrays=("img",), **attributes):
         group.create_array(name, data=values, attributes=attributes, **how)
 
     for name in arrays:
-        put(name, STACK, dims, attributes)
+        put(name, pixels, dims, attributes)
     for name, (values, unit) in coords.items():
         put(name, np.asarray(values), (name,), {"units": unit} if unit else {})
     return path
@@ -44,6 +44,35 @@ def test_coordinates_are_scale_and_translation(tmp_path, version, inside):
     assert image.space.units == ("second", "micrometer", "micrometer")
     assert image.space.translation == (0, 5, 0)
     np.testing.assert_array_equal(image.read_plane(2)[..., 0], STACK[2])
+
+
+def test_packed_coordinates_are_unpacked(tmp_path):
+    path = write(tmp_path / "a.zarr", ("z", "y", "x"), {}, version=3)
+    group = zarr.open_group(path, mode="r+")
+    packing = {"scale_factor": 0.5, "add_offset": 7, "units": "um"}
+    for name, values, attributes in (
+        ("z", np.arange(3, dtype=np.int16), packing),
+        ("y", np.arange(20), {"scale_factor": "half", "units": "um"}),
+    ):
+        group.create_array(
+            name, data=values, dimension_names=(name,), attributes=attributes
+        )
+    with pytest.warns(HqsamWarning, match="along y are packed by 'half'"):
+        image = open_image(path)
+    assert image.space.scale == (0.5, 1, 1)
+    assert image.space.translation == (7, 0, 0)
+    assert image.space.units == ("micrometer", None, None)
+
+
+def test_one_coordinate_tells_no_spacing(tmp_path):
+    coords = {"z": ([40.0], "um"), "y": SPACED["y"]}
+    path = write(
+        tmp_path / "a.zarr", ("z", "y", "x"), coords, version=3, pixels=STACK[:1]
+    )
+    image = open_image(path)
+    assert image.space.scale == (1, 0.25, 1)
+    assert image.space.units == (None, "micrometer", None)
+    assert image.space.translation == (0, 5, 0)
 
 
 def test_coordinates_of_maps(tmp_path):

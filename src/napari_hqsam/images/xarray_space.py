@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hqsam.errors import HqsamWarning
 from napari_hqsam.geometry import Affine, Space
 from napari_hqsam.geometry.units import unit_or_pixel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNEVEN = 1e-3
 """Share of a step by which coordinates may be off an even spacing."""
@@ -23,7 +26,8 @@ def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN
     ----------
     array : xarray.DataArray or alike
         Its coordinates along each dimension are read; they count where they are
-        numbers with even steps, or dates, which become seconds from the first on.
+        two or more numbers with even steps, unpacked by `scale_factor` and
+        `add_offset`, or dates, which become seconds from the first on.
         ``attrs["units"]`` of a coordinate is its unit: "um", "days since 1970-01-01".
     axes : str
         Letters of its dimensions.
@@ -48,7 +52,10 @@ def xarray_space(array: Any, axes: str, name: str) -> Space | None:  # noqa: ANN
     for letter, dim in zip(axes, array.dims, strict=True):
         coord = coords[dim] if dim in coords else None
         values = None if coord is None else np.asarray(coord)
-        unit = getattr(coord, "attrs", {}).get("units")
+        attrs = getattr(coord, "attrs", {})
+        unit = attrs.get("units")
+        if values is not None:
+            values = _unpacked(values, attrs, letter, name)
         if values is not None and values.dtype.kind in "Mm" and values.size:
             values, unit = _seconds(values), "s"
         even = None if values is None else _even(values, letter, name)
@@ -67,13 +74,37 @@ def _seconds(dates: np.ndarray) -> np.ndarray:
     return seconds
 
 
+def _unpacked(
+    values: np.ndarray, attrs: Mapping[str, Any], letter: str, name: str
+) -> np.ndarray | None:
+    """Decode packed coordinates; None, with a warning, if their packing is no number.
+
+    Arrays that xarray has decoded no longer have these attributes.
+    Source: CF conventions 1.11, section 8.1.
+    """
+    if values.dtype.kind not in "iuf" or not {"scale_factor", "add_offset"} & {*attrs}:
+        return values
+    factor, offset = attrs.get("scale_factor", 1), attrs.get("add_offset", 0)
+    with suppress(TypeError, ValueError):
+        unpacked = values * float(factor) + float(offset)
+        if np.isfinite(unpacked).all():
+            return unpacked
+    warnings.warn(
+        f"{name}: coordinates along {letter} are packed by {factor!r} and {offset!r}, "
+        "which are no numbers, so it is taken in pixels",
+        HqsamWarning,
+        stacklevel=3,
+    )
+    return None
+
+
 def _even(values: np.ndarray, letter: str, name: str) -> tuple[float, float] | None:
     """Return step and start of coordinates; None unless they are evenly spaced."""
     if values.dtype.kind not in "iuf" or values.ndim != 1 or not len(values):
         return None
+    if len(values) == 1:  # it tells a place, but no spacing
+        return None
     start = float(values[0])
-    if len(values) == 1:
-        return (1.0, start) if math.isfinite(start) else None
     step = (float(values[-1]) - start) / (len(values) - 1)
     expected = start + step * np.arange(len(values))
     if step and np.abs(values - expected).max() <= _UNEVEN * abs(step):
