@@ -83,7 +83,7 @@ def nuclei(tmp_path_factory, micro):
         Prompt(p.get("points", ()), p.get("point_labels"), p.get("box")) for p in given
     ]
     hows = [
-        accept_options(typical_size=20.0),
+        accept_options(typical_size=60.0),
         accept_options("sam", level="whole", clean=False),
         AcceptOptions(candidate=1, overlap="overwrite"),
         accept_options("hq", level=0),

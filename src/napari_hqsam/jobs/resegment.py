@@ -74,11 +74,26 @@ class Resegmenter:
             "plane": self._index(accept.plane, segmenter.image),
             **options.segmentation.arguments(),
         }
+        if self._is_repeated(accept):  # how a level is found may change, levels do not
+            keywords["level"] = accept.mask.level
         prompt = replace(accept.prompt, plane=None)  # the label image's, maybe resliced
         for step in options.corrects:
             mask = _chosen(segmenter, prompt.first(step.points), step, keywords)
             prompt = replace(prompt, logits=mask.logits)
         return _chosen(segmenter, prompt, options, keywords)
+
+    def _is_repeated(self, accept: Accept) -> bool:
+        """Whether the level that was found then is that of the same model now."""
+        from napari_hqsam.segmentation.plane.levels import is_searched
+
+        options = accept.options.segmentation
+        return (
+            options.level == "auto"
+            and accept.mask.level is not None
+            and accept.setup.digest == self.model.digest
+            and not accept.options.corrects
+            and is_searched(accept.prompt, self.model.tuning, options.typical_size)
+        )
 
     def _segmenter(self, accept: Accept) -> Segmenter:
         """Return a segmenter with the channels and limits of an accepted mask."""

@@ -77,7 +77,7 @@ class DaskExecutor:
             self._cluster = distributed.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None would take port 8787
                 resources=self.resources or None,
             )
         try:
