@@ -6,10 +6,11 @@ import numpy as np
 import tifffile
 
 
-def write_lsm(path, stack, size, interval=0.0):
+def write_lsm(path, stack, size, interval=0.0, dots_per_cm=None):
     """Zeiss LSM: CZ_LSMINFO of (t, z, c, y, x) pixels, a thumbnail after each plane.
 
     size: of a voxel along z, y, x, in metres, as the microscope writes it.
+    dots_per_cm: along x and y, in the resolution tags.
     """
     t, z, c, y, x = stack.shape
     info = struct.pack(
@@ -21,6 +22,9 @@ def write_lsm(path, stack, size, interval=0.0):
     )
     info += b"\0" * (140 - len(info))
     separate = {"planarconfig": "separate", "extrasamples": ["unspecified"] * (c - 1)}
+    resolution = {}
+    if dots_per_cm:
+        resolution = {"resolution": dots_per_cm, "resolutionunit": "CENTIMETER"}
     with tifffile.TiffWriter(path, byteorder="<") as tif:
         for number, plane in enumerate(stack.reshape(-1, c, y, x)):
             tif.write(
@@ -30,6 +34,7 @@ def write_lsm(path, stack, size, interval=0.0):
                 contiguous=False,
                 extratags=[(34412, 1, len(info), info, True)] if number == 0 else [],
                 **(separate if c > 1 else {}),
+                **resolution,
             )
             thumbnail = np.zeros((3, 8, 12), np.uint8)
             tif.write(

@@ -41,6 +41,19 @@ def test_zeiss_lsm(tmp_path):
     assert open_image(tmp_path / "a.lsm", key="1").scale == {}
 
 
+def test_an_interval_leaves_the_pixel_size_to_the_resolution_tags(tmp_path):
+    pixels = np.arange(2 * 20 * 30, dtype=np.uint16).reshape(2, 1, 1, 20, 30)
+    path = tmp_path / "a.lsm"
+    write_lsm(path, pixels, (0, 0, 0), interval=2.5, dots_per_cm=(50000, 40000))
+    image, scale, units = series(path)
+    assert image.axes == "tyx"
+    assert scale == pytest.approx({"t": 2.5, "y": 0.25, "x": 0.2})
+    assert units == UM | {"t": "second"}
+    # The maker's own size counts before them.
+    write_lsm(path, pixels, (0, 1e-7, 1e-7), dots_per_cm=(50000, 40000))
+    assert open_image(path).scale == {"y": 0.1, "x": 0.1}
+
+
 def test_metamorph_stk_along_z(tmp_path):
     path = tmp_path / "a.stk"
     write_stk(path, STACK, size=0.1, unit="um", steps=[0.4] * 3, times=[0, 5, 10])

@@ -81,8 +81,9 @@ def tiff_space(tif: tifffile.TiffFile, series: int, letters: str) -> Space:
             described = _described(tif, series, letters)
             if described is not None:
                 return described
-            page = tif.series[series].keyframe
-            found = vendor_sizes(tif, series) or _tagged(page)
+            found = vendor_sizes(tif, series)
+            if not {"y", "x"} <= found.keys():  # such as an interval of time alone
+                found = _tagged(tif.series[series].keyframe) | found
     except HqsamWarning:  # made an error by the caller's filters
         raise
     except Exception as error:  # whatever a writer put there, the pixels can be read
