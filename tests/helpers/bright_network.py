@@ -18,6 +18,7 @@ from napari_hqsam.network.transforms import PIXEL_MEAN, PIXEL_STD
 TUNING = Tuning(
     object_share=1 / 3,
     first_levels=(2, 0, -2),
+    cut_factor=0.5,
     view_sigmas=1.5,
     uncertain_score=0.5,
     automatic_share=1 / 8,

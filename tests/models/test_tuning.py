@@ -32,6 +32,7 @@ def test_the_limits_of_the_paper_are_those_of_official_weights():
         {"object_share": 0.0},
         {"automatic_share": 0.6},
         {"first_levels": ()},
+        {"cut_factor": 1.5},
         {"view_sigmas": 0.0},
         {"uncertain_score": 1.5},
         {"quality": float("nan")},

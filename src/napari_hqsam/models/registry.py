@@ -47,6 +47,7 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         tuning=Tuning(
             object_share=1 / 2,
             first_levels=(0, -2),
+            cut_factor=0.8,
             view_sigmas=1.5,
             uncertain_score=0.7,
             automatic_share=1 / 8,

@@ -65,6 +65,10 @@ class Tuning:
         Levels tried first for a click on an object of unknown size, where the plane has
         them; see `segmentation.plane.level_search`. With a single one, no other is
         tried.
+    cut_factor : float
+        Factor of the rating of a mask that reaches the side of its tile, where the best
+        level is searched for: the network may not have seen the whole object, and
+        following it takes more tiles. Near 1 for networks of thin structures.
     view_sigmas : float
         Distance, on a log scale in standard deviations, from the size that users mostly
         click on in a view to the smallest and the largest usual size: the weight of the
@@ -107,6 +111,7 @@ class Tuning:
 
     object_share: float = 1 / 3
     first_levels: tuple[int, ...] = (2, 0, -2)
+    cut_factor: float = 0.5
     view_sigmas: float = 1.5
     uncertain_score: float = 0.7
     automatic_share: float = 1 / 8
@@ -135,7 +140,7 @@ class Tuning:
             check(0 <= self.boxed_quality <= 1, "must be from 0 to 1", "boxed_quality")
         for name in (
             *("uncertain_score", "quality", "candidate_quality"),
-            *("prompted_quality", "end_stability"),
+            *("prompted_quality", "end_stability", "cut_factor"),
         ):
             check(0 <= getattr(self, name) <= 1, "must be from 0 to 1", name)
         check(self.logit_blur >= 0, "must not be negative", "logit_blur")

@@ -38,7 +38,7 @@ def searched(
 ):
     """Return the level taken and those decoded, where `answer` predicts a level."""
     decoder = SimpleNamespace(grid=GRID, is_affordable=affordable)
-    search = LevelSearch(decoder, "sam", 0, Tuning(), view)
+    search = LevelSearch(decoder, "sam", 0, Tuning(cut_factor=0.8), view)
     found = [answer(level) for level in first]
     while tiles := search.further_tiles({7: prompt}, {7: found}):
         found += [answer(tile.address.level) for tile in tiles[7]]

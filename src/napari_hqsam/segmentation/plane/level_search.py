@@ -23,17 +23,14 @@ if TYPE_CHECKING:
     from napari_hqsam.segmentation.plane.decoding import PlaneDecoder, TilePrediction
     from napari_hqsam.tiling import Tile
 
-CUT_FACTOR = 0.8
-"""Factor of the rating of a mask that reaches the side of its tile: the network may not
-have seen the whole object, and following it takes more tiles."""
-
 
 class LevelSearch:
     """Chooses further levels, and the best, for prompts decoded at several levels.
 
     Hill climbing: the levels beside the best one so far are decoded, until none of them
     is better. The quality of a mask is the product of the predicted IoU, the stability,
-    the fraction of clicks that it obeys, `size_prior`, and `CUT_FACTOR` if it is cut.
+    the fraction of clicks that it obeys, `size_prior`, and, if it reaches the side of
+    its tile, `Tuning.cut_factor`.
 
     Parameters
     ----------
@@ -57,7 +54,7 @@ class LevelSearch:
     ) -> None:
         self._decoder, self._view_extent = decoder, view_extent
         self._output: Output = output
-        self._which, self._sigmas = which, tuning.view_sigmas
+        self._which, self._tuning = which, tuning
         self._ratings: dict[TilePrediction, Rating] = {}
 
     def further_tiles(
@@ -122,10 +119,10 @@ class LevelSearch:
             max(prediction.scores[self._which], 0.0)  # no activation bounds it
             * prediction.stability(self._output, self._which)
             * obeyed_fraction(part, prompt, rect[:2], canvas.pitch)
-            * size_prior(grid, extent, self._view_extent, self._sigmas)
+            * size_prior(grid, extent, self._view_extent, self._tuning.view_sigmas)
         )
         if any(exits(part, grid.open_sides(tile))):
-            return Rating(True, quality * CUT_FACTOR, False, level)
+            return Rating(True, quality * self._tuning.cut_factor, False, level)
         return Rating(True, quality, True, -abs(level))
 
 
