@@ -39,7 +39,7 @@ class Gesture:
         Of each, in its box: what it does not share with better proposals.
     session : Session
     ids : sequence of int
-        The objects.
+        Ids of the objects, unless others take them meanwhile.
     group : str
         Name of the step.
     written : list of int
@@ -108,7 +108,7 @@ class AcceptLoop(QObject):
         number = {each: i for i, each in enumerate(layered.masks)}
         pixels = [layered.own_pixels(number[each]) for each in chosen]
         self._gestures.append(Gesture(proposals, chosen, pixels, session, ids))
-        proposals.mark(chosen, Status.COVERED)
+        proposals.mark_accepted(chosen, pixels)
         if not self.running:
             self._slices.start(self._write())
 
@@ -141,17 +141,19 @@ class AcceptLoop(QObject):
 
     def _write_next(self, gesture: Gesture) -> bool:
         """Write one object; False if it has no free pixel."""
-        i = gesture.done
+        i, label_id = gesture.done, gesture.ids[gesture.done]
+        if label_id <= gesture.session.table.highest:  # of an object made meanwhile
+            label_id = gesture.session.next_id
         with gesture.session.grouped(gesture.group):
             written = gesture.session.derive(
-                gesture.ids[i],
+                label_id,
                 gesture.chosen[i].bbox,
                 gesture.pixels[i],
                 gesture.proposals.view.labels_plane,
                 confidence=min(gesture.chosen[i].quality, 1.0),
             )
         gesture.done += 1
-        gesture.written += [gesture.ids[i]] if written else []
+        gesture.written += [label_id] if written else []
         return written
 
     def _target_of(self, gesture: Gesture) -> LayerTarget:

@@ -71,6 +71,7 @@ class ProposalController(QObject):
         self._images: dict[int, dict[Plane, ProposalSet]] = {}
         self._targets: dict[int, LayerTarget | None] = {}
         self._key = self._scene.key
+        self._data: dict[int, object] = {}  # of the images when they were left
         self._loop = AcceptLoop(sessions, self._draw, self)
         self._soon = timer(self, DRAW_MS, self._draw)
         outline = controller.outline
@@ -212,8 +213,11 @@ class ProposalController(QObject):
         def restore() -> bool:
             if proposals not in self._sets.values():
                 return False
+            known = proposals.known(chosen)
+            if not known:
+                return False  # cleared since
             self._scene.go_to(proposals.view)
-            proposals.mark(chosen, Status.OPEN)
+            proposals.mark(known, Status.OPEN)
             self._compare(proposals)
             self._draw()
             return True
@@ -273,23 +277,33 @@ class ProposalController(QObject):
         """Write what was accepted, before the image is left."""
         if self._sessions.session is not None:
             self._loop.complete()
+        if self._scene.image is not None:
+            self._data[id(self._scene.image)] = self._scene.image.data
 
     def _on_image(self) -> None:
-        self._key = self._scene.key
+        self._key, image = self._scene.key, self._scene.image
+        if (
+            image is not None
+            and self._data.get(id(image), image.data) is not image.data
+        ):
+            self._drop()
         self._draw()
 
     def _on_data(self) -> None:
-        """Drop proposals that were found in other pixels."""
         if self._key != self._scene.key:
             self._key = self._scene.key
-            if any(self._sets.values()):
-                self._sessions.message.emit("The image has changed: proposals are gone")
-            self.clear()
+            self._drop()
+
+    def _drop(self) -> None:
+        """Drop proposals that were found in other pixels."""
+        if any(self._sets.values()):
+            self._sessions.message.emit("The image has changed: proposals are gone")
+        self.clear()
 
     def _on_layers(self) -> None:
         """Forget the proposals of images that were removed."""
         there = {id(layer) for layer in self._scene.viewer.layers}
-        for known in (self._images, self._targets):
+        for known in (self._images, self._targets, self._data):
             for key in known.keys() - there:
                 del known[key]
 

@@ -89,6 +89,7 @@ class ProposalSet:
         self._status: dict[Proposal, Status] = {}
         self._open: LayeredMasks[Proposal] | None = None
         self._refused: LayeredMasks[Proposal] | None = None
+        self._own: dict[Proposal, NDArray[np.bool_]] = {}  # what was accepted of each
 
     @property
     def open(self) -> LayeredMasks[Proposal]:
@@ -121,6 +122,7 @@ class ProposalSet:
     def clear(self) -> None:
         """Forget all of them."""
         self._status.clear()
+        self._own.clear()
         self._open = self._refused = None
 
     def add(self, proposal: Proposal) -> bool:
@@ -136,6 +138,20 @@ class ProposalSet:
         self._status[proposal] = Status.OPEN
         self._open = None
         return True
+
+    def known(self, proposals: Iterable[Proposal]) -> list[Proposal]:
+        """Return those that were not forgotten."""
+        return [each for each in proposals if each in self._status]
+
+    def mark_accepted(
+        self, proposals: Sequence[Proposal], pixels: Sequence[NDArray[np.bool_]]
+    ) -> None:
+        """Remember which are being accepted, and the pixels (h, w) that each gets.
+
+        A better proposal may have most pixels of one: it is covered by its own.
+        """
+        self._own.update(zip(proposals, pixels, strict=True))
+        self.mark(proposals, Status.COVERED)
 
     def mark(self, proposals: Iterable[Proposal], status: Status) -> None:
         """Set what became of some."""
@@ -170,7 +186,8 @@ class ProposalSet:
                 continue
             if box is not None and is_empty(common(proposal.bbox, box)):
                 continue
-            if read is not None and _is_covered(proposal, read(proposal.bbox)):
+            own = self._own.get(proposal, proposal.data)
+            if read is not None and _is_covered(own, read(proposal.bbox)):
                 new = Status.COVERED
             elif anew or (undone and status is Status.COVERED):
                 new = Status.OPEN
@@ -183,10 +200,10 @@ class ProposalSet:
             self._open = self._refused = None
 
 
-def _is_covered(proposal: Proposal, labels: NDArray[np.integer]) -> bool:
-    """Whether objects have most pixels of a proposal, given the labels in its box."""
-    free = np.count_nonzero(proposal.data & (labels == 0))
-    return bool(2 * free < proposal.area)
+def _is_covered(pixels: NDArray[np.bool_], labels: NDArray[np.integer]) -> bool:
+    """Whether objects have most pixels (h, w) of a proposal, given the labels there."""
+    free = np.count_nonzero(pixels & (labels == 0))
+    return bool(2 * free < np.count_nonzero(pixels))
 
 
 def changed_on(plane: Plane, step: Sequence[Event]) -> Box:
