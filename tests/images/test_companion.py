@@ -112,3 +112,48 @@ def test_files_elsewhere_are_not_opened(tmp_path):
     (inner / "a.companion.ome").write_text(text.replace("t1.ome", "../t1.ome"))
     with pytest.raises(ImageError, match="none of which is beside it"):
         open_image(inner / "a.companion.ome")
+
+
+def two_images(names):
+    """The OME-XML of a set of two images of one file each."""
+    images = ""
+    for n, name in enumerate(names):
+        uuid = f'<UUID FileName="{name}">urn:uuid:{IDS[n]}</UUID>'
+        images += (
+            f'<Image ID="Image:{n}" Name="{name}"><Pixels ID="Pixels:{n}" SizeX="30" '
+            'DimensionOrder="XYZCT" Type="uint16" SizeY="20" SizeZ="3" SizeC="1" '
+            f'SizeT="1" PhysicalSizeX="{n + 1}" PhysicalSizeY="{n + 1}">'
+            f'<Channel ID="Channel:{n}:0" SamplesPerPixel="1"/>'
+            f'<TiffData IFD="0" PlaneCount="3">{uuid}</TiffData></Pixels></Image>'
+        )
+    return HEAD.format(IDS[2]) + images + "</OME>"
+
+
+def write_two(folder, text):
+    (folder / "set.companion.ome").write_text(text)
+    for n in range(2):
+        tifffile.imwrite(
+            folder / f"t{n}.ome.tif",
+            STACK[n],
+            photometric="minisblack",
+            metadata=None,
+            description=only_pixels(n, "set.companion.ome"),
+        )
+
+
+@pytest.mark.filterwarnings("ignore::napari_hqsam.errors.HqsamWarning")
+def test_of_a_set_of_images_each_file_opens_its_own(tmp_path):
+    write_two(tmp_path, two_images(["t0.ome.tif", "t1.ome.tif"]))
+    for n in range(2):
+        image = open_image(tmp_path / f"t{n}.ome.tif")
+        assert image.scale["y"] == n + 1
+        plane = image.read_plane({"z": 2})[..., 0]
+        np.testing.assert_array_equal(plane, STACK[n, 2])
+    other = open_image(tmp_path / "t1.ome.tif", key="0")
+    assert other.scale["y"] == 1
+
+
+def test_of_which_image_a_file_is_may_be_unclear(tmp_path):
+    write_two(tmp_path, two_images(["t0.ome.tif", "t0.ome.tif"]))
+    with pytest.raises(ImageError, match="of which of them is unclear: choose one"):
+        open_image(tmp_path / "t1.ome.tif")

@@ -80,6 +80,43 @@ def _metadata_file(ome_xml: str | None) -> str | None:
     return None if found is None else found.get("MetadataFile")
 
 
+def image_number(ome_xml: str, path: Path) -> str | None:
+    """Return the number of the image of a set that holds the planes of a file.
+
+    Parameters
+    ----------
+    ome_xml : str
+        OME-XML of the whole set.
+    path : pathlib.Path
+        A file of it.
+
+    Returns
+    -------
+    str or None
+        From 0; None if the set is one image.
+
+    Raises
+    ------
+    ImageError
+        It holds planes of none or of several.
+    """
+    images = ElementTree.fromstring(ome_xml).findall("{*}Image")
+    if len(images) < 2:
+        return None
+    names = [
+        {each.get("FileName") for each in image.iterfind(".//{*}TiffData/{*}UUID")}
+        for image in images
+    ]
+    numbers = [str(n) for n, found in enumerate(names) if path.name in found]
+    if len(numbers) != 1:
+        raise ImageError(
+            f"{path} is one file of a set of {len(images)} images, and of which of "
+            f"them is unclear: choose one by its number, 0 to {len(images) - 1}",
+            parameter="key",
+        )
+    return numbers[0]
+
+
 def read_companion(path: Path) -> tuple[Path, str]:
     """Return the first TIFF that a companion file names, and its OME-XML.
 

@@ -19,7 +19,11 @@ import zarr
 
 from napari_hqsam.errors import HqsamWarning, ImageError, reason
 from napari_hqsam.geometry.axes import COLOUR_SAMPLES, axes_from_names
-from napari_hqsam.images.formats.tiff.companion import read_companion, whole_set
+from napari_hqsam.images.formats.tiff.companion import (
+    image_number,
+    read_companion,
+    whole_set,
+)
 from napari_hqsam.images.formats.tiff.decoded import CachingStore, ChunkCache
 from napari_hqsam.images.formats.tiff.meanings import warn_of_meaning
 from napari_hqsam.images.formats.tiff.missing import (
@@ -109,6 +113,7 @@ def open_tiff(
             described = None if ome_xml else whole_set(tif, path, allow_missing)
             if described is not None:
                 first, text = described
+                key = image_number(text, path) if key is None else key
                 return open_tiff(first, key, allow_missing=allow_missing, ome_xml=text)
             check_planes(tif, path, smallest)
             series = _choose_series(tif, key, path)
