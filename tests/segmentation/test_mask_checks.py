@@ -55,7 +55,8 @@ def test_no_mask_is_given_that_holds_a_negative_click(micro):
     image = np.where(discs((60, 60), (60, 98), radius=20, shape=(120, 160)), 200, 40)
     segmenter = Segmenter(image.astype(np.uint8), micro, cache=False)
     prompt = Prompt([(60, 60), (60, 70)], [1, 0])  # inside the very disc
-    assert holds_negative(segmenter.segment(prompt, clean=False), prompt)
-    for mask in (segmenter.segment(prompt), *segmenter.candidates(prompt)):
+    how = {"level": 0}  # a search prefers levels whose mask obeys both clicks
+    assert holds_negative(segmenter.segment(prompt, clean=False, **how), prompt)
+    for mask in (segmenter.segment(prompt, **how), *segmenter.candidates(prompt)):
         assert mask.area
         assert not holds_negative(mask, prompt)
