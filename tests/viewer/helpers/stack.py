@@ -38,7 +38,7 @@ def bright_model():
         decoder_digest="1",
         network=network,
         input_size=128,
-        tuning=Tuning(quality=0.2, candidate_quality=0.4),
+        tuning=Tuning(first_levels=(0,), quality=0.2, candidate_quality=0.4),
         device=torch.device("cpu"),
         dtype=torch.float32,
     )
